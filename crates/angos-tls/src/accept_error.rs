@@ -1,0 +1,121 @@
+//! Why a connection was not accepted: classified, explained and logged in one place.
+
+use std::error::Error as StdError;
+use std::io;
+
+use angos_identity::CertificateError;
+use rustls::CertificateError as Refusal;
+
+use crate::class::Class;
+use crate::offered::Offered;
+use crate::verifier::Seen;
+
+/// Why a connection was not accepted. The connection is closed when this is returned.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// The handshake did not finish before its deadline. Fault: a slow or silent client.
+    #[error("the TLS handshake did not finish in time")]
+    Timeout,
+    /// The transport failed or was closed in mid-handshake. Fault: the client or the network.
+    #[error("the connection failed during the TLS handshake: {0}")]
+    Io(#[source] io::Error),
+    /// The handshake was refused by either side.
+    #[error("the TLS handshake failed: {}: {detail}", class.explanation())]
+    Tls {
+        /// Why, in one word.
+        class: Class,
+        /// Why, in the words of the TLS library.
+        detail: Box<dyn StdError + Send + Sync>,
+        /// The client certificate that was refused, if one was.
+        offered: Option<Box<Offered>>,
+    },
+    /// A certificate passed verification, but the identity in it cannot be read. It is refused in the
+    /// handshake and never becomes anonymous.
+    #[error("the identity in the client's certificate cannot be read: {error}")]
+    Identity {
+        /// What cannot be read.
+        #[source]
+        error: CertificateError,
+        /// The certificate.
+        offered: Box<Offered>,
+    },
+}
+
+impl AcceptError {
+    pub(crate) fn new(error: io::Error, seen: Seen) -> Self {
+        if let (Some(error), Some(offered)) = (seen.unreadable, &seen.refused) {
+            return Self::Identity { error, offered: Box::new(offered.clone()) };
+        }
+        match error.downcast::<rustls::Error>() {
+            Ok(error) => Self::Tls {
+                class: classify(&error),
+                detail: Box::new(error),
+                offered: seen.refused.map(Box::new),
+            },
+            Err(error) => Self::Io(error),
+        }
+    }
+
+    /// Why, as one of the stable words of [`Class`].
+    pub fn class(&self) -> &'static str {
+        self.kind().as_str()
+    }
+
+    /// Why, as a value.
+    pub fn kind(&self) -> Class {
+        match self {
+            Self::Timeout => Class::Timeout,
+            Self::Io(_) => Class::Io,
+            Self::Tls { class, .. } => *class,
+            Self::Identity { .. } => Class::Identity,
+        }
+    }
+
+    /// The client certificate that was refused. None if none was offered or it never came to that.
+    pub fn offered(&self) -> Option<&Offered> {
+        match self {
+            Self::Timeout | Self::Io(_) => None,
+            Self::Tls { offered, .. } => offered.as_deref(),
+            Self::Identity { offered, .. } => Some(offered),
+        }
+    }
+
+    /// Tells the log: `angos::auth` when the certificate or the lack of one is the reason, else `angos::tls`.
+    pub(crate) fn log(&self, generation: u64) {
+        let class = self.class();
+        if !self.kind().is_authentication() {
+            tracing::debug!(target: "angos::tls", class, generation, "handshake failed: {self}");
+            return;
+        }
+        let offered = self.offered();
+        let shown = |text: Option<&str>| text.map(|text| tracing::field::display(text.to_owned()));
+        tracing::debug!(
+            target: "angos::auth",
+            class,
+            generation,
+            subject = shown(offered.and_then(Offered::subject)),
+            issuer = shown(offered.and_then(Offered::issuer)),
+            serial_number = shown(offered.and_then(Offered::serial_number)),
+            fingerprint = shown(offered.map(Offered::fingerprint)),
+            "client certificate not accepted: {self}",
+        );
+    }
+}
+
+fn classify(error: &rustls::Error) -> Class {
+    match error {
+        rustls::Error::NoCertificatesPresented => Class::NoCertificate,
+        rustls::Error::InvalidCertificate(refusal) => match refusal {
+            Refusal::UnknownIssuer => Class::UnknownAuthority,
+            Refusal::Expired | Refusal::ExpiredContext { .. } => Class::Expired,
+            Refusal::NotValidYet | Refusal::NotValidYetContext { .. } => Class::NotYetValid,
+            Refusal::InvalidPurpose | Refusal::InvalidPurposeContext { .. } => Class::WrongUsage,
+            Refusal::BadSignature
+            | Refusal::UnsupportedSignatureAlgorithmContext { .. }
+            | Refusal::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Class::BadSignature,
+            _ => Class::BadCertificate,
+        },
+        _ => Class::Protocol,
+    }
+}

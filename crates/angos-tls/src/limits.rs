@@ -1,0 +1,52 @@
+//! Every bound of this crate: its value, where it comes from, and why it exists.
+
+use std::time::Duration;
+
+/// Default time a client has from the accepted stream to a finished handshake: 10 seconds.
+///
+/// Source: ours. A handshake is two round trips; ten seconds forgive the worst mobile link and still free a
+/// silent connection quickly.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest handshake deadline that may be configured: 10 minutes.
+///
+/// Source: ours. A longer one is a mistake in units, and would let silent clients pile up.
+pub const HANDSHAKE_TIMEOUT_MAX: Duration = Duration::from_mins(10);
+
+/// Largest PEM file that is read: 1 MiB.
+///
+/// Source: ours. The bundle of every public authority a Linux distribution ships is about 220 KiB; a larger
+/// file is not a certificate bundle, and reading it must not take the memory of the process.
+pub const PEM_MAX_BYTES: u64 = 1024 * 1024;
+
+/// Largest server certificate chain, as DER: 32 KiB.
+///
+/// Source: ours. TLS implementations stop reading a handshake message between 64 KiB and 100 KiB, and the
+/// chain is sent with every handshake. Ordinary chains have 2 to 6 KiB.
+pub const SERVER_CHAIN_MAX_BYTES: usize = 32 * 1024;
+
+/// Most client authorities in one bundle: 1024.
+///
+/// Source: ours. Finding the issuer of a client certificate is linear in their number.
+pub const CLIENT_AUTHORITIES_MAX: usize = 1024;
+
+/// Most bytes of authority names that are sent to clients as a hint: 16 KiB.
+///
+/// Source: RFC 8446 §4.2.4 and RFC 5246 §7.4.4 end the list at 64 KiB; clients refuse long messages earlier.
+/// A longer list is not sent at all, which both RFCs permit: clients then offer whatever certificate they have.
+pub const AUTHORITY_HINTS_MAX_BYTES: usize = 16 * 1024;
+
+/// Most characters of one text taken from a refused certificate: 256.
+///
+/// Source: ours. Such text is written to logs and was not verified by anybody.
+pub const OFFERED_TEXT_MAX_CHARS: usize = 256;
+
+/// How long a refused connection is kept so that the client can read the alert: 1 second.
+///
+/// Source: ours. Closing a TCP socket with unread input resets it, and the alert may be lost with it.
+pub const REFUSAL_LINGER: Duration = Duration::from_secs(1);
+
+/// Most bytes read and thrown away while a refused connection lingers: 64 KiB.
+///
+/// Source: ours. Enough for what a client sends behind its handshake before it sees the alert.
+pub const REFUSAL_DRAIN_BYTES: usize = 64 * 1024;

@@ -1,0 +1,130 @@
+//! Reading PEM files: bounded, and strict about what would otherwise be skipped in silence.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use rustls_pki_types::pem::{self, SectionKind};
+use rustls_pki_types::{
+    CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer,
+};
+
+use crate::limits;
+use crate::load_error::Problem;
+use crate::offered::printable;
+
+const BEGIN: &[u8] = b"-----BEGIN ";
+const LABEL_MAX_CHARS: usize = 40;
+
+/// Reads a regular file of at most [`limits::PEM_MAX_BYTES`]. A pipe or device is refused, not waited for.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+    if !fs::metadata(path).map_err(problem)?.is_file() {
+        return Err(Problem::NotAFile);
+    }
+    let mut bytes = Vec::new();
+    let mut file = File::open(path).map_err(problem)?.take(limits::PEM_MAX_BYTES + 1);
+    file.read_to_end(&mut bytes).map_err(problem)?;
+    if file.limit() == 0 {
+        return Err(Problem::TooLarge);
+    }
+    Ok(bytes)
+}
+
+/// Every certificate in the file, at least one. Other sections, a private key say, are passed over.
+pub(crate) fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
+    let certificates: Vec<_> = sections(bytes)?
+        .into_iter()
+        .filter(|(kind, _)| *kind == SectionKind::Certificate)
+        .map(|(_, der)| CertificateDer::from(der))
+        .collect();
+    if certificates.is_empty() { Err(Problem::NoCertificate) } else { Ok(certificates) }
+}
+
+/// Every certificate in a file that may hold nothing else: a revocation list or a certificate in another
+/// wrapping that were passed over would leave the operator with other trust than the file seems to say.
+pub(crate) fn only_certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
+    match labels(bytes)?.into_iter().find(|label| *label != b"CERTIFICATE") {
+        Some(label) => {
+            Err(Problem::UnexpectedSection(printable(&String::from_utf8_lossy(label), LABEL_MAX_CHARS)))
+        }
+        None => certificates(bytes),
+    }
+}
+
+/// The one unencrypted private key in the file. Certificates and key parameters beside it are passed over.
+pub(crate) fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, Problem> {
+    let encrypted_body = b"Proc-Type: 4,ENCRYPTED";
+    if labels(bytes)?.contains(&b"ENCRYPTED PRIVATE KEY".as_slice())
+        || bytes.windows(encrypted_body.len()).any(|window| window == encrypted_body)
+    {
+        return Err(Problem::EncryptedPrivateKey);
+    }
+    let mut keys = sections(bytes)?.into_iter().filter_map(|(kind, der)| match kind {
+        SectionKind::PrivateKey => Some(PrivateKeyDer::from(PrivatePkcs8KeyDer::from(der))),
+        SectionKind::RsaPrivateKey => Some(PrivateKeyDer::from(PrivatePkcs1KeyDer::from(der))),
+        SectionKind::EcPrivateKey => Some(PrivateKeyDer::from(PrivateSec1KeyDer::from(der))),
+        _ => None,
+    });
+    match (keys.next(), keys.next()) {
+        (Some(key), None) => Ok(key),
+        (Some(_), Some(_)) => Err(Problem::SeveralPrivateKeys),
+        (None, _) => Err(Problem::NoPrivateKey),
+    }
+}
+
+/// Every section of a kind the parser knows. The parser's own errors quote the file, which may hold a private
+/// key, so none of their text is kept.
+fn sections(bytes: &[u8]) -> Result<Vec<(SectionKind, Vec<u8>)>, Problem> {
+    if bytes.first() == Some(&0x30) {
+        return Err(Problem::Der);
+    }
+    labels(bytes)?;
+    let mut rest = bytes;
+    let mut found = Vec::new();
+    loop {
+        match pem::from_buf(&mut rest) {
+            Ok(Some(section)) => found.push(section),
+            Ok(None) => return Ok(found),
+            Err(pem::Error::MissingSectionEnd { .. }) => {
+                return Err(Problem::Malformed("a section has no END line; the file looks cut off"));
+            }
+            Err(pem::Error::IllegalSectionStart { .. }) => {
+                return Err(Problem::Malformed("a BEGIN line does not end in five dashes"));
+            }
+            Err(pem::Error::Base64Decode(_)) => {
+                return Err(Problem::Malformed("a section is not valid base64"));
+            }
+            Err(_) => return Err(Problem::Malformed("a section cannot be read")),
+        }
+    }
+}
+
+/// The labels of all sections, in order. The parser ignores a BEGIN line that is indented or follows other
+/// text, and with it the section; here it is an error.
+fn labels(bytes: &[u8]) -> Result<Vec<&[u8]>, Problem> {
+    let mut labels = Vec::new();
+    for line in bytes.split(|byte| matches!(byte, b'\n' | b'\r')) {
+        match line.windows(BEGIN.len()).position(|window| window == BEGIN) {
+            None => {}
+            Some(0) => {
+                let label = line.get(BEGIN.len()..).unwrap_or_default().trim_ascii_end();
+                labels.push(label.strip_suffix(b"-----").unwrap_or(label));
+            }
+            Some(_) => {
+                return Err(Problem::Malformed(
+                    "a BEGIN line is indented or has something before it, perhaps a byte order mark",
+                ));
+            }
+        }
+    }
+    Ok(labels)
+}
+
+fn problem(error: io::Error) -> Problem {
+    match error.kind() {
+        io::ErrorKind::NotFound => Problem::NotFound,
+        io::ErrorKind::PermissionDenied => Problem::PermissionDenied,
+        io::ErrorKind::IsADirectory => Problem::NotAFile,
+        _ => Problem::Unreadable(error),
+    }
+}
