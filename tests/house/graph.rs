@@ -7,10 +7,7 @@ use std::process::Command;
 const GRAPH: &[(&str, &[&str])] = &[
     ("angos", &["angos-config", "angos-server"]),
     ("angos-config", &["angos-policy", "angos-server", "angos-storage", "angos-tls"]),
-    (
-        "angos-server",
-        &["angos-identity", "angos-oci", "angos-policy", "angos-registry", "angos-tls"],
-    ),
+    ("angos-server", &["angos-identity", "angos-oci", "angos-policy", "angos-registry", "angos-tls"]),
     ("angos-registry", &["angos-oci", "angos-storage"]),
     ("angos-tls", &["angos-identity"]),
     ("angos-policy", &["angos-identity"]),

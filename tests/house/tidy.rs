@@ -26,7 +26,7 @@ fn is_test(path: &std::path::Path) -> bool {
 }
 
 /// Asserts that no file offends, listing every one that does.
-fn check(rule: &str, files: Vec<(PathBuf, String)>, offends: impl Fn(&PathBuf, &str) -> Option<String>) {
+fn check(rule: &str, files: &[(PathBuf, String)], offends: impl Fn(&PathBuf, &str) -> Option<String>) {
     let offenders: Vec<String> = files
         .iter()
         .filter_map(|(path, text)| offends(path, text).map(|why| format!("  {}: {why}", shown(path))))
@@ -36,7 +36,7 @@ fn check(rule: &str, files: Vec<(PathBuf, String)>, offends: impl Fn(&PathBuf, &
 
 #[test]
 fn files_are_short() {
-    check("split by meaning, or give a reason", everything(), |path, text| {
+    check("split by meaning, or give a reason", &everything(), |path, text| {
         let limit = if is_test(path) { TEST_FILE_LINES } else { FILE_LINES };
         let lines = text.lines().count();
         (lines > limit && !text.contains(EXCEPTION)).then(|| format!("{lines} lines, guide {limit}"))
@@ -45,14 +45,14 @@ fn files_are_short() {
 
 #[test]
 fn every_file_says_its_place() {
-    check("a file opens with //!", everything(), |_, text| {
+    check("a file opens with //!", &everything(), |_, text| {
         (!text.starts_with("//!") && !text.starts_with("#!")).then(|| "no module documentation".into())
     });
 }
 
 #[test]
 fn modules_are_named_after_themselves() {
-    check("no mod.rs, no catch-all names", everything(), |path, _| {
+    check("no mod.rs, no catch-all names", &everything(), |path, _| {
         let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let banned = ["mod", "utils", "util", "helpers", "helper", "common", "misc", "manager"];
         banned.contains(&stem.as_str()).then(|| format!("named {stem}"))
@@ -62,8 +62,13 @@ fn modules_are_named_after_themselves() {
 #[test]
 fn nothing_is_left_unfinished() {
     // Spelled apart, so that this file does not find itself.
-    let marks = [concat!("to", "do!("), concat!("unimple", "mented!("), concat!("FIX", "ME"), concat!("#[ig", "nore")];
-    check("unfinished", everything(), |_, text| {
+    let marks = [
+        concat!("to", "do!("),
+        concat!("unimple", "mented!("),
+        concat!("FIX", "ME"),
+        concat!("#[ig", "nore"),
+    ];
+    check("unfinished", &everything(), |_, text| {
         marks.iter().find(|it| text.contains(**it)).map(|it| format!("contains {it}"))
     });
 }
@@ -80,7 +85,7 @@ fn every_crate_has_a_readme() {
 fn no_library_reads_the_environment() {
     let words = ["std::env::var", "env::vars", "env::var(", "env::var_os"];
     let files = sources(&root().join("crates"));
-    check("only the binary reads the environment", files, |path, text| {
+    check("only the binary reads the environment", &files, |path, text| {
         let found = words.iter().find(|it| text.contains(**it))?;
         (!is_test(path)).then(|| format!("contains {found}"))
     });
@@ -89,12 +94,12 @@ fn no_library_reads_the_environment() {
 #[test]
 fn only_storage_tls_and_config_touch_files() {
     let owners = ["angos-storage", "angos-tls", "angos-config"];
-    let files = sources(&root().join("crates"))
+    let files: Vec<_> = sources(&root().join("crates"))
         .into_iter()
         .filter(|(path, _)| !is_test(path) && shown(path).contains("/src/"))
         .filter(|(path, _)| !owners.iter().any(|it| shown(path).contains(it)))
         .collect();
-    check("no file access here", files, |_, text| {
+    check("no file access here", &files, |_, text| {
         let code = text.split("#[cfg(test)]").next().unwrap();
         let words = ["std::fs", "tokio::fs", "File::open", "File::create"];
         words.iter().find(|it| code.contains(**it)).map(|it| format!("contains {it}"))
@@ -103,8 +108,9 @@ fn only_storage_tls_and_config_touch_files() {
 
 #[test]
 fn http_types_stay_in_the_server() {
-    let files = product().into_iter().filter(|(path, _)| !shown(path).contains("angos-server")).collect();
-    check("no HTTP type below or above the server", files, |path, text| {
+    let files: Vec<_> =
+        product().into_iter().filter(|(path, _)| !shown(path).contains("angos-server")).collect();
+    check("no HTTP type below or above the server", &files, |path, text| {
         let words = ["hyper::", "http::Status", "StatusCode"];
         let inside = shown(path).contains("/src/");
         words.iter().find(|it| inside && text.contains(**it)).map(|it| format!("contains {it}"))
@@ -114,11 +120,11 @@ fn http_types_stay_in_the_server() {
 #[test]
 fn status_codes_are_chosen_in_two_files() {
     let allowed = ["respond.rs", "refuse.rs", "management.rs"];
-    let files = sources(&root().join("crates/angos-server/src"))
+    let files: Vec<_> = sources(&root().join("crates/angos-server/src"))
         .into_iter()
         .filter(|(path, _)| !is_test(path) && !allowed.iter().any(|it| path.ends_with(it)))
         .collect();
-    check("status codes belong to respond.rs and refuse.rs", files, |_, text| {
+    check("status codes belong to respond.rs and refuse.rs", &files, |_, text| {
         let code = text.split("#[cfg(test)]").next().unwrap();
         code.contains("StatusCode::").then(|| "names a status code".into())
     });
@@ -126,8 +132,8 @@ fn status_codes_are_chosen_in_two_files() {
 
 #[test]
 fn nothing_is_global_and_mutable() {
-    let files = product().into_iter().filter(|(path, _)| !is_test(path)).collect();
-    check("metrics, clocks and caches are passed in", files, |_, text| {
+    let files: Vec<_> = product().into_iter().filter(|(path, _)| !is_test(path)).collect();
+    check("metrics, clocks and caches are passed in", &files, |_, text| {
         let code = text.split("#[cfg(test)]").next().unwrap();
         let words = ["static mut ", "thread_local!", "lazy_static!"];
         words.iter().find(|it| code.contains(**it)).map(|it| format!("contains {it}"))

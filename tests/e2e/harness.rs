@@ -1,0 +1,220 @@
+//! Starts the real binary and ends it, whatever happens; makes the certificates and the configuration it needs.
+
+mod client;
+mod image;
+mod pki;
+
+pub(crate) use client::{Answer, Client, Wire};
+pub(crate) use image::{Image, digest_of};
+pub(crate) use pki::Pki;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Longest any single wait of a test may take; a machine under load needs most of it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The binary under test: `ANGOS_E2E_BINARY`, or the one cargo builds now, in the profile of the tests.
+pub(crate) fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| match std::env::var_os("ANGOS_E2E_BINARY") {
+        Some(path) => PathBuf::from(path),
+        None => build(),
+    })
+}
+
+fn build() -> PathBuf {
+    let output = Command::new(env!("CARGO"))
+        .args(["build", "--package=angos", "--message-format=json", "--quiet"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let messages = String::from_utf8(output.stdout).unwrap();
+    let executable = messages.lines().rev().find_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        (message["target"]["name"] == "angos").then(|| message["executable"].as_str().map(PathBuf::from))?
+    });
+    executable.expect("cargo names the executable it built")
+}
+
+/// A running registry. Dropping it kills the process and removes the folder.
+pub(crate) struct Registry {
+    pub(crate) pki: Pki,
+    pub(crate) folder: TempDir,
+    pub(crate) address: SocketAddr,
+    process: Child,
+    log: Arc<Mutex<String>>,
+}
+
+/// What to start: the text of the configuration, after `[server]` with its address and `[blob_store.fs]`.
+#[derive(Default)]
+pub(crate) struct Setup {
+    pub(crate) tls: Option<&'static str>,
+    pub(crate) rest: String,
+    pub(crate) log_filter: Option<&'static str>,
+    pub(crate) server: String,
+}
+
+impl Setup {
+    /// Mutual TLS in the given mode, and further configuration.
+    pub(crate) fn mutual(mode: &'static str, rest: &str) -> Self {
+        Setup { tls: Some(mode), rest: rest.to_owned(), ..Setup::default() }
+    }
+
+    /// No TLS at all, and further configuration.
+    pub(crate) fn plain(rest: &str) -> Self {
+        Setup { rest: rest.to_owned(), ..Setup::default() }
+    }
+
+    /// The same with lines added to the `[server]` section.
+    pub(crate) fn server(mut self, lines: &str) -> Self {
+        self.server.push_str(lines);
+        self
+    }
+
+    /// The same with another `RUST_LOG`.
+    pub(crate) fn log(mut self, filter: &'static str) -> Self {
+        self.log_filter = Some(filter);
+        self
+    }
+
+    /// Starts the registry and waits until it listens.
+    pub(crate) fn start(self) -> Registry {
+        let folder = tempfile::tempdir().unwrap();
+        let pki = Pki::new(folder.path());
+        let mut text = format!("[server]\nbind_address = \"127.0.0.1\"\nport = 0\n{}\n", self.server);
+        if let Some(mode) = self.tls {
+            text += &pki.section(mode);
+        }
+        text += &format!("[blob_store.fs]\nroot_dir = \"{}\"\n", folder.path().join("data").display());
+        text += &self.rest;
+        std::fs::write(folder.path().join("config.toml"), text).unwrap();
+        let log = Arc::default();
+        let (process, address) = spawn(folder.path(), self.log_filter.unwrap_or("info"), &log);
+        Registry { pki, folder, address, process, log }
+    }
+}
+
+/// Runs `angos -c config.toml server` in `folder` and waits for the line that says where it listens.
+fn spawn(folder: &Path, filter: &str, log: &Arc<Mutex<String>>) -> (Child, SocketAddr) {
+    let mut process = Command::new(binary())
+        .args(["-c", "config.toml", "server"])
+        .current_dir(folder)
+        .env("RUST_LOG", filter)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = process.stderr.take().unwrap();
+    let sink = Arc::clone(log);
+    std::thread::spawn(move || {
+        use std::io::BufRead;
+        for line in std::io::BufReader::new(stderr).lines().map_while(Result::ok) {
+            let mut log = sink.lock().unwrap();
+            log.push_str(&line);
+            log.push('\n');
+        }
+    });
+    let started = Instant::now();
+    loop {
+        let text = log.lock().unwrap().clone();
+        if let Some(address) = listening(&text) {
+            return (process, address);
+        }
+        if let Some(status) = process.try_wait().unwrap() {
+            panic!("angos ended with {status}:\n{text}");
+        }
+        assert!(started.elapsed() < PATIENCE, "angos does not listen:\n{text}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The address in the newest line that announces the registry's listener.
+fn listening(log: &str) -> Option<SocketAddr> {
+    let line = log.lines().rev().find(|it| it.contains("listening") && !it.contains("management"))?;
+    let (_, rest) = line.split_once("address=")?;
+    rest.split_whitespace().next()?.trim_matches('"').parse().ok()
+}
+
+impl Registry {
+    /// A client that shows this certificate, or none.
+    pub(crate) fn client(&self, certificate: Option<&angos_test_ca::Issued>) -> Client {
+        Client::new(self.address, &self.pki, certificate, Wire::Http1)
+    }
+
+    /// A client over HTTP/2.
+    pub(crate) fn client_h2(&self, certificate: Option<&angos_test_ca::Issued>) -> Client {
+        Client::new(self.address, &self.pki, certificate, Wire::Http2)
+    }
+
+    /// A client without TLS.
+    pub(crate) fn plain_client(&self) -> Client {
+        Client::plain(self.address)
+    }
+
+    /// All that the process has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until the log contains `words`.
+    pub(crate) fn wait_for_log(&self, words: &str) {
+        let started = Instant::now();
+        while !self.log().contains(words) {
+            assert!(started.elapsed() < PATIENCE, "no {words:?} in the log:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The process, for signals and for what the kernel says of it.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Sends a signal by name, as `kill -NAME` does.
+    pub(crate) fn signal(&self, name: &str) {
+        let status =
+            Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Kills the process without warning and starts it again on the same folder (and another port).
+    pub(crate) fn crash_and_restart(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.log.lock().unwrap().clear();
+        (self.process, self.address) = spawn(self.folder.path(), "info", &self.log);
+    }
+
+    /// Waits for the process to end by itself.
+    pub(crate) fn wait_for_exit(&mut self) -> std::process::ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(started.elapsed() < PATIENCE, "still running:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Replaces the configuration's text.
+    pub(crate) fn rewrite_configuration(&self, change: impl FnOnce(String) -> String) {
+        let path = self.folder.path().join("config.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, change(text)).unwrap();
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
