@@ -1,0 +1,28 @@
+//! Level 0 of the house. Place in the path: `angos-tls` makes a [`Certificate`] once per connection, the server joins it with a verified
+//! [`Credential`] into an [`Identity`] once per request, and `angos-policy` reads that. No I/O, no clock, no async.
+//!
+//! | file | what it reads |
+//! |---|---|
+//! | `certificate` | the certificate as a whole |
+//! | `tlv` | tag, length, value: strict and bounded |
+//! | `name` | subject and issuer, and their RFC 4514 text |
+//! | `alternative_names` | DNS names, e-mail addresses, URIs, IP addresses |
+//! | `spiffe` | a SPIFFE id |
+//! | `text` | the string types of ASN.1 |
+//! | `identity` | who a caller is, from certificate, credential and address |
+#![doc = ""]
+#![doc = include_str!("../README.md")]
+
+mod alternative_names;
+mod certificate;
+mod error;
+mod identity;
+pub mod limits;
+mod name;
+mod spiffe;
+mod text;
+mod tlv;
+
+pub use certificate::Certificate;
+pub use error::{CertificateError, Field, Part, SpiffeFault, ValueFault};
+pub use identity::{Credential, Identity, Method};

@@ -1,0 +1,150 @@
+//! Subject and issuer: the attributes rules can name, and the whole as RFC 4514 text.
+
+use der::asn1::ObjectIdentifier;
+
+use crate::error::{CertificateError, Field, Part, ValueFault};
+use crate::limits::{NAME_ATTRIBUTES_MAX, VALUE_MAX_BYTES};
+use crate::text::{self, hex};
+use crate::tlv::{Element, Elements, NotDer, tag};
+
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
+const ORGANIZATIONAL_UNIT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.11");
+
+/// Attribute types whose values are strings, with the short name that stands for them: RFC 4514 §3, then those of
+/// RFC 4519 and RFC 2985 that certificates use, spelled as OpenSSL spells them.
+const SHORT_NAMES: [(ObjectIdentifier, &str); 20] = [
+    (COMMON_NAME, "CN"),
+    (ORGANIZATION, "O"),
+    (ORGANIZATIONAL_UNIT, "OU"),
+    (ObjectIdentifier::new_unwrap("2.5.4.6"), "C"),
+    (ObjectIdentifier::new_unwrap("2.5.4.7"), "L"),
+    (ObjectIdentifier::new_unwrap("2.5.4.8"), "ST"),
+    (ObjectIdentifier::new_unwrap("2.5.4.9"), "STREET"),
+    (ObjectIdentifier::new_unwrap("0.9.2342.19200300.100.1.25"), "DC"),
+    (ObjectIdentifier::new_unwrap("0.9.2342.19200300.100.1.1"), "UID"),
+    (ObjectIdentifier::new_unwrap("2.5.4.4"), "SN"),
+    (ObjectIdentifier::new_unwrap("2.5.4.5"), "serialNumber"),
+    (ObjectIdentifier::new_unwrap("2.5.4.12"), "title"),
+    (ObjectIdentifier::new_unwrap("2.5.4.13"), "description"),
+    (ObjectIdentifier::new_unwrap("2.5.4.17"), "postalCode"),
+    (ObjectIdentifier::new_unwrap("2.5.4.41"), "name"),
+    (ObjectIdentifier::new_unwrap("2.5.4.42"), "GN"),
+    (ObjectIdentifier::new_unwrap("2.5.4.43"), "initials"),
+    (ObjectIdentifier::new_unwrap("2.5.4.44"), "generationQualifier"),
+    (ObjectIdentifier::new_unwrap("2.5.4.46"), "dnQualifier"),
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1"), "emailAddress"),
+];
+
+/// A subject or issuer, read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Name {
+    pub(crate) common_names: Vec<String>,
+    pub(crate) organizations: Vec<String>,
+    pub(crate) organizational_units: Vec<String>,
+    /// RFC 4514: last attribute first, as OpenSSL prints it too.
+    pub(crate) text: String,
+}
+
+impl Name {
+    /// Reads the contents of a `Name`.
+    pub(crate) fn read(contents: &[u8], part: Part, field: Field) -> Result<Self, CertificateError> {
+        let malformed = |NotDer| CertificateError::Malformed(part);
+        let mut name = Self::default();
+        let mut texts = Vec::new();
+        let mut elements = Elements::of(contents);
+        while !elements.is_empty() {
+            let mut attributes = Elements::of(elements.expect(tag::SET).map_err(malformed)?.value);
+            let mut joint = ","; // between relative distinguished names; "+" inside of one
+            loop {
+                if texts.len() == NAME_ATTRIBUTES_MAX {
+                    return Err(CertificateError::TooMany { part, limit: NAME_ATTRIBUTES_MAX });
+                }
+                let (kind, value) = attribute(&mut attributes).map_err(malformed)?;
+                let text = name.add(kind, value).map_err(|fault| CertificateError::Value { field, fault })?;
+                texts.push((joint, text));
+                if attributes.is_empty() {
+                    break;
+                }
+                joint = "+";
+            }
+        }
+        while let Some((joint, text)) = texts.pop() {
+            name.text.push_str(&text);
+            name.text.push_str(if texts.is_empty() { "" } else { joint });
+        }
+        Ok(name)
+    }
+
+    /// Keeps the value if rules can name it; its text is for the name as a whole.
+    fn add(&mut self, kind: ObjectIdentifier, value: Element<'_>) -> Result<String, ValueFault> {
+        let Some((_, short_name)) = SHORT_NAMES.iter().find(|(known, _)| *known == kind) else {
+            return unknown(kind, value);
+        };
+        let text = text::read(value.tag, value.value)?;
+        let described = format!("{short_name}={}", escaped(&text));
+        match kind {
+            COMMON_NAME => self.common_names.push(text),
+            ORGANIZATION => self.organizations.push(text),
+            ORGANIZATIONAL_UNIT => self.organizational_units.push(text),
+            _ => {}
+        }
+        Ok(described)
+    }
+}
+
+/// The next type and value. An empty set has none, which is an error too.
+fn attribute<'a>(attributes: &mut Elements<'a>) -> Result<(ObjectIdentifier, Element<'a>), NotDer> {
+    let mut pair = Elements::of(attributes.expect(tag::SEQUENCE)?.value);
+    let kind = pair.expect(tag::OBJECT_IDENTIFIER)?;
+    let kind = ObjectIdentifier::from_bytes(kind.value).map_err(|_| NotDer)?;
+    let value = pair.any()?;
+    pair.end()?;
+    Ok((kind, value))
+}
+
+/// RFC 4514 §2.4: a type without a short name stands as numbers, and its value as the hexadecimal DER.
+fn unknown(kind: ObjectIdentifier, value: Element<'_>) -> Result<String, ValueFault> {
+    if value.whole.len() > VALUE_MAX_BYTES {
+        return Err(ValueFault::TooLong);
+    }
+    Ok(format!("{kind}=#{}", hex(value.whole)))
+}
+
+/// RFC 4514 §2.4: escapes what would read as syntax. Control characters never get here.
+fn escaped(text: &str) -> String {
+    let last = text.chars().count().saturating_sub(1);
+    let mut out = String::with_capacity(text.len());
+    for (position, character) in text.chars().enumerate() {
+        let special = match character {
+            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => true,
+            '#' => position == 0,
+            ' ' => position == 0 || position == last,
+            _ => false,
+        };
+        if special {
+            out.push('\\');
+        }
+        out.push(character);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_what_reads_as_syntax() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(escaped(text), expected);
+        };
+        check("plain = text", "plain = text");
+        check("a,b+c\"d\\e<f>g;h", r#"a\,b\+c\"d\\e\<f\>g\;h"#);
+        check("#x#", r"\#x#");
+        check(" x ", r"\ x\ ");
+        check("  ", r"\ \ ");
+        check(" ", r"\ ");
+        check("Lučić", "Lučić");
+    }
+}
