@@ -1,0 +1,100 @@
+//! Blobs: readable where they are owned, shared as records and never as copies.
+
+use angos_oci::{ByteRange, Digest, Name};
+use angos_storage::{Batch, BlobReader};
+use bytes::Bytes;
+
+use crate::record::{Moment, Ownership, Record as _};
+use crate::registry::to_the_end;
+use crate::{Error, Registry, Result, key};
+
+/// Most owners named by one call of [`Registry::blob_owners`].
+pub const OWNERS_PER_PAGE_MAX: usize = 1000;
+
+impl Registry {
+    /// The size of a blob that this namespace owns.
+    pub async fn blob(&self, name: &Name, digest: &Digest) -> Result<u64> {
+        Ok(self.owned(name, digest).await?.size)
+    }
+
+    /// A stream over a blob that this namespace owns, or over a range of it.
+    ///
+    /// The reader knows the size of the whole and the range it yields. A range without a single existing byte is
+    /// [`Error::RangeNotSatisfiable`].
+    pub async fn read_blob(
+        &self,
+        name: &Name,
+        digest: &Digest,
+        range: Option<ByteRange>,
+    ) -> Result<BlobReader> {
+        let size = self.owned(name, digest).await?.size;
+        let range = match range {
+            None => None,
+            Some(range) => {
+                Some(range.resolve(size).ok_or(Error::RangeNotSatisfiable { size })?)
+            }
+        };
+        let reader = self.0.storage.blobs.read(digest, range).await?;
+        reader.ok_or(Error::Corrupt { what: "blob bytes" })
+    }
+
+    async fn owned(&self, name: &Name, digest: &Digest) -> Result<Ownership> {
+        self.record(&key::ownership(name, digest)).await?.ok_or(Error::BlobUnknown)
+    }
+
+    /// Ends the ownership of a blob by this namespace; others are untouched.
+    ///
+    /// The bytes are left to a collector, which looks for remaining owners itself: two last owners leaving at once
+    /// could each still see the other.
+    pub async fn delete_blob(&self, name: &Name, digest: &Digest) -> Result<()> {
+        self.owned(name, digest).await?;
+        let now = Moment(self.0.clock.nanoseconds()).encode();
+        let batch = Batch::new()
+            .delete(key::ownership(name, digest))
+            .delete(key::owner(digest, name))
+            .put(key::candidate(digest), now);
+        Ok(self.metadata().apply(batch).await?)
+    }
+
+    /// Makes `name` an owner of a blob that `from` owns; `false` if `from` does not.
+    pub async fn mount_blob(&self, from: &Name, name: &Name, digest: &Digest) -> Result<bool> {
+        let Some(source) = self.record::<Ownership>(&key::ownership(from, digest)).await? else {
+            return Ok(false);
+        };
+        self.own(name, digest, source.size).await?;
+        Ok(true)
+    }
+
+    /// Up to `limit` (at most [`OWNERS_PER_PAGE_MAX`]) namespaces after `after`, in order, that may own a blob.
+    ///
+    /// For mounts that name no source: the caller filters by permission, [`Registry::mount_blob`] tells for sure.
+    pub async fn blob_owners(
+        &self,
+        digest: &Digest,
+        after: Option<&Name>,
+        limit: usize,
+    ) -> Result<Vec<Name>> {
+        let prefix = key::owners(digest);
+        let after = after.map(|name| key::owner(digest, name));
+        let limit = limit.min(OWNERS_PER_PAGE_MAX);
+        let page = self.metadata().scan(&prefix, after.as_deref(), limit).await?;
+        let name = |key: &[u8]| key::text_after(key, &prefix);
+        page.iter().map(|entry| name(&entry.key).ok_or(Error::Corrupt { what: "owner" })).collect()
+    }
+
+    /// Records that `name` owns a blob whose bytes are there. The way back comes first: without it a collector could
+    /// take bytes that are owned.
+    pub(crate) async fn own(&self, name: &Name, digest: &Digest, size: u64) -> Result<()> {
+        if self.exists(&key::ownership(name, digest)).await? {
+            return Ok(());
+        }
+        let ownership = Ownership { size, time: self.0.clock.nanoseconds() };
+        let batch = self
+            .batch_within(name)
+            .await?
+            .put(key::owner(digest, name), Bytes::new())
+            .put(key::ownership(name, digest), ownership.encode());
+        let registry = self.clone();
+        to_the_end(async move { Ok(registry.metadata().apply(batch).await?) }).await
+    }
+}

@@ -1,0 +1,153 @@
+//! Manifests and tags that were read, kept in memory within a bound, and never older than what was acknowledged.
+//!
+//! A reader takes a [`Ticket`] before it reads the store and may only fill the cache with it while no write to the same
+//! group of namespaces was finished since. A writer invalidates after its batch is applied and before it acknowledges.
+//! So a value that was read before a write can be put in only before the writer removes it:
+//!
+//! - ticket, read, **insert**, apply, *invalidate*: removed;
+//! - ticket, read, apply, *invalidate*, **insert**: refused, the ticket is old;
+//! - apply, ticket, read, …: the new value.
+//!
+//! A tag is kept as the digest it names, apart from the revision, so each fact is in one place.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
+use std::sync::{Mutex, PoisonError};
+
+use angos_oci::{Digest, Name, Reference, Tag};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use crate::StoredManifest;
+
+/// Writers of different namespaces rarely meet in one of so many groups; a meeting costs one missed fill.
+const GROUPS: usize = 64;
+
+/// What an entry costs beside the bytes of its manifest: keys, counters and slots.
+const OVERHEAD_BYTES: u64 = 256;
+
+pub(crate) struct ManifestCache {
+    entries: Option<Cache<Key, Cached, Weight>>,
+    hasher: RandomState,
+    /// How often something was invalidated, by group of namespaces.
+    generations: Box<[Mutex<u64>]>,
+}
+
+/// The right to fill the cache with what is read from now on.
+pub(crate) struct Ticket {
+    generation: u64,
+}
+
+/// Owned also for lookups: two counters go up and down, nothing is allocated.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    name: Name,
+    reference: Reference,
+}
+
+impl Key {
+    fn tag(name: &Name, tag: &Tag) -> Self {
+        Self { name: name.clone(), reference: Reference::Tag(tag.clone()) }
+    }
+
+    fn digest(name: &Name, digest: &Digest) -> Self {
+        Self { name: name.clone(), reference: Reference::Digest(*digest) }
+    }
+}
+
+#[derive(Clone)]
+enum Cached {
+    Target(Digest),
+    Revision(StoredManifest),
+}
+
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<Key, Cached> for Weight {
+    fn weight(&self, key: &Key, value: &Cached) -> u64 {
+        let bytes = match value {
+            Cached::Target(_) => key.name.len(),
+            Cached::Revision(manifest) => key.name.len() + manifest.bytes.len(),
+        };
+        OVERHEAD_BYTES + u64::try_from(bytes).unwrap_or(u64::MAX / 2)
+    }
+}
+
+impl ManifestCache {
+    /// A cache of at most `capacity` bytes; 0 makes one that keeps nothing.
+    pub(crate) fn new(capacity: u64) -> Self {
+        // A guess that sizes tables up front; the bound is the weight.
+        let items = usize::try_from(capacity / (16 << 10)).unwrap_or(usize::MAX).clamp(64, 4096);
+        Self {
+            entries: (capacity > 0).then(|| Cache::with_weighter(items, capacity, Weight)),
+            hasher: RandomState::new(),
+            generations: (0..GROUPS).map(|_| Mutex::new(0)).collect(),
+        }
+    }
+
+    pub(crate) fn target(&self, name: &Name, tag: &Tag) -> Option<Digest> {
+        match self.entries.as_ref()?.get(&Key::tag(name, tag))? {
+            Cached::Target(digest) => Some(digest),
+            Cached::Revision(_) => None,
+        }
+    }
+
+    pub(crate) fn revision(&self, name: &Name, digest: &Digest) -> Option<StoredManifest> {
+        match self.entries.as_ref()?.get(&Key::digest(name, digest))? {
+            Cached::Revision(manifest) => Some(manifest),
+            Cached::Target(_) => None,
+        }
+    }
+
+    /// To be taken before the store is read.
+    pub(crate) fn ticket(&self, name: &Name) -> Ticket {
+        Ticket { generation: self.in_group(name, |generation| *generation) }
+    }
+
+    pub(crate) fn keep_target(&self, ticket: &Ticket, name: &Name, tag: &Tag, digest: Digest) {
+        self.keep(ticket, Key::tag(name, tag), Cached::Target(digest));
+    }
+
+    pub(crate) fn keep_revision(&self, ticket: &Ticket, name: &Name, manifest: &StoredManifest) {
+        self.keep(ticket, Key::digest(name, &manifest.digest), Cached::Revision(manifest.clone()));
+    }
+
+    fn keep(&self, ticket: &Ticket, key: Key, value: Cached) {
+        let Some(entries) = &self.entries else { return };
+        let name = key.name.clone();
+        self.in_group(&name, |generation| {
+            if *generation == ticket.generation {
+                entries.insert(key, value);
+            }
+        });
+    }
+
+    /// To be called after a write was applied, or may have been, and before it is acknowledged.
+    pub(crate) fn invalidate<'a>(
+        &self,
+        name: &Name,
+        digest: Option<&Digest>,
+        tags: impl IntoIterator<Item = &'a Tag>,
+    ) {
+        let Some(entries) = &self.entries else { return };
+        self.in_group(name, |generation| {
+            *generation = generation.wrapping_add(1);
+            if let Some(digest) = digest {
+                entries.remove(&Key::digest(name, digest));
+            }
+            for tag in tags {
+                entries.remove(&Key::tag(name, tag));
+            }
+        });
+    }
+
+    fn in_group<T>(&self, name: &Name, work: impl FnOnce(&mut u64) -> T) -> T {
+        let group = usize::try_from(self.hasher.hash_one(name) % GROUPS as u64).unwrap_or(0);
+        match self.generations.get(group) {
+            Some(lock) => work(&mut lock.lock().unwrap_or_else(PoisonError::into_inner)),
+            // There are GROUPS of them.
+            None => work(&mut 0),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What each operation of an OCI registry means, without HTTP.
+//!
+//! Between stages 7 and 8 of a request's path: parsed values come in, stores are changed or read, and what comes out is
+//! data or an [`Error`] that knows the specification's code and no status. Who may do what was decided before.
+//!
+//! | what | file |
+//! |---|---|
+//! | [`Registry`], shared state | `registry.rs`, `settings.rs`, `clock.rs` |
+//! | reading and deleting manifests | `manifests.rs`, `cache.rs` |
+//! | pushing manifests | `push.rs`, `immutable.rs` |
+//! | blobs, mounts | `blobs.rs` |
+//! | uploads | `uploads.rs`, `upload_id.rs`, `sessions.rs`, `receive.rs`, `body.rs`, `expiry.rs` |
+//! | tag lists, catalog | `listing.rs` |
+//! | referrers | `referrers.rs` |
+//! | what is at rest | `key.rs`, `record.rs`, `codec.rs` |
+
+mod blobs;
+mod body;
+mod cache;
+mod clock;
+mod codec;
+mod error;
+mod expiry;
+mod immutable;
+mod key;
+mod listing;
+mod manifests;
+mod push;
+mod receive;
+mod record;
+mod referrers;
+mod registry;
+mod sessions;
+mod settings;
+mod upload_id;
+mod uploads;
+
+pub use angos_storage::{BlobReader, Storage};
+
+pub use crate::blobs::OWNERS_PER_PAGE_MAX;
+pub use crate::body::{Body, BodyError};
+pub use crate::clock::Clock;
+pub use crate::error::{Error, Result};
+pub use crate::expiry::SESSIONS_PER_SWEEP;
+pub use crate::immutable::{PatternError, TagPatterns};
+pub use crate::listing::{PAGE_MAX, Page};
+pub use crate::manifests::StoredManifest;
+pub use crate::push::{INLINE_MAX_BYTES, ManifestReceipt, PutManifest, TAGS_PER_PUSH_MAX};
+pub use crate::record::TagEntry;
+pub use crate::referrers::{REFERRERS_PER_PAGE_MAX, ReferrersPage};
+pub use crate::registry::Registry;
+pub use crate::settings::Settings;
+pub use crate::upload_id::{UploadId, UploadIdError};

@@ -1,0 +1,249 @@
+//! Pushing manifests: checked in full, then written in an order of which every beginning is a correct registry.
+
+use std::collections::BTreeSet;
+
+use angos_oci::{Algorithm, Descriptor, Digest, Manifest, MediaType, Name, Reference, Tag};
+use angos_storage::Batch;
+use bytes::Bytes;
+
+use crate::manifests::ATTEMPTS;
+use crate::record::{BY_MAX_BYTES, Content, Record as _, Referrer, Revision, TagEntry};
+use crate::registry::to_the_end;
+use crate::{Error, Registry, Result, key};
+
+/// Most tags set by one push beside the one in its reference. The specification asks for ten; every tag is a write that
+/// the others wait for.
+pub const TAGS_PER_PUSH_MAX: usize = 64;
+
+/// Largest manifest kept beside its revision; a larger one is a blob, which costs its pull one more read. Manifests of
+/// images and all but the largest indexes are below.
+pub const INLINE_MAX_BYTES: usize = 128 << 10;
+
+/// A manifest on its way in.
+#[derive(Debug, Clone)]
+pub struct PutManifest<'a> {
+    /// The tag to set, or the digest the bytes must have.
+    pub reference: &'a Reference,
+    /// More tags to set; at most [`TAGS_PER_PUSH_MAX`].
+    pub tags: &'a [Tag],
+    /// What the client says the bytes are.
+    pub media_type: Option<&'a MediaType>,
+    /// The manifest.
+    pub bytes: Bytes,
+    /// Who pushes, as recorded with the tags; cut to 256 bytes.
+    pub by: &'a str,
+}
+
+/// What a push did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestReceipt {
+    /// The digest of the manifest.
+    pub digest: Digest,
+    /// The manifest it refers to, which need not exist.
+    pub subject: Option<Digest>,
+    /// The additional tags that were set, each once.
+    pub tags: Vec<Tag>,
+}
+
+/// A push that was checked and only needs writing.
+struct Push {
+    name: Name,
+    digest: Digest,
+    manifest: Manifest,
+    bytes: Bytes,
+    tags: BTreeSet<Tag>,
+    by: String,
+}
+
+impl Registry {
+    /// Stores a manifest and sets its tags: all of it or nothing.
+    ///
+    /// A tag in `reference` gives the manifest a SHA-256 digest; a digest is verified. An immutable tag that exists
+    /// keeps what it names, and the whole push is refused; pushing it again with the same content is fine.
+    pub async fn put_manifest(&self, name: &Name, put: PutManifest<'_>) -> Result<ManifestReceipt> {
+        let limit = self.0.settings.max_manifest_size;
+        if put.bytes.len() > limit {
+            return Err(Error::ManifestTooLarge { limit });
+        }
+        if put.tags.len() > TAGS_PER_PUSH_MAX {
+            return Err(Error::TooManyTags { limit: TAGS_PER_PUSH_MAX });
+        }
+        let digest = verified_digest(put.reference, &put.bytes)?;
+        let manifest =
+            Manifest::parse(put.media_type, &put.bytes).map_err(Error::ManifestInvalid)?;
+        if self.0.settings.require_references {
+            self.check_references(name, &manifest).await?;
+        }
+        let additional: BTreeSet<Tag> = put.tags.iter().cloned().collect();
+        let receipt = ManifestReceipt {
+            digest,
+            subject: manifest.subject().map(|subject| subject.digest),
+            tags: additional.iter().cloned().collect(),
+        };
+        let push = Push {
+            name: name.clone(),
+            digest,
+            manifest,
+            bytes: put.bytes,
+            tags: additional.into_iter().chain(put.reference.tag().cloned()).collect(),
+            by: put.by[..put.by.floor_char_boundary(BY_MAX_BYTES)].to_owned(),
+        };
+        let registry = self.clone();
+        to_the_end(async move { registry.write(&push).await }).await?;
+        Ok(receipt)
+    }
+
+    /// Whether this namespace has what the manifest is made of. The subject may come later.
+    async fn check_references(&self, name: &Name, manifest: &Manifest) -> Result<()> {
+        let blobs = manifest.config().into_iter().chain(manifest.layers());
+        let blobs: BTreeSet<_> =
+            blobs.filter(|blob| !lives_elsewhere(blob)).map(|blob| blob.digest).collect();
+        for digest in blobs {
+            if !self.exists(&key::ownership(name, &digest)).await? {
+                return Err(Error::ReferenceUnknown { digest });
+            }
+        }
+        // An index lists manifests, and may list any other content.
+        let members: BTreeSet<_> = manifest.manifests().iter().map(|entry| entry.digest).collect();
+        for digest in members {
+            if !self.exists(&key::revision(name, &digest)).await?
+                && !self.exists(&key::ownership(name, &digest)).await?
+            {
+                return Err(Error::ReferenceUnknown { digest });
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&self, push: &Push) -> Result<()> {
+        if push.bytes.len() > INLINE_MAX_BYTES {
+            let mut writer = self.0.storage.blobs.stage(push.digest.algorithm()).await?;
+            writer.write(push.bytes.clone()).await?;
+            writer.commit(&push.digest).await?;
+        }
+        for _ in 0..ATTEMPTS {
+            let batch = self.push_batch(push).await?;
+            let applied = self.metadata().apply(batch).await;
+            self.0.cache.invalidate(&push.name, Some(&push.digest), &push.tags);
+            match applied {
+                Err(angos_storage::Error::Conflict { .. }) => {}
+                outcome => return Ok(outcome?),
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// Bytes, revision, referrers, tags: nothing is named before it is there.
+    async fn push_batch(&self, push: &Push) -> Result<Batch> {
+        let Push { name, digest, manifest, .. } = push;
+        let revision = push.revision(self.0.clock.nanoseconds());
+        let mut batch = self.batch_within(name).await?;
+        if revision.content == Content::Blob {
+            batch = batch.put(key::manifest_bytes(digest, name), Bytes::new());
+        }
+        batch = batch.put(key::revision(name, digest), revision.encode());
+        if let Some(subject) = manifest.subject() {
+            let key = key::referrer(name, &subject.digest, digest);
+            batch = batch.put(key, push.referrer()?.encode());
+        }
+        let entry = TagEntry {
+            digest: *digest,
+            media_type: revision.media_type,
+            size: revision.size,
+            time: revision.time,
+            by: push.by.clone(),
+        };
+        for tag in &push.tags {
+            batch = self.set_tag(batch, name, tag, &entry).await?;
+        }
+        Ok(batch)
+    }
+
+    /// Adds the setting of a tag, unless it is immutable and names something else.
+    ///
+    /// An immutable tag is written only if nobody wrote it meanwhile. Any other goes to the last writer. The way back
+    /// from the digest is there before the tag and goes after it; a way back too many is harmless.
+    async fn set_tag(
+        &self,
+        batch: Batch,
+        name: &Name,
+        tag: &Tag,
+        entry: &TagEntry,
+    ) -> Result<Batch> {
+        let settings = &self.0.settings;
+        let is_immutable =
+            settings.immutable_tags && !settings.immutable_tags_exclusions.matches(tag);
+        let key = key::tag(name, tag);
+        let old = self.metadata().read(&key).await?;
+        let old_digest = match &old {
+            Some(old) => crate::record::present::<TagEntry>(old.value.clone())?.map(|old| old.digest),
+            None => None,
+        };
+        let batch = batch.put(key::tag_of(name, &entry.digest, tag), Bytes::new());
+        let batch = match (is_immutable, old) {
+            (false, _) => batch.put(key, entry.encode()),
+            (true, None) => batch.create(key, entry.encode()),
+            (true, Some(_)) if old_digest.is_some_and(|digest| digest != entry.digest) => {
+                return Err(Error::TagImmutable { tag: tag.clone() });
+            }
+            (true, Some(old)) => batch.replace(key, old.version, entry.encode()),
+        };
+        Ok(match old_digest {
+            Some(digest) if digest != entry.digest => {
+                batch.delete(key::tag_of(name, &digest, tag))
+            }
+            _ => batch,
+        })
+    }
+}
+
+impl Push {
+    fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn revision(&self, time: u64) -> Revision {
+        let is_inline = self.bytes.len() <= INLINE_MAX_BYTES;
+        Revision {
+            media_type: self.manifest.media_type().clone(),
+            artifact_type: self.manifest.artifact_type(),
+            subject: self.manifest.subject().map(|subject| subject.digest),
+            size: self.size(),
+            time,
+            content: if is_inline { Content::Inline(self.bytes.clone()) } else { Content::Blob },
+        }
+    }
+
+    /// The descriptor of this manifest in the list of its subject's referrers.
+    fn referrer(&self) -> Result<Referrer> {
+        let manifest = &self.manifest;
+        let mut descriptor = Descriptor::new(manifest.media_type().clone(), self.digest, self.size());
+        descriptor.artifact_type = manifest.artifact_type();
+        let annotations = manifest.annotations();
+        descriptor.annotations = (!annotations.is_empty()).then(|| annotations.clone());
+        let json = serde_json::to_vec(&descriptor)
+            .map_err(|_| Error::Corrupt { what: "descriptor of a referrer" })?;
+        Ok(Referrer { artifact_type: descriptor.artifact_type, descriptor: json.into() })
+    }
+}
+
+fn verified_digest(reference: &Reference, bytes: &[u8]) -> Result<Digest> {
+    match reference {
+        Reference::Tag(_) => Ok(Digest::of(Algorithm::Sha256, bytes)),
+        Reference::Digest(expected) => {
+            let actual = Digest::of(expected.algorithm(), bytes);
+            if actual == *expected {
+                Ok(actual)
+            } else {
+                Err(Error::DigestMismatch { expected: *expected })
+            }
+        }
+    }
+}
+
+/// Whether a layer is of a kind that clients fetch from its origin and do not push.
+fn lives_elsewhere(layer: &Descriptor) -> bool {
+    const OCI: &str = "application/vnd.oci.image.layer.nondistributable.";
+    const DOCKER: &str = "application/vnd.docker.image.rootfs.foreign.";
+    layer.media_type.starts_with(OCI) || layer.media_type.starts_with(DOCKER)
+}

@@ -1,0 +1,109 @@
+//! The registry: stores, settings and what is kept in memory, shared by every operation.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use angos_oci::Name;
+use angos_storage::{Batch, MetadataStore, SessionId, Storage, Version};
+use tokio::sync::OnceCell;
+use tracing::Instrument as _;
+
+use crate::cache::ManifestCache;
+use crate::record::{self, Moment, Record};
+use crate::sessions::Sessions;
+use crate::upload_id::Secret;
+use crate::{Clock, Error, Result, Settings, key};
+
+/// Every operation of an OCI registry over a metadata store and a blob store.
+///
+/// What an operation acknowledged is at rest, and no later operation of any clone sees what was before it. Dropping the
+/// future of an operation leaves either nothing of it or all of it; it must run within a tokio runtime. Clone is cheap.
+///
+/// A namespace exists from its first acknowledged blob, mount or manifest on, and stays.
+#[derive(Clone)]
+pub struct Registry(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) storage: Storage,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) cache: ManifestCache,
+    pub(crate) sessions: Arc<Sessions>,
+    /// Where the next look for abandoned sessions in the blob store goes on.
+    pub(crate) sweep: Mutex<Option<SessionId>>,
+    pub(crate) secret: OnceCell<Secret>,
+}
+
+impl Registry {
+    /// A registry over `storage`. Reads nothing yet.
+    pub fn new(storage: Storage, settings: Settings) -> Self {
+        Self::with_clock(storage, settings, Clock::default())
+    }
+
+    /// The same, by another clock than the system's.
+    pub fn with_clock(storage: Storage, mut settings: Settings, clock: Clock) -> Self {
+        settings.max_manifest_size =
+            settings.max_manifest_size.min(angos_oci::limits::MANIFEST_MAX_BYTES);
+        Self(Arc::new(Inner {
+            cache: ManifestCache::new(settings.manifest_cache_bytes),
+            storage,
+            settings,
+            clock,
+            sessions: Arc::default(),
+            sweep: Mutex::default(),
+            secret: OnceCell::new(),
+        }))
+    }
+
+    /// What this registry was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(crate) fn metadata(&self) -> &dyn MetadataStore {
+        &*self.0.storage.metadata
+    }
+
+    /// The record under a key, unless it was removed.
+    pub(crate) async fn record<R: Record>(&self, key: &[u8]) -> Result<Option<R>> {
+        Ok(self.versioned(key).await?.map(|(record, _)| record))
+    }
+
+    /// The same with what a compare-and-swap needs.
+    pub(crate) async fn versioned<R: Record>(&self, key: &[u8]) -> Result<Option<(R, Version)>> {
+        let Some(found) = self.metadata().read(key).await? else { return Ok(None) };
+        Ok(record::present(found.value)?.map(|record| (record, found.version)))
+    }
+
+    pub(crate) async fn exists(&self, key: &[u8]) -> Result<bool> {
+        let found = self.metadata().read(key).await?;
+        Ok(found.is_some_and(|found| found.value != record::REMOVED))
+    }
+
+    /// A batch that begins with the namespace, unless it exists.
+    pub(crate) async fn batch_within(&self, name: &Name) -> Result<Batch> {
+        let key = key::catalog(name);
+        if self.exists(&key).await? {
+            return Ok(Batch::new());
+        }
+        Ok(Batch::new().put(key, Moment(self.0.clock.nanoseconds()).encode()))
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
+
+/// Runs `work` to its end even if the caller goes away, as a client that disconnects does.
+///
+/// A write is applied or not whether or not someone waits for it; what follows it (the cache, the session) must too.
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    match tokio::spawn(work.in_current_span()).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Error::Stopping),
+    }
+}

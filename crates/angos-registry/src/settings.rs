@@ -1,0 +1,43 @@
+//! What an embedder decides about the meaning of operations.
+
+use std::time::Duration;
+
+use crate::TagPatterns;
+
+/// Limits and switches of a [`Registry`](crate::Registry). Every field has a default.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Largest manifest accepted, in bytes. Default 4 MiB, which the specification asks registries to support and
+    /// clients to expect at most; a larger value is capped to it.
+    pub max_manifest_size: usize,
+    /// Largest blob accepted, in bytes, enforced while it streams. Default none.
+    pub max_blob_size: Option<u64>,
+    /// Whether a manifest is refused while something it references is missing from its repository. Default `true`: an
+    /// acknowledged manifest can then be pulled in full, and a client that skipped a layer learns it at once. Turn it
+    /// off for sparse indexes (a copy of one platform only). A subject may always be missing.
+    pub require_references: bool,
+    /// Whether an existing tag keeps its digest. Default `false`. Deleting stays a matter of policy.
+    pub immutable_tags: bool,
+    /// Tags that may move although `immutable_tags` is set. Default none.
+    pub immutable_tags_exclusions: TagPatterns,
+    /// How long an upload session lives, counted from its start. Default 24 hours.
+    pub upload_expiry: Duration,
+    /// Memory for manifests and tags that were read, in bytes. Default 64 MiB; 0 turns the cache off, which is needed
+    /// when other processes write to the same metadata store.
+    pub manifest_cache_bytes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_manifest_size: angos_oci::limits::MANIFEST_MAX_BYTES,
+            max_blob_size: None,
+            require_references: true,
+            immutable_tags: false,
+            immutable_tags_exclusions: TagPatterns::default(),
+            upload_expiry: Duration::from_secs(24 * 60 * 60),
+            manifest_cache_bytes: 64 << 20,
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Uploads: from a session's start to a blob that a namespace owns.
+//!
+//! A session costs nothing until it holds bytes that outlive a request. Starting one writes nothing
+//! ([`UploadId`]); a blob that comes in one request is staged, verified and published without any record of a session;
+//! only a chunk that is acknowledged on its own makes a session in the blob store, and a record that binds it to its id.
+
+use angos_oci::{Algorithm, ContentRange, Digest, Name};
+use angos_storage::{Batch, SessionId, Writer};
+use bytes::Bytes;
+
+use crate::receive::Expectation;
+use crate::record::{Record as _, Upload};
+use crate::registry::to_the_end;
+use crate::sessions::Claim;
+use crate::upload_id::Secret;
+use crate::{Body, Error, Registry, Result, UploadId, key};
+
+impl Registry {
+    /// Starts a session that lives for `upload_expiry` and belongs to `name` alone.
+    ///
+    /// Name the algorithm of the digest if the client did: with another one at the end the bytes are read once more.
+    pub async fn start_upload(&self, name: &Name, algorithm: Option<Algorithm>) -> Result<UploadId> {
+        let mut session = [0; 16];
+        getrandom::fill(&mut session).map_err(|_| Error::Randomness)?;
+        let start = self.0.clock.nanoseconds();
+        Ok(UploadId::new(self.secret().await?, name, session, start, algorithm))
+    }
+
+    /// How many bytes a session holds.
+    pub async fn upload_progress(&self, name: &Name, id: &UploadId) -> Result<u64> {
+        self.check(name, id).await?;
+        if self.0.sessions.is_spent(id) {
+            return Err(Error::UploadUnknown);
+        }
+        let upload = self.record(&key::upload(name, id.session())).await?;
+        self.offset(upload.as_ref()).await
+    }
+
+    /// Appends a chunk and returns how many bytes the session holds then.
+    ///
+    /// With a range, the chunk must start where the session stands ([`Error::RangeInvalid`]) and have its length. What
+    /// arrived before a connection broke is kept; a client that resumes asks for the progress first. A blob that grows
+    /// too large ends the session. One request at a time ([`Error::UploadBusy`]).
+    pub async fn update_upload<B: Body>(
+        &self,
+        name: &Name,
+        id: &UploadId,
+        range: Option<ContentRange>,
+        content_length: Option<u64>,
+        mut body: B,
+    ) -> Result<u64> {
+        let open = self.open(name, id).await?;
+        let offset = self.offset(open.upload.as_ref()).await?;
+        let expectation = self.expect(range, content_length, offset)?;
+        let session = match &open.upload {
+            Some(upload) => upload.session,
+            None => self.begin(name, id).await?,
+        };
+        let blobs = &self.0.storage.blobs;
+        let mut writer = blobs.append(&session, offset).await?;
+        match expectation.receive(&mut body, &mut writer).await {
+            Ok(()) => Ok(writer.finish().await?.offset),
+            Err(error @ Error::Body(_)) => {
+                writer.finish().await?;
+                Err(error)
+            }
+            Err(error @ Error::BlobTooLarge { .. }) => {
+                drop(writer);
+                self.end(name, id, Some(session), open.claim).await?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Appends the last chunk, verifies the digest, publishes the blob and records that `name` owns it.
+    ///
+    /// A wrong digest ends the session: nothing that could be appended would make it right.
+    pub async fn complete_upload<B: Body>(
+        &self,
+        name: &Name,
+        id: &UploadId,
+        digest: &Digest,
+        range: Option<ContentRange>,
+        content_length: Option<u64>,
+        mut body: B,
+    ) -> Result<()> {
+        let Open { claim, upload } = self.open(name, id).await?;
+        let offset = self.offset(upload.as_ref()).await?;
+        let expectation = self.expect(range, content_length, offset)?;
+        let blobs = &self.0.storage.blobs;
+        let session = upload.map(|upload| upload.session);
+        let mut writer = match &session {
+            Some(session) => blobs.append(session, offset).await?,
+            None => blobs.stage(digest.algorithm()).await?,
+        };
+        match expectation.receive(&mut body, &mut writer).await {
+            Ok(()) => {}
+            Err(error @ Error::BlobTooLarge { .. }) => {
+                drop(writer);
+                self.end(name, id, session, claim).await?;
+                return Err(error);
+            }
+            Err(error @ Error::Body(_)) => {
+                writer.finish().await?;
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        }
+        let (registry, name, id, digest) = (self.clone(), name.clone(), *id, *digest);
+        to_the_end(async move {
+            match registry.publish(&name, &digest, writer).await {
+                Err(error @ Error::DigestMismatch { .. }) => {
+                    registry.end(&name, &id, session, claim).await?;
+                    Err(error)
+                }
+                Ok(()) => registry.end(&name, &id, session, claim).await,
+                Err(error) => Err(error),
+            }
+        })
+        .await
+    }
+
+    /// Ends a session and drops what it holds.
+    pub async fn cancel_upload(&self, name: &Name, id: &UploadId) -> Result<()> {
+        let Open { claim, upload } = self.open(name, id).await?;
+        // A session whose bytes are gone is no session.
+        self.offset(upload.as_ref()).await?;
+        self.end(name, id, upload.map(|upload| upload.session), claim).await
+    }
+
+    /// Takes a whole blob in one request.
+    pub async fn push_blob<B: Body>(
+        &self,
+        name: &Name,
+        digest: &Digest,
+        content_length: Option<u64>,
+        mut body: B,
+    ) -> Result<()> {
+        let expectation = self.expect(None, content_length, 0)?;
+        let mut writer = self.0.storage.blobs.stage(digest.algorithm()).await?;
+        expectation.receive(&mut body, &mut writer).await?;
+        let (registry, name, digest) = (self.clone(), name.clone(), *digest);
+        to_the_end(async move { registry.publish(&name, &digest, writer).await }).await
+    }
+
+    /// Bytes first, then ownership.
+    async fn publish(&self, name: &Name, digest: &Digest, writer: Writer) -> Result<()> {
+        let size = writer.commit(digest).await.map_err(|error| match error {
+            angos_storage::Error::DigestMismatch { .. } => {
+                Error::DigestMismatch { expected: *digest }
+            }
+            other => other.into(),
+        })?;
+        self.own(name, digest, size).await
+    }
+
+    fn expect(
+        &self,
+        range: Option<ContentRange>,
+        content_length: Option<u64>,
+        offset: u64,
+    ) -> Result<Expectation> {
+        Expectation::new(range, content_length, offset, self.0.settings.max_blob_size)
+    }
+
+    /// Whether the id is one of this registry and name, and still alive.
+    async fn check(&self, name: &Name, id: &UploadId) -> Result<()> {
+        if id.belongs_to(self.secret().await?, name) && self.expires(id.start()) > self.0.clock.nanoseconds() {
+            Ok(())
+        } else {
+            Err(Error::UploadUnknown)
+        }
+    }
+
+    /// When a session that started then is over.
+    pub(crate) fn expires(&self, start: u64) -> u64 {
+        let life = u64::try_from(self.0.settings.upload_expiry.as_nanos()).unwrap_or(u64::MAX);
+        start.saturating_add(life)
+    }
+
+    async fn open(&self, name: &Name, id: &UploadId) -> Result<Open> {
+        self.check(name, id).await?;
+        let claim = self.0.sessions.claim(id)?;
+        let upload = self.record(&key::upload(name, id.session())).await?;
+        Ok(Open { claim, upload })
+    }
+
+    async fn offset(&self, upload: Option<&Upload>) -> Result<u64> {
+        let Some(upload) = upload else { return Ok(0) };
+        let progress = self.0.storage.blobs.progress(&upload.session).await?;
+        progress.map(|progress| progress.offset).ok_or(Error::UploadUnknown)
+    }
+
+    /// Makes the session in the blob store that an id stands for.
+    async fn begin(&self, name: &Name, id: &UploadId) -> Result<SessionId> {
+        let algorithm = id.algorithm().unwrap_or(Algorithm::Sha256);
+        let (registry, name, id) = (self.clone(), name.clone(), *id);
+        to_the_end(async move {
+            let blobs = &registry.0.storage.blobs;
+            let session = blobs.begin(algorithm).await?;
+            let batch = Batch::new()
+                .put(key::expiry(id.start(), id.session(), &name), Bytes::new())
+                .create(key::upload(&name, id.session()), Upload { session }.encode());
+            match registry.metadata().apply(batch).await {
+                Ok(()) => Ok(session),
+                Err(error) => {
+                    blobs.abort(&session).await?;
+                    Err(match error {
+                        // Another process began the same session at the same moment.
+                        angos_storage::Error::Conflict { .. } => Error::UploadBusy,
+                        other => other.into(),
+                    })
+                }
+            }
+        })
+        .await
+    }
+
+    /// Ends a session, bytes first, so that what is left of it can still be found.
+    pub(crate) async fn end(
+        &self,
+        name: &Name,
+        id: &UploadId,
+        session: Option<SessionId>,
+        claim: Claim,
+    ) -> Result<()> {
+        claim.spend();
+        let Some(session) = session else { return Ok(()) };
+        let (registry, name, id) = (self.clone(), name.clone(), *id);
+        to_the_end(async move {
+            registry.forget(&name, id.start(), id.session(), &session).await?;
+            drop(claim);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Removes a session from both stores.
+    pub(crate) async fn forget(
+        &self,
+        name: &Name,
+        start: u64,
+        id: &[u8; 16],
+        session: &SessionId,
+    ) -> Result<()> {
+        self.0.storage.blobs.abort(session).await?;
+        let batch =
+            Batch::new().delete(key::upload(name, id)).delete(key::expiry(start, id, name));
+        Ok(self.metadata().apply(batch).await?)
+    }
+
+    async fn secret(&self) -> Result<&Secret> {
+        self.0.secret.get_or_try_init(|| self.load_secret()).await
+    }
+
+    /// The secret of the store, made by whoever needs it first.
+    async fn load_secret(&self) -> Result<Secret> {
+        const DAMAGED: Error = Error::Corrupt { what: "upload secret" };
+        let mut fresh = [0; 32];
+        getrandom::fill(&mut fresh).map_err(|_| Error::Randomness)?;
+        let batch = Batch::new().create(key::UPLOAD_SECRET, fresh.to_vec());
+        match self.metadata().apply(batch).await {
+            Ok(()) => return Ok(Secret(fresh)),
+            Err(angos_storage::Error::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let found = self.metadata().read(key::UPLOAD_SECRET).await?.ok_or(DAMAGED)?;
+        Ok(Secret(found.value.as_ref().try_into().map_err(|_| DAMAGED)?))
+    }
+}
+
+/// A session that one request has to itself.
+struct Open {
+    claim: Claim,
+    upload: Option<Upload>,
+}
