@@ -11,6 +11,12 @@ pub const NAME_MAX_BYTES: usize = 255;
 /// Source: the tag grammar of the distribution specification, one character and up to 127 more.
 pub const TAG_MAX_BYTES: usize = 128;
 
+/// Most tags that one push of a manifest by digest may set.
+///
+/// Source: ours. The distribution specification lets a registry bound its `tag` parameters; all are written in one batch,
+/// and an access policy is asked about all of them at once.
+pub const PUSH_TAGS_MAX: usize = 100;
+
 /// Longest half of a media type (`type` or `subtype`), in bytes.
 ///
 /// Source: RFC 6838 section 4.2.

@@ -1,0 +1,129 @@
+//! The parameters of a request, taken apart in one pass.
+//!
+//! A parameter the registry does not know, `ns` among them, is left alone. One it knows may be given once, except `tag`
+//! and `artifactType`. What it says is looked at only by the operation that asks for it.
+
+use std::borrow::Cow;
+
+use angos_oci::limits::PUSH_TAGS_MAX;
+use angos_oci::{Algorithm, Digest, Name, Tag};
+
+use super::{RouteError, parse_digest, parse_name};
+
+/// The decoded values of the known parameters.
+#[derive(Default)]
+pub(super) struct Query<'a> {
+    n: Option<Cow<'a, str>>,
+    last: Option<Cow<'a, str>>,
+    digest: Option<Cow<'a, str>>,
+    mount: Option<Cow<'a, str>>,
+    from: Option<Cow<'a, str>>,
+    digest_algorithm: Option<Cow<'a, str>>,
+    tags: Vec<Cow<'a, str>>,
+    artifact_types: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Query<'a> {
+    pub(super) fn parse(text: &'a str) -> Result<Self, RouteError> {
+        let mut query = Self::default();
+        for pair in text.split('&') {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (Some(key), Some(value)) = (decode(key), decode(value)) else {
+                return Err(RouteError::QueryInvalid);
+            };
+            let once = match &*key {
+                "tag" => {
+                    query.tags.push(value);
+                    continue;
+                }
+                "artifactType" => {
+                    query.artifact_types.push(value);
+                    continue;
+                }
+                "n" => &mut query.n,
+                "last" => &mut query.last,
+                "digest" => &mut query.digest,
+                "mount" => &mut query.mount,
+                "from" => &mut query.from,
+                "digest-algorithm" => &mut query.digest_algorithm,
+                _ => continue,
+            };
+            if once.replace(value).is_some() {
+                return Err(RouteError::QueryInvalid);
+            }
+        }
+        Ok(query)
+    }
+
+    /// The page size; a number too large to count is as good as the largest one.
+    pub(super) fn n(&self) -> Result<Option<usize>, RouteError> {
+        let Some(digits) = &self.n else {
+            return Ok(None);
+        };
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(RouteError::QueryInvalid);
+        }
+        Ok(Some(digits.parse().unwrap_or(usize::MAX)))
+    }
+
+    /// Where the last page ended; an empty one is none.
+    pub(super) fn last(&self) -> Option<String> {
+        self.last.as_deref().filter(|last| !last.is_empty()).map(str::to_owned)
+    }
+
+    pub(super) fn digest(&self) -> Result<Option<Digest>, RouteError> {
+        self.digest.as_deref().map(parse_digest).transpose()
+    }
+
+    pub(super) fn mount(&self) -> Result<Option<Digest>, RouteError> {
+        self.mount.as_deref().map(parse_digest).transpose()
+    }
+
+    /// The repository to mount from; an empty one is none.
+    pub(super) fn from(&self) -> Result<Option<Name>, RouteError> {
+        self.from.as_deref().filter(|from| !from.is_empty()).map(parse_name).transpose()
+    }
+
+    pub(super) fn algorithm(&self) -> Result<Option<Algorithm>, RouteError> {
+        let algorithm = self.digest_algorithm.as_deref().map(str::parse).transpose();
+        algorithm.map_err(|_| RouteError::DigestInvalid)
+    }
+
+    pub(super) fn tags(&self) -> Result<Vec<Tag>, RouteError> {
+        if self.tags.len() > PUSH_TAGS_MAX {
+            return Err(RouteError::TooManyTags);
+        }
+        self.tags.iter().map(|tag| tag.parse().map_err(|_| RouteError::ReferenceInvalid)).collect()
+    }
+
+    /// The artifact types to list; empty ones ask for nothing.
+    pub(super) fn artifact_types(&self) -> Vec<String> {
+        self.artifact_types
+            .iter()
+            .filter(|wanted| !wanted.is_empty())
+            .map(|wanted| wanted.clone().into_owned())
+            .collect()
+    }
+}
+
+/// Decodes percent escapes, once; `None` if one is malformed, or if what comes out is not UTF-8 or has control characters.
+///
+/// A plus is a plus, as RFC 3986 has it: no value here has a space, and media types end in `+json`.
+pub(super) fn decode(text: &str) -> Option<Cow<'_, str>> {
+    if text.contains(char::is_control) {
+        return None;
+    }
+    let Some((plain, _)) = text.split_once('%') else {
+        return Some(Cow::Borrowed(text));
+    };
+    let mut decoded = plain.as_bytes().to_vec();
+    let mut rest = text.get(plain.len()..)?.bytes();
+    while let Some(byte) = rest.next() {
+        decoded.push(if byte == b'%' { hex(rest.next()?)? << 4 | hex(rest.next()?)? } else { byte });
+    }
+    String::from_utf8(decoded).ok().filter(|decoded| !decoded.contains(char::is_control)).map(Cow::Owned)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| value.try_into().ok())
+}
