@@ -1,0 +1,117 @@
+//! Stage 3: what the built-in functions are called and which types they take.
+
+use crate::limits::REGEX_MAX_BYTES;
+use crate::program::{AddressProperty, NetworkProperty, Scalar};
+use regex::{Regex, RegexBuilder};
+
+/// Functions called as `name(…)`.
+pub(super) const FUNCTIONS: &[&str] = &[
+    "bool", "bytes", "cidr", "double", "duration", "has", "int", "ip", "isCIDR", "isIP", "matches", "size",
+    "string", "timestamp", "uint",
+];
+
+/// Methods called as `value.name(…)`, besides the macros and the parts of timestamps.
+pub(super) const METHODS: &[&str] = &[
+    "contains", "containsCIDR", "containsIP", "endsWith", "family", "ip", "isGlobalUnicast",
+    "isLinkLocalMulticast", "isLinkLocalUnicast", "isLoopback", "isUnspecified", "lowerAscii", "masked",
+    "matches", "prefixLength", "size", "startsWith", "upperAscii",
+];
+
+/// Whether a function of this name exists without being declared.
+pub(crate) fn is_builtin(name: &str) -> bool {
+    FUNCTIONS.contains(&name)
+}
+
+/// The type a function converts to, if it is a conversion.
+pub(super) fn conversion(function: &str) -> Option<Scalar> {
+    Some(match function {
+        "bool" => Scalar::Bool,
+        "int" => Scalar::Int,
+        "uint" => Scalar::Uint,
+        "double" => Scalar::Double,
+        "string" => Scalar::String,
+        "bytes" => Scalar::Bytes,
+        "timestamp" => Scalar::Timestamp,
+        "duration" => Scalar::Duration,
+        "ip" => Scalar::Ip,
+        "cidr" => Scalar::Cidr,
+        _ => return None,
+    })
+}
+
+pub(super) fn convertible(from: Scalar, to: Scalar) -> bool {
+    if from == to {
+        return true;
+    }
+    match to {
+        Scalar::Null => false,
+        Scalar::Int => from.is_number() || matches!(from, Scalar::String | Scalar::Timestamp),
+        Scalar::Uint | Scalar::Double => from.is_number() || from == Scalar::String,
+        Scalar::String => from != Scalar::Null,
+        Scalar::Timestamp => matches!(from, Scalar::String | Scalar::Int),
+        Scalar::Bool | Scalar::Bytes | Scalar::Duration | Scalar::Ip | Scalar::Cidr => from == Scalar::String,
+    }
+}
+
+/// Text that converts to the type.
+pub(super) fn example(to: Scalar) -> &'static str {
+    match to {
+        Scalar::Bool => "'true'",
+        Scalar::Int | Scalar::Uint => "'42'",
+        Scalar::Double => "'4.2'",
+        Scalar::Timestamp => "'2030-01-31T00:00:00Z'",
+        Scalar::Duration => "'1h30m'",
+        Scalar::Ip => "'192.0.2.1'",
+        Scalar::Cidr => "'10.0.0.0/8'",
+        Scalar::Null | Scalar::String | Scalar::Bytes => "'text'",
+    }
+}
+
+/// "what `size` is called on"
+pub(super) fn called_on(method: &str) -> String {
+    format!("what `{method}` is called on")
+}
+
+pub(super) fn address_property(method: &str) -> Option<(AddressProperty, Scalar)> {
+    Some(match method {
+        "family" => (AddressProperty::Family, Scalar::Int),
+        "isUnspecified" => (AddressProperty::Unspecified, Scalar::Bool),
+        "isLoopback" => (AddressProperty::Loopback, Scalar::Bool),
+        "isLinkLocalMulticast" => (AddressProperty::LinkLocalMulticast, Scalar::Bool),
+        "isLinkLocalUnicast" => (AddressProperty::LinkLocalUnicast, Scalar::Bool),
+        "isGlobalUnicast" => (AddressProperty::GlobalUnicast, Scalar::Bool),
+        _ => return None,
+    })
+}
+
+pub(super) fn network_property(method: &str) -> Option<(NetworkProperty, Scalar)> {
+    Some(match method {
+        "ip" => (NetworkProperty::Address, Scalar::Ip),
+        "masked" => (NetworkProperty::Masked, Scalar::Cidr),
+        "prefixLength" => (NetworkProperty::PrefixLength, Scalar::Int),
+        _ => return None,
+    })
+}
+
+/// Compiles a pattern, within bounds of size, or says what is wrong in one line.
+pub(super) fn regex(pattern: &str) -> Result<Regex, String> {
+    let built = RegexBuilder::new(pattern)
+        .size_limit(REGEX_MAX_BYTES)
+        .dfa_size_limit(2 * REGEX_MAX_BYTES)
+        .nest_limit(64)
+        .build();
+    match built {
+        Ok(regex) => {
+            // Lets the engine build its scratch memory now rather than in the first decision.
+            regex.is_match("");
+            Ok(regex)
+        }
+        Err(regex::Error::CompiledTooBig(_)) => Err("the pattern is too large when compiled".to_owned()),
+        Err(error) => {
+            let text = error.to_string();
+            let last = text.lines().last().unwrap_or("").trim_start_matches("error: ");
+            Err(format!("bad pattern: {}", last.chars().take(120).collect::<String>()))
+        }
+    }
+}
+

@@ -1,0 +1,201 @@
+//! Stage 1: what rules may name.
+
+use crate::attribute::{ATTRIBUTES, Attribute};
+use crate::limits::VARIABLES_MAX;
+use crate::value::Type;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What rules may name: the variables under `identity`, which are always there, and those a service declares.
+///
+/// Cloning shares. Built once, used for every policy of the service.
+#[derive(Debug, Clone)]
+pub struct Environment(Arc<Declarations>);
+
+#[derive(Debug, Default)]
+struct Declarations {
+    variables: BTreeMap<String, (Origin, Type)>,
+    groups: BTreeSet<String>,
+    functions: BTreeMap<String, (usize, Type)>,
+}
+
+/// Where the value of a variable comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Identity(Attribute),
+    Fact(usize),
+}
+
+impl Environment {
+    /// An environment under construction, with the variables under `identity` already declared.
+    pub fn builder() -> EnvironmentBuilder {
+        let mut builder =
+            EnvironmentBuilder { declarations: Declarations::default(), declared: 0, error: None };
+        for (path, attribute, ty) in ATTRIBUTES {
+            builder.insert(path, Origin::Identity(*attribute), *ty);
+        }
+        builder
+    }
+
+    /// The variable at a dotted path.
+    pub(crate) fn variable(&self, path: &str) -> Option<(Origin, Type)> {
+        self.0.variables.get(path).copied()
+    }
+
+    /// Whether `path` is a group of variables: `identity`, `identity.certificate`, `request`.
+    pub(crate) fn is_group(&self, path: &str) -> bool {
+        self.0.groups.contains(path)
+    }
+
+    /// The names directly under a group; the outermost names for the empty path.
+    pub(crate) fn members(&self, group: &str) -> BTreeSet<&str> {
+        let under = |path: &'_ str| -> Option<usize> {
+            if group.is_empty() {
+                return Some(0);
+            }
+            (path.strip_prefix(group)?.starts_with('.')).then_some(group.len() + 1)
+        };
+        self.0
+            .variables
+            .keys()
+            .filter_map(|path| path.get(under(path)?..)?.split('.').next())
+            .collect()
+    }
+
+    /// A declared function without arguments.
+    pub(crate) fn function(&self, name: &str) -> Option<(usize, Type)> {
+        self.0.functions.get(name).copied()
+    }
+
+    /// The names of the declared functions.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
+        self.0.functions.keys().map(String::as_str)
+    }
+}
+
+/// Collects declarations; the first mistake is reported by [`build`](Self::build).
+#[derive(Debug)]
+pub struct EnvironmentBuilder {
+    declarations: Declarations,
+    declared: usize,
+    error: Option<EnvironmentError>,
+}
+
+impl EnvironmentBuilder {
+    /// Declares a variable at a dotted path, `request.action` say. The n-th declaration (variables and
+    /// functions together, from 0) is asked for as [`Facts::fact`](crate::Facts::fact)`(n)`.
+    #[must_use]
+    pub fn variable(mut self, path: &str, ty: Type) -> Self {
+        let index = self.next_index();
+        if path == "identity" || path.starts_with("identity.") {
+            self.fail(EnvironmentError::Reserved(path.to_owned()));
+        } else if let Some(error) = unfit(path, ty) {
+            self.fail(error);
+        } else {
+            self.insert(path, Origin::Fact(index), ty);
+        }
+        self
+    }
+
+    /// Gives an already declared variable a second name. Takes no index.
+    #[must_use]
+    pub fn alias(mut self, alias: &str, path: &str) -> Self {
+        match self.declarations.variables.get(path).copied() {
+            None => self.fail(EnvironmentError::UnknownTarget(path.to_owned())),
+            Some((_, ty)) if unfit(alias, ty).is_some() => {
+                self.fail(EnvironmentError::Name(alias.to_owned()));
+            }
+            Some((origin, ty)) => self.insert(alias, origin, ty),
+        }
+        self
+    }
+
+    /// Declares a function without arguments, `has_repository_policy()` say. Takes the next index.
+    #[must_use]
+    pub fn nullary(mut self, function: &str, ty: Type) -> Self {
+        let index = self.next_index();
+        if let Some(error) = unfit(function, ty) {
+            self.fail(error);
+        } else if function.contains('.') {
+            self.fail(EnvironmentError::Name(function.to_owned()));
+        } else if crate::check::is_builtin(function) {
+            self.fail(EnvironmentError::Reserved(function.to_owned()));
+        } else if self.declarations.functions.insert(function.to_owned(), (index, ty)).is_some() {
+            self.fail(EnvironmentError::Duplicate(function.to_owned()));
+        }
+        self
+    }
+
+    /// The environment, or the first mistake made while declaring it.
+    pub fn build(self) -> Result<Environment, EnvironmentError> {
+        match self.error {
+            Some(error) => Err(error),
+            None if self.declared > VARIABLES_MAX => Err(EnvironmentError::TooMany),
+            None => Ok(Environment(Arc::new(self.declarations))),
+        }
+    }
+
+    fn next_index(&mut self) -> usize {
+        let index = self.declared;
+        self.declared += 1;
+        index
+    }
+
+    fn insert(&mut self, path: &str, origin: Origin, ty: Type) {
+        let groups: Vec<&str> = path.match_indices('.').filter_map(|(dot, _)| path.get(..dot)).collect();
+        let taken = self.declarations.groups.contains(path)
+            || groups.iter().any(|group| self.declarations.variables.contains_key(*group));
+        if taken || self.declarations.variables.insert(path.to_owned(), (origin, ty)).is_some() {
+            self.fail(EnvironmentError::Duplicate(path.to_owned()));
+        }
+        self.declarations.groups.extend(groups.into_iter().map(str::to_owned));
+    }
+
+    fn fail(&mut self, error: EnvironmentError) {
+        self.error.get_or_insert(error);
+    }
+}
+
+/// Why this cannot be declared, if so.
+fn unfit(path: &str, ty: Type) -> Option<EnvironmentError> {
+    let identifier = |part: &str| {
+        let mut bytes = part.bytes();
+        bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+            && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            && !WORDS_OF_CEL.contains(&part)
+    };
+    if !path.split('.').all(identifier) {
+        return Some(EnvironmentError::Name(path.to_owned()));
+    }
+    matches!(ty, Type::Word([])).then(|| EnvironmentError::NoWords(path.to_owned()))
+}
+
+/// Words the grammar keeps for itself.
+const WORDS_OF_CEL: &[&str] = &[
+    "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let",
+    "loop", "namespace", "null", "package", "return", "true", "var", "void", "while",
+];
+
+/// A mistake in declaring an [`Environment`]: the embedding program is at fault, not the operator.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnvironmentError {
+    /// Not identifiers joined by dots, or a word of the language.
+    #[error("`{0}` is not a name a rule could write")]
+    Name(String),
+    /// Declared before, or both a variable and a group of variables.
+    #[error("`{0}` is declared twice")]
+    Duplicate(String),
+    /// `identity` belongs to this crate, and built-in functions keep their meaning.
+    #[error("`{0}` is reserved")]
+    Reserved(String),
+    /// An alias of something that is not declared.
+    #[error("`{0}` is not declared, so it cannot have an alias")]
+    UnknownTarget(String),
+    /// A closed set without a word.
+    #[error("`{0}` is one of no words")]
+    NoWords(String),
+    /// More than [`limits::VARIABLES_MAX`](crate::limits::VARIABLES_MAX).
+    #[error("more than {VARIABLES_MAX} variables and functions")]
+    TooMany,
+}

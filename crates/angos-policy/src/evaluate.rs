@@ -1,0 +1,237 @@
+//! Stage 5: program + identity + facts → a value, or the reason there is none.
+//!
+//! Nothing here allocates. Values borrow from the program, the identity and the facts; strings a rule builds
+//! live in a fixed piece of the caller's stack.
+
+mod arithmetic;
+mod compare;
+mod convert;
+mod lists;
+mod network;
+mod text;
+
+use crate::environment::Origin;
+use crate::limits::{LOOP_DEPTH_MAX, RULE_COST_MAX};
+use crate::moment::{Moment, duration_part};
+use crate::program::{Constant, Node, Op, Program, Scalar};
+use crate::value::{Facts, Undecidable, Value};
+use angos_identity::Identity;
+pub(crate) use convert::convert_constant;
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+/// The value of an expression.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Datum<'a> {
+    Absent,
+    Null,
+    Bool(bool),
+    Int(i64),
+    Uint(u64),
+    Double(f64),
+    String(&'a str),
+    /// A string the rule built: this range of [`Frame::memory`].
+    Built {
+        start: usize,
+        end: usize,
+    },
+    Bytes(&'a [u8]),
+    Timestamp(Moment),
+    Duration(i64),
+    Ip(IpAddr),
+    Cidr(IpNet),
+}
+
+/// Why an expression has no value, and which one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) cause: Undecidable,
+    pub(crate) offset: u32,
+}
+
+type Outcome<T> = Result<T, Trouble>;
+
+/// The state of evaluating one rule. `'a` is what values borrow from, `'m` the memory for built strings.
+pub(crate) struct Frame<'a, 'm> {
+    identity: &'a Identity,
+    facts: &'a dyn Facts,
+    bound: [Datum<'a>; LOOP_DEPTH_MAX],
+    left: u32,
+    memory: &'m mut [u8],
+    used: usize,
+}
+
+impl<'a, 'm> Frame<'a, 'm> {
+    pub(crate) fn new(identity: &'a Identity, facts: &'a dyn Facts, memory: &'m mut [u8]) -> Self {
+        let bound = [Datum::Absent; LOOP_DEPTH_MAX];
+        Self { identity, facts, bound, left: RULE_COST_MAX, memory, used: 0 }
+    }
+
+    /// The value of a rule. Each rule has the whole cost bound to itself, so that order never matters.
+    pub(crate) fn run(&mut self, program: &'a Program) -> Outcome<bool> {
+        self.left = RULE_COST_MAX;
+        self.used = 0;
+        self.truth(&program.root)
+    }
+
+    fn spend(&mut self, cost: usize, at: &Node) -> Outcome<()> {
+        match u32::try_from(cost).ok().and_then(|cost| self.left.checked_sub(cost)) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => {
+                self.left = 0;
+                Err(at.trouble(Undecidable::Cost))
+            }
+        }
+    }
+
+    fn source(&self, origin: Origin) -> Value<'a> {
+        match origin {
+            Origin::Identity(attribute) => attribute.read(self.identity),
+            Origin::Fact(index) => self.facts.fact(index),
+        }
+    }
+
+    /// Evaluates a boolean expression.
+    fn truth(&mut self, node: &'a Node) -> Outcome<bool> {
+        match self.value(node)? {
+            Datum::Bool(value) => Ok(value),
+            other => Err(node.unfit(other)),
+        }
+    }
+
+    /// Evaluates an expression and gives back the memory its operands built strings in.
+    fn value(&mut self, node: &'a Node) -> Outcome<Datum<'a>> {
+        self.spend(1, node)?;
+        let used = self.used;
+        let outcome = self.compute(node);
+        if !matches!(outcome, Ok(Datum::Built { .. })) {
+            self.used = used;
+        }
+        outcome
+    }
+
+    fn compute(&mut self, node: &'a Node) -> Outcome<Datum<'a>> {
+        Ok(match &node.op {
+            Op::Constant(constant) => Datum::from(constant),
+            Op::Read(origin, scalar) => {
+                admit(self.source(*origin), *scalar).ok_or(node.trouble(Undecidable::Mistyped))?
+            }
+            Op::Bound(slot) => *self.bound.get(*slot).unwrap_or(&Datum::Absent),
+            Op::Has(origin) => {
+                Datum::Bool(!matches!(self.source(*origin), Value::Absent | Value::Strings([])))
+            }
+            Op::Not(operand) => Datum::Bool(!self.truth(operand)?),
+            Op::And(sides) => Datum::Bool(self.junction(sides, false)?),
+            Op::Or(sides) => Datum::Bool(self.junction(sides, true)?),
+            Op::If(parts) => {
+                let [condition, yes, no] = &**parts;
+                let chosen = if self.truth(condition)? { yes } else { no };
+                self.value(chosen)?
+            }
+            Op::Equal { negated, sides } => {
+                let [left, right] = &**sides;
+                let (left, right) = (self.value(left)?, self.value(right)?);
+                Datum::Bool(self.equal(left, right, node)? != *negated)
+            }
+            Op::EqualLists { negated, sides } => Datum::Bool(self.equal_lists(sides, node)? != *negated),
+            Op::Ordered { order, sides } => Datum::Bool(self.ordered(*order, sides, node)?),
+            Op::In { needle, list } => Datum::Bool(self.contained(needle, list, node)?),
+            Op::Count(list) => self.count(list, node)?,
+            Op::Element { list, index } => self.element(list, index, node)?,
+            Op::Quantified { quantifier, list, slot, test } => {
+                Datum::Bool(self.quantified(*quantifier, list, *slot, test, node)?)
+            }
+            _ => self.compute_function(node)?,
+        })
+    }
+
+    /// The operations that are rarely what a decision spends its time on.
+    fn compute_function(&mut self, node: &'a Node) -> Outcome<Datum<'a>> {
+        match &node.op {
+            Op::Arithmetic { operation, sides } => self.arithmetic(*operation, sides, node),
+            Op::Negate(operand) => self.negate(operand, node),
+            Op::Length(operand) => self.length(operand),
+            Op::Search { search, sides } => self.search(*search, sides).map(Datum::Bool),
+            Op::Matches { text, pattern } => self.matches(text, pattern, node).map(Datum::Bool),
+            Op::Case { lower, text } => self.change_case(*lower, text, node),
+            Op::Convert { to, value } => self.convert(*to, value, node),
+            Op::Parses { to, text } => self.parses(*to, text),
+            Op::Part { part, east, of } => match self.value(of)? {
+                Datum::Timestamp(moment) => {
+                    moment.part(*part, *east).map(Datum::Int).ok_or(node.trouble(Undecidable::Overflow))
+                }
+                Datum::Duration(nanoseconds) => Ok(Datum::Int(duration_part(nanoseconds, *part))),
+                other => Err(of.unfit(other)),
+            },
+            Op::Address { property, of } => self.address_property(*property, of),
+            Op::Network { property, of } => self.network_property(*property, of),
+            Op::Covers(sides) => self.covers(sides).map(Datum::Bool),
+            _ => Err(node.trouble(Undecidable::Mistyped)),
+        }
+    }
+
+    /// `&&` or `||`: one side that settles the answer outweighs an error on the other.
+    fn junction(&mut self, sides: &'a [Node; 2], settles: bool) -> Outcome<bool> {
+        let [left, right] = sides;
+        let left = match self.truth(left) {
+            Ok(value) if value == settles => return Ok(settles),
+            Err(trouble) if trouble.cause == Undecidable::Cost => return Err(trouble),
+            other => other,
+        };
+        match self.truth(right) {
+            Ok(value) if value == settles => Ok(settles),
+            Err(trouble) if left.is_ok() || trouble.cause == Undecidable::Cost => Err(trouble),
+            _ => left,
+        }
+    }
+}
+
+impl Node {
+    fn trouble(&self, cause: Undecidable) -> Trouble {
+        Trouble { cause, offset: self.offset }
+    }
+
+    /// What to say of a value that is not of the type the checker promised.
+    fn unfit(&self, datum: Datum<'_>) -> Trouble {
+        self.trouble(if matches!(datum, Datum::Absent) { Undecidable::Absent } else { Undecidable::Mistyped })
+    }
+}
+
+impl<'a> From<&'a Constant> for Datum<'a> {
+    fn from(constant: &'a Constant) -> Self {
+        match constant {
+            Constant::Null => Self::Null,
+            Constant::Bool(value) => Self::Bool(*value),
+            Constant::Int(value) => Self::Int(*value),
+            Constant::Uint(value) => Self::Uint(*value),
+            Constant::Double(value) => Self::Double(*value),
+            Constant::String(value) => Self::String(value),
+            Constant::Bytes(value) => Self::Bytes(value),
+            Constant::Timestamp(value) => Self::Timestamp(*value),
+            Constant::Duration(value) => Self::Duration(*value),
+            Constant::Ip(value) => Self::Ip(*value),
+            Constant::Cidr(value) => Self::Cidr(*value),
+        }
+    }
+}
+
+/// A value from outside, if it is of the declared type.
+fn admit(value: Value<'_>, declared: Scalar) -> Option<Datum<'_>> {
+    Some(match (value, declared) {
+        (Value::Absent, _) => Datum::Absent,
+        (Value::String(value), Scalar::String) => Datum::String(value),
+        (Value::Bool(value), Scalar::Bool) => Datum::Bool(value),
+        (Value::Int(value), Scalar::Int) => Datum::Int(value),
+        (Value::Uint(value), Scalar::Uint) => Datum::Uint(value),
+        (Value::Double(value), Scalar::Double) => Datum::Double(value),
+        (Value::Bytes(value), Scalar::Bytes) => Datum::Bytes(value),
+        (Value::Timestamp(seconds, nanoseconds), Scalar::Timestamp) => {
+            Datum::Timestamp(Moment::new(seconds, nanoseconds)?)
+        }
+        (Value::Duration(value), Scalar::Duration) => Datum::Duration(value),
+        _ => return None,
+    })
+}

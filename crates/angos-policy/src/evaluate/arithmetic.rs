@@ -1,0 +1,95 @@
+//! Stage 5: `+ - * / %` and unary minus; leaving a type's range is an error, never a wrong number.
+
+use super::{Datum, Frame, Outcome};
+use crate::program::{Arithmetic, Node};
+use crate::value::Undecidable;
+
+impl<'a> Frame<'a, '_> {
+    pub(super) fn arithmetic(
+        &mut self,
+        operation: Arithmetic,
+        sides: &'a [Node; 2],
+        at: &'a Node,
+    ) -> Outcome<Datum<'a>> {
+        let [left_node, right_node] = sides;
+        let left = self.present(left_node)?;
+        if matches!(left, Datum::String(_) | Datum::Built { .. }) {
+            return self.concatenate(left, right_node, at);
+        }
+        let right = self.present(right_node)?;
+        let result = match (left, right) {
+            (Datum::Int(left), Datum::Int(right)) => integers(operation, left, right).map(Datum::Int),
+            (Datum::Uint(left), Datum::Uint(right)) => naturals(operation, left, right).map(Datum::Uint),
+            (Datum::Double(left), Datum::Double(right)) => Ok(Datum::Double(doubles(operation, left, right))),
+            _ => return instants(operation, left, right).ok_or(at.trouble(Undecidable::Overflow)),
+        };
+        result.map_err(|cause| at.trouble(cause))
+    }
+
+    pub(super) fn negate(&mut self, operand: &'a Node, at: &Node) -> Outcome<Datum<'a>> {
+        match self.value(operand)? {
+            Datum::Int(value) => {
+                value.checked_neg().map(Datum::Int).ok_or(at.trouble(Undecidable::Overflow))
+            }
+            Datum::Double(value) => Ok(Datum::Double(-value)),
+            other => Err(operand.unfit(other)),
+        }
+    }
+}
+
+fn integers(operation: Arithmetic, left: i64, right: i64) -> Result<i64, Undecidable> {
+    match operation {
+        Arithmetic::Divide | Arithmetic::Remainder if right == 0 => return Err(Undecidable::DivisionByZero),
+        Arithmetic::Add => left.checked_add(right),
+        Arithmetic::Subtract => left.checked_sub(right),
+        Arithmetic::Multiply => left.checked_mul(right),
+        Arithmetic::Divide => left.checked_div(right),
+        Arithmetic::Remainder => left.checked_rem(right),
+    }
+    .ok_or(Undecidable::Overflow)
+}
+
+fn naturals(operation: Arithmetic, left: u64, right: u64) -> Result<u64, Undecidable> {
+    match operation {
+        Arithmetic::Divide | Arithmetic::Remainder if right == 0 => return Err(Undecidable::DivisionByZero),
+        Arithmetic::Add => left.checked_add(right),
+        Arithmetic::Subtract => left.checked_sub(right),
+        Arithmetic::Multiply => left.checked_mul(right),
+        Arithmetic::Divide => left.checked_div(right),
+        Arithmetic::Remainder => left.checked_rem(right),
+    }
+    .ok_or(Undecidable::Overflow)
+}
+
+fn doubles(operation: Arithmetic, left: f64, right: f64) -> f64 {
+    match operation {
+        Arithmetic::Add => left + right,
+        Arithmetic::Subtract => left - right,
+        Arithmetic::Multiply => left * right,
+        Arithmetic::Divide => left / right,
+        Arithmetic::Remainder => left % right,
+    }
+}
+
+/// Timestamps and durations; none when the result leaves their range.
+fn instants<'a>(operation: Arithmetic, left: Datum<'a>, right: Datum<'a>) -> Option<Datum<'a>> {
+    match (operation, left, right) {
+        (Arithmetic::Add, Datum::Timestamp(moment), Datum::Duration(by))
+        | (Arithmetic::Add, Datum::Duration(by), Datum::Timestamp(moment)) => {
+            moment.plus(by).map(Datum::Timestamp)
+        }
+        (Arithmetic::Subtract, Datum::Timestamp(moment), Datum::Duration(by)) => {
+            moment.minus(by).map(Datum::Timestamp)
+        }
+        (Arithmetic::Subtract, Datum::Timestamp(later), Datum::Timestamp(earlier)) => {
+            later.since(earlier).map(Datum::Duration)
+        }
+        (Arithmetic::Add, Datum::Duration(left), Datum::Duration(right)) => {
+            left.checked_add(right).map(Datum::Duration)
+        }
+        (Arithmetic::Subtract, Datum::Duration(left), Datum::Duration(right)) => {
+            left.checked_sub(right).map(Datum::Duration)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,116 @@
+//! Stages 3 and 5: `int(…)`, `timestamp(…)`, `cidr(…)` and the other conversions.
+
+use super::{Datum, Frame, Outcome};
+use crate::moment::{Moment, Seconds, parse_duration};
+use crate::program::{Constant, Node, Scalar};
+use crate::value::Undecidable;
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+impl<'a> Frame<'a, '_> {
+    pub(super) fn convert(&mut self, to: Scalar, value_node: &'a Node, at: &Node) -> Outcome<Datum<'a>> {
+        let datum = self.present(value_node)?;
+        if to == Scalar::String {
+            return self.to_text(datum, at);
+        }
+        let converted = match (to, datum) {
+            (Scalar::Bytes, Datum::String(text)) => Some(Datum::Bytes(text.as_bytes())),
+            _ => match self.text(datum) {
+                Some(text) => from_text(to, text),
+                None => from_value(to, datum),
+            },
+        };
+        converted.ok_or(at.trouble(Undecidable::Conversion))
+    }
+
+    fn to_text(&mut self, datum: Datum<'a>, at: &Node) -> Outcome<Datum<'a>> {
+        match datum {
+            Datum::String(_) | Datum::Built { .. } => Ok(datum),
+            Datum::Bool(value) => Ok(Datum::String(if value { "true" } else { "false" })),
+            Datum::Bytes(bytes) => std::str::from_utf8(bytes)
+                .map(Datum::String)
+                .map_err(|_| at.trouble(Undecidable::Conversion)),
+            Datum::Int(value) => self.build(&value, at),
+            Datum::Uint(value) => self.build(&value, at),
+            Datum::Double(value) => self.build(&value, at),
+            Datum::Timestamp(value) => self.build(&value, at),
+            Datum::Duration(value) => self.build(&Seconds(value), at),
+            Datum::Ip(value) => self.build(&value, at),
+            Datum::Cidr(value) => self.build(&value, at),
+            Datum::Absent | Datum::Null => Err(at.unfit(datum)),
+        }
+    }
+
+    /// `isIP(text)`, `isCIDR(text)`
+    pub(super) fn parses(&mut self, to: Scalar, text_node: &'a Node) -> Outcome<Datum<'a>> {
+        let datum = self.value(text_node)?;
+        let text = self.text(datum).ok_or(text_node.unfit(datum))?;
+        Ok(Datum::Bool(from_text(to, text).is_some()))
+    }
+}
+
+/// The value of a conversion of a constant string, for errors when the rule is loaded.
+pub(crate) fn convert_constant(to: Scalar, text: &str) -> Option<Constant> {
+    Some(match from_text(to, text)? {
+        Datum::Bool(value) => Constant::Bool(value),
+        Datum::Int(value) => Constant::Int(value),
+        Datum::Uint(value) => Constant::Uint(value),
+        Datum::Double(value) => Constant::Double(value),
+        Datum::Timestamp(value) => Constant::Timestamp(value),
+        Datum::Duration(value) => Constant::Duration(value),
+        Datum::Ip(value) => Constant::Ip(value),
+        Datum::Cidr(value) => Constant::Cidr(value),
+        _ => return None,
+    })
+}
+
+fn from_text(to: Scalar, text: &str) -> Option<Datum<'static>> {
+    Some(match to {
+        Scalar::Bool => Datum::Bool(match text {
+            "true" | "True" | "TRUE" | "t" | "1" => true,
+            "false" | "False" | "FALSE" | "f" | "0" => false,
+            _ => return None,
+        }),
+        Scalar::Int => Datum::Int(text.parse().ok()?),
+        Scalar::Uint => Datum::Uint(text.parse().ok()?),
+        Scalar::Double => Datum::Double(text.parse().ok()?),
+        Scalar::Timestamp => Datum::Timestamp(Moment::parse(text)?),
+        Scalar::Duration => Datum::Duration(parse_duration(text)?),
+        Scalar::Ip => Datum::Ip(parse_ip(text)?),
+        Scalar::Cidr => Datum::Cidr(text.parse::<IpNet>().ok()?),
+        Scalar::Null | Scalar::String | Scalar::Bytes => return None,
+    })
+}
+
+/// An address; an IPv4 address written as an IPv6 one is the IPv4 address, so that rules about networks
+/// see it however the socket was opened.
+pub(super) fn parse_ip(text: &str) -> Option<IpAddr> {
+    text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "ranges are checked before, and doubles are approximations by nature"
+)]
+fn from_value(to: Scalar, datum: Datum<'_>) -> Option<Datum<'_>> {
+    const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+    const TWO_TO_64: f64 = 18_446_744_073_709_551_616.0;
+    match (to, datum) {
+        (Scalar::Int, Datum::Uint(value)) => i64::try_from(value).ok().map(Datum::Int),
+        (Scalar::Int, Datum::Double(value)) => {
+            (value > -TWO_TO_63 && value < TWO_TO_63).then_some(Datum::Int(value as i64))
+        }
+        (Scalar::Int, Datum::Timestamp(value)) => Some(Datum::Int(value.seconds)),
+        (Scalar::Uint, Datum::Int(value)) => u64::try_from(value).ok().map(Datum::Uint),
+        (Scalar::Uint, Datum::Double(value)) => {
+            (value > -1.0 && value < TWO_TO_64).then_some(Datum::Uint(value as u64))
+        }
+        (Scalar::Double, Datum::Int(value)) => Some(Datum::Double(value as f64)),
+        (Scalar::Double, Datum::Uint(value)) => Some(Datum::Double(value as f64)),
+        (Scalar::Timestamp, Datum::Int(value)) => Moment::new(value, 0).map(Datum::Timestamp),
+        // The checker lets a conversion to the type a value already has through.
+        (_, same) => Some(same),
+    }
+}

@@ -1,0 +1,43 @@
+//! Access rules in CEL: checked when loaded, compiled to a typed tree, evaluated without allocation.
+//!
+//! A service declares what its rules may name ([`Environment`]), compiles the rules an operator wrote
+//! ([`Policy::compile`]; every mistake is a [`RuleError`] with its place in the rule), and asks for a
+//! [`Decision`] about a verified [`Identity`](angos_identity::Identity) and the [`Facts`] of one request.
+//!
+//! # The path of a rule
+//! | stage | file | in → out |
+//! |---|---|---|
+//! | 1 declare | `environment.rs`, `attribute.rs` | paths and types → what rules may name |
+//! | 2 parse | `syntax.rs` | text → our own tree; the only user of the CEL parser |
+//! | 3 check | `check.rs` and its modules | tree → typed program, or an error with position and suggestion |
+//! | 4 hold | `program.rs` | the typed program |
+//! | 5 evaluate | `evaluate.rs` and its modules | program + identity + facts → value or the reason there is none |
+//! | 6 decide | `policy.rs` | the values of all rules → decision |
+//!
+//! # Guarantees
+//! - A rule that cannot be decided (an absent value used, an overflow, the cost bound) never allows: when no
+//!   rule is true and one is undecidable the answer is no, whatever the default.
+//! - A decision does not allocate, looks nothing up by name, does not panic, and its work per rule is bounded
+//!   ([`limits::RULE_COST_MAX`]). The one exception: the first `matches` of a pattern on a thread may
+//!   let the regex engine build its scratch memory.
+//! - The order of rules never changes the answer.
+#![doc = ""]
+#![doc = include_str!("../README.md")]
+
+mod attribute;
+mod check;
+mod environment;
+mod error;
+mod evaluate;
+pub mod limits;
+mod moment;
+mod policy;
+mod program;
+mod suggest;
+mod syntax;
+mod value;
+
+pub use environment::{Environment, EnvironmentBuilder, EnvironmentError};
+pub use error::RuleError;
+pub use policy::{Decision, DefaultDecision, Policy, Reason, RuleSource};
+pub use value::{Facts, NoFacts, Type, Undecidable, Value};

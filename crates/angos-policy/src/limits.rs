@@ -1,0 +1,36 @@
+//! Every bound of this crate, with its reason.
+
+/// Longest rule text, in bytes. Rules are read by people; the parser's worst cases grow with length.
+pub const RULE_MAX_BYTES: usize = 8 * 1024;
+
+/// Most rules in one policy. Each decision may visit them all.
+pub const RULES_MAX: usize = 1024;
+
+/// Deepest nesting of parentheses, lists and arguments the parser follows.
+pub const NESTING_MAX: u16 = 32;
+
+/// Deepest expression tree that is compiled. Long chains (`a + b + …`, `a.b.c…`) nest without parentheses,
+/// and evaluation recurses once per level on the caller's stack.
+pub const TREE_DEPTH_MAX: usize = 64;
+
+/// Deepest nesting of `all`, `exists`, `exists_one`, `map` and `filter`; each level owns one slot of a
+/// decision's frame.
+pub const LOOP_DEPTH_MAX: usize = 8;
+
+/// Units of work one rule may spend in one decision: one per visited expression and list element, plus one
+/// per 64 bytes of text searched. About half a millisecond; a certificate with ten thousand names fits, a
+/// nested walk over it does not and makes the rule undecidable.
+pub const RULE_COST_MAX: u32 = 100_000;
+
+/// Bytes of strings one rule may build at a time (`+`, `string(…)`, `lowerAscii()`); they live on the stack.
+pub const TEXT_MAX_BYTES: usize = 4 * 1024;
+
+/// Largest compiled form of one `matches` pattern, in bytes, as the regex engine counts it.
+pub const REGEX_MAX_BYTES: usize = 256 * 1024;
+
+/// Most variables and functions an environment may declare.
+pub const VARIABLES_MAX: usize = 1024;
+
+/// Stack of the thread that parses and checks rules: an unoptimised parser needs far more than the 2 MiB
+/// of an ordinary thread for input that is within the limits above.
+pub(crate) const COMPILER_STACK_BYTES: usize = 32 * 1024 * 1024;

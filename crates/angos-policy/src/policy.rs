@@ -1,0 +1,215 @@
+//! Stage 6: the values of all rules → one decision.
+
+use crate::check::check;
+use crate::environment::Environment;
+use crate::error::{Fault, RuleError, quote};
+use crate::evaluate::{Frame, Trouble};
+use crate::limits::{COMPILER_STACK_BYTES, RULES_MAX, TEXT_MAX_BYTES};
+use crate::program::Program;
+use crate::syntax;
+use crate::value::{Facts, Undecidable};
+use angos_identity::Identity;
+use std::fmt;
+
+/// What is answered when no rule is true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DefaultDecision {
+    /// Rules allow; nothing else is allowed.
+    #[default]
+    Deny,
+    /// Rules deny; everything else is allowed.
+    Allow,
+}
+
+/// A rule as the operator wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleSource {
+    /// Names the rule in decisions and logs; `rules[i]` without.
+    pub name: Option<String>,
+    /// The CEL expression; it must be boolean.
+    pub when: String,
+}
+
+impl<T: Into<String>> From<T> for RuleSource {
+    fn from(when: T) -> Self {
+        Self { name: None, when: when.into() }
+    }
+}
+
+/// The answer to one request, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// Whether the request may proceed.
+    pub allowed: bool,
+    /// What decided.
+    pub reason: Reason,
+}
+
+/// What decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The rule at this index is true.
+    Rule(usize),
+    /// Every rule is false.
+    Default,
+    /// No rule is true, and this one (the first such) has no value; always denied.
+    Undecidable {
+        /// Index of the rule.
+        rule: usize,
+        /// Why it has no value.
+        cause: Undecidable,
+        /// Byte offset in the rule's text of the expression that has none.
+        offset: usize,
+    },
+}
+
+/// Compiled rules: immutable, shared between threads, decided without allocation.
+#[derive(Debug)]
+pub struct Policy {
+    default: DefaultDecision,
+    rules: Vec<Rule>,
+    builds_text: bool,
+}
+
+#[derive(Debug)]
+struct Rule {
+    name: String,
+    source: String,
+    program: Program,
+}
+
+impl Policy {
+    /// Parses, checks and compiles every rule, or reports what is wrong with each that is not right.
+    ///
+    /// Blocks for the time of compiling (tens of microseconds a rule) on a thread of its own with a deep
+    /// stack, so it may be called on any stack and with any input.
+    pub fn compile(
+        environment: &Environment,
+        default: DefaultDecision,
+        rules: &[RuleSource],
+    ) -> Result<Self, Vec<RuleError>> {
+        let failed = |message: String| {
+            let source = rules.first();
+            let fault = Fault::new(0usize, message);
+            let name = source.and_then(|rule| rule.name.as_deref());
+            vec![RuleError::new(0, name, source.map_or("", |rule| &rule.when), fault)]
+        };
+        if rules.len() > RULES_MAX {
+            return Err(failed(format!("{} rules; a policy has at most {RULES_MAX}", rules.len())));
+        }
+        let compiled = std::thread::scope(|scope| {
+            std::thread::Builder::new()
+                .name("angos-policy-compiler".to_owned())
+                .stack_size(COMPILER_STACK_BYTES)
+                .spawn_scoped(scope, || compile_all(environment, rules))
+                .map(|thread| thread.join())
+        });
+        let rules = match compiled {
+            Ok(Ok(rules)) => rules?,
+            Ok(Err(_)) => return Err(failed("the compiler failed; please report the rule".to_owned())),
+            Err(error) => return Err(failed(format!("cannot start the compiler's thread: {error}"))),
+        };
+        let builds_text = rules.iter().any(|rule| rule.program.builds_text);
+        Ok(Self { default, rules, builds_text })
+    }
+
+    /// Decides one request.
+    ///
+    /// One true rule decides; when none is true and one is undecidable, the answer is no; otherwise the
+    /// default answers. Neither allocates nor blocks nor panics; costs at most
+    /// [`RULE_COST_MAX`](crate::limits::RULE_COST_MAX) per rule.
+    pub fn decide(&self, identity: &Identity, facts: &dyn Facts) -> Decision {
+        if self.builds_text {
+            self.decide_with(identity, facts, &mut [0; TEXT_MAX_BYTES])
+        } else {
+            self.decide_with(identity, facts, &mut [])
+        }
+    }
+
+    fn decide_with(&self, identity: &Identity, facts: &dyn Facts, memory: &mut [u8]) -> Decision {
+        let mut frame = Frame::new(identity, facts, memory);
+        let mut undecidable = None;
+        for (index, rule) in self.rules.iter().enumerate() {
+            match frame.run(&rule.program) {
+                Ok(true) => {
+                    let allowed = self.default == DefaultDecision::Deny;
+                    return Decision { allowed, reason: Reason::Rule(index) };
+                }
+                Ok(false) => {}
+                Err(trouble) => {
+                    undecidable.get_or_insert((index, trouble));
+                }
+            }
+        }
+        match undecidable {
+            None => {
+                let allowed = self.default == DefaultDecision::Allow;
+                Decision { allowed, reason: Reason::Default }
+            }
+            Some((rule, Trouble { cause, offset })) => {
+                let reason = Reason::Undecidable { rule, cause, offset: offset as usize };
+                Decision { allowed: false, reason }
+            }
+        }
+    }
+
+    /// What is answered when no rule is true.
+    pub fn default_decision(&self) -> DefaultDecision {
+        self.default
+    }
+
+    /// How many rules there are.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether there are no rules, so that the default answers everything.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// The rule's name, or `rules[i]`; empty when there is no such rule.
+    pub fn rule_name(&self, index: usize) -> &str {
+        self.rules.get(index).map_or("", |rule| &rule.name)
+    }
+
+    /// The rule as it was written; empty when there is no such rule.
+    pub fn rule_source(&self, index: usize) -> &str {
+        self.rules.get(index).map_or("", |rule| &rule.source)
+    }
+
+    /// The reason of one of this policy's decisions, in words for a log, for the operator's eyes only.
+    pub fn describe(&self, reason: Reason) -> impl fmt::Display + '_ {
+        fmt::from_fn(move |f| match reason {
+            Reason::Rule(rule) => write!(f, "{} is true", self.rule_name(rule)),
+            Reason::Default => f.write_str("no rule is true"),
+            Reason::Undecidable { rule, cause, offset } => {
+                write!(f, "{} cannot be decided: {cause}", self.rule_name(rule))?;
+                match self.rule_source(rule).get(offset..) {
+                    Some(rest) if !rest.is_empty() => write!(f, ", at {}", quote(rest)),
+                    _ => Ok(()),
+                }
+            }
+        })
+    }
+}
+
+/// Runs on the compiler's thread.
+fn compile_all(environment: &Environment, sources: &[RuleSource]) -> Result<Vec<Rule>, Vec<RuleError>> {
+    let mut rules = Vec::with_capacity(sources.len());
+    let mut errors = Vec::new();
+    for (index, RuleSource { name, when }) in sources.iter().enumerate() {
+        match syntax::parse(when).and_then(|expression| check(environment, &expression)) {
+            Ok(program) => rules.push(Rule {
+                name: name.clone().unwrap_or_else(|| format!("rules[{index}]")),
+                source: when.clone(),
+                program,
+            }),
+            Err(fault) => errors.push(RuleError::new(index, name.as_deref(), when, fault)),
+        }
+    }
+    if errors.is_empty() { Ok(rules) } else { Err(errors) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! Stage 1 and 5: the types rules know, the values a service hands to a decision, and why a rule may have none.
+
+use std::fmt;
+
+/// The type of a declared variable or function. Any value may be [`Value::Absent`] in a given request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Type {
+    /// `bool`, from [`Value::Bool`].
+    Bool,
+    /// `int`, from [`Value::Int`].
+    Int,
+    /// `uint`, from [`Value::Uint`].
+    Uint,
+    /// `double`, from [`Value::Double`].
+    Double,
+    /// `string`, from [`Value::String`].
+    String,
+    /// `bytes`, from [`Value::Bytes`].
+    Bytes,
+    /// `timestamp`, from [`Value::Timestamp`].
+    Timestamp,
+    /// `duration`, from [`Value::Duration`].
+    Duration,
+    /// `list(string)`, from [`Value::Strings`]; an absent one is empty.
+    StringList,
+    /// `string`, one of a closed set: comparing it with any other word is an error when the rule is loaded.
+    Word(&'static [&'static str]),
+}
+
+/// One value of one request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Value<'a> {
+    /// This request has no such value. A string then equals `null` and `''` and nothing else, a list is
+    /// empty, and any other use makes the rule undecidable.
+    Absent,
+    /// A boolean.
+    Bool(bool),
+    /// A signed integer.
+    Int(i64),
+    /// An unsigned integer.
+    Uint(u64),
+    /// A floating point number.
+    Double(f64),
+    /// A string.
+    String(&'a str),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// Strings.
+    Strings(&'a [String]),
+    /// Seconds since 1970-01-01T00:00:00Z and nanoseconds within the second.
+    Timestamp(i64, u32),
+    /// Nanoseconds.
+    Duration(i64),
+}
+
+/// What one request knows, by the index of declaration.
+///
+/// Asked at most once per mention of the variable in a rule; must answer without blocking.
+pub trait Facts {
+    /// The value of the `index`-th variable or function declared with
+    /// [`EnvironmentBuilder`](crate::EnvironmentBuilder), counted from 0. A value of another type than
+    /// declared makes the rule undecidable.
+    fn fact(&self, index: usize) -> Value<'_>;
+}
+
+/// The facts of a service that declares none.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoFacts;
+
+impl Facts for NoFacts {
+    fn fact(&self, _index: usize) -> Value<'_> {
+        Value::Absent
+    }
+}
+
+/// Why a rule has no value in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Undecidable {
+    /// A value this request does not have was used; `has(…)` or a comparison with `null` guards it.
+    Absent,
+    /// Arithmetic left the range of its type.
+    Overflow,
+    /// Division or remainder by zero.
+    DivisionByZero,
+    /// A list has no element at this index.
+    Index,
+    /// A conversion was given a value it cannot convert.
+    Conversion,
+    /// Strings built by the rule exceed [`limits::TEXT_MAX_BYTES`](crate::limits::TEXT_MAX_BYTES).
+    TextTooLong,
+    /// The rule spent [`limits::RULE_COST_MAX`](crate::limits::RULE_COST_MAX).
+    Cost,
+    /// The service answered with a value of another type than it declared.
+    Mistyped,
+}
+
+impl Undecidable {
+    /// One stable word for metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Overflow => "overflow",
+            Self::DivisionByZero => "division_by_zero",
+            Self::Index => "index",
+            Self::Conversion => "conversion",
+            Self::TextTooLong => "text_too_long",
+            Self::Cost => "cost",
+            Self::Mistyped => "mistyped",
+        }
+    }
+}
+
+impl fmt::Display for Undecidable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "a value this request does not have is used without a guard",
+            Self::Overflow => "arithmetic overflow",
+            Self::DivisionByZero => "division by zero",
+            Self::Index => "index outside the list",
+            Self::Conversion => "a value that cannot be converted",
+            Self::TextTooLong => "a string too long to build",
+            Self::Cost => "more work than one rule may cost",
+            Self::Mistyped => "the service gave a value of another type than it declared",
+        })
+    }
+}
