@@ -4,7 +4,7 @@ mod client;
 mod image;
 mod pki;
 
-pub(crate) use client::{Answer, Client, Wire};
+pub(crate) use client::{Client, Wire};
 pub(crate) use image::{Image, digest_of};
 pub(crate) use pki::Pki;
 
@@ -42,6 +42,22 @@ fn build() -> PathBuf {
     executable.expect("cargo names the executable it built")
 }
 
+/// The argon2id hash of a password, as `angos hash-password` prints it.
+pub(crate) fn hash_password(password: &str) -> String {
+    use std::io::Write as _;
+    let mut process = Command::new(binary())
+        .arg("hash-password")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    process.stdin.take().unwrap().write_all(format!("{password}\n").as_bytes()).unwrap();
+    let output = process.wait_with_output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
 /// A running registry. Dropping it kills the process and removes the folder.
 pub(crate) struct Registry {
     pub(crate) pki: Pki,
@@ -58,6 +74,7 @@ pub(crate) struct Setup {
     pub(crate) rest: String,
     pub(crate) log_filter: Option<&'static str>,
     pub(crate) server: String,
+    pub(crate) tls_lines: &'static str,
 }
 
 impl Setup {
@@ -77,6 +94,12 @@ impl Setup {
         self
     }
 
+    /// The same with lines added to the `[server.tls]` section.
+    pub(crate) fn tls_lines(mut self, lines: &'static str) -> Self {
+        self.tls_lines = lines;
+        self
+    }
+
     /// The same with another `RUST_LOG`.
     pub(crate) fn log(mut self, filter: &'static str) -> Self {
         self.log_filter = Some(filter);
@@ -90,6 +113,7 @@ impl Setup {
         let mut text = format!("[server]\nbind_address = \"127.0.0.1\"\nport = 0\n{}\n", self.server);
         if let Some(mode) = self.tls {
             text += &pki.section(mode);
+            text += self.tls_lines;
         }
         text += &format!("[blob_store.fs]\nroot_dir = \"{}\"\n", folder.path().join("data").display());
         text += &self.rest;

@@ -1,14 +1,30 @@
 //! Whole-process tests: each starts the real binary on port 0 over a temporary folder and talks to it as a client would.
 //!
 //! One test binary, so that the harness is compiled once. Table of contents:
+//! - [`crash`]: `kill -9` during pushes
+//! - [`exposure`]: secrets, internals, and surfaces the policy does not open
+//! - [`hostile`]: smuggled, oversized, slow and contradictory requests
+//! - [`isolation`]: what belongs to one team stays with it
 //! - [`push_and_pull`]: an image goes in and comes out, over every transport
+//! - [`reload`]: certificates and policy swapped under load; bad sets
+//! - [`seed_table`]: the user pages to the letter, rules × callers × actions
+//! - [`startup`]: refusing to start, and stopping without loss
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::format_push_string,
+    clippy::format_collect,
     reason = "tests: whatever goes wrong here must stop them"
 )]
 
+mod crash;
+mod exposure;
 mod harness;
+mod hostile;
+mod isolation;
 mod push_and_pull;
+mod reload;
+mod seed_table;
+mod startup;

@@ -6,6 +6,8 @@
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::cast_precision_loss,
+    clippy::format_push_string,
+    clippy::format_collect,
     reason = "a measuring program: whatever goes wrong must stop it, and what it prints is its product"
 )]
 

@@ -143,13 +143,6 @@ impl Client {
         over(TlsConnector::from(Arc::clone(config)).connect(name, stream).await?, self.wire).await
     }
 
-    /// The bare TLS stream, for tests that write bytes of their own.
-    pub(crate) async fn stream(&self) -> Result<tokio_rustls::client::TlsStream<TcpStream>, Failure> {
-        let stream = TcpStream::connect(self.address).await?;
-        let name = ServerName::try_from("localhost").unwrap();
-        Ok(TlsConnector::from(Arc::clone(self.tls.as_ref().unwrap())).connect(name, stream).await?)
-    }
-
     /// Pushes a blob by POST and PUT; the status of the last answer.
     pub(crate) async fn push_blob(&self, name: &str, bytes: &[u8]) -> Result<StatusCode, Failure> {
         let started = self.send("POST", &format!("/v2/{name}/blobs/uploads/"), &[], Bytes::new()).await?;
