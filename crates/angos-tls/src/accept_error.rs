@@ -21,7 +21,7 @@ pub enum AcceptError {
     #[error("the connection failed during the TLS handshake: {0}")]
     Io(#[source] io::Error),
     /// The handshake was refused by either side.
-    #[error("the TLS handshake failed: {}: {detail}", class.explanation())]
+    #[error("{} ({detail})", class.explanation())]
     Tls {
         /// Why, in one word.
         class: Class,

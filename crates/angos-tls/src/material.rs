@@ -236,3 +236,32 @@ fn server_config(
     config.send_tls13_tickets = 0;
     Ok(config)
 }
+
+#[cfg(test)]
+mod tests {
+    use angos_test_ca::{Authority, Leaf};
+
+    use super::*;
+
+    const DAY: i64 = 24 * 3600;
+
+    #[test]
+    fn authorities_outside_their_validity_are_warned_about() {
+        let directory = tempfile::tempdir().unwrap();
+        let authority = Authority::new("Client CA");
+        let (certificate, key) =
+            authority.issue(&Leaf::server(["localhost"])).write(directory.path(), "server");
+        let settings = Settings::new(certificate, key)
+            .client_authorities(authority.write(directory.path(), "ca"), ClientAuth::Optional);
+        let today = Certificate::from_der(&authority.certificate_der()).unwrap().not_before() + DAY;
+        let check = |now: i64, expected: &[Concern]| {
+            let loading = Loading { settings: &settings, now, errors: Vec::new(), warnings: Vec::new() };
+            let material = loading.finish().unwrap();
+            let concerns: Vec<_> = material.warnings().iter().map(Warning::concern).collect();
+            assert_eq!(concerns, expected, "at {now}");
+        };
+        check(today, &[]);
+        check(today + 10 * DAY, &[Concern::ServerExpired, Concern::AuthorityExpired]);
+        check(today - 10 * DAY, &[Concern::ServerNotYetValid, Concern::AuthorityNotYetValid]);
+    }
+}

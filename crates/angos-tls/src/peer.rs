@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use angos_identity::Certificate;
+use rustls::crypto::SupportedKxGroup;
 use rustls::{NamedGroup, ProtocolVersion, ServerConnection};
 
 /// The application protocol agreed on by ALPN.
@@ -40,7 +41,7 @@ impl Peer {
             Some(Protocol::HTTP2_ALPN) => Protocol::Http2,
             _ => Protocol::Http1,
         };
-        let group = connection.negotiated_key_exchange_group().map(|group| group.name());
+        let group = connection.negotiated_key_exchange_group().map(SupportedKxGroup::name);
         Self {
             certificate,
             protocol,

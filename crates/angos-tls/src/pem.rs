@@ -88,9 +88,6 @@ fn sections(bytes: &[u8]) -> Result<Vec<(SectionKind, Vec<u8>)>, Problem> {
             Err(pem::Error::MissingSectionEnd { .. }) => {
                 return Err(Problem::Malformed("a section has no END line; the file looks cut off"));
             }
-            Err(pem::Error::IllegalSectionStart { .. }) => {
-                return Err(Problem::Malformed("a BEGIN line does not end in five dashes"));
-            }
             Err(pem::Error::Base64Decode(_)) => {
                 return Err(Problem::Malformed("a section is not valid base64"));
             }
@@ -99,8 +96,8 @@ fn sections(bytes: &[u8]) -> Result<Vec<(SectionKind, Vec<u8>)>, Problem> {
     }
 }
 
-/// The labels of all sections, in order. The parser ignores a BEGIN line that is indented or follows other
-/// text, and with it the section; here it is an error.
+/// The labels of all sections, in order. The parser ignores a BEGIN line that is indented, or has other text
+/// before or behind it, and with it the section; here it is an error. A label returned holds nothing but a label.
 fn labels(bytes: &[u8]) -> Result<Vec<&[u8]>, Problem> {
     let mut labels = Vec::new();
     for line in bytes.split(|byte| matches!(byte, b'\n' | b'\r')) {
@@ -108,7 +105,8 @@ fn labels(bytes: &[u8]) -> Result<Vec<&[u8]>, Problem> {
             None => {}
             Some(0) => {
                 let label = line.get(BEGIN.len()..).unwrap_or_default().trim_ascii_end();
-                labels.push(label.strip_suffix(b"-----").unwrap_or(label));
+                let label = label.strip_suffix(b"-----").filter(|label| !label.contains(&b'-'));
+                labels.push(label.ok_or(Problem::Malformed("a BEGIN line does not end in five dashes"))?);
             }
             Some(_) => {
                 return Err(Problem::Malformed(

@@ -1,0 +1,160 @@
+//! Clients that do not finish: each is cut by the deadline, or at once when it talks nonsense.
+
+use std::time::{Duration, Instant};
+
+use angos_tls::AcceptError;
+use rustls::ClientConnection;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+use crate::client::Client;
+use crate::site::Site;
+
+const DEADLINE: Duration = Duration::from_millis(150);
+
+/// Runs one handshake against whatever the client does with its end of the stream.
+async fn refused<F, Done>(site: &Site, client: F) -> (AcceptError, Duration)
+where
+    F: FnOnce(DuplexStream) -> Done,
+    Done: Future<Output = Option<DuplexStream>>,
+{
+    let (near, far) = duplex(64 * 1024);
+    let acceptor = site.acceptor();
+    let begun = Instant::now();
+    let client = async {
+        let kept = client(near).await;
+        tokio::time::sleep(DEADLINE * 20).await; // unless told otherwise a client holds its end open
+        drop(kept);
+    };
+    tokio::select! {
+        outcome = acceptor.accept(far) => (outcome.map(|_| ()).unwrap_err(), begun.elapsed()),
+        () = client => panic!("the server still waits after {:?}", begun.elapsed()),
+    }
+}
+
+fn site() -> Site {
+    let mut site = Site::required();
+    site.settings.handshake_timeout = DEADLINE;
+    site
+}
+
+/// The first bytes a real client sends.
+fn hello(site: &Site) -> Vec<u8> {
+    let config = Client::new(&site.servers).config();
+    let mut bytes = Vec::new();
+    let name = "localhost".try_into().unwrap();
+    ClientConnection::new(config.into(), name).unwrap().write_tls(&mut bytes).unwrap();
+    bytes
+}
+
+#[tokio::test]
+async fn a_silent_client_is_cut() {
+    let (error, after) = refused(&site(), async |stream| Some(stream)).await;
+    assert_eq!(error.class(), "timeout");
+    assert!(after >= DEADLINE);
+}
+
+#[tokio::test]
+async fn half_a_client_hello_is_cut() {
+    let site = site();
+    let hello = hello(&site);
+    let (error, _) = refused(&site, async |mut stream: DuplexStream| {
+        stream.write_all(&hello[..hello.len() / 2]).await.unwrap();
+        Some(stream)
+    })
+    .await;
+    assert_eq!(error.class(), "timeout");
+}
+
+#[tokio::test]
+async fn a_trickle_does_not_extend_the_deadline() {
+    let site = site();
+    let hello = hello(&site);
+    let (error, after) = refused(&site, async |mut stream: DuplexStream| {
+        for byte in hello {
+            stream.write_all(&[byte]).await.ok()?;
+            tokio::time::sleep(DEADLINE / 10).await;
+        }
+        Some(stream)
+    })
+    .await;
+    assert_eq!(error.class(), "timeout");
+    assert!(after < DEADLINE * 10, "{after:?}");
+}
+
+#[tokio::test]
+async fn a_client_that_never_answers_is_cut() {
+    let site = site();
+    let hello = hello(&site);
+    let (error, _) = refused(&site, async |mut stream: DuplexStream| {
+        stream.write_all(&hello).await.unwrap();
+        Some(stream) // and reads nothing
+    })
+    .await;
+    assert_eq!(error.class(), "timeout");
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_is_an_io_failure() {
+    let site = site();
+    let hello = hello(&site);
+    for cut in [0, 1, hello.len() / 2, hello.len()] {
+        let (error, after) = refused(&site, async |mut stream: DuplexStream| {
+            stream.write_all(&hello[..cut]).await.unwrap();
+            None
+        })
+        .await;
+        assert_eq!(error.class(), "io", "after {cut} bytes: {error}");
+        assert!(after < DEADLINE, "after {cut} bytes");
+    }
+}
+
+#[tokio::test]
+async fn nonsense_is_refused_at_once_and_the_client_may_read_why() {
+    let oversize = [&[0x16, 3, 1, 0xff, 0xff][..], &vec![0; 32 * 1024]].concat();
+    for nonsense in [
+        b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n".as_slice(),
+        b"\x16\x03\x01\x00\x05\x0b\x00\x00\x01\x00", // a certificate before any hello
+        b"\x15\x03\x01\x00\x02\x01\x00",             // close_notify before any hello
+        &oversize,
+        &[0xff; 4096],
+    ] {
+        let (near, far) = duplex(64 * 1024);
+        let acceptor = site().acceptor();
+        let begun = Instant::now();
+        let client = async {
+            let (mut read, mut write) = tokio::io::split(near);
+            write.write_all(nonsense).await.unwrap();
+            let mut answer = Vec::new();
+            read.read_to_end(&mut answer).await.unwrap();
+            answer
+        };
+        let (outcome, answer) = tokio::join!(acceptor.accept(far), client);
+        let error = outcome.map(|_| ()).unwrap_err();
+        let seen = nonsense[..10.min(nonsense.len())].escape_ascii().to_string();
+        if nonsense[0] == 0x15 {
+            assert!(["protocol", "io", "timeout"].contains(&error.class()), "{seen}: {error}");
+        } else {
+            assert_eq!(error.class(), "protocol", "{seen}: {error}");
+            assert_eq!(answer.first(), Some(&0x15), "{seen}: no alert but {answer:?}");
+        }
+        assert!(begun.elapsed() < Duration::from_secs(3), "{seen}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_client_that_stays_is_let_go() {
+    let (near, far) = duplex(64 * 1024);
+    let acceptor = site().acceptor();
+    let (mut read, mut write) = tokio::io::split(near);
+    write.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let begun = Instant::now();
+    let endless = async {
+        while write.write_all(&[0; 1024]).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        read.read_to_end(&mut Vec::new()).await.unwrap();
+    };
+    let (outcome, ()) = tokio::join!(async { acceptor.accept(far).await.map(|_| ()) }, endless);
+    assert_eq!(outcome.unwrap_err().class(), "protocol");
+    assert!(begun.elapsed() < Duration::from_secs(3));
+}

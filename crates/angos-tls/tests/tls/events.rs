@@ -1,0 +1,121 @@
+//! What the log says about a refused client.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use angos_test_ca::{Authority, Leaf};
+use angos_tls::Class;
+use tracing_subscriber::EnvFilter;
+
+use crate::client::Client;
+use crate::site::Site;
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is logged under `filter` when this client connects.
+async fn logged(filter: &str, site: &Site, client: Client) -> String {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let acceptor = site.acceptor();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let _outcome = client.attempt(&acceptor).await;
+    let bytes = lines.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn a_refused_certificate_is_described_in_one_event() {
+    let site = Site::required();
+    let leaf = Leaf::client("alice").organization("DevOps").serial(&[0x0a, 0xbc]).expired();
+    let issued = site.clients.issue(&leaf);
+    let certificate = angos_identity::Certificate::from_der(&issued.certificate_der).unwrap();
+    let log = logged("angos::auth=debug", &site, Client::new(&site.servers).with(issued)).await;
+    assert_eq!(log.lines().count(), 1, "{log}");
+    for expected in [
+        "DEBUG",
+        "angos::auth",
+        "client certificate not accepted",
+        "class=\"expired\"",
+        "has expired",
+        "CN=alice",
+        "O=DevOps",
+        "issuer=CN=Client CA",
+        "serial_number=0abc",
+        "generation=1",
+        &format!("fingerprint={}", certificate.fingerprint()),
+    ] {
+        assert!(log.contains(expected), "{expected} is not in {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_certificate_is_told() {
+    let site = Site::required();
+    let log = logged("angos::auth=debug", &site, Client::new(&site.servers)).await;
+    assert_eq!(log.lines().count(), 1, "{log}");
+    assert!(log.contains("class=\"no_certificate\"") && log.contains("none was offered"), "{log}");
+    assert!(!log.contains("subject="), "{log}");
+}
+
+#[tokio::test]
+async fn an_unreadable_identity_says_what_cannot_be_read() {
+    let site = Site::required();
+    let leaf = Leaf::client("alice").uri("spiffe://a.example/x").uri("spiffe://b.example/y");
+    let client = Client::new(&site.servers).with(site.clients.issue(&leaf));
+    let log = logged("angos::auth=debug", &site, client).await;
+    assert!(log.contains("class=\"identity\"") && log.contains("several SPIFFE ids"), "{log}");
+}
+
+#[tokio::test]
+async fn hostile_names_cannot_forge_lines_or_colours() {
+    let site = Site::required();
+    let forged = "x\n2030-01-01 INFO angos::auth: admin accepted\u{1b}[31m\u{202e}";
+    for leaf in [Leaf::client(forged), Leaf::client("x").organization(forged)] {
+        let client = Client::new(&site.servers).with(Authority::new("Another CA").issue(&leaf));
+        let log = logged("angos::auth=debug", &site, client).await;
+        assert_eq!(log.lines().count(), 1, "{log}");
+        assert!(log.contains("unknown_authority"), "{log}");
+        assert!(!log.contains(['\u{1b}', '\u{202e}']), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn other_failures_have_another_target_and_accepted_clients_are_silent() {
+    let site = Site::required();
+    let mut imap = Client::new(&site.servers);
+    imap.alpn = vec![b"imap".to_vec()];
+    assert_eq!(logged("angos::auth=debug", &site, imap.clone()).await, "");
+    let log = logged("angos::tls=debug", &site, imap).await;
+    assert!(log.contains("handshake failed") && log.contains("class=\"protocol\""), "{log}");
+    let good = Client::new(&site.servers).with(site.clients.issue(&Leaf::client("alice")));
+    assert_eq!(logged("angos=debug,angos::auth=debug,angos::tls=debug", &site, good).await, "");
+}
+
+#[test]
+fn class_words_are_distinct_and_plain() {
+    let mut words: Vec<_> = Class::ALL.into_iter().map(Class::as_str).collect();
+    words.sort_unstable();
+    words.dedup();
+    assert_eq!(words.len(), Class::ALL.len());
+    for class in Class::ALL {
+        assert!(class.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{class}");
+        assert!(!class.explanation().is_empty());
+    }
+}

@@ -1,0 +1,19 @@
+//! The crate as its users see it: real handshakes over in-memory streams, real files. One binary, so that it is
+//! linked once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of this is tests, and whatever goes wrong must stop them"
+)]
+
+mod agreement; // protocol versions, ALPN, key exchange
+mod clients; // every kind of client certificate × mode × TLS version
+mod deadline; // clients that do not finish
+mod embedding; // the example, run
+mod events; // what the log says about a refused client
+mod material; // files that do not load, and those that do
+mod reload; // generations
+
+mod client; // test side: a client that does as told
+mod site; // test side: authorities and files of one server
