@@ -1,0 +1,78 @@
+//! Content by digest, and the sessions through which it arrives.
+
+use std::{ops::Range, pin::Pin, time::SystemTime};
+
+use angos_oci::{Algorithm, Digest};
+
+use crate::{BlobReader, Error, SessionId, Writer};
+
+/// A boxed future, so that the stores can be trait objects.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Blobs, named by the digest of their content.
+///
+/// **Guarantee:** a digest is visible only with exactly its content, whole, at every moment and after every
+/// crash. What [`commit`](Self::commit) acknowledged survives what the engine's settings promise (power loss
+/// by default). What [`Writer::finish`] acknowledged survives the end of the process.
+///
+/// Dropping a future leaves the session as it was before or after the call. Methods need a tokio runtime.
+pub trait BlobStore: Send + Sync + 'static {
+    /// The size of a blob in bytes, if it is there.
+    fn stat<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<Option<u64>, Error>>;
+
+    /// A reader over a blob, or over a part of it (`start <= end <= size`, else [`Error::OutOfRange`]).
+    fn read<'a>(
+        &'a self,
+        digest: &'a Digest,
+        range: Option<Range<u64>>,
+    ) -> BoxFuture<'a, Result<Option<BlobReader>, Error>>;
+
+    /// Begins a session. The digest will be computed with this algorithm while the content arrives.
+    fn begin(&self, algorithm: Algorithm) -> BoxFuture<'_, Result<SessionId, Error>>;
+
+    /// A writer without a session, for content that arrives in one request: nothing of it outlives the
+    /// writer but through [`Writer::commit`].
+    fn stage(&self, algorithm: Algorithm) -> BoxFuture<'_, Result<Writer, Error>>;
+
+    /// How far a session is acknowledged, if it exists.
+    fn progress<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Result<Option<Progress>, Error>>;
+
+    /// Opens the session for writing at `offset`, which must be where it ends
+    /// ([`Error::OffsetMismatch`]). One writer at a time ([`Error::SessionBusy`]).
+    fn append<'a>(&'a self, session: &'a SessionId, offset: u64) -> BoxFuture<'a, Result<Writer, Error>>;
+
+    /// Publishes the content under its digest, ends the session and returns the size.
+    ///
+    /// A digest of another algorithm than the session's makes the engine read the content again. Content
+    /// that is already there is not written again. [`Error::DigestMismatch`] leaves the session.
+    fn commit<'a>(&'a self, session: &'a SessionId, digest: &'a Digest) -> BoxFuture<'a, Result<u64, Error>>;
+
+    /// Ends a session and drops its content; `false` if there was none.
+    fn abort<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Result<bool, Error>>;
+
+    /// Up to `limit` sessions greater than `after`, in order, with the time of their last append.
+    fn sessions<'a>(
+        &'a self,
+        after: Option<&'a SessionId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(SessionId, SystemTime)>, Error>>;
+
+    /// Removes a blob; `false` if there was none. Readers that are open read on.
+    fn delete<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<bool, Error>>;
+
+    /// Up to `limit` blobs greater than `after`, in order, with their sizes.
+    fn scan<'a>(
+        &'a self,
+        after: Option<&'a Digest>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(Digest, u64)>, Error>>;
+}
+
+/// How far an upload has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// The bytes that are acknowledged; the next append starts here.
+    pub offset: u64,
+    /// The algorithm the session computes.
+    pub algorithm: Algorithm,
+}

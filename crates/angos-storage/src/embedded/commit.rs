@@ -1,0 +1,168 @@
+//! The one thread that changes the file, and the groups it commits.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+use redb::{Database, Table};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{ENTRIES, database::Shared, decode};
+use crate::{Batch, Error, Operation, Version};
+
+/// One caller's batch, and where its answer goes.
+pub(super) struct Request {
+    pub(super) batch: Batch,
+    pub(super) reply: oneshot::Sender<Result<(), Error>>,
+}
+
+/// Batches committed together at most.
+const GROUP_MAX: usize = 256;
+
+/// A group is not extended once it weighs this much.
+const GROUP_BYTES: usize = 8 * 1024 * 1024;
+
+/// Commits what comes, until the last sender is gone.
+pub(super) fn run(shared: &Shared, mut waiting: mpsc::Receiver<Request>) {
+    let mut versions = Versions::default();
+    while let Some(first) = waiting.blocking_recv() {
+        let group = gather(first, &mut waiting);
+        match commit(shared, &group, &mut versions) {
+            Ok(outcomes) => {
+                for (request, outcome) in group.into_iter().zip(outcomes) {
+                    let _ = request.reply.send(outcome);
+                }
+            }
+            Err(error) => {
+                tracing::error!(target: "angos::storage", %error, batches = group.len(), "metadata commit failed");
+                if let Err(error) = shared.reopen() {
+                    tracing::error!(target: "angos::storage", %error, "metadata cannot be opened again yet");
+                }
+                for request in group {
+                    let _ = request.reply.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+}
+
+/// The first and whatever else is waiting already.
+fn gather(first: Request, waiting: &mut mpsc::Receiver<Request>) -> Vec<Request> {
+    let mut weight = first.batch.weight();
+    let mut group = vec![first];
+    while group.len() < GROUP_MAX && weight < GROUP_BYTES {
+        let Ok(next) = waiting.try_recv() else { break };
+        weight += next.batch.weight();
+        group.push(next);
+    }
+    group
+}
+
+/// Applies a group in one transaction: an outcome for each batch, or a failure of all.
+fn commit(
+    shared: &Shared,
+    group: &[Request],
+    versions: &mut Versions,
+) -> Result<Vec<Result<(), Error>>, Error> {
+    if !shared.is_open() {
+        shared.reopen()?;
+    }
+    let mut damage = None;
+    let attempt = || shared.with(|database| transact(database, group, versions, &mut damage));
+    let outcomes = catch_unwind(AssertUnwindSafe(attempt))
+        .unwrap_or_else(|_| Err(Error::Corrupt("the metadata engine gave up on the file".into())))?;
+    damage.map_or(Ok(outcomes), Err)
+}
+
+fn transact(
+    database: &Database,
+    group: &[Request],
+    versions: &mut Versions,
+    damage: &mut Option<Error>,
+) -> Result<Vec<Result<(), Error>>, redb::Error> {
+    let mut transaction = database.begin_write()?;
+    // Opening after a crash must not walk the file.
+    transaction.set_quick_repair(true);
+    let mut outcomes = Vec::with_capacity(group.len());
+    {
+        let mut table = transaction.open_table(ENTRIES)?;
+        for request in group {
+            let verdict = check(&table, &request.batch)?;
+            match &verdict {
+                Ok(()) => write(&mut table, &request.batch, versions)?,
+                Err(Error::Conflict { .. }) => {}
+                Err(other) => *damage = Some(other.clone()),
+            }
+            outcomes.push(verdict);
+        }
+    }
+    if damage.is_none() && outcomes.iter().any(Result::is_ok) {
+        transaction.commit()?;
+    } else {
+        transaction.abort()?;
+    }
+    Ok(outcomes)
+}
+
+/// Whether the conditions of a batch hold; the outer error is the engine's.
+fn check(table: &Table<'_, &[u8], &[u8]>, batch: &Batch) -> Result<Result<(), Error>, redb::Error> {
+    let mut failed = None;
+    let verdict = batch.check(|key| match stored_version(table, key) {
+        Ok(version) => version,
+        Err(error) => {
+            failed = Some(error);
+            Err(Error::Closed)
+        }
+    });
+    failed.map_or(Ok(verdict), Err)
+}
+
+fn stored_version(
+    table: &Table<'_, &[u8], &[u8]>,
+    key: &Bytes,
+) -> Result<Result<Option<Version>, Error>, redb::Error> {
+    use redb::ReadableTable;
+    let stored = table.get(key.as_ref())?;
+    Ok(stored.map(|stored| decode(stored.value()).map(|found| found.version)).transpose())
+}
+
+fn write(
+    table: &mut Table<'_, &[u8], &[u8]>,
+    batch: &Batch,
+    versions: &mut Versions,
+) -> Result<(), redb::Error> {
+    for operation in batch.operations() {
+        match operation {
+            Operation::Delete { key } => {
+                table.remove(key.as_ref())?;
+            }
+            Operation::Put { key, value }
+            | Operation::Create { key, value }
+            | Operation::Replace { key, value, .. } => {
+                let version = versions.next().to_le_bytes();
+                let mut place = table.insert_reserve(key.as_ref(), version.len() + value.len())?;
+                if let Some((head, tail)) = place.as_mut().split_first_chunk_mut::<8>() {
+                    *head = version;
+                    tail.copy_from_slice(value);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Numbers for versions: they count from a random start, so that no run repeats those of another.
+#[derive(Default)]
+struct Versions {
+    last: Option<u64>,
+}
+
+impl Versions {
+    fn next(&mut self) -> u64 {
+        let next = match self.last {
+            Some(last) => last.wrapping_add(1),
+            None => getrandom::u64().unwrap_or_default(),
+        };
+        self.last = Some(next);
+        next
+    }
+}

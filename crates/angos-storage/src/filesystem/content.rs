@@ -1,0 +1,216 @@
+//! The content of one upload on its way: a file, its length, and the hash so far. All of it blocks.
+
+use std::{fs::File, os::unix::fs::FileExt, sync::Arc};
+
+use angos_oci::{Algorithm, Hasher};
+use bytes::Bytes;
+
+use super::{
+    Store, disk,
+    lease::{Lease, Leaving},
+    record::Record,
+    sessions::{data_path, state_path},
+};
+use crate::{Error, Progress, SessionId};
+
+/// Bytes read at once when content is hashed again.
+const REHASH: usize = 256 * 1024;
+
+/// Where the content is, and so what becomes of it.
+pub(super) enum Place {
+    /// The file of a session.
+    Session(Lease),
+    /// A file without a name, or none yet.
+    Anonymous,
+    /// A file in the staging folder.
+    Staged(SessionId),
+    /// Published.
+    Done,
+}
+
+/// The content of one upload.
+pub(super) struct Content {
+    pub(super) store: Arc<Store>,
+    pub(super) place: Place,
+    pub(super) file: Option<File>,
+    pub(super) hasher: Hasher,
+    length: u64,
+    acknowledged: u64,
+}
+
+impl Content {
+    /// Content of a single request. Touches nothing before the first byte.
+    pub(super) fn staged(store: &Arc<Store>, algorithm: Algorithm) -> Content {
+        Content {
+            store: Arc::clone(store),
+            place: Place::Anonymous,
+            file: None,
+            hasher: Hasher::new(algorithm),
+            length: 0,
+            acknowledged: 0,
+        }
+    }
+
+    /// The content of a session as far as it is acknowledged.
+    pub(super) fn of_session(
+        store: &Arc<Store>,
+        lease: Lease,
+        file: File,
+        hasher: Hasher,
+        length: u64,
+    ) -> Content {
+        Content {
+            store: Arc::clone(store),
+            place: Place::Session(lease),
+            file: Some(file),
+            hasher,
+            length,
+            acknowledged: length,
+        }
+    }
+
+    /// Bytes so far.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    pub(super) fn algorithm(&self) -> Algorithm {
+        self.hasher.algorithm()
+    }
+
+    /// Where a writer says that it is leaving.
+    pub(super) fn leaving(&self) -> Leaving {
+        match &self.place {
+            Place::Session(lease) => lease.leaving.clone(),
+            _ => Leaving::default(),
+        }
+    }
+
+    /// The name of the file below the root, if it has one.
+    pub(super) fn path(&self) -> Option<String> {
+        match &self.place {
+            Place::Session(lease) => Some(data_path(lease.id, self.algorithm())),
+            Place::Staged(name) => Some(disk::staging_path(*name)),
+            Place::Anonymous | Place::Done => None,
+        }
+    }
+
+    /// An error of a call on the file.
+    pub(super) fn failure(&self, action: &'static str, error: std::io::Error) -> Error {
+        Error::from_io(action, self.store.disk.full(&self.path().unwrap_or_else(|| "staging".into())), error)
+    }
+
+    /// Makes sure that there is a file.
+    pub(super) fn open(&mut self) -> Result<&File, Error> {
+        if self.file.is_none() {
+            let file = if let Some(file) = self.store.disk.create_anonymous()? {
+                file
+            } else {
+                let name = SessionId::random()?;
+                let file = self.store.disk.create(&disk::staging_path(name))?;
+                self.place = Place::Staged(name);
+                file
+            };
+            self.file = Some(file);
+        }
+        self.file.as_ref().ok_or(Error::Closed)
+    }
+
+    /// Writes and hashes. After an error the content is as long as it is acknowledged, on the disk too.
+    pub(super) fn write(&mut self, frames: &[Bytes]) -> Result<(), Error> {
+        if frames.is_empty() {
+            return Ok(());
+        }
+        self.open()?;
+        let Some(file) = &self.file else { return Err(Error::Closed) };
+        match self.store.disk.write(file, self.length, frames) {
+            Ok(end) => {
+                for frame in frames {
+                    self.hasher.update(frame);
+                }
+                self.length = end;
+                Ok(())
+            }
+            Err(error) => {
+                let _ = file.set_len(self.acknowledged);
+                Err(self.failure("write", error))
+            }
+        }
+    }
+
+    /// Records that everything written is acknowledged.
+    pub(super) fn acknowledge(&mut self) -> Result<Progress, Error> {
+        if let Place::Session(lease) = &self.place {
+            let record = Record::encode(self.store.boot, self.length, &self.hasher);
+            self.store.disk.replace(&state_path(lease.id), &record)?;
+            self.acknowledged = self.length;
+        }
+        Ok(Progress { offset: self.length, algorithm: self.algorithm() })
+    }
+
+    /// Forgets everything: after a failed sync nobody knows what of it is on the disk.
+    pub(super) fn distrust(&mut self) {
+        if let Place::Session(lease) = &self.place {
+            let _ = self.store.disk.remove(&state_path(lease.id));
+        }
+        if let Some(file) = &self.file {
+            let _ = file.set_len(0);
+        }
+        self.hasher = Hasher::new(self.algorithm());
+        self.length = 0;
+        self.acknowledged = 0;
+    }
+
+    /// Ends the upload: the content has been published, or is there already.
+    pub(super) fn complete(&mut self) -> Result<(), Error> {
+        let path = self.path();
+        let place = std::mem::replace(&mut self.place, Place::Done);
+        if let Some(path) = path {
+            self.store.disk.remove(&path)?;
+        }
+        if let Place::Session(lease) = &place {
+            self.store.disk.remove(&state_path(lease.id))?;
+        }
+        Ok(())
+    }
+
+    /// The hash of the content by another algorithm, read from the file.
+    pub(super) fn hash_again(&mut self, algorithm: Algorithm) -> Result<Hasher, Error> {
+        let length = self.length;
+        let file = self.open()?;
+        match hash(file, length, algorithm) {
+            Ok(hasher) => Ok(hasher),
+            Err(error) => Err(self.failure("read", error)),
+        }
+    }
+}
+
+/// Hashes the first `length` bytes of a file.
+pub(super) fn hash(file: &File, length: u64, algorithm: Algorithm) -> std::io::Result<Hasher> {
+    let mut hasher = Hasher::new(algorithm);
+    let mut buffer = vec![0; REHASH];
+    let mut position = 0;
+    while position < length {
+        let wanted = usize::try_from(length - position).unwrap_or(REHASH).min(REHASH);
+        let chunk = buffer.get_mut(..wanted).unwrap_or_default();
+        file.read_exact_at(chunk, position)?;
+        hasher.update(chunk);
+        position += wanted as u64;
+    }
+    Ok(hasher)
+}
+
+impl Drop for Content {
+    /// Gives back the space of what was not acknowledged.
+    fn drop(&mut self) {
+        match (&self.place, &self.file) {
+            (Place::Session(_), Some(file)) if self.length > self.acknowledged => {
+                let _ = file.set_len(self.acknowledged);
+            }
+            (Place::Staged(name), _) => {
+                let _ = self.store.disk.remove(&disk::staging_path(*name));
+            }
+            _ => {}
+        }
+    }
+}

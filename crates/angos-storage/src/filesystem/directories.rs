@@ -1,0 +1,82 @@
+//! Folder syncs, shared by everyone who publishes at the same time.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{Arc, Condvar, Mutex, OnceLock, PoisonError},
+};
+
+use super::disk::Disk;
+use crate::{Error, memory::lock};
+
+/// One caller syncs for all that wait; those who come meanwhile form the next group.
+#[derive(Default)]
+pub(super) struct Directories {
+    state: Mutex<State>,
+    done: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<Arc<Ticket>>,
+    /// Whether someone is syncing.
+    led: bool,
+    /// Folders made by this process, whose own name may not be on the disk yet.
+    fresh: HashSet<String>,
+}
+
+struct Ticket {
+    path: String,
+    outcome: OnceLock<Result<(), Error>>,
+}
+
+impl Directories {
+    /// Makes a folder. Until [`settle`](Self::settle) its own name is not durable, and others see that.
+    pub(super) fn make(&self, disk: &Disk, path: &str) -> Result<(), Error> {
+        lock(&self.state).fresh.insert(path.to_owned());
+        disk.make_directory(path)
+    }
+
+    /// Puts the names in `path` on the disk, and the name of `path` itself in `parent` where that is new.
+    pub(super) fn settle(&self, disk: &Disk, path: &str, parent: &str) -> Result<(), Error> {
+        if !disk.durable() {
+            return Ok(());
+        }
+        self.sync(disk, path)?;
+        if lock(&self.state).fresh.contains(path) {
+            self.sync(disk, parent)?;
+            lock(&self.state).fresh.remove(path);
+        }
+        Ok(())
+    }
+
+    fn sync(&self, disk: &Disk, path: &str) -> Result<(), Error> {
+        let ticket = Arc::new(Ticket { path: path.to_owned(), outcome: OnceLock::new() });
+        let mut state = lock(&self.state);
+        state.waiting.push(Arc::clone(&ticket));
+        loop {
+            if let Some(outcome) = ticket.outcome.get() {
+                return outcome.clone();
+            }
+            if state.led {
+                state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            state.led = true;
+            let group = std::mem::take(&mut state.waiting);
+            drop(state);
+            sync_group(disk, &group);
+            state = lock(&self.state);
+            state.led = false;
+            self.done.notify_all();
+        }
+    }
+}
+
+/// Syncs every folder of the group once.
+fn sync_group(disk: &Disk, group: &[Arc<Ticket>]) {
+    let mut outcomes: BTreeMap<&str, Result<(), Error>> = BTreeMap::new();
+    for ticket in group {
+        let outcome = outcomes.entry(&ticket.path).or_insert_with(|| disk.sync_directory(&ticket.path));
+        let _ = ticket.outcome.set(outcome.clone());
+    }
+}

@@ -1,0 +1,65 @@
+//! One writer at a time for each session.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::{Error, SessionId, memory::lock};
+
+/// How long a new writer waits for one that is leaving: the rest of one write to the disk.
+const LEAVING: Duration = Duration::from_secs(1);
+
+/// The sessions that a writer holds.
+#[derive(Default)]
+pub(super) struct Leases {
+    held: Mutex<HashMap<SessionId, Leaving>>,
+    freed: Condvar,
+}
+
+/// Set when the writer was dropped, while the last of its work is still under way.
+#[derive(Clone, Default)]
+pub(super) struct Leaving(Arc<AtomicBool>);
+
+impl Leaving {
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// A session, held by one writer.
+pub(super) struct Lease {
+    pub(super) id: SessionId,
+    pub(super) leaving: Leaving,
+    leases: Arc<Leases>,
+}
+
+impl Leases {
+    /// Takes the session; blocks shortly behind a writer that is leaving.
+    pub(super) fn take(self: &Arc<Leases>, id: SessionId) -> Result<Lease, Error> {
+        let is_leaving = |held: &mut HashMap<SessionId, Leaving>| held.get(&id).is_some_and(Leaving::is_set);
+        let waited = self.freed.wait_timeout_while(lock(&self.held), LEAVING, is_leaving);
+        let (mut held, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if held.contains_key(&id) {
+            return Err(Error::SessionBusy);
+        }
+        let leaving = Leaving::default();
+        held.insert(id, leaving.clone());
+        Ok(Lease { id, leaving, leases: Arc::clone(self) })
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        lock(&self.leases.held).remove(&self.id);
+        self.leases.freed.notify_all();
+    }
+}

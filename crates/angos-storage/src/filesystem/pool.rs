@@ -1,0 +1,76 @@
+//! Buffers for reading: reused while busy, returned to the system when not.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+
+use crate::memory::lock;
+
+/// Bytes read at once. Larger reads cost a little less processor time per byte, but a client that stalls
+/// holds one chunk.
+pub(super) const CHUNK: usize = 128 * 1024;
+
+/// Idle buffers kept at most: 4 MiB.
+const IDLE: usize = 32;
+
+/// Buffers of [`CHUNK`] bytes that nobody uses.
+#[derive(Default)]
+pub(super) struct Pool {
+    idle: Mutex<Vec<Vec<u8>>>,
+}
+
+/// Bytes that go back to the pool when the last user drops them.
+pub(super) struct Buffer {
+    bytes: Vec<u8>,
+    filled: usize,
+    pool: Arc<Pool>,
+}
+
+impl Pool {
+    /// A buffer with room for `length` bytes, at most [`CHUNK`].
+    pub(super) fn take(self: &Arc<Pool>, length: usize) -> Buffer {
+        let length = length.min(CHUNK);
+        // A short read does not occupy a long buffer.
+        let bytes = if length <= CHUNK / 4 {
+            vec![0; length]
+        } else {
+            lock(&self.idle).pop().unwrap_or_else(|| vec![0; CHUNK])
+        };
+        Buffer { bytes, filled: length, pool: Arc::clone(self) }
+    }
+
+    #[cfg(test)]
+    pub(super) fn idle(&self) -> usize {
+        lock(&self.idle).len()
+    }
+}
+
+impl Buffer {
+    /// The room to read into.
+    pub(super) fn room(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.filled).unwrap_or_default()
+    }
+
+    /// The first `filled` bytes, shared.
+    pub(super) fn freeze(mut self, filled: usize) -> Bytes {
+        self.filled = filled.min(self.filled);
+        Bytes::from_owner(self)
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.get(..self.filled).unwrap_or_default()
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if self.bytes.len() == CHUNK {
+            let mut idle = lock(&self.pool.idle);
+            if idle.len() < IDLE {
+                idle.push(std::mem::take(&mut self.bytes));
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Blobs and metadata at rest: two traits, embedded engines, one test suite.
+//!
+//! Stage 8 of a request's path: verified bytes come in, and what was acknowledged is found again after a
+//! crash. The crate knows digests, and nothing of names, tags or HTTP.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `metadata.rs`, `batch.rs` | [`MetadataStore`]: an ordered map of small values, changed by [`Batch`] |
+//! | `blobs.rs`, `session.rs` | [`BlobStore`]: content by digest, written through upload sessions |
+//! | `reader.rs`, `writer.rs` | [`BlobReader`] and [`Writer`]: the two streams of a blob |
+//! | `settings.rs` | [`Settings`] → [`Storage`] |
+//! | `memory.rs` | both engines in memory, for tests and embedding |
+//! | `filesystem.rs` | blobs as files |
+//! | `embedded.rs` | metadata in one redb file |
+//! | `suite.rs` | the one test suite over all engines (feature `suite`) |
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod batch;
+mod blobs;
+mod embedded;
+mod error;
+mod filesystem;
+mod memory;
+mod metadata;
+mod reader;
+mod session;
+mod settings;
+mod writer;
+
+pub use batch::{Batch, Operation};
+pub use blobs::{BlobStore, BoxFuture, Progress};
+pub use embedded::RedbMetadata;
+pub use error::{Error, Failure};
+pub use filesystem::FilesystemBlobs;
+pub use memory::{MemoryBlobs, MemoryMetadata};
+pub use metadata::{Entry, MetadataStore, Version, Versioned};
+pub use reader::BlobReader;
+pub use session::{InvalidSessionId, SessionId};
+pub use settings::{BlobSettings, MetadataSettings, Settings, Storage};
+pub use writer::{Sink, Writer};

@@ -1,0 +1,63 @@
+//! The ordered map of small values in which the registry records what exists.
+
+use bytes::Bytes;
+
+use crate::{Batch, BoxFuture, Error};
+
+/// An ordered map from byte strings to small values.
+///
+/// **Guarantee:** when [`apply`](Self::apply) returns `Ok`, the whole batch is visible to every later call
+/// and survives what the engine's settings promise (power loss by default). Reads see whole batches only.
+/// Keys order by their bytes.
+pub trait MetadataStore: Send + Sync + 'static {
+    /// The value of a key, with the version that [`Batch::replace`] compares.
+    fn read<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Versioned>, Error>>;
+
+    /// Up to `limit` entries whose key starts with `prefix` and is greater than `after` (a full key, which
+    /// need not exist), in order. The cost follows the page, not the store.
+    fn scan<'a>(
+        &'a self,
+        prefix: &'a [u8],
+        after: Option<&'a [u8]>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Entry>, Error>>;
+
+    /// Applies all operations in order, or none and [`Error::Conflict`].
+    ///
+    /// Dropping the future does not take the batch back: it may or may not be applied.
+    fn apply(&self, batch: Batch) -> BoxFuture<'_, Result<(), Error>>;
+}
+
+/// A value and its version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versioned {
+    /// The value.
+    pub value: Bytes,
+    /// Changes with every write of the key, also by a write of an equal value.
+    pub version: Version,
+}
+
+/// Names one write of one key; opaque but for equality.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Version(u64);
+
+impl Version {
+    /// For engines: a version by number.
+    pub fn from_number(number: u64) -> Version {
+        Version(number)
+    }
+
+    /// For engines: the number it was made from.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// One entry of a scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The full key.
+    pub key: Bytes,
+    /// The value.
+    pub value: Bytes,
+}

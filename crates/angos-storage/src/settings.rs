@@ -1,0 +1,109 @@
+//! From settings to open stores.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use crate::{
+    BlobStore, Error, MetadataStore,
+    embedded::RedbMetadata,
+    filesystem::FilesystemBlobs,
+    memory::{MemoryBlobs, MemoryMetadata},
+};
+
+/// Where and how to store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The blobs.
+    pub blobs: BlobSettings,
+    /// The metadata.
+    pub metadata: MetadataSettings,
+    /// Whether acknowledged means durable. `true` by default. With `false` acknowledged data survives the
+    /// end of the process, but a power loss may lose it, and may damage the metadata file as a whole.
+    pub sync: bool,
+}
+
+/// The engine of the blobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BlobSettings {
+    /// Files in a folder, which is created when missing. One process at a time.
+    Filesystem {
+        /// The folder.
+        root_dir: PathBuf,
+    },
+    /// In memory, gone with the process.
+    Memory,
+}
+
+/// The engine of the metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MetadataSettings {
+    /// One redb file `metadata.redb` in a folder, which is created when missing. One process at a time.
+    Redb {
+        /// The folder.
+        root_dir: PathBuf,
+        /// Bytes of memory for pages, at most. [`MetadataSettings::CACHE_BYTES`] by default.
+        cache_bytes: usize,
+    },
+    /// In memory, gone with the process.
+    Memory,
+}
+
+impl MetadataSettings {
+    /// Default of `cache_bytes`: 8 MiB. The page cache of the system stands behind it.
+    pub const CACHE_BYTES: usize = 8 * 1024 * 1024;
+}
+
+impl Settings {
+    /// Durable storage in a folder: files and one redb file.
+    pub fn in_folder(root_dir: impl Into<PathBuf>) -> Settings {
+        let root_dir = root_dir.into();
+        Settings {
+            blobs: BlobSettings::Filesystem { root_dir: root_dir.clone() },
+            metadata: MetadataSettings::Redb { root_dir, cache_bytes: MetadataSettings::CACHE_BYTES },
+            sync: true,
+        }
+    }
+}
+
+/// Open stores. Cloning shares them.
+#[derive(Clone)]
+pub struct Storage {
+    /// The blobs.
+    pub blobs: Arc<dyn BlobStore>,
+    /// The metadata.
+    pub metadata: Arc<dyn MetadataStore>,
+}
+
+impl Storage {
+    /// Opens, and creates what is missing. Does not read what is stored, so that it takes no longer for a
+    /// large store.
+    ///
+    /// [`Error::Locked`] when another process has it open, [`Error::Foreign`] when a file is not ours.
+    pub fn open(settings: &Settings) -> Result<Storage, Error> {
+        let metadata: Arc<dyn MetadataStore> = match &settings.metadata {
+            MetadataSettings::Redb { root_dir, cache_bytes } => {
+                Arc::new(RedbMetadata::open(root_dir, *cache_bytes, settings.sync)?)
+            }
+            MetadataSettings::Memory => Arc::new(MemoryMetadata::default()),
+        };
+        let blobs: Arc<dyn BlobStore> = match &settings.blobs {
+            BlobSettings::Filesystem { root_dir } => {
+                Arc::new(FilesystemBlobs::open(root_dir, settings.sync)?)
+            }
+            BlobSettings::Memory => Arc::new(MemoryBlobs::default()),
+        };
+        Ok(Storage { blobs, metadata })
+    }
+
+    /// Both in memory.
+    pub fn memory() -> Storage {
+        Storage { blobs: Arc::new(MemoryBlobs::default()), metadata: Arc::new(MemoryMetadata::default()) }
+    }
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Storage").finish_non_exhaustive()
+    }
+}
