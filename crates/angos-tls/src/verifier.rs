@@ -116,9 +116,6 @@ impl ClientCertVerifier for IdentityVerifier {
 }
 
 fn refuse(leaf: &CertificateDer<'_>, error: Error) -> Error {
-    note(|seen| {
-        seen.identity = None;
-        seen.refused = Some(Offered::from_der(leaf));
-    });
+    note(|seen| seen.refused = Some(Offered::from_der(leaf)));
     error
 }
