@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .map_err(|_| "usage: echo SERVER_CERTIFICATE SERVER_KEY CLIENT_AUTHORITIES")?;
     let settings = Settings::new(certificate, key).client_authorities(authorities, ClientAuth::Required);
     let material = Material::load(&settings)
-        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | "))?;
     let listener = TcpListener::bind("127.0.0.1:8443").await?;
     println!("listening on https://localhost:8443");
     serve(listener, Acceptor::new(material)).await
