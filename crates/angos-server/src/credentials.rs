@@ -1,0 +1,257 @@
+//! The user names and passwords that are accepted, and how one is checked. Stage 5 asks; nothing else does.
+//!
+//! Checking a password is slow on purpose, so it happens away from the threads that serve, a few at a time, with a
+//! bounded number waiting. What was accepted is remembered for a minute, since clients send their password with every
+//! request; what was refused is not.
+
+mod password;
+mod presented;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use angos_identity::Credential;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+use tokio::sync::Semaphore;
+
+use crate::limits::{CREDENTIAL_REMEMBERED, VERIFICATIONS_AT_ONCE, VERIFICATIONS_WAITING};
+
+pub use password::{PasswordHash, PasswordHashError};
+pub(crate) use presented::{Malformed, Presented};
+
+/// What stands for a presented credential in memory: an HMAC-SHA256 under a key of this process alone.
+type Trace = [u8; 32];
+
+/// The accepted credentials, as one set that is replaced as a whole; a new set has forgotten what an old one accepted.
+///
+/// Guarantee: an unknown user name costs as much as a known one, no password is kept, and whatever is sent, at most
+/// a handful of passwords are checked at once.
+pub struct Credentials {
+    users: Vec<Arc<User>>,
+    names: HashMap<String, usize>,
+    /// Without randomness nothing is remembered.
+    key: Option<[u8; 32]>,
+    places: Arc<Semaphore>,
+    waiting: Semaphore,
+}
+
+/// Everyone with the same user name. Usually one; two while a password is being changed.
+#[derive(Debug)]
+struct User {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    credential: Arc<Credential>,
+    hash: PasswordHash,
+    accepted: Mutex<Option<Accepted>>,
+}
+
+/// The one credential this entry accepted last. An entry has one password, so there is no other to remember.
+struct Accepted {
+    trace: Trace,
+    until: Instant,
+}
+
+impl fmt::Debug for Accepted {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Accepted").field("until", &self.until).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Credentials").field("users", &self.users.len()).finish_non_exhaustive()
+    }
+}
+
+impl Default for Credentials {
+    fn default() -> Self {
+        Self::builder().build()
+    }
+}
+
+/// Why a presented credential was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Rejection {
+    /// There is no such user. The client must not learn this; the log may.
+    #[error("there is no such user")]
+    UnknownUser,
+    /// The password is not this user's. The client must not learn this; the log may.
+    #[error("the password is wrong")]
+    WrongPassword,
+    /// Too many credentials are being checked. Trying later may help.
+    #[error("too many credentials are being checked")]
+    Busy,
+    /// The check could not be done; a defect of this program.
+    #[error("the check failed")]
+    Failed,
+}
+
+/// Collects credentials.
+#[derive(Debug, Default)]
+pub struct CredentialsBuilder {
+    users: Vec<Vec<Entry>>,
+    names: HashMap<String, usize>,
+}
+
+impl CredentialsBuilder {
+    /// Adds one credential. `id` names it in rules (`identity.id`) and logs.
+    ///
+    /// Several credentials may share a user name, which is how a password is changed without an interruption: any of
+    /// their passwords is accepted, and the `id` tells which one it was.
+    #[must_use]
+    pub fn add(mut self, id: impl Into<String>, username: impl Into<String>, hash: PasswordHash) -> Self {
+        let username = username.into();
+        let credential = Credential { id: id.into().into(), username: username.as_str().into() };
+        let entry = Entry { credential: Arc::new(credential), hash, accepted: Mutex::new(None) };
+        let index = *self.names.entry(username).or_insert(self.users.len());
+        match self.users.get_mut(index) {
+            Some(entries) => entries.push(entry),
+            None => self.users.push(vec![entry]),
+        }
+        self
+    }
+
+    /// The collected credentials.
+    pub fn build(self) -> Credentials {
+        let mut key = [0; 32];
+        Credentials {
+            users: self.users.into_iter().map(|entries| Arc::new(User { entries })).collect(),
+            names: self.names,
+            key: getrandom::fill(&mut key).is_ok().then_some(key),
+            places: Arc::new(Semaphore::new(places())),
+            waiting: Semaphore::new(VERIFICATIONS_WAITING),
+        }
+    }
+}
+
+/// Half the processors, so that passwords never keep the others from being served.
+fn places() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    (processors / 2).clamp(1, VERIFICATIONS_AT_ONCE)
+}
+
+impl Credentials {
+    /// No credential yet.
+    pub fn builder() -> CredentialsBuilder {
+        CredentialsBuilder::default()
+    }
+
+    /// Whether no credential is configured.
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+
+    /// Checks a credential. Dropping the future gives up a place in the queue; a check that has begun ends by itself.
+    pub(crate) async fn verify(
+        &self,
+        presented: &Presented,
+        now: Instant,
+    ) -> Result<Arc<Credential>, Rejection> {
+        let known = self.names.get(presented.username()).copied();
+        let stand_in = || self.stand_in(presented.username());
+        let Some(user) = known.or_else(stand_in).and_then(|index| self.users.get(index)) else {
+            return Err(Rejection::UnknownUser); // there are no users at all
+        };
+        let trace = self.trace(presented);
+        let found = match user.recall(trace.as_ref(), now) {
+            Some(entry) => Some(entry),
+            None => self.check(user, presented, trace.as_ref(), now).await?,
+        };
+        match (known, found.and_then(|index| user.entries.get(index))) {
+            (None, _) => Err(Rejection::UnknownUser),
+            (Some(_), None) => Err(Rejection::WrongPassword),
+            (Some(_), Some(entry)) => {
+                if let Some(trace) = trace {
+                    entry.remember(trace, now);
+                }
+                Ok(Arc::clone(&entry.credential))
+            }
+        }
+    }
+
+    /// The slow way: which of the user's passwords it is, if any.
+    async fn check(
+        &self,
+        user: &Arc<User>,
+        presented: &Presented,
+        trace: Option<&Trace>,
+        now: Instant,
+    ) -> Result<Option<usize>, Rejection> {
+        let _waiting = self.waiting.try_acquire().map_err(|_| Rejection::Busy)?;
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| Rejection::Failed)?;
+        if let Some(entry) = user.recall(trace, now) {
+            return Ok(Some(entry)); // another request of the same client was faster
+        }
+        let (user, password) = (Arc::clone(user), presented.password().clone());
+        let check = move || {
+            let found = user.entries.iter().position(|entry| entry.hash.verify(password.as_bytes()));
+            drop(place);
+            found
+        };
+        tokio::task::spawn_blocking(check).await.map_err(|_| Rejection::Failed)
+    }
+
+    /// The user whose hashes an unknown name is checked against, for nothing but the time it takes. The same name gets
+    /// the same one always, as a known name does.
+    fn stand_in(&self, username: &str) -> Option<usize> {
+        let trace = self.key.map(|key| hmac(&key, &[b"name", username.as_bytes()])).unwrap_or_default();
+        let (number, _) = trace.split_first_chunk().map(|(head, rest)| (u64::from_be_bytes(*head), rest))?;
+        let users = u64::try_from(self.users.len()).ok()?;
+        number.checked_rem(users).and_then(|index| usize::try_from(index).ok())
+    }
+
+    fn trace(&self, presented: &Presented) -> Option<Trace> {
+        let (username, password) = (presented.username().as_bytes(), presented.password().as_bytes());
+        self.key.map(|key| hmac(&key, &[b"credential", username, password]))
+    }
+}
+
+impl User {
+    /// The entry that accepted the same credential a short while ago. Looks at all of them either way.
+    fn recall(&self, trace: Option<&Trace>, now: Instant) -> Option<usize> {
+        let trace = trace?;
+        self.entries
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| entry.recalls(trace, now))
+            .map(|(index, _)| index)
+            .last()
+    }
+}
+
+impl Entry {
+    fn recalls(&self, trace: &Trace, now: Instant) -> bool {
+        let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        accepted
+            .as_ref()
+            .is_some_and(|accepted| bool::from(accepted.trace.ct_eq(trace)) && now < accepted.until)
+    }
+
+    /// Remembers for a fixed time after the password was checked; being recalled does not prolong it.
+    fn remember(&self, trace: Trace, now: Instant) {
+        let mut accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        if accepted.as_ref().is_none_or(|accepted| accepted.until <= now || accepted.trace != trace) {
+            *accepted = now.checked_add(CREDENTIAL_REMEMBERED).map(|until| Accepted { trace, until });
+        }
+    }
+}
+
+/// HMAC-SHA256 of parts, each with its length in front, so that no two lists of parts give the same bytes.
+fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> Trace {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; 32] };
+    for part in parts {
+        mac.update(&part.len().to_be_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests;
