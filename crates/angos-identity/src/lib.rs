@@ -1,5 +1,5 @@
-//! Level 0 of the house. Place in the path: `angos-tls` makes a [`Certificate`] once per connection, the server joins it with a verified
-//! [`Credential`] into an [`Identity`] once per request, and `angos-policy` reads that. No I/O, no clock, no async.
+//! Level 0 of the house: `angos-tls` makes a [`Certificate`] once per connection, the server joins it with a verified
+//! [`Credential`] into an [`Identity`] once per request, and `angos-policy` reads that.
 //!
 //! | file | what it reads |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | `spiffe` | a SPIFFE id |
 //! | `text` | the string types of ASN.1 |
 //! | `identity` | who a caller is, from certificate, credential and address |
-#![doc = ""]
+//!
 #![doc = include_str!("../README.md")]
 
 mod alternative_names;
