@@ -87,20 +87,36 @@ impl Hasher {
         }
         let (algorithm, state) = rest.split_first().ok_or(RestoreError::Damaged)?;
         match algorithm {
-            1 => Ok(Self(State::Sha256(deserialize(state)?))),
-            2 => Ok(Self(State::Sha512(deserialize(state)?))),
+            1 => deserialize::<Sha256, 32, 8>(state, 64).map(|state| Self(State::Sha256(state))),
+            2 => deserialize::<Sha512, 64, 16>(state, 128).map(|state| Self(State::Sha512(state))),
             _ => Err(RestoreError::Algorithm),
         }
     }
 }
 
-fn deserialize<S: SerializableState>(state: &[u8]) -> Result<S, RestoreError> {
+/// Most content a restored state may have seen: 2^60 bytes, half of what SHA-256 is defined for.
+///
+/// Source: ours. `sha2` counts bits without looking, so a damaged count would overflow later.
+const CONTENT_MAX_BYTES: u128 = 1 << 60;
+
+/// Restores the state of `sha2`: `HASH` bytes of chaining value, `COUNT` bytes that count the blocks seen, the partial block.
+fn deserialize<S: SerializableState, const HASH: usize, const COUNT: usize>(
+    state: &[u8],
+    block_bytes: u128,
+) -> Result<S, RestoreError> {
+    let count = state.get(HASH..HASH + COUNT).ok_or(RestoreError::Damaged)?;
+    let blocks = count.iter().rev().fold(0_u128, |blocks, byte| blocks << 8 | u128::from(*byte));
+    if blocks > CONTENT_MAX_BYTES / block_bytes {
+        return Err(RestoreError::Damaged);
+    }
     let state = <&SerializedState<S>>::try_from(state).map_err(|_| RestoreError::Damaged)?;
     S::deserialize(state).map_err(|_| RestoreError::Damaged)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -127,6 +143,35 @@ mod tests {
             swapped[1] = other;
             check(&swapped, RestoreError::Damaged);
         }
+    }
+
+    #[test]
+    fn refuses_to_have_seen_more_than_there_is() {
+        // The seventh byte of the count (each 2^48 blocks) may go up to `most`.
+        let check = |algorithm, count: Range<usize>, block_bytes: usize, most: u8| {
+            let mut hasher = Hasher::new(algorithm);
+            hasher.update(&vec![0; 3 * block_bytes + 1]);
+            let saved = hasher.save();
+            let mut expected = vec![0; count.len()];
+            expected[0] = 3;
+            assert_eq!(
+                saved[count.clone()],
+                expected,
+                "the count is where we look for it, lowest byte first"
+            );
+            let with = |at: usize, byte: u8| {
+                let mut damaged = saved.clone();
+                damaged[count.start + at] = byte;
+                Hasher::restore(&damaged)
+            };
+            let mut hasher = with(6, most).unwrap();
+            hasher.update(&[0; 1000]);
+            hasher.finish();
+            assert_eq!(with(6, most + 1).err(), Some(RestoreError::Damaged));
+            assert_eq!(with(count.len() - 1, 255).err(), Some(RestoreError::Damaged));
+        };
+        check(Algorithm::Sha256, 34..42, 64, 63);
+        check(Algorithm::Sha512, 66..82, 128, 31);
     }
 
     proptest! {
