@@ -1,0 +1,145 @@
+//! Who may do what: policies compiled, credentials read.
+
+use angos_policy::{DefaultDecision, Environment, Policy, RuleError, RuleSource};
+use angos_server::{Access, Name};
+
+use crate::configuration::Context;
+use crate::credentials;
+use crate::document::{AccessPolicy, Document, Mode, Rule};
+use crate::layers::At;
+use crate::limits::REPOSITORIES_MAX;
+use crate::path::KeyPath;
+
+/// Longest name of a rule, in bytes: it stands in every log line the rule decides.
+const RULE_NAME_MAX_BYTES: usize = 64;
+
+/// All policies and credentials; `None` when something in them was wrong and is among the problems.
+pub(crate) fn access(document: &Document, context: &mut Context<'_>) -> Option<Access> {
+    let environment = angos_server::environment();
+    let mut compiler = Compiler { environment, context, is_deprecated_reported: false };
+    let section = KeyPath::of(&["global", "access_policy"]);
+    let global = document.global.access_policy.as_ref().map(|written| compiler.policy(written, &section));
+    let repositories = compiler.repositories(document);
+    if global.is_none() && document.repository.is_empty() && !context.layers.has(&section) {
+        context.warning(
+            &KeyPath::default(),
+            "no access policy is configured: every request will be denied",
+            "add [global.access_policy] with rules that allow",
+        );
+    }
+    let credentials = credentials::credentials(&document.auth, context)?;
+    let global = match global {
+        Some(policy) => Some(policy?),
+        None => None,
+    };
+    Some(Access { global, repositories: repositories?, credentials })
+}
+
+struct Compiler<'a, 'b> {
+    environment: Environment,
+    context: &'a mut Context<'b>,
+    is_deprecated_reported: bool,
+}
+
+impl Compiler<'_, '_> {
+    fn repositories(&mut self, document: &Document) -> Option<Vec<(String, Policy)>> {
+        if document.repository.len() > REPOSITORIES_MAX {
+            let message = format!("more than {REPOSITORIES_MAX} repositories have settings");
+            self.context.error(&KeyPath::of(&["repository"]), At::Key, message);
+            return None;
+        }
+        let mut compiled = Some(Vec::new());
+        for (name, repository) in &document.repository {
+            let path = KeyPath::of(&["repository", name]);
+            if name.parse::<Name>().is_err() {
+                self.context.error_with_help(
+                    &path,
+                    At::Key,
+                    format!("`{path}`: this is no repository's name"),
+                    "write the name, or the first parts of it, as clients do: [repository.\"team/app\".access_policy]",
+                );
+            }
+            let Some(written) = &repository.access_policy else { continue };
+            let policy = self.policy(written, &path.key("access_policy"));
+            compiled = compiled.zip(policy).map(|(mut list, policy)| {
+                list.push((name.clone(), policy));
+                list
+            });
+        }
+        compiled
+    }
+
+    fn policy(&mut self, written: &AccessPolicy, section: &KeyPath) -> Option<Policy> {
+        let default = self.default(written, section);
+        // Positions in the list as it is written, since what was found wrong before is not compiled.
+        let mut positions = Vec::new();
+        let mut sources = Vec::new();
+        let rules = section.key("rules");
+        for (index, rule) in written.rules.iter().enumerate() {
+            let Some(rule) = rule else { continue };
+            let path = rules.index(index);
+            let (name, when, path) = match rule {
+                Rule::Bare(when) => (None, when, path),
+                Rule::Named { name, when } => {
+                    self.check_name(name.as_deref(), &path);
+                    (name.clone(), when, path.key("when"))
+                }
+            };
+            positions.push(path);
+            sources.push(RuleSource { name, when: when.clone() });
+        }
+        match Policy::compile(&self.environment, default, &sources) {
+            Ok(policy) => Some(policy),
+            Err(errors) => {
+                for error in errors {
+                    self.report(&error, &positions, &sources, &rules);
+                }
+                None
+            }
+        }
+    }
+
+    fn report(&mut self, error: &RuleError, positions: &[KeyPath], sources: &[RuleSource], rules: &KeyPath) {
+        let problem = match (positions.get(error.rule()), sources.get(error.rule())) {
+            (Some(path), Some(source)) => {
+                self.context.layers.error_within(path, &source.when, error.offset(), error.message())
+            }
+            _ => self.context.layers.error(rules, At::Key, error.message()),
+        };
+        self.context.problems.push(match error.suggestion() {
+            Some(suggestion) => problem.with_help(suggestion),
+            None => problem,
+        });
+    }
+
+    /// A name is shown in logs, so it is short and printable.
+    fn check_name(&mut self, name: Option<&str>, path: &KeyPath) {
+        let is_fit = |name: &str| {
+            (1..=RULE_NAME_MAX_BYTES).contains(&name.len()) && !name.chars().any(char::is_control)
+        };
+        if name.is_some_and(|name| !is_fit(name)) {
+            let message =
+                format!("the name of a rule has 1 to {RULE_NAME_MAX_BYTES} bytes and no control characters");
+            self.context.error(&path.key("name"), At::Value, message);
+        }
+    }
+
+    fn default(&mut self, written: &AccessPolicy, section: &KeyPath) -> DefaultDecision {
+        let (new, old) = (section.key("default"), section.key("default_allow"));
+        if self.context.layers.has(&old) {
+            if self.context.layers.has(&new) {
+                let message = format!("`{new}` and `{old}` say the same thing twice");
+                self.context.error_with_help(&old, At::Key, message, "keep `default`");
+            } else if !self.is_deprecated_reported {
+                self.is_deprecated_reported = true;
+                let value = if written.default_allow == Some(true) { "allow" } else { "deny" };
+                let message = "`default_allow` is the older spelling of `default`, and deprecated";
+                self.context.warning(&old, message, format!("write default = \"{value}\""));
+            }
+        }
+        match (written.default, written.default_allow) {
+            (Some(Mode::Allow), _) | (None, Some(true)) => DefaultDecision::Allow,
+            _ => DefaultDecision::Deny,
+        }
+    }
+}

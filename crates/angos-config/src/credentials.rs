@@ -1,0 +1,133 @@
+//! `[auth.identity.<id>]`: user names and password hashes. Nothing read here is ever quoted.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use angos_server::{Credentials, PasswordHash};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::configuration::Context;
+use crate::document::{Auth, Identity};
+use crate::layers::At;
+use crate::limits::{IDENTITIES_MAX, SECRET_FILE_MAX_BYTES};
+use crate::path::KeyPath;
+
+/// Longest user name and identity id, in bytes: both stand in log lines and may be compared in rules.
+const NAME_MAX_BYTES: usize = 255;
+
+/// All credentials; `None` when something in them was wrong and is among the problems.
+pub(crate) fn credentials(auth: &Auth, context: &mut Context<'_>) -> Option<Credentials> {
+    let section = KeyPath::of(&["auth", "identity"]);
+    if auth.identity.len() > IDENTITIES_MAX {
+        context.error(&section, At::Key, format!("more than {IDENTITIES_MAX} identities are configured"));
+        return None;
+    }
+    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut builder = Credentials::builder();
+    let mut is_sound = true;
+    for (id, identity) in &auth.identity {
+        let path = section.key(id);
+        let username = username(id, identity, &path, context);
+        let hash = hash(identity, &path, context);
+        if let Some(username) = username
+            && let Some(other) = owners.insert(username, id)
+        {
+            let message = format!("`{path}` has the user name of `{}`", section.key(other));
+            context.error(&path.key("username"), At::Key, message);
+            is_sound = false;
+        }
+        match username.zip(hash) {
+            Some((username, hash)) => builder = builder.add(id.as_str(), username, hash),
+            None => is_sound = false,
+        }
+    }
+    is_sound.then(|| builder.build())
+}
+
+fn username<'a>(
+    id: &str,
+    identity: &'a Identity,
+    path: &KeyPath,
+    context: &mut Context<'_>,
+) -> Option<&'a str> {
+    if !is_fit(id) {
+        context.error(path, At::Key, "an identity's id has 1 to 255 bytes and no control characters");
+    }
+    let key = path.key("username");
+    let Some(username) = identity.username.as_deref() else {
+        if !context.layers.has(&key) {
+            let help = "write username = \"...\"";
+            context.error_with_help(path, At::Key, format!("`{path}` has no `username`"), help);
+        }
+        return None;
+    };
+    if !is_fit(username) || username.contains(':') {
+        let message = "a user name has 1 to 255 bytes, no colon (it ends the name in a Basic credential) and no control characters";
+        context.error(&key, At::Key, message);
+        return None;
+    }
+    Some(username)
+}
+
+fn is_fit(name: &str) -> bool {
+    (1..=NAME_MAX_BYTES).contains(&name.len()) && !name.chars().any(char::is_control)
+}
+
+fn hash(identity: &Identity, path: &KeyPath, context: &mut Context<'_>) -> Option<PasswordHash> {
+    let (direct, file) = (path.key("password"), path.key("password_file"));
+    if context.layers.has(&direct) && context.layers.has(&file) {
+        let help = "keep one of the two";
+        context.error_with_help(
+            &file,
+            At::Key,
+            format!("`{path}` has both `password` and `password_file`"),
+            help,
+        );
+        return None;
+    }
+    let (text, key) = match (&identity.password, &identity.password_file) {
+        (Some(text), _) => (text.clone(), direct),
+        (None, Some(written)) => {
+            let written = context.layers.resolve(&file, written);
+            context.files.push(written.clone());
+            match read(&written) {
+                Ok(text) => (text, file),
+                Err(message) => {
+                    context.error(&file, At::Key, message);
+                    return None;
+                }
+            }
+        }
+        (None, None) => {
+            if !context.layers.has(&direct) && !context.layers.has(&file) {
+                let help = "write password = \"<hash>\" with the output of `angos hash-password`";
+                context.error_with_help(path, At::Key, format!("`{path}` has no `password`"), help);
+            }
+            return None;
+        }
+    };
+    match text.expose_secret().trim().parse() {
+        Ok(hash) => Some(hash),
+        Err(error) => {
+            let help = "it is a hash, not the password itself: make one with `angos hash-password`";
+            context.error_with_help(&key, At::Key, format!("`{key}`: {error}"), help);
+            None
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<SecretString, String> {
+    let shown = crate::problem::escape(&path.to_string_lossy());
+    let mut text = String::new();
+    let read =
+        File::open(path).and_then(|file| file.take(SECRET_FILE_MAX_BYTES + 1).read_to_string(&mut text));
+    match read {
+        Err(error) => Err(format!("cannot read {shown}: {error}")),
+        Ok(_) if text.len() as u64 > SECRET_FILE_MAX_BYTES => {
+            Err(format!("{shown} is larger than {SECRET_FILE_MAX_BYTES} bytes"))
+        }
+        Ok(_) => Ok(SecretString::from(text)),
+    }
+}

@@ -1,0 +1,153 @@
+//! What a sound configuration says, before it means anything: one field per key of the schema.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::quantity::{Size, Span};
+
+/// The whole configuration. An element of a list that was found wrong before is `None`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Document {
+    pub(crate) server: Server,
+    pub(crate) global: Global,
+    pub(crate) repository: BTreeMap<String, Repository>,
+    pub(crate) auth: Auth,
+    pub(crate) blob_store: BlobStore,
+    pub(crate) metadata_store: MetadataStore,
+    pub(crate) storage: Storage,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Server {
+    pub(crate) bind_address: Option<IpAddr>,
+    pub(crate) port: Option<u16>,
+    pub(crate) request_head_timeout: Option<Span>,
+    pub(crate) idle_timeout: Option<Span>,
+    pub(crate) body_progress_timeout: Option<Span>,
+    pub(crate) drain_timeout: Option<Span>,
+    pub(crate) max_connections: Option<usize>,
+    pub(crate) max_requests: Option<usize>,
+    pub(crate) max_http2_streams: Option<u32>,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) management: Option<Management>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Tls {
+    pub(crate) server_certificate_bundle: Option<PathBuf>,
+    pub(crate) server_private_key: Option<PathBuf>,
+    pub(crate) client_ca_bundle: Option<PathBuf>,
+    pub(crate) client_auth: Option<ClientAuth>,
+    pub(crate) handshake_timeout: Option<Span>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ClientAuth {
+    Optional,
+    Required,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Management {
+    pub(crate) bind_address: Option<IpAddr>,
+    pub(crate) port: Option<u16>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Global {
+    pub(crate) max_manifest_size: Option<Size>,
+    pub(crate) max_blob_size: Option<Size>,
+    pub(crate) trusted_proxies: Vec<Option<String>>,
+    pub(crate) require_references: Option<bool>,
+    pub(crate) immutable_tags: Option<bool>,
+    pub(crate) immutable_tags_exclusions: Vec<Option<String>>,
+    pub(crate) upload_expiry: Option<Span>,
+    pub(crate) manifest_cache_size: Option<Size>,
+    pub(crate) access_policy: Option<AccessPolicy>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Repository {
+    pub(crate) access_policy: Option<AccessPolicy>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AccessPolicy {
+    pub(crate) default: Option<Mode>,
+    pub(crate) default_allow: Option<bool>,
+    pub(crate) rules: Vec<Option<Rule>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mode {
+    Deny,
+    Allow,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Rule {
+    Bare(String),
+    Named { name: Option<String>, when: String },
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Auth {
+    pub(crate) identity: BTreeMap<String, Identity>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Identity {
+    pub(crate) username: Option<String>,
+    pub(crate) password: Option<SecretString>,
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct BlobStore {
+    pub(crate) fs: BlobStoreFs,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct BlobStoreFs {
+    pub(crate) root_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct MetadataStore {
+    pub(crate) fs: MetadataStoreFs,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct MetadataStoreFs {
+    pub(crate) root_dir: Option<PathBuf>,
+    pub(crate) cache_size: Option<Size>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Storage {
+    pub(crate) sync: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! Layer 2: environment variables. `ANGOS_SERVER__PORT=8443` is `server.port = 8443`.
+
+use std::sync::Arc;
+
+use figment::value::{Dict, Num, Tag, Value};
+
+use crate::file::{ConfigFile, parse_array};
+use crate::kind::Kind;
+use crate::limits::VARIABLE_MAX_BYTES;
+use crate::nearest::nearest;
+use crate::path::{KeyPath, Segment};
+use crate::problem::{Origin, Problem};
+use crate::schema::{self, Found, Key, SCHEMA, is_chosen};
+
+const PREFIX: &str = "ANGOS_";
+const SEPARATOR: &str = "__";
+
+/// A variable that sets a key.
+pub(crate) struct Variable {
+    pub(crate) name: Arc<str>,
+    pub(crate) path: KeyPath,
+    value: Value,
+}
+
+/// The variables that are meant for us, in the order of their names. `files` supply the spelling of names
+/// the operator chose (`[auth.identity.Build]`), since a variable's name carries no case.
+pub(crate) fn read(
+    variables: impl Iterator<Item = (String, String)>,
+    files: &[ConfigFile],
+    problems: &mut Vec<Problem>,
+) -> Vec<Variable> {
+    let mut ours: Vec<(String, String)> =
+        variables.filter(|(name, value)| is_ours(name) && !is_service_link(name, value)).collect();
+    ours.sort();
+    let mut read: Vec<Variable> = Vec::new();
+    for (name, value) in ours {
+        match variable(&name, &value, files) {
+            Ok(variable) => match read.iter().find(|other| other.path == variable.path) {
+                Some(other) => problems.push(
+                    Problem::error(
+                        Origin::Variable(variable.name),
+                        format!("{} sets the same key", other.name),
+                    )
+                    .with_key(variable.path.to_string()),
+                ),
+                None => read.push(variable),
+            },
+            Err(problem) => problems.push(*problem),
+        }
+    }
+    read
+}
+
+/// All variables as one tree, for layering.
+pub(crate) fn values(variables: &[Variable]) -> Dict {
+    let mut top = Dict::new();
+    for variable in variables {
+        insert(&mut top, variable.path.segments(), &variable.value);
+    }
+    top
+}
+
+fn insert(table: &mut Dict, path: &[Segment], value: &Value) {
+    let Some((Segment::Key(key), below)) = path.split_first() else { return };
+    if below.is_empty() {
+        table.insert(key.clone(), value.clone());
+        return;
+    }
+    let next = table.entry(key.clone()).or_insert_with(|| Value::Dict(Tag::Default, Dict::new()));
+    if let Value::Dict(_, next) = next {
+        insert(next, below, value);
+    }
+}
+
+fn is_ours(name: &str) -> bool {
+    name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+}
+
+/// Whether the variable is one Kubernetes puts into every pod beside a service called `angos`:
+/// `ANGOS_SERVICE_HOST`, `ANGOS_SERVICE_PORT_HTTPS`, `ANGOS_PORT=tcp://…`, `ANGOS_PORT_8000_TCP_ADDR` …
+fn is_service_link(name: &str, value: &str) -> bool {
+    if name.contains(SEPARATOR) {
+        return false;
+    }
+    let is_protocol = |part: &str| matches!(part, "TCP" | "UDP" | "SCTP");
+    let parts: Vec<&str> = name.split('_').collect();
+    name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || (name.ends_with("_PORT") && value.contains("://"))
+        || parts.windows(3).any(|window| {
+            matches!(window, ["PORT", number, protocol] if number.parse::<u16>().is_ok() && is_protocol(protocol))
+        })
+}
+
+fn variable(name: &str, text: &str, files: &[ConfigFile]) -> Result<Variable, Box<Problem>> {
+    let shown: Arc<str> = crate::problem::escape(&name.chars().take(256).collect::<String>()).into();
+    let error = |message: String| Box::new(Problem::error(Origin::Variable(shown.clone()), message));
+    if text.len() > VARIABLE_MAX_BYTES {
+        return Err(error(format!("the value is longer than {VARIABLE_MAX_BYTES} bytes")));
+    }
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(error("the value is not UTF-8".to_owned()));
+    }
+    let lower = name.get(PREFIX.len()..).unwrap_or_default().to_ascii_lowercase();
+    let parts: Vec<&str> = lower.split(SEPARATOR).collect();
+    let Found::Key(key) = schema::find(&parts) else {
+        let problem = error("sets no known key".to_owned());
+        let help = match suggestion(&lower) {
+            Some(meant) => format!("did you mean {meant}?"),
+            None => "levels are separated by two underscores, e.g. ANGOS_SERVER__PORT".to_owned(),
+        };
+        return Err(Box::new(problem.with_help(help)));
+    };
+    let path = spelled(key, &parts, files);
+    let value = value(key, text).map_err(|expected| {
+        let message = format!("`{path}` takes {expected}, written as in a file");
+        Box::new(error(message).with_key(path.to_string()))
+    })?;
+    Ok(Variable { name: shown, path, value })
+}
+
+/// The path of `key` with chosen names spelled as in the files, where the case differs.
+fn spelled(key: &Key, parts: &[&str], files: &[ConfigFile]) -> KeyPath {
+    let mut path = KeyPath::default();
+    for (pattern, part) in key.path.split('.').zip(parts) {
+        let known = is_chosen(pattern)
+            .then(|| {
+                files.iter().flat_map(|file| file.names_below(&path)).find(|n| n.eq_ignore_ascii_case(part))
+            })
+            .flatten();
+        path = path.key(known.unwrap_or(part));
+    }
+    path
+}
+
+/// The variable's text as a value of the kind the key takes. What does not read as one stays a string and
+/// is refused with every other value of a wrong kind.
+fn value(key: &Key, text: &str) -> Result<Value, String> {
+    let string = || Value::String(Tag::Default, text.to_owned());
+    let number = || text.parse().ok().map(|number| Value::Num(Tag::Default, Num::I64(number)));
+    Ok(match key.kind {
+        Kind::Flag => text.parse().map_or_else(|_| string(), |flag| Value::Bool(Tag::Default, flag)),
+        Kind::Integer { .. } | Kind::Size { .. } | Kind::Duration { .. } => number().unwrap_or_else(string),
+        kind if kind.is_list() => parse_array(text).ok_or_else(|| kind.to_string())?,
+        _ => string(),
+    })
+}
+
+/// The variable that was meant: one whose letters are the same, or nearly.
+fn suggestion(lower: &str) -> Option<String> {
+    let joined = lower.replace(SEPARATOR, "_");
+    let fixed = || SCHEMA.iter().map(|key| key.path).filter(|path| !path.contains('<'));
+    let same = fixed().find(|path| path.replace('.', "_") == joined);
+    let path = same.or_else(|| nearest(&lower.replace(SEPARATOR, "."), fixed()))?;
+    Some(format!("{PREFIX}{}", path.replace('.', SEPARATOR).to_ascii_uppercase()))
+}

@@ -1,0 +1,96 @@
+//! What cannot change while the server runs, so that a reload can say what waits for a restart.
+
+use std::collections::BTreeMap;
+
+use figment::value::Value;
+
+use crate::kind::Kind;
+use crate::quantity::{Size, Span};
+use crate::schema::{Key, SCHEMA};
+
+/// The values of all keys that take effect only at start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fixed(BTreeMap<&'static str, String>);
+
+impl Fixed {
+    pub(crate) fn of(checked: &Value) -> Fixed {
+        let keys = SCHEMA.iter().filter(|key| !key.reload);
+        let mut values: BTreeMap<_, _> =
+            keys.map(|key| (key.path, canonical(key, checked.find_ref(key.path)))).collect();
+        // Keys below may change; that there is TLS at all may not.
+        values.insert("server.tls", checked.find_ref("server.tls").is_some().to_string());
+        Fixed(values)
+    }
+
+    /// The keys whose values differ between the two, in alphabetical order.
+    pub fn differences(&self, other: &Fixed) -> Vec<&'static str> {
+        let differs = |(key, value): &(&&'static str, &String)| other.0.get(**key) != Some(*value);
+        self.0.iter().filter(differs).map(|(key, _)| *key).collect()
+    }
+}
+
+/// One spelling for each meaning: `30`, `"30s"` and the default of thirty seconds are the same.
+fn canonical(key: &Key, value: Option<&Value>) -> String {
+    let Some(value) = value else {
+        let default = key.default.trim_matches('"');
+        return from_text(key.kind, default);
+    };
+    match (key.kind, value) {
+        (_, Value::String(_, text)) => from_text(key.kind, text),
+        (Kind::Duration { .. }, Value::Num(_, number)) => {
+            format!("{}ms", number.to_i128().unwrap_or_default() * 1000)
+        }
+        (_, Value::Num(_, number)) => number.to_i128().unwrap_or_default().to_string(),
+        (_, Value::Bool(_, flag)) => flag.to_string(),
+        (_, Value::Array(_, elements)) => {
+            let elements: Vec<_> =
+                elements.iter().map(|e| format!("{:?}", e.as_str().unwrap_or_default())).collect();
+            format!("[{}]", elements.join(", "))
+        }
+        _ => String::new(),
+    }
+}
+
+fn from_text(kind: Kind, text: &str) -> String {
+    match kind {
+        Kind::Duration { .. } => Span::parse(text).map(|span| format!("{}ms", span.0.as_millis())),
+        Kind::Size { .. } => Size::parse(text).map(|size| size.0.to_string()),
+        _ => None,
+    }
+    .unwrap_or_else(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use figment::value::Value;
+
+    use super::Fixed;
+
+    fn differences(one: &str, other: &str) -> Vec<&'static str> {
+        let fixed = |text: &str| {
+            let table: toml::Table = text.parse().expect("TOML");
+            Fixed::of(&Value::serialize(&table).expect("plain values"))
+        };
+        fixed(one).differences(&fixed(other))
+    }
+
+    #[test]
+    fn only_meaning_counts() {
+        for (one, other, expected) in [
+            ("", "", vec![]),
+            ("server.port = 8000", "", vec![]),
+            ("server.port = 8001", "", vec!["server.port"]),
+            ("server.idle_timeout = 75", "server.idle_timeout = '75s'", vec![]),
+            ("server.idle_timeout = '75s'", "", vec![]),
+            ("global.max_manifest_size = '1KiB'", "global.max_manifest_size = 1024", vec![]),
+            ("global.trusted_proxies = ['::1']", "", vec!["global.trusted_proxies"]),
+            ("global.trusted_proxies = []", "", vec![]),
+            ("[server.tls]", "", vec!["server.tls"]),
+            ("[server.tls]\nclient_auth = 'required'", "[server.tls]", vec![]),
+            ("[global.access_policy]\nrules = ['true']", "", vec![]),
+            ("blob_store.fs.root_dir = 'a'", "blob_store.fs.root_dir = 'b'", vec!["blob_store.fs.root_dir"]),
+        ] {
+            assert_eq!(differences(one, other), expected, "{one} / {other}");
+        }
+    }
+}

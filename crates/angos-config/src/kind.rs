@@ -1,0 +1,178 @@
+//! What kind of value a key takes, and what is wrong with a value of another.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use figment::value::{Num, Value};
+use ipnet::IpNet;
+
+use crate::nearest::nearest;
+use crate::quantity::{Size, Span};
+
+/// What a key takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A string.
+    Text,
+    /// A string that is never quoted anywhere.
+    Secret,
+    /// The path of a file or folder; a relative one starts at the folder of the file that names it, or, in
+    /// an environment variable, at the working folder.
+    Path,
+    /// `true` or `false`.
+    Flag,
+    /// A whole number within bounds.
+    Integer {
+        /// Smallest value accepted.
+        min: u64,
+        /// Largest value accepted.
+        max: u64,
+    },
+    /// A number of bytes, or a string such as `"4MiB"`, within bounds.
+    Size {
+        /// Smallest number of bytes accepted.
+        min: u64,
+        /// Largest number of bytes accepted.
+        max: u64,
+    },
+    /// A number of seconds, or a string such as `"30s"`, within bounds.
+    Duration {
+        /// Shortest time accepted.
+        min: Duration,
+        /// Longest time accepted.
+        max: Duration,
+    },
+    /// An IP address.
+    Address,
+    /// One of a closed set of words.
+    Word(&'static [&'static str]),
+    /// A list of IP addresses and networks.
+    Networks,
+    /// A list of regular expressions.
+    Patterns,
+    /// A list of rules: strings, or tables `{ name = "...", when = "..." }`.
+    Rules,
+}
+
+/// Why a value does not suit its key. The message follows "expected".
+pub(crate) struct Mismatch {
+    pub(crate) expected: String,
+    pub(crate) help: Option<String>,
+}
+
+impl Kind {
+    /// What is wrong with `value`, a whole value of a key or one element of a list's.
+    pub(crate) fn mismatch(self, value: &Value) -> Option<Mismatch> {
+        let suits = match self {
+            Kind::Text | Kind::Secret => value.as_str().is_some(),
+            Kind::Path => value.as_str().is_some_and(|text| !text.is_empty() && !text.contains('\0')),
+            Kind::Flag => value.to_bool().is_some(),
+            Kind::Integer { min, max } => natural(value).is_some_and(|number| (min..=max).contains(&number)),
+            Kind::Size { min, max } => {
+                let size = natural(value).or_else(|| Size::parse(value.as_str()?).map(|size| size.0));
+                size.is_some_and(|size| (min..=max).contains(&size))
+            }
+            Kind::Duration { min, max } => {
+                let whole = || natural(value)?.checked_mul(1000).map(Duration::from_millis);
+                let span = whole().or_else(|| Span::parse(value.as_str()?).map(|span| span.0));
+                span.is_some_and(|span| (min..=max).contains(&span))
+            }
+            Kind::Address => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
+            Kind::Word(words) => value.as_str().is_some_and(|text| words.contains(&text)),
+            Kind::Networks | Kind::Patterns | Kind::Rules => value.as_array().is_some(),
+        };
+        (!suits).then(|| Mismatch { expected: self.to_string(), help: self.help(value) })
+    }
+
+    /// What is wrong with one element of a list of this kind.
+    pub(crate) fn element_mismatch(self, element: &Value) -> Option<Mismatch> {
+        let (suits, expected) = match self {
+            Kind::Networks => (
+                element.as_str().is_some_and(|text| network(text).is_some()),
+                "an IP address or network such as \"10.0.0.0/8\"",
+            ),
+            Kind::Patterns => (element.as_str().is_some(), "a string with a regular expression"),
+            Kind::Rules => (
+                element.as_str().is_some() || element.as_dict().is_some(),
+                "a rule: a string, or a table { name = \"...\", when = \"...\" }",
+            ),
+            _ => (true, ""),
+        };
+        (!suits).then(|| Mismatch { expected: expected.to_owned(), help: None })
+    }
+
+    /// Whether the value is a list whose elements are checked one by one.
+    pub(crate) fn is_list(self) -> bool {
+        matches!(self, Kind::Networks | Kind::Patterns | Kind::Rules)
+    }
+
+    fn help(self, value: &Value) -> Option<String> {
+        match (self, value) {
+            (Kind::Word(words), Value::String(_, text)) => {
+                nearest(text, words.iter().copied()).map(|word| format!("did you mean \"{word}\"?"))
+            }
+            (Kind::Flag, Value::String(_, text)) if text == "true" || text == "false" => {
+                Some(format!("write {text} without quotes"))
+            }
+            (Kind::Integer { .. }, Value::String(_, text)) if text.parse::<u64>().is_ok() => {
+                Some(format!("write {text} without quotes"))
+            }
+            (Kind::Networks | Kind::Patterns | Kind::Rules, Value::String(..)) => {
+                Some("put it into brackets: [\"...\"]".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Reads a network, or a single address as the network of only that address.
+pub(crate) fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+fn natural(value: &Value) -> Option<u64> {
+    match value {
+        Value::Num(_, Num::F32(_) | Num::F64(_)) => None,
+        Value::Num(_, number) => number
+            .to_u128()
+            .and_then(|n| u64::try_from(n).ok())
+            .or_else(|| u64::try_from(number.to_i128()?).ok()),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kind::Text | Kind::Secret => out.write_str("a string"),
+            Kind::Path => out.write_str("a path"),
+            Kind::Flag => out.write_str("true or false"),
+            Kind::Integer { min, max } => write!(out, "a whole number from {min} to {max}"),
+            Kind::Size { min, max } => {
+                write!(
+                    out,
+                    "a number of bytes or a string such as \"4MiB\", from {} to {}",
+                    Size(*min),
+                    Size(*max)
+                )
+            }
+            Kind::Duration { min, max } => {
+                let (min, max) = (Span(*min), Span(*max));
+                write!(out, "a number of seconds or a string such as \"30s\", from {min} to {max}")
+            }
+            Kind::Address => out.write_str("an IP address such as \"0.0.0.0\" or \"::\""),
+            Kind::Word(words) => {
+                for (index, word) in words.iter().enumerate() {
+                    let separator = if index == 0 { "" } else { " or " };
+                    write!(out, "{separator}\"{word}\"")?;
+                }
+                Ok(())
+            }
+            Kind::Networks => out.write_str("an array of IP addresses and networks"),
+            Kind::Patterns => out.write_str("an array of regular expressions"),
+            Kind::Rules => out.write_str("an array of rules"),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What the operator wrote: files and environment to settings, or every problem with its place.
+//!
+//! | stage | file | in → out |
+//! |---|---|---|
+//! | read | `file.rs`, `environment.rs` | files and variables → values, and where each is written |
+//! | layer | `layers.rs` | layers → one tree (figment), and the layer each value is from |
+//! | check | `check.rs`, `schema.rs`, `kind.rs`, `quantity.rs` | tree → sound tree, and every unknown key and wrong value |
+//! | type | `document.rs` | sound tree → what is written |
+//! | mean | `configuration.rs`, then `server.rs` `tls.rs` `storage.rs` `access.rs` `credentials.rs` | what is written → settings, policies, certificates |
+//! | report | `problem.rs`, `path.rs`, `nearest.rs`, `string_offset.rs` | what is wrong, and where |
+//! | watch | `watch.rs`, `fixed.rs` | when to do it again, and what then waits for a restart |
+#![doc = ""]
+#![doc = include_str!("../README.md")]
+
+mod access;
+mod check;
+mod configuration;
+mod credentials;
+mod document;
+mod environment;
+mod file;
+mod fixed;
+mod kind;
+mod layers;
+pub mod limits;
+mod nearest;
+mod path;
+mod problem;
+mod quantity;
+mod schema;
+mod server;
+mod storage;
+mod string_offset;
+mod tls;
+mod watch;
+
+pub use configuration::{Configuration, load};
+pub use fixed::Fixed;
+pub use kind::Kind;
+pub use problem::{Origin, Problem, Problems, Severity};
+pub use schema::{Key, SCHEMA};
+pub use watch::Watch;
+
+// What a program needs to run a configuration, so that it depends on this crate and the server alone.
+pub use angos_storage::Storage;
+pub use angos_tls::{Acceptor, Material};

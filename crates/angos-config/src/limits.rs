@@ -1,0 +1,31 @@
+//! Every bound this crate holds an operator's input to, with its reason.
+
+/// Bytes of one configuration file. Source: ours. Some thousand repositories with their rules fit ten
+/// times over; a device or a log named by mistake does not fill memory.
+pub const FILE_MAX_BYTES: u64 = 1024 * 1024;
+
+/// Configuration files in one start. Source: ours. Layers are written by people.
+pub const FILES_MAX: usize = 64;
+
+/// Bytes of one file that holds a secret (`password_file`). Source: ours. A password hash is some
+/// hundred bytes.
+pub const SECRET_FILE_MAX_BYTES: u64 = 4096;
+
+/// Bytes of one environment variable's value. Source: ours, matching what fits a sensible file.
+pub const VARIABLE_MAX_BYTES: usize = 64 * 1024;
+
+/// Problems reported at once; what is beyond is counted. Source: ours. A file of another kind, named by
+/// mistake, must not scroll the terminal for minutes.
+pub const PROBLEMS_MAX: usize = 100;
+
+/// Characters of a source line shown beneath a problem. Source: ours; about a terminal's width.
+pub const EXCERPT_MAX_CHARS: usize = 100;
+
+/// Rules of one policy. Source: ours. Every request may evaluate all of them.
+pub const RULES_MAX: usize = 1000;
+
+/// Repositories with settings of their own. Source: ours. Each request looks the longest name up.
+pub const REPOSITORIES_MAX: usize = 10_000;
+
+/// Entries below `[auth.identity]`. Source: ours. More users than this belong into a directory service.
+pub const IDENTITIES_MAX: usize = 10_000;

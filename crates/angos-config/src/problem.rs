@@ -1,0 +1,262 @@
+//! What is wrong with what the operator wrote, and where: everything this crate reports is one of these.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::limits::PROBLEMS_MAX;
+
+/// Where a problem is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// A place in a configuration file; line and column count characters from 1.
+    File {
+        /// The file as the operator named it.
+        path: Arc<Path>,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+    },
+    /// A file as a whole: it cannot be read, or is too big.
+    WholeFile(Arc<Path>),
+    /// An environment variable.
+    Variable(Arc<str>),
+    /// The configuration as a whole: something that nobody wrote.
+    Nowhere,
+}
+
+/// How grave a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Severity {
+    /// The configuration is refused.
+    Error,
+    /// The configuration is taken; the operator should know.
+    Warning,
+}
+
+/// The line a problem is on, with the offending part marked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Excerpt {
+    /// The line, already escaped and cut to a terminal's width.
+    pub(crate) line: String,
+    /// Characters before the mark.
+    pub(crate) indent: usize,
+    /// Characters marked, at least one.
+    pub(crate) width: usize,
+}
+
+/// One thing that is wrong. It never carries a secret: below `[auth]` nothing but keys is quoted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    severity: Severity,
+    origin: Origin,
+    key: String,
+    text: Option<String>,
+    excerpt: Option<Excerpt>,
+    message: String,
+    help: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn error(origin: Origin, message: impl Into<String>) -> Problem {
+        Problem {
+            severity: Severity::Error,
+            origin,
+            key: String::new(),
+            text: None,
+            excerpt: None,
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    pub(crate) fn into_warning(self) -> Problem {
+        Problem { severity: Severity::Warning, ..self }
+    }
+
+    pub(crate) fn with_key(self, key: impl Into<String>) -> Problem {
+        Problem { key: key.into(), ..self }
+    }
+
+    pub(crate) fn with_text(self, text: Option<String>) -> Problem {
+        Problem { text, ..self }
+    }
+
+    pub(crate) fn with_excerpt(self, excerpt: Option<Excerpt>) -> Problem {
+        Problem { excerpt, ..self }
+    }
+
+    pub(crate) fn with_help(self, help: impl Into<String>) -> Problem {
+        Problem { help: Some(help.into()), ..self }
+    }
+
+    /// How grave it is.
+    pub fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// Where it is.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The file it is in, if it is in one.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.origin {
+            Origin::File { path, .. } | Origin::WholeFile(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The line in that file, from 1.
+    pub fn line(&self) -> Option<usize> {
+        match self.origin {
+            Origin::File { line, .. } => Some(line),
+            _ => None,
+        }
+    }
+
+    /// The column in that line, in characters from 1.
+    pub fn column(&self) -> Option<usize> {
+        match self.origin {
+            Origin::File { column, .. } => Some(column),
+            _ => None,
+        }
+    }
+
+    /// The configuration key concerned, dotted; empty where no key is concerned.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The offending text; absent where it is, or may hold, a secret.
+    pub fn text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+
+    /// What is wrong, in one line.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+}
+
+impl Problem {
+    /// The problem in one line, for a log: place, message and help, without the excerpt.
+    pub fn summary(&self) -> String {
+        let bare = Problem { excerpt: None, help: None, ..self.clone() };
+        match &self.help {
+            Some(help) => format!("{bare}; {help}"),
+            None => bare.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.origin {
+            Origin::File { path, line, column } => write!(out, "{}:{line}:{column}: ", shown(path))?,
+            Origin::WholeFile(path) => write!(out, "{}: ", shown(path))?,
+            Origin::Variable(name) => write!(out, "environment variable {name}: ")?,
+            Origin::Nowhere => {}
+        }
+        let word = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        write!(out, "{word}: {}", self.message)?;
+        if let (Some(excerpt), Some(line)) = (&self.excerpt, self.line()) {
+            let number = line.to_string();
+            let gutter = number.len();
+            write!(out, "\n  {number} | {}", excerpt.line)?;
+            write!(
+                out,
+                "\n  {:gutter$} | {:indent$}{}",
+                "",
+                "",
+                "^".repeat(excerpt.width),
+                indent = excerpt.indent
+            )?;
+        }
+        if let Some(help) = &self.help {
+            write!(out, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problem {}
+
+fn shown(path: &Path) -> String {
+    escape(&path.to_string_lossy())
+}
+
+/// `text` with control characters escaped, so that no file can move the cursor of who reads the message.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() || is_reordering(character) {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
+/// Characters that reorder or hide what stands beside them on a terminal.
+fn is_reordering(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Everything that is wrong with one configuration, in the order of the files. Printing it prints all.
+#[derive(Clone, Debug)]
+pub struct Problems {
+    list: Vec<Problem>,
+    files: Vec<PathBuf>,
+}
+
+impl Problems {
+    /// `files` are those that took part, so that a repair of any of them can be noticed.
+    pub(crate) fn new(list: Vec<Problem>, files: Vec<PathBuf>) -> Problems {
+        Problems { list, files }
+    }
+
+    /// Each problem, warnings among them.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.list.iter()
+    }
+
+    /// How many of them are errors.
+    pub fn errors(&self) -> usize {
+        self.list.iter().filter(|problem| problem.severity == Severity::Error).count()
+    }
+
+    /// The files this configuration was read from or names: a change in one of them may repair it.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.list.iter().take(PROBLEMS_MAX).enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(out, "{separator}{problem}")?;
+        }
+        let beyond = self.list.len().saturating_sub(PROBLEMS_MAX);
+        if beyond > 0 {
+            write!(out, "\n… and {beyond} more")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}

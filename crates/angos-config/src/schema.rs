@@ -1,0 +1,162 @@
+//! Every configuration key there is: drives the checks, the suggestions, and the reference documentation.
+
+use std::time::Duration;
+
+use crate::kind::Kind;
+
+/// One configuration key.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Key {
+    /// Dotted path; a part in angle brackets stands for a name the operator chooses.
+    pub path: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// What holds when it is absent, as one would write it; empty when it must be given or nothing holds.
+    pub default: &'static str,
+    /// Whether a change takes effect on reload, without a restart.
+    pub reload: bool,
+    /// What it does, in one sentence.
+    pub doc: &'static str,
+}
+
+const fn live(path: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+    Key { path, kind, default, reload: true, doc }
+}
+
+const fn fixed(path: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+    Key { path, kind, default, reload: false, doc }
+}
+
+const PORT: Kind = Kind::Integer { min: 0, max: 65_535 };
+const TIMEOUT: Kind = Kind::Duration { min: Duration::from_millis(100), max: Duration::from_hours(24) };
+const MODES: Kind = Kind::Word(&["deny", "allow"]);
+const COUNT: Kind = Kind::Integer { min: 1, max: 1_000_000 };
+const TIB: u64 = 1 << 40;
+
+/// Every key, grouped by section.
+#[rustfmt::skip]
+pub static SCHEMA: &[Key] = &[
+    fixed("server.bind_address", Kind::Address, "\"0.0.0.0\"", "Address the registry listens on."),
+    fixed("server.port", PORT, "8000", "Port the registry listens on; 0 lets the system choose one."),
+    fixed("server.request_head_timeout", TIMEOUT, "\"30s\"", "From a connection being open to its first complete request head."),
+    fixed("server.idle_timeout", TIMEOUT, "\"75s\"", "From the end of one request to the complete head of the next."),
+    fixed("server.body_progress_timeout", TIMEOUT, "\"1m\"", "Longest pause between two pieces of a request or response body."),
+    fixed("server.drain_timeout", TIMEOUT, "\"30s\"", "How long a stopping server lets requests in flight finish."),
+    fixed("server.max_connections", COUNT, "16384", "Open connections; more wait until one closes."),
+    fixed("server.max_requests", COUNT, "4096", "Requests answered at the same time; more are answered 429."),
+    fixed("server.max_http2_streams", Kind::Integer { min: 1, max: 10_000 }, "128", "Streams one HTTP/2 connection may have open."),
+    live("server.tls.server_certificate_bundle", Kind::Path, "", "PEM file: the server's certificate, then its intermediates; required with [server.tls]."),
+    live("server.tls.server_private_key", Kind::Path, "", "PEM file: the private key of that certificate; required with [server.tls]."),
+    live("server.tls.client_ca_bundle", Kind::Path, "", "PEM file: the authorities that may sign client certificates; without it clients are never asked for one."),
+    live("server.tls.client_auth", Kind::Word(&["optional", "required"]), "\"optional\"", "Whether a client must present a certificate of client_ca_bundle."),
+    live("server.tls.handshake_timeout", Kind::Duration { min: Duration::from_millis(100), max: Duration::from_mins(5) }, "\"10s\"", "Time a client has to finish the TLS handshake."),
+    fixed("server.management.bind_address", Kind::Address, "\"127.0.0.1\"", "Address of the management listener: health and metrics over plain HTTP, without policy."),
+    fixed("server.management.port", PORT, "", "Port of the management listener; required with [server.management]."),
+    fixed("global.max_manifest_size", Kind::Size { min: 1024, max: 4 << 20 }, "\"4MiB\"", "Largest manifest accepted."),
+    fixed("global.max_blob_size", Kind::Size { min: 1024, max: 1024 * TIB }, "", "Largest blob accepted; no bound when absent."),
+    fixed("global.trusted_proxies", Kind::Networks, "[]", "Peers whose Forwarded and X-Forwarded-For headers are believed."),
+    fixed("global.require_references", Kind::Flag, "true", "Whether a manifest is refused while a blob or manifest it references is missing."),
+    fixed("global.immutable_tags", Kind::Flag, "false", "Whether an existing tag keeps its digest."),
+    fixed("global.immutable_tags_exclusions", Kind::Patterns, "[]", "Regular expressions over whole tags that may move although immutable_tags is set."),
+    fixed("global.upload_expiry", Kind::Duration { min: Duration::from_mins(1), max: Duration::from_hours(30 * 24) }, "\"1d\"", "How long an unfinished upload is kept, from its start."),
+    fixed("global.manifest_cache_size", Kind::Size { min: 0, max: TIB }, "\"64MiB\"", "Memory for manifests and tags that were read; 0 turns the cache off."),
+    live("global.access_policy.default", MODES, "\"deny\"", "What holds when no rule is true: deny (rules allow) or allow (rules deny)."),
+    live("global.access_policy.default_allow", Kind::Flag, "false", "Older spelling of default; deprecated."),
+    live("global.access_policy.rules", Kind::Rules, "[]", "CEL rules, as strings or as tables { name = \"...\", when = \"...\" }; their order never matters."),
+    live("repository.<name>.access_policy.default", MODES, "\"deny\"", "As in [global.access_policy], for this repository and those below it."),
+    live("repository.<name>.access_policy.default_allow", Kind::Flag, "false", "Older spelling of default; deprecated."),
+    live("repository.<name>.access_policy.rules", Kind::Rules, "[]", "As in [global.access_policy], for this repository and those below it."),
+    live("auth.identity.<id>.username", Kind::Text, "", "User name of a Basic credential; required, and each may appear once."),
+    live("auth.identity.<id>.password", Kind::Secret, "", "argon2id or bcrypt hash of the password, made with `angos hash-password`."),
+    live("auth.identity.<id>.password_file", Kind::Path, "", "File that holds the hash instead."),
+    fixed("blob_store.fs.root_dir", Kind::Path, "\"angos-data\"", "Folder of the blobs; the default is beside the first configuration file."),
+    fixed("metadata_store.fs.root_dir", Kind::Path, "\"<blob store>/metadata\"", "Folder of the metadata database."),
+    fixed("metadata_store.fs.cache_size", Kind::Size { min: 1 << 20, max: TIB }, "\"8MiB\"", "Memory for pages of the metadata database."),
+    fixed("storage.sync", Kind::Flag, "true", "Whether what is acknowledged survives a power failure; false is faster and loses the last seconds."),
+];
+
+/// What stands at a path.
+pub(crate) enum Found {
+    Key(&'static Key),
+    Table,
+    Unknown,
+}
+
+/// What the schema has at `path`.
+pub(crate) fn find(path: &[&str]) -> Found {
+    let mut is_table = path.is_empty();
+    for key in SCHEMA {
+        match matched(key.path, path) {
+            Some(0) => return Found::Key(key),
+            Some(_) => is_table = true,
+            None => {}
+        }
+    }
+    if is_table { Found::Table } else { Found::Unknown }
+}
+
+/// The names known directly below the table at `path`, each once; not those the operator chooses.
+pub(crate) fn names_below(path: &[&str]) -> Vec<&'static str> {
+    let mut names: Vec<&str> = SCHEMA
+        .iter()
+        .filter(|key| matched(key.path, path).is_some_and(|left| left > 0))
+        .filter_map(|key| key.path.split('.').nth(path.len()))
+        .filter(|name| !is_chosen(name))
+        .collect();
+    names.dedup();
+    names
+}
+
+/// Whether a part of a key's path stands for a name the operator chooses.
+pub(crate) fn is_chosen(part: &str) -> bool {
+    part.starts_with('<')
+}
+
+/// How many parts `pattern` has beyond `path`, if it starts with it.
+fn matched(pattern: &str, path: &[&str]) -> Option<usize> {
+    let mut parts = pattern.split('.');
+    for name in path {
+        let part = parts.next()?;
+        if !is_chosen(part) && part != *name {
+            return None;
+        }
+    }
+    Some(parts.count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_keys_tables_and_nothing_else() {
+        assert!(matches!(find(&["server", "port"]), Found::Key(key) if key.path == "server.port"));
+        assert!(matches!(find(&["repository", "a/b", "access_policy", "rules"]), Found::Key(_)));
+        assert!(matches!(find(&["server", "tls"]), Found::Table));
+        assert!(matches!(find(&["auth", "identity", "anything"]), Found::Table));
+        assert!(matches!(find(&[]), Found::Table));
+        assert!(matches!(find(&["server", "prot"]), Found::Unknown));
+        assert!(matches!(find(&["server", "port", "x"]), Found::Unknown));
+        assert_eq!(names_below(&["server", "management"]), ["bind_address", "port"]);
+        assert!(names_below(&["repository"]).is_empty());
+    }
+
+    #[test]
+    fn every_default_suits_its_own_key() {
+        for key in SCHEMA.iter().filter(|key| !key.default.is_empty()) {
+            let document: toml::Table =
+                format!("value = {}", key.default).parse().expect("a default is TOML");
+            let value = figment::value::Value::serialize(&document["value"]).expect("a plain value");
+            assert!(key.kind.mismatch(&value).is_none(), "{}: {}", key.path, key.default);
+        }
+    }
+
+    #[test]
+    fn every_key_is_described_once() {
+        for (index, key) in SCHEMA.iter().enumerate() {
+            assert!(key.doc.ends_with('.'), "{}", key.path);
+            assert!(SCHEMA[..index].iter().all(|other| other.path != key.path), "{} twice", key.path);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! When to read the configuration again: the files that took part have other content than before.
+
+use std::collections::BTreeSet;
+use std::collections::hash_map::RandomState;
+use std::fs::File;
+use std::hash::{BuildHasher, Hasher};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+
+/// Time for a burst of events to end: an editor's rename, a Kubernetes symlink swap, a key after its
+/// certificate.
+const DEBOUNCE: Duration = Duration::from_millis(250);
+
+/// Longest time a change may go unseen where the system reports none (some network file systems).
+const POLL: Duration = Duration::from_mins(1);
+
+/// Notices changes of a set of files.
+///
+/// Folders are watched rather than files, so that a file replaced by renaming and a folder swapped behind a
+/// symbolic link are noticed; other files in these folders do not matter, because contents are compared.
+/// Where the system cannot watch, the contents are compared every minute.
+pub struct Watch {
+    files: Vec<PathBuf>,
+    seen: Vec<Option<u64>>,
+    hasher: RandomState,
+    watcher: Option<RecommendedWatcher>,
+    folders: BTreeSet<PathBuf>,
+    events: mpsc::Receiver<()>,
+}
+
+impl Watch {
+    /// Starts to watch `files`, compared with what they hold now. Blocking: reads them.
+    pub fn new(files: Vec<PathBuf>) -> Watch {
+        let (sender, events) = mpsc::channel(1);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Reading a file is an event too; it changes nothing.
+            if !event.is_ok_and(|event| event.kind.is_access()) {
+                // A full channel already says what this would.
+                let _ = sender.try_send(());
+            }
+        });
+        let watcher = watcher
+            .inspect_err(|error| tracing::warn!(target: "angos::config", %error, "cannot watch files, will compare them every minute"))
+            .ok();
+        let mut watch = Watch {
+            files: Vec::new(),
+            seen: Vec::new(),
+            hasher: RandomState::new(),
+            watcher,
+            folders: BTreeSet::new(),
+            events,
+        };
+        watch.follow(files);
+        watch
+    }
+
+    /// Watches `files` from now on; those that were watched before keep what they were last seen to hold, so
+    /// a change between [`changed`](Watch::changed) and this call is not lost. Blocking: reads new files.
+    pub fn follow(&mut self, files: Vec<PathBuf>) {
+        let seen = files
+            .iter()
+            .map(|file| match self.files.iter().position(|other| other == file) {
+                Some(position) => self.seen.get(position).copied().flatten(),
+                None => fingerprint(&self.hasher, file),
+            })
+            .collect();
+        self.files = files;
+        self.seen = seen;
+        self.arm();
+    }
+
+    /// Waits until the content of a watched file is another than last seen. Cancel safe.
+    pub async fn changed(&mut self) {
+        loop {
+            // The sender lives in the watcher. Without one there are no events, only the poll.
+            let event = async {
+                if self.events.recv().await.is_none() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            let is_event = tokio::time::timeout(POLL, event).await.is_ok();
+            if is_event {
+                tokio::time::sleep(DEBOUNCE).await;
+                let _ = self.events.try_recv();
+            }
+            if self.look().await {
+                return;
+            }
+        }
+    }
+
+    /// What the files hold now counts as seen: for a reload that another cause brings about.
+    pub async fn acknowledge(&mut self) {
+        self.look().await;
+    }
+
+    /// Reads all files again; whether any differs. What they hold now counts as seen.
+    async fn look(&mut self) -> bool {
+        let (files, hasher) = (self.files.clone(), self.hasher.clone());
+        let read = move || files.iter().map(|file| fingerprint(&hasher, file)).collect::<Vec<_>>();
+        let Ok(now) = tokio::task::spawn_blocking(read).await else { return false };
+        self.arm();
+        let differs = now != self.seen;
+        self.seen = now;
+        differs
+    }
+
+    /// Watches the folder of each file, and of what each symbolic link on the way leads to. Links may lead
+    /// elsewhere after a change, so this runs after each.
+    fn arm(&mut self) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let wanted: BTreeSet<PathBuf> = self.files.iter().flat_map(|file| folders(file)).collect();
+        for folder in self.folders.difference(&wanted) {
+            let _ = watcher.unwatch(folder);
+        }
+        for folder in &wanted {
+            // A folder that was replaced is watched no more although its name is known: watching again is
+            // harmless. One that does not exist is left to the poll.
+            let _ = watcher.watch(folder, RecursiveMode::NonRecursive);
+        }
+        self.folders = wanted;
+    }
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Watch").field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
+/// The folders in which a change may change what `file` names.
+fn folders(file: &Path) -> Vec<PathBuf> {
+    /// Links followed; more would be a loop.
+    const LINKS_MAX: usize = 16;
+    let mut folders = Vec::new();
+    let mut file = file.to_path_buf();
+    for _ in 0..LINKS_MAX {
+        let folder = match file.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        // `..data` of a Kubernetes volume is a link among the folders above the file.
+        let linked_folder = std::fs::read_link(&folder).map(|to| beside(&folder, &to));
+        folders.push(folder.clone());
+        folders.extend(linked_folder.ok().into_iter().chain(folder.parent().map(Path::to_path_buf)));
+        match std::fs::read_link(&file) {
+            Ok(to) => file = folder.join(to),
+            Err(_) => break,
+        }
+    }
+    folders.retain(|folder| !folder.as_os_str().is_empty());
+    folders
+}
+
+fn beside(link: &Path, to: &Path) -> PathBuf {
+    link.parent().map_or_else(|| to.to_path_buf(), |folder| folder.join(to))
+}
+
+/// A hash of the file's content; `None` when it cannot be read.
+fn fingerprint(hasher: &RandomState, file: &Path) -> Option<u64> {
+    /// More than any file of a configuration may hold.
+    const MAX_BYTES: u64 = 16 * 1024 * 1024;
+    let file = File::open(file).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES).read_to_end(&mut bytes).ok()?;
+    let mut hasher = hasher.build_hasher();
+    hasher.write(&bytes);
+    Some(hasher.finish())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! Changes as editors, Kubernetes and administrators make them.
+
+use std::os::unix::fs::symlink;
+
+use super::*;
+
+const SOON: Duration = Duration::from_secs(10);
+const QUIET: Duration = Duration::from_millis(900);
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// After `change` the watch reports, once.
+fn check(files: Vec<PathBuf>, change: impl FnOnce()) {
+    runtime().block_on(async {
+        let mut watch = Watch::new(files);
+        change();
+        tokio::time::timeout(SOON, watch.changed()).await.expect("the change is noticed");
+        assert!(tokio::time::timeout(QUIET, watch.changed()).await.is_err(), "and only once");
+    });
+}
+
+fn folder_with(name: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join(name);
+    std::fs::write(&file, "one").expect("a file");
+    (folder, file)
+}
+
+#[test]
+fn written_in_place() {
+    let (_folder, file) = folder_with("config.toml");
+    check(vec![file.clone()], || std::fs::write(&file, "two").expect("a change"));
+}
+
+#[test]
+fn replaced_by_renaming() {
+    let (folder, file) = folder_with("config.toml");
+    let next = folder.path().join("config.toml.swp");
+    check(vec![file.clone()], || {
+        std::fs::write(&next, "two").expect("a change");
+        std::fs::rename(&next, &file).expect("a rename");
+    });
+}
+
+#[test]
+fn removed_and_created() {
+    let (_folder, file) = folder_with("config.toml");
+    runtime().block_on(async {
+        let mut watch = Watch::new(vec![file.clone()]);
+        std::fs::remove_file(&file).expect("a removal");
+        tokio::time::timeout(SOON, watch.changed()).await.expect("the removal is noticed");
+        std::fs::write(&file, "two").expect("a file");
+        tokio::time::timeout(SOON, watch.changed()).await.expect("the new file is noticed");
+    });
+}
+
+#[test]
+fn folder_behind_a_link_is_swapped() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (version, content) in [("..1", "one"), ("..2", "two")] {
+        std::fs::create_dir(folder.path().join(version)).expect("a folder");
+        std::fs::write(folder.path().join(version).join("tls.crt"), content).expect("a file");
+    }
+    symlink("..1", folder.path().join("..data")).expect("a link");
+    symlink("..data/tls.crt", folder.path().join("tls.crt")).expect("a link");
+    check(vec![folder.path().join("tls.crt")], || {
+        symlink("..2", folder.path().join("..data_tmp")).expect("a link");
+        std::fs::rename(folder.path().join("..data_tmp"), folder.path().join("..data")).expect("a swap");
+        std::fs::remove_dir_all(folder.path().join("..1")).expect("a removal");
+    });
+}
+
+#[test]
+fn others_in_the_folder_do_not_matter() {
+    let (folder, file) = folder_with("config.toml");
+    runtime().block_on(async {
+        let mut watch = Watch::new(vec![file]);
+        std::fs::write(folder.path().join("access.log"), "noise").expect("a file");
+        assert!(tokio::time::timeout(QUIET, watch.changed()).await.is_err());
+    });
+}
+
+#[test]
+fn what_is_followed_later_counts_too() {
+    let (folder, file) = folder_with("config.toml");
+    let later = folder.path().join("ca.pem");
+    runtime().block_on(async {
+        let mut watch = Watch::new(vec![file.clone()]);
+        watch.follow(vec![file, later.clone()]);
+        std::fs::write(&later, "ca").expect("a file");
+        tokio::time::timeout(SOON, watch.changed()).await.expect("the new file is noticed");
+    });
+}
