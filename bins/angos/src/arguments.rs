@@ -1,0 +1,116 @@
+//! What may stand on the command line.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The configuration that is read when none is named.
+const DEFAULT_FILE: &str = "config.toml";
+
+/// An OCI registry whose front door is mutual TLS and a typed access policy.
+#[derive(Debug, Parser)]
+#[command(name = "angos", version, about, propagate_version = true)]
+pub(crate) struct Arguments {
+    /// Configuration file; repeat it to lay later files over earlier ones [default: config.toml]
+    #[arg(short, long = "config", value_name = "FILE")]
+    config: Vec<PathBuf>,
+
+    /// How log lines look
+    #[arg(long, value_enum, default_value_t, global = true, value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the registry
+    Server(Files),
+    /// Check the configuration, print every problem, and exit with 1 if there is an error
+    Check(Files),
+    /// Hash a password for [auth.identity.<id>]; asks for it, or reads it from standard input
+    #[command(visible_alias = "argon")]
+    HashPassword,
+    /// Make a folder with certificates, a configuration and an image, and run a registry on it
+    Quickstart(Quickstart),
+}
+
+/// `-c` after the subcommand, where most people write it.
+#[derive(Debug, Args)]
+pub(crate) struct Files {
+    /// Configuration file; repeat it to lay later files over earlier ones [default: config.toml]
+    #[arg(id = "more", short = 'c', long = "config", value_name = "FILE")]
+    config: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Quickstart {
+    /// The folder to make; a finished one is started again as it is
+    #[arg(long, value_name = "FOLDER", default_value = "angos-quickstart")]
+    pub(crate) dir: PathBuf,
+    /// The address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) address: IpAddr,
+    /// The port to listen on
+    #[arg(long, value_name = "PORT", default_value_t = 8443, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: u16,
+    /// Write the folder and stop
+    #[arg(long)]
+    pub(crate) no_start: bool,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+impl Arguments {
+    /// The configuration files in their order: those before the subcommand, then those after it.
+    pub(crate) fn files(&self, after: &Files) -> Vec<PathBuf> {
+        let named: Vec<PathBuf> = self.config.iter().chain(&after.config).cloned().collect();
+        if named.is_empty() { vec![PathBuf::from(DEFAULT_FILE)] } else { named }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn configuration_files_keep_their_order_wherever_they_stand() {
+        for (line, expected) in [
+            ("angos server", vec!["config.toml"]),
+            ("angos -c a.toml server", vec!["a.toml"]),
+            ("angos server -c a.toml", vec!["a.toml"]),
+            ("angos -c a.toml --config b.toml check", vec!["a.toml", "b.toml"]),
+            ("angos -c a.toml check -c b.toml -c c.toml", vec!["a.toml", "b.toml", "c.toml"]),
+        ] {
+            let arguments = Arguments::try_parse_from(line.split(' ')).expect(line);
+            let (Command::Server(files) | Command::Check(files)) = &arguments.command else {
+                panic!("{line}")
+            };
+            assert_eq!(arguments.files(files), expected.iter().map(PathBuf::from).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn the_older_name_of_hash_password() {
+        let arguments = Arguments::try_parse_from(["angos", "argon"]).expect("an alias");
+        assert!(matches!(arguments.command, Command::HashPassword));
+        assert!(Arguments::try_parse_from(["angos", "argon", "secret"]).is_err(), "never an argument");
+    }
+}

@@ -1,0 +1,34 @@
+//! The program: arguments in, exit code out. What it does is in the libraries.
+
+mod arguments;
+mod check;
+mod hash_password;
+mod log;
+mod quickstart;
+mod reload;
+mod serve;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Command::Server(ref files) => serve::run(&arguments.files(files), arguments.log_format),
+        Command::Check(ref files) => check::run(&arguments.files(files)),
+        Command::HashPassword => hash_password::run(),
+        Command::Quickstart(ref options) => quickstart::run(options, arguments.log_format),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            // Nothing is left to do when standard error is gone.
+            let _ = writeln!(std::io::stderr(), "{message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `angos server`: everything is checked, then the ports are opened, then signals are obeyed.
+
+use std::path::PathBuf;
+
+use angos_config::{Acceptor, Configuration, Storage};
+use angos_server::{Handle, Server};
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::arguments::LogFormat;
+use crate::reload::Reload;
+use crate::{check, log};
+
+/// Threads for file operations that block. More than a disk can serve at once; few enough to bound memory.
+const BLOCKING_THREADS_MAX: usize = 64;
+
+/// Serves until a signal ends it. The error is everything that keeps it from starting.
+pub(crate) fn run(files: &[PathBuf], format: LogFormat) -> Result<(), String> {
+    let configuration = check::read(files)?;
+    log::start(format);
+    for warning in &configuration.warnings {
+        tracing::warn!(target: "angos::config", "{}", warning.summary());
+    }
+    let storage =
+        Storage::open(&configuration.storage).map_err(|error| format!("cannot open the storage: {error}"))?;
+    tracing::info!(target: "angos::storage", settings = ?configuration.storage, "opened");
+    // One worker for each core the process may use.
+    let runtime = Builder::new_multi_thread()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start threads: {error}"))?;
+    runtime.block_on(serve(files.to_vec(), configuration, storage))
+}
+
+async fn serve(files: Vec<PathBuf>, configuration: Configuration, storage: Storage) -> Result<(), String> {
+    let cannot = |error: std::io::Error| format!("cannot listen to signals: {error}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let hangup = signal(SignalKind::hangup()).map_err(cannot)?;
+
+    let Configuration { server, tls, access, files: watched, fixed, .. } = configuration;
+    let acceptor = tls.map(Acceptor::new);
+    let is_plain = acceptor.is_none();
+    let server = Server::bind(server, acceptor, access, storage).map_err(|error| error.to_string())?;
+    announce(&server, is_plain);
+    let handle = server.handle();
+    let reload = Reload { files, fixed, handle: handle.clone() };
+    let reloads = tokio::spawn(reload.follow(watched, hangup));
+    let mut running = tokio::spawn(server.run());
+    let mut signals = 0;
+    loop {
+        tokio::select! {
+            _ = &mut running => break,
+            _ = terminate.recv() => signals += 1,
+            _ = interrupt.recv() => signals += 1,
+        }
+        if stop(signals, &handle) {
+            break;
+        }
+    }
+    reloads.abort();
+    tracing::info!(target: "angos::server", "stopped");
+    Ok(())
+}
+
+/// The first signal lets requests in flight finish; the second ends them. Whether this was the second.
+fn stop(signals: u32, handle: &Handle) -> bool {
+    if signals > 1 {
+        tracing::warn!(target: "angos::server", "second signal: ending at once");
+        return true;
+    }
+    tracing::info!(target: "angos::server", "stopping: no new connections, requests in flight may finish");
+    handle.shutdown();
+    false
+}
+
+fn announce(server: &Server, is_plain: bool) {
+    if let Ok(address) = server.local_addr() {
+        let scheme = if is_plain { "http" } else { "https" };
+        tracing::info!(target: "angos::server", %address, scheme, "listening");
+        if is_plain && !address.ip().is_loopback() {
+            tracing::warn!(target: "angos::server", "without [server.tls] everything, passwords included, is sent in the clear");
+        }
+    }
+    if let Some(address) = server.management_addr() {
+        tracing::info!(target: "angos::server", %address, "management listening");
+    }
+}
