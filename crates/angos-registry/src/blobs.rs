@@ -5,7 +5,6 @@ use angos_storage::{Batch, BlobReader};
 use bytes::Bytes;
 
 use crate::record::{Moment, Ownership, Record as _};
-use crate::registry::to_the_end;
 use crate::{Error, Registry, Result, key};
 
 /// Most owners named by one call of [`Registry::blob_owners`].
@@ -30,12 +29,13 @@ impl Registry {
         let size = self.owned(name, digest).await?.size;
         let range = match range {
             None => None,
-            Some(range) => {
-                Some(range.resolve(size).ok_or(Error::RangeNotSatisfiable { size })?)
-            }
+            Some(range) => Some(range.resolve(size).ok_or(Error::RangeNotSatisfiable { size })?),
         };
         let reader = self.0.storage.blobs.read(digest, range).await?;
-        reader.ok_or(Error::Corrupt { what: "blob bytes" })
+        reader.ok_or_else(|| {
+            tracing::error!(target: "angos::registry", %name, %digest, "the bytes of an owned blob are gone");
+            Error::Corrupt { what: "blob bytes" }
+        })
     }
 
     async fn owned(&self, name: &Name, digest: &Digest) -> Result<Ownership> {
@@ -53,7 +53,7 @@ impl Registry {
             .delete(key::ownership(name, digest))
             .delete(key::owner(digest, name))
             .put(key::candidate(digest), now);
-        Ok(self.metadata().apply(batch).await?)
+        self.apply(batch).await
     }
 
     /// Makes `name` an owner of a blob that `from` owns; `false` if `from` does not.
@@ -61,7 +61,7 @@ impl Registry {
         let Some(source) = self.record::<Ownership>(&key::ownership(from, digest)).await? else {
             return Ok(false);
         };
-        self.own(name, digest, source.size).await?;
+        self.apply(self.own(name, digest, source.size).await?).await?;
         Ok(true)
     }
 
@@ -82,19 +82,21 @@ impl Registry {
         page.iter().map(|entry| name(&entry.key).ok_or(Error::Corrupt { what: "owner" })).collect()
     }
 
-    /// Records that `name` owns a blob whose bytes are there. The way back comes first: without it a collector could
-    /// take bytes that are owned.
-    pub(crate) async fn own(&self, name: &Name, digest: &Digest, size: u64) -> Result<()> {
+    /// What records that `name` owns a blob whose bytes are there; nothing if it is recorded. The way back comes first:
+    /// without it a collector could take bytes that are owned.
+    pub(crate) async fn own(&self, name: &Name, digest: &Digest, size: u64) -> Result<Batch> {
         if self.exists(&key::ownership(name, digest)).await? {
-            return Ok(());
+            return Ok(Batch::new());
         }
         let ownership = Ownership { size, time: self.0.clock.nanoseconds() };
-        let batch = self
-            .batch_within(name)
-            .await?
-            .put(key::owner(digest, name), Bytes::new())
-            .put(key::ownership(name, digest), ownership.encode());
-        let registry = self.clone();
-        to_the_end(async move { Ok(registry.metadata().apply(batch).await?) }).await
+        let batch = self.batch_within(name).await?.put(key::owner(digest, name), Bytes::new());
+        Ok(batch.put(key::ownership(name, digest), ownership.encode()))
+    }
+
+    pub(crate) async fn apply(&self, batch: Batch) -> Result<()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        Ok(self.metadata().apply(batch).await?)
     }
 }

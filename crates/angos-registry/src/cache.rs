@@ -151,3 +151,66 @@ impl ManifestCache {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use angos_oci::Algorithm;
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn manifest(content: &'static [u8]) -> StoredManifest {
+        StoredManifest {
+            bytes: Bytes::from_static(content),
+            media_type: "a/b".parse().unwrap(),
+            digest: Digest::of(Algorithm::Sha256, content),
+        }
+    }
+
+    #[test]
+    fn an_old_ticket_fills_nothing() {
+        let cache = ManifestCache::new(1 << 20);
+        let (name, tag) = ("a".parse().unwrap(), "v".parse().unwrap());
+        let manifest = manifest(b"x");
+        let digest = manifest.digest;
+        let before = cache.ticket(&name);
+        cache.invalidate(&name, Some(&digest), [&tag]);
+        cache.keep_target(&before, &name, &tag, digest);
+        cache.keep_revision(&before, &name, &manifest);
+        assert_eq!(cache.target(&name, &tag), None);
+        assert_eq!(cache.revision(&name, &digest), None);
+        let after = cache.ticket(&name);
+        cache.keep_target(&after, &name, &tag, digest);
+        cache.keep_revision(&after, &name, &manifest);
+        assert_eq!(cache.target(&name, &tag), Some(digest));
+        assert_eq!(cache.revision(&name, &digest), Some(manifest));
+        cache.invalidate(&name, None, [&tag]);
+        assert_eq!(cache.target(&name, &tag), None);
+        assert!(cache.revision(&name, &digest).is_some(), "only what was named");
+        cache.invalidate(&name, Some(&digest), []);
+        assert_eq!(cache.revision(&name, &digest), None);
+    }
+
+    #[test]
+    fn memory_is_bounded_by_bytes() {
+        let cache = ManifestCache::new(1 << 20);
+        let name = "a".parse().unwrap();
+        for number in 0..10_000_u32 {
+            let bytes = Bytes::from(number.to_be_bytes().repeat(1000));
+            let digest = Digest::of(Algorithm::Sha256, &bytes);
+            let manifest = StoredManifest { bytes, media_type: "a/b".parse().unwrap(), digest };
+            cache.keep_revision(&cache.ticket(&name), &name, &manifest);
+        }
+        let weight = cache.entries.as_ref().unwrap().weight();
+        assert!((1 << 19..=1 << 20).contains(&weight), "{weight}");
+    }
+
+    #[test]
+    fn no_capacity_keeps_nothing() {
+        let cache = ManifestCache::new(0);
+        let name = "a".parse().unwrap();
+        let manifest = manifest(b"x");
+        cache.keep_revision(&cache.ticket(&name), &name, &manifest);
+        assert_eq!(cache.revision(&name, &manifest.digest), None);
+    }
+}

@@ -31,10 +31,10 @@ impl Encoder {
 
     /// At most 64 KiB of text; longer text is cut, which callers rule out by the bounds of their types.
     pub(crate) fn text(mut self, text: &str) -> Self {
-        let kept = &text.as_bytes()[..text.floor_char_boundary(usize::from(u16::MAX))];
+        let (kept, _) = text.split_at(text.floor_char_boundary(usize::from(u16::MAX)));
         let length = u16::try_from(kept.len()).unwrap_or(u16::MAX);
         self.0.extend_from_slice(&length.to_be_bytes());
-        self.0.extend_from_slice(kept);
+        self.0.extend_from_slice(kept.as_bytes());
         self
     }
 
@@ -67,11 +67,7 @@ pub(crate) struct Decoder(Bytes);
 impl Decoder {
     pub(crate) fn new(record: Bytes, version: u8) -> Result<Self, Malformed> {
         let mut decoder = Self(record);
-        if decoder.byte()? == version {
-            Ok(decoder)
-        } else {
-            Err(Malformed)
-        }
+        if decoder.byte()? == version { Ok(decoder) } else { Err(Malformed) }
     }
 
     fn take(&mut self, length: usize) -> Result<Bytes, Malformed> {
@@ -97,10 +93,7 @@ impl Decoder {
     pub(crate) fn text<T: std::str::FromStr>(&mut self) -> Result<T, Malformed> {
         let length = u16::from_be_bytes(self.array()?);
         let bytes = self.take(usize::from(length))?;
-        std::str::from_utf8(&bytes)
-            .map_err(|_| Malformed)?
-            .parse()
-            .map_err(|_| Malformed)
+        std::str::from_utf8(&bytes).map_err(|_| Malformed)?.parse().map_err(|_| Malformed)
     }
 
     pub(crate) fn digest(&mut self) -> Result<Digest, Malformed> {
@@ -127,10 +120,6 @@ impl Decoder {
 
     /// Nothing may be left.
     pub(crate) fn end(self) -> Result<(), Malformed> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(Malformed)
-        }
+        if self.0.is_empty() { Ok(()) } else { Err(Malformed) }
     }
 }

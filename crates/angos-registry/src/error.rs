@@ -115,9 +115,7 @@ impl Error {
             Self::ManifestUnknown => ErrorCode::ManifestUnknown,
             Self::BlobUnknown => ErrorCode::BlobUnknown,
             Self::UploadUnknown => ErrorCode::BlobUploadUnknown,
-            Self::UploadBusy | Self::RangeInvalid { .. } | Self::Body(_) => {
-                ErrorCode::BlobUploadInvalid
-            }
+            Self::UploadBusy | Self::RangeInvalid { .. } | Self::Body(_) => ErrorCode::BlobUploadInvalid,
             Self::RangeNotSatisfiable { .. }
             | Self::SizeMismatch
             | Self::BlobTooLarge { .. }
@@ -140,9 +138,7 @@ impl From<angos_storage::Error> for Error {
         match error {
             angos_storage::Error::SessionBusy => Self::UploadBusy,
             angos_storage::Error::SessionUnknown => Self::UploadUnknown,
-            angos_storage::Error::OffsetMismatch { expected } => {
-                Self::RangeInvalid { offset: expected }
-            }
+            angos_storage::Error::OffsetMismatch { expected } => Self::RangeInvalid { offset: expected },
             other => Self::Storage(other),
         }
     }

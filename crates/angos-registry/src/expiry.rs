@@ -41,12 +41,11 @@ impl Registry {
 
     async fn expire(&self, name: &Name, start: u64, id: [u8; 16]) -> Result<bool> {
         let Ok(_claim) = self.0.sessions.claim_any(id) else { return Ok(false) };
-        let outcome = match self.record::<Upload>(&key::upload(name, &id)).await? {
-            Some(upload) => self.forget(name, start, &id, &upload.session).await,
-            None => {
-                let batch = Batch::new().delete(key::expiry(start, &id, name));
-                self.metadata().apply(batch).await.map_err(Error::from)
-            }
+        let outcome = if let Some(upload) = self.record::<Upload>(&key::upload(name, &id)).await? {
+            self.forget(name, start, &id, &upload.session).await
+        } else {
+            let batch = Batch::new().delete(key::expiry(start, &id, name));
+            self.metadata().apply(batch).await.map_err(Error::from)
         };
         match outcome {
             Ok(()) => Ok(true),

@@ -44,11 +44,7 @@ impl TagPatterns {
 
 fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     // First alone: `a)(b` must not become valid through the anchors put around it.
-    let bounded = |text: &str| {
-        RegexBuilder::new(text)
-            .size_limit(COMPILED_MAX_BYTES)
-            .build()
-    };
+    let bounded = |text: &str| RegexBuilder::new(text).size_limit(COMPILED_MAX_BYTES).build();
     bounded(pattern)?;
     bounded(&format!(r"\A(?:{pattern})\z"))
 }

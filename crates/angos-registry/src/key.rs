@@ -46,10 +46,7 @@ pub(crate) fn tags_of(name: &Name, digest: &Digest) -> Vec<u8> {
 }
 
 pub(crate) fn tag_of(name: &Name, digest: &Digest, tag: &Tag) -> Vec<u8> {
-    Key::within(b'g', name, DIGEST + tag.len())
-        .digest(digest)
-        .text(tag)
-        .done()
+    Key::within(b'g', name, DIGEST + tag.len()).digest(digest).text(tag).done()
 }
 
 pub(crate) fn referrers(name: &Name, subject: &Digest) -> Vec<u8> {
@@ -57,10 +54,7 @@ pub(crate) fn referrers(name: &Name, subject: &Digest) -> Vec<u8> {
 }
 
 pub(crate) fn referrer(name: &Name, subject: &Digest, digest: &Digest) -> Vec<u8> {
-    Key::within(b'f', name, 2 * DIGEST)
-        .digest(subject)
-        .digest(digest)
-        .done()
+    Key::within(b'f', name, 2 * DIGEST).digest(subject).digest(digest).done()
 }
 
 pub(crate) fn ownership(name: &Name, digest: &Digest) -> Vec<u8> {
@@ -72,17 +66,11 @@ pub(crate) fn owners(digest: &Digest) -> Vec<u8> {
 }
 
 pub(crate) fn owner(digest: &Digest, name: &Name) -> Vec<u8> {
-    Key::new(b'o', DIGEST + name.len())
-        .digest(digest)
-        .text(name)
-        .done()
+    Key::new(b'o', DIGEST + name.len()).digest(digest).text(name).done()
 }
 
 pub(crate) fn manifest_bytes(digest: &Digest, name: &Name) -> Vec<u8> {
-    Key::new(b'm', DIGEST + name.len())
-        .digest(digest)
-        .text(name)
-        .done()
+    Key::new(b'm', DIGEST + name.len()).digest(digest).text(name).done()
 }
 
 pub(crate) fn candidate(digest: &Digest) -> Vec<u8> {
@@ -94,11 +82,7 @@ pub(crate) fn upload(name: &Name, session: &[u8; 16]) -> Vec<u8> {
 }
 
 pub(crate) fn expiry(start: u64, session: &[u8; 16], name: &Name) -> Vec<u8> {
-    Key::new(b'e', 24 + name.len())
-        .bytes(&start.to_be_bytes())
-        .bytes(session)
-        .text(name)
-        .done()
+    Key::new(b'e', 24 + name.len()).bytes(&start.to_be_bytes()).bytes(session).text(name).done()
 }
 
 /// What an expiry key says: when the session started, which one, and whose.
@@ -135,9 +119,7 @@ pub(crate) fn algorithm_code(algorithm: Algorithm) -> u8 {
 }
 
 pub(crate) fn algorithm(code: u8) -> Option<Algorithm> {
-    [Algorithm::Sha256, Algorithm::Sha512]
-        .into_iter()
-        .find(|known| algorithm_code(*known) == code)
+    [Algorithm::Sha256, Algorithm::Sha512].into_iter().find(|known| algorithm_code(*known) == code)
 }
 
 /// Room for the longest digest: the code of the algorithm and 64 bytes.
@@ -153,9 +135,7 @@ impl Key {
     }
 
     fn within(family: u8, name: &Name, room: usize) -> Self {
-        Self::new(family, name.len() + 1 + room)
-            .text(name)
-            .bytes(&[0])
+        Self::new(family, name.len() + 1 + room).text(name).bytes(&[0])
     }
 
     fn text(self, text: &str) -> Self {

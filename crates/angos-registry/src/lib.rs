@@ -51,3 +51,8 @@ pub use crate::referrers::{REFERRERS_PER_PAGE_MAX, ReferrersPage};
 pub use crate::registry::Registry;
 pub use crate::settings::Settings;
 pub use crate::upload_id::{UploadId, UploadIdError};
+
+/// The example of the README compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

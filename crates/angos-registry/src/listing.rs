@@ -23,12 +23,7 @@ impl Registry {
     /// Up to `n` tags (at most and by default [`PAGE_MAX`]) greater than `last`, which need not be a tag.
     ///
     /// A namespace without tags has an empty list; one that does not exist is [`Error::NameUnknown`].
-    pub async fn list_tags(
-        &self,
-        name: &Name,
-        n: Option<usize>,
-        last: Option<&str>,
-    ) -> Result<Page<Tag>> {
+    pub async fn list_tags(&self, name: &Name, n: Option<usize>, last: Option<&str>) -> Result<Page<Tag>> {
         let after = last.map(|last| key::tag(name, last));
         let page = self.list(&key::tags(name), after, n).await?;
         if page.items.is_empty() && !self.exists(&key::catalog(name)).await? {
@@ -51,7 +46,10 @@ impl Registry {
     ) -> Result<Page<T>> {
         let wanted = n.unwrap_or(PAGE_MAX).min(PAGE_MAX);
         let mut items: Vec<T> = Vec::new();
-        while wanted > 0 {
+        if wanted == 0 {
+            return Ok(Page { items, next: None });
+        }
+        loop {
             // One more than wanted tells whether there is a next page.
             let limit = (wanted + 1 - items.len()).min(SCAN);
             let page = self.metadata().scan(prefix, after.as_deref(), limit).await?;
@@ -69,9 +67,8 @@ impl Registry {
                 items.push(item.ok_or(Error::Corrupt { what: "listed name" })?);
             }
             if is_last {
-                break;
+                return Ok(Page { items, next: None });
             }
         }
-        Ok(Page { items, next: None })
     }
 }

@@ -66,7 +66,7 @@ impl Registry {
         Ok(digest)
     }
 
-    async fn revision(&self, name: &Name, digest: &Digest) -> Result<Option<StoredManifest>> {
+    pub(crate) async fn revision(&self, name: &Name, digest: &Digest) -> Result<Option<StoredManifest>> {
         if let Some(manifest) = self.0.cache.revision(name, digest) {
             return Ok(Some(manifest));
         }
@@ -114,9 +114,7 @@ impl Registry {
 
     async fn delete_tag(&self, name: &Name, tag: &Tag) -> Result<()> {
         let entry = self.tag(name, tag).await?;
-        let batch = Batch::new()
-            .delete(key::tag(name, tag))
-            .delete(key::tag_of(name, &entry.digest, tag));
+        let batch = Batch::new().delete(key::tag(name, tag)).delete(key::tag_of(name, &entry.digest, tag));
         let applied = self.metadata().apply(batch).await;
         self.0.cache.invalidate(name, None, [tag]);
         Ok(applied?)
@@ -165,9 +163,7 @@ impl Registry {
             batch = batch.replace(revision_key.clone(), version, REMOVED).delete(revision_key);
             if revision.content == Content::Blob {
                 let now = Moment(self.0.clock.nanoseconds()).encode();
-                batch = batch
-                    .delete(key::manifest_bytes(digest, name))
-                    .put(key::candidate(digest), now);
+                batch = batch.delete(key::manifest_bytes(digest, name)).put(key::candidate(digest), now);
             }
         } else {
             batch = batch.replace(revision_key, version, revision.encode());

@@ -7,9 +7,9 @@ use angos_storage::Batch;
 use bytes::Bytes;
 
 use crate::manifests::ATTEMPTS;
-use crate::record::{BY_MAX_BYTES, Content, Record as _, Referrer, Revision, TagEntry};
+use crate::record::{BY_MAX_BYTES, Content, Record as _, Revision, TagEntry};
 use crate::registry::to_the_end;
-use crate::{Error, Registry, Result, key};
+use crate::{Error, Registry, Result, key, referrers};
 
 /// Most tags set by one push beside the one in its reference. The specification asks for ten; every tag is a write that
 /// the others wait for.
@@ -69,8 +69,7 @@ impl Registry {
             return Err(Error::TooManyTags { limit: TAGS_PER_PUSH_MAX });
         }
         let digest = verified_digest(put.reference, &put.bytes)?;
-        let manifest =
-            Manifest::parse(put.media_type, &put.bytes).map_err(Error::ManifestInvalid)?;
+        let manifest = Manifest::parse(put.media_type, &put.bytes).map_err(Error::ManifestInvalid)?;
         if self.0.settings.require_references {
             self.check_references(name, &manifest).await?;
         }
@@ -86,7 +85,7 @@ impl Registry {
             manifest,
             bytes: put.bytes,
             tags: additional.into_iter().chain(put.reference.tag().cloned()).collect(),
-            by: put.by[..put.by.floor_char_boundary(BY_MAX_BYTES)].to_owned(),
+            by: put.by.split_at(put.by.floor_char_boundary(BY_MAX_BYTES)).0.to_owned(),
         };
         let registry = self.clone();
         to_the_end(async move { registry.write(&push).await }).await?;
@@ -144,7 +143,7 @@ impl Registry {
         batch = batch.put(key::revision(name, digest), revision.encode());
         if let Some(subject) = manifest.subject() {
             let key = key::referrer(name, &subject.digest, digest);
-            batch = batch.put(key, push.referrer()?.encode());
+            batch = batch.put(key, referrers::entry(manifest, digest, push.size())?.encode());
         }
         let entry = TagEntry {
             digest: *digest,
@@ -163,16 +162,9 @@ impl Registry {
     ///
     /// An immutable tag is written only if nobody wrote it meanwhile. Any other goes to the last writer. The way back
     /// from the digest is there before the tag and goes after it; a way back too many is harmless.
-    async fn set_tag(
-        &self,
-        batch: Batch,
-        name: &Name,
-        tag: &Tag,
-        entry: &TagEntry,
-    ) -> Result<Batch> {
+    async fn set_tag(&self, batch: Batch, name: &Name, tag: &Tag, entry: &TagEntry) -> Result<Batch> {
         let settings = &self.0.settings;
-        let is_immutable =
-            settings.immutable_tags && !settings.immutable_tags_exclusions.matches(tag);
+        let is_immutable = settings.immutable_tags && !settings.immutable_tags_exclusions.matches(tag);
         let key = key::tag(name, tag);
         let old = self.metadata().read(&key).await?;
         let old_digest = match &old {
@@ -189,9 +181,7 @@ impl Registry {
             (true, Some(old)) => batch.replace(key, old.version, entry.encode()),
         };
         Ok(match old_digest {
-            Some(digest) if digest != entry.digest => {
-                batch.delete(key::tag_of(name, &digest, tag))
-            }
+            Some(digest) if digest != entry.digest => batch.delete(key::tag_of(name, &digest, tag)),
             _ => batch,
         })
     }
@@ -213,18 +203,6 @@ impl Push {
             content: if is_inline { Content::Inline(self.bytes.clone()) } else { Content::Blob },
         }
     }
-
-    /// The descriptor of this manifest in the list of its subject's referrers.
-    fn referrer(&self) -> Result<Referrer> {
-        let manifest = &self.manifest;
-        let mut descriptor = Descriptor::new(manifest.media_type().clone(), self.digest, self.size());
-        descriptor.artifact_type = manifest.artifact_type();
-        let annotations = manifest.annotations();
-        descriptor.annotations = (!annotations.is_empty()).then(|| annotations.clone());
-        let json = serde_json::to_vec(&descriptor)
-            .map_err(|_| Error::Corrupt { what: "descriptor of a referrer" })?;
-        Ok(Referrer { artifact_type: descriptor.artifact_type, descriptor: json.into() })
-    }
 }
 
 fn verified_digest(reference: &Reference, bytes: &[u8]) -> Result<Digest> {
@@ -232,11 +210,7 @@ fn verified_digest(reference: &Reference, bytes: &[u8]) -> Result<Digest> {
         Reference::Tag(_) => Ok(Digest::of(Algorithm::Sha256, bytes)),
         Reference::Digest(expected) => {
             let actual = Digest::of(expected.algorithm(), bytes);
-            if actual == *expected {
-                Ok(actual)
-            } else {
-                Err(Error::DigestMismatch { expected: *expected })
-            }
+            if actual == *expected { Ok(actual) } else { Err(Error::DigestMismatch { expected: *expected }) }
         }
     }
 }

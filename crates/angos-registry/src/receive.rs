@@ -37,9 +37,7 @@ impl Expectation {
 
     fn allow(self, received: u64) -> Result<()> {
         match self.limit {
-            Some(limit) if self.offset.saturating_add(received) > limit => {
-                Err(Error::BlobTooLarge { limit })
-            }
+            Some(limit) if self.offset.saturating_add(received) > limit => Err(Error::BlobTooLarge { limit }),
             _ => Ok(()),
         }
     }

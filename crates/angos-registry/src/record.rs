@@ -1,5 +1,8 @@
 //! What is written under the keys of [`crate::key`].
 
+#[cfg(test)]
+mod tests;
+
 use angos_oci::{Digest, MediaType};
 use angos_storage::SessionId;
 use bytes::Bytes;
@@ -107,9 +110,7 @@ impl Record for Revision {
     fn encode(&self) -> Bytes {
         let head = Encoder::new(VERSION)
             .text(self.media_type.as_str())
-            .optional(self.artifact_type.as_ref(), |to, artifact_type| {
-                to.text(artifact_type.as_str())
-            })
+            .optional(self.artifact_type.as_ref(), |to, artifact_type| to.text(artifact_type.as_str()))
             .optional(self.subject.as_ref(), Encoder::digest)
             .number(self.size)
             .number(self.time);
@@ -141,18 +142,12 @@ impl Record for Revision {
             }
             _ => return Err(Malformed),
         };
-        Ok(Self {
-            media_type,
-            artifact_type,
-            subject,
-            size,
-            time,
-            content,
-        })
+        Ok(Self { media_type, artifact_type, subject, size, time, content })
     }
 }
 
-/// One entry of a list of referrers: its artifact type for filters, and the descriptor as it goes to clients.
+/// One entry of a list of referrers: its artifact type for filters, and the descriptor as it goes to clients, or nothing
+/// where that is too large to stand in a list and is made from the manifest when asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Referrer {
     pub(crate) artifact_type: Option<MediaType>,
@@ -164,19 +159,14 @@ impl Record for Referrer {
 
     fn encode(&self) -> Bytes {
         Encoder::new(VERSION)
-            .optional(self.artifact_type.as_ref(), |to, artifact_type| {
-                to.text(artifact_type.as_str())
-            })
+            .optional(self.artifact_type.as_ref(), |to, artifact_type| to.text(artifact_type.as_str()))
             .rest(&self.descriptor)
             .done()
     }
 
     fn decode(bytes: Bytes) -> Result<Self, Malformed> {
         let mut from = Decoder::new(bytes, VERSION)?;
-        Ok(Self {
-            artifact_type: from.optional(Decoder::text)?,
-            descriptor: from.rest(),
-        })
+        Ok(Self { artifact_type: from.optional(Decoder::text)?, descriptor: from.rest() })
     }
 }
 
@@ -191,18 +181,12 @@ impl Record for Ownership {
     const WHAT: &'static str = "ownership";
 
     fn encode(&self) -> Bytes {
-        Encoder::new(VERSION)
-            .number(self.size)
-            .number(self.time)
-            .done()
+        Encoder::new(VERSION).number(self.size).number(self.time).done()
     }
 
     fn decode(bytes: Bytes) -> Result<Self, Malformed> {
         let mut from = Decoder::new(bytes, VERSION)?;
-        let ownership = Self {
-            size: from.number()?,
-            time: from.number()?,
-        };
+        let ownership = Self { size: from.number()?, time: from.number()? };
         from.end()?;
         Ok(ownership)
     }
@@ -237,16 +221,12 @@ impl Record for Upload {
     const WHAT: &'static str = "upload";
 
     fn encode(&self) -> Bytes {
-        Encoder::new(VERSION)
-            .text(&self.session.to_string())
-            .done()
+        Encoder::new(VERSION).text(&self.session.to_string()).done()
     }
 
     fn decode(bytes: Bytes) -> Result<Self, Malformed> {
         let mut from = Decoder::new(bytes, VERSION)?;
-        let upload = Self {
-            session: from.text()?,
-        };
+        let upload = Self { session: from.text()? };
         from.end()?;
         Ok(upload)
     }

@@ -1,6 +1,6 @@
 //! The manifests that refer to another one, ready to be sent.
 
-use angos_oci::{Digest, Name};
+use angos_oci::{Descriptor, Digest, Manifest, Name};
 use bytes::Bytes;
 
 use crate::record::{self, Referrer};
@@ -18,6 +18,10 @@ const LOOKED_AT_MAX: usize = 10_000;
 
 /// Entries read at once.
 const SCAN: usize = 100;
+
+/// Largest descriptor that stands in the list itself, so that reading a list takes at most [`SCAN`] times as much memory
+/// whatever annotations were pushed.
+const LISTED_MAX_BYTES: usize = 8 << 10;
 
 /// A part of the referrers of a subject, ordered by digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,37 +69,70 @@ impl Registry {
         let prefix = key::referrers(name, subject);
         let wanted = n.unwrap_or(REFERRERS_PER_PAGE_MAX).min(REFERRERS_PER_PAGE_MAX);
         let mut descriptors = Vec::new();
+        if wanted == 0 {
+            return Ok(ReferrersPage { descriptors, next: None });
+        }
         let mut bytes: usize = 0;
         let mut looked_at = 0;
         let mut last = after.copied();
-        while wanted > 0 {
+        loop {
             let from = last.map(|digest| key::referrer(name, subject, &digest));
             let page = self.metadata().scan(&prefix, from.as_deref(), SCAN).await?;
             let is_last = page.len() < SCAN;
             for entry in page {
+                let digest = key::digest_after(&entry.key, &prefix);
+                let digest = digest.ok_or(Error::Corrupt { what: "digest of a referrer" })?;
                 let referrer: Referrer = record::decode(entry.value)?;
-                let is_full = descriptors.len() == wanted
-                    || (bytes + referrer.descriptor.len() >= PAGE_MAX_BYTES && bytes > 0)
-                    || looked_at == LOOKED_AT_MAX;
-                if is_full {
+                if descriptors.len() == wanted || looked_at == LOOKED_AT_MAX {
                     return Ok(ReferrersPage { descriptors, next: last });
                 }
-                let digest = key::digest_after(&entry.key, &prefix);
-                last = Some(digest.ok_or(Error::Corrupt { what: Self::REFERRER })?);
                 looked_at += 1;
-                if is_wanted(&referrer, artifact_types) {
-                    bytes += referrer.descriptor.len() + 1;
-                    descriptors.push(referrer.descriptor);
+                if is_wanted(&referrer, artifact_types)
+                    && let Some(descriptor) = self.descriptor(name, &digest, referrer).await?
+                {
+                    if bytes > 0 && bytes + descriptor.len() >= PAGE_MAX_BYTES {
+                        return Ok(ReferrersPage { descriptors, next: last });
+                    }
+                    bytes += descriptor.len() + 1;
+                    descriptors.push(descriptor);
                 }
+                last = Some(digest);
             }
             if is_last {
-                break;
+                return Ok(ReferrersPage { descriptors, next: None });
             }
         }
-        Ok(ReferrersPage { descriptors, next: None })
     }
 
-    const REFERRER: &'static str = "digest of a referrer";
+    /// The descriptor of an entry; `None` if the manifest it is to be made from was deleted meanwhile.
+    async fn descriptor(&self, name: &Name, digest: &Digest, referrer: Referrer) -> Result<Option<Bytes>> {
+        if !referrer.descriptor.is_empty() {
+            return Ok(Some(referrer.descriptor));
+        }
+        let Some(stored) = self.revision(name, digest).await? else { return Ok(None) };
+        let manifest = Manifest::parse(Some(&stored.media_type), &stored.bytes)
+            .map_err(|_| Error::Corrupt { what: "manifest" })?;
+        descriptor(&manifest, digest, stored.bytes.len() as u64).map(Some)
+    }
+}
+
+/// What is recorded of a manifest in the list of its subject's referrers.
+pub(crate) fn entry(manifest: &Manifest, digest: &Digest, size: u64) -> Result<Referrer> {
+    let descriptor = descriptor(manifest, digest, size)?;
+    let is_listed = descriptor.len() <= LISTED_MAX_BYTES;
+    Ok(Referrer {
+        artifact_type: manifest.artifact_type(),
+        descriptor: if is_listed { descriptor } else { Bytes::new() },
+    })
+}
+
+fn descriptor(manifest: &Manifest, digest: &Digest, size: u64) -> Result<Bytes> {
+    let mut descriptor = Descriptor::new(manifest.media_type().clone(), *digest, size);
+    descriptor.artifact_type = manifest.artifact_type();
+    let annotations = manifest.annotations();
+    descriptor.annotations = (!annotations.is_empty()).then(|| annotations.clone());
+    let json = serde_json::to_vec(&descriptor);
+    json.map(Bytes::from).map_err(|_| Error::Corrupt { what: "descriptor of a referrer" })
 }
 
 fn is_wanted(referrer: &Referrer, artifact_types: &[String]) -> bool {

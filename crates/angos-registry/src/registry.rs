@@ -42,8 +42,7 @@ impl Registry {
 
     /// The same, by another clock than the system's.
     pub fn with_clock(storage: Storage, mut settings: Settings, clock: Clock) -> Self {
-        settings.max_manifest_size =
-            settings.max_manifest_size.min(angos_oci::limits::MANIFEST_MAX_BYTES);
+        settings.max_manifest_size = settings.max_manifest_size.min(angos_oci::limits::MANIFEST_MAX_BYTES);
         Self(Arc::new(Inner {
             cache: ManifestCache::new(settings.manifest_cache_bytes),
             storage,
@@ -72,7 +71,10 @@ impl Registry {
     /// The same with what a compare-and-swap needs.
     pub(crate) async fn versioned<R: Record>(&self, key: &[u8]) -> Result<Option<(R, Version)>> {
         let Some(found) = self.metadata().read(key).await? else { return Ok(None) };
-        Ok(record::present(found.value)?.map(|record| (record, found.version)))
+        let record = record::present(found.value).inspect_err(|error| {
+            tracing::error!(target: "angos::registry", key = %key.escape_ascii(), %error, "damaged record");
+        })?;
+        Ok(record.map(|record| (record, found.version)))
     }
 
     pub(crate) async fn exists(&self, key: &[u8]) -> Result<bool> {

@@ -36,7 +36,7 @@ impl Default for Settings {
             require_references: true,
             immutable_tags: false,
             immutable_tags_exclusions: TagPatterns::default(),
-            upload_expiry: Duration::from_secs(24 * 60 * 60),
+            upload_expiry: Duration::from_hours(24),
             manifest_cache_bytes: 64 << 20,
         }
     }

@@ -10,7 +10,6 @@ use std::str::FromStr;
 use angos_oci::{Algorithm, Name};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use subtle::ConstantTimeEq as _;
 
 use crate::key;
 
@@ -32,9 +31,8 @@ pub struct UploadIdError;
 
 const BYTES: usize = 16 + 8 + 1 + 16;
 
-/// The secret under which ids are made.
-#[derive(Clone)]
-pub(crate) struct Secret(pub(crate) [u8; 32]);
+/// The secret under which ids are made: one block of the hash, which is a key as it is.
+pub(crate) struct Secret(pub(crate) [u8; 64]);
 
 impl UploadId {
     pub(crate) fn new(
@@ -45,18 +43,17 @@ impl UploadId {
         algorithm: Option<Algorithm>,
     ) -> Self {
         let algorithm = algorithm.map_or(0, key::algorithm_code);
-        Self {
-            session,
-            start,
-            algorithm,
-            code: code(secret, name, session, start, algorithm),
+        let full = mac(secret, name, session, start, algorithm).finalize().into_bytes();
+        let mut code = [0; 16];
+        for (kept, byte) in code.iter_mut().zip(full) {
+            *kept = byte;
         }
+        Self { session, start, algorithm, code }
     }
 
     /// Whether this id was made under `secret` for `name`. Takes the same time for every wrong code.
     pub(crate) fn belongs_to(&self, secret: &Secret, name: &Name) -> bool {
-        let expected = code(secret, name, self.session, self.start, self.algorithm);
-        self.code.ct_eq(&expected).into()
+        mac(secret, name, self.session, self.start, self.algorithm).verify_truncated_left(&self.code).is_ok()
     }
 
     pub(crate) fn session(&self) -> &[u8; 16] {
@@ -74,19 +71,13 @@ impl UploadId {
     }
 }
 
-fn code(secret: &Secret, name: &Name, session: [u8; 16], start: u64, algorithm: u8) -> [u8; 16] {
-    let mut mac = match Hmac::<Sha256>::new_from_slice(&secret.0) {
-        Ok(mac) => mac,
-        // HMAC takes keys of any length.
-        Err(_) => return [0; 16],
-    };
+fn mac(secret: &Secret, name: &Name, session: [u8; 16], start: u64, algorithm: u8) -> Hmac<Sha256> {
+    let mut mac = Hmac::new((&secret.0).into());
     mac.update(&session);
     mac.update(&start.to_be_bytes());
     mac.update(&[algorithm]);
     mac.update(name.as_bytes());
-    let full: [u8; 32] = mac.finalize().into_bytes().into();
-    let (half, _) = full.split_first_chunk().unwrap_or((&[0; 16], &[]));
-    *half
+    mac
 }
 
 impl fmt::Display for UploadId {
@@ -129,9 +120,7 @@ impl FromStr for UploadId {
 }
 
 /// The next `N` bytes, spelled in lower case alone so that a session has one id.
-fn hex<'a, const N: usize>(
-    pairs: &mut impl Iterator<Item = &'a [u8]>,
-) -> Result<[u8; N], UploadIdError> {
+fn hex<'a, const N: usize>(pairs: &mut impl Iterator<Item = &'a [u8]>) -> Result<[u8; N], UploadIdError> {
     let mut bytes = [0; N];
     for (byte, pair) in bytes.iter_mut().zip(pairs) {
         *byte = match pair {
@@ -147,5 +136,77 @@ fn nibble(digit: u8) -> Result<u8, UploadIdError> {
         b'0'..=b'9' => Ok(digit - b'0'),
         b'a'..=b'f' => Ok(digit - b'a' + 10),
         _ => Err(UploadIdError),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id(secret: u8, name: &str) -> UploadId {
+        let name = name.parse().unwrap();
+        UploadId::new(&Secret([secret; 64]), &name, [7; 16], 42, Some(Algorithm::Sha512))
+    }
+
+    #[test]
+    fn an_id_belongs_to_one_secret_and_one_name() {
+        let check = |secret: u8, name: &str, expected: bool| {
+            let name = name.parse().unwrap();
+            assert_eq!(id(1, "a/b").belongs_to(&Secret([secret; 64]), &name), expected, "{name}");
+        };
+        check(1, "a/b", true);
+        check(2, "a/b", false);
+        check(1, "a", false);
+        check(1, "a/b/c", false);
+    }
+
+    #[test]
+    fn every_part_is_covered_by_the_code() {
+        let name = "a".parse().unwrap();
+        let good = id(1, "a");
+        for forged in [
+            UploadId { session: [8; 16], ..good },
+            UploadId { start: 43, ..good },
+            UploadId { algorithm: 1, ..good },
+            UploadId { code: [0; 16], ..good },
+        ] {
+            assert!(!forged.belongs_to(&Secret([1; 64]), &name), "{forged:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_canonical_spelling_is_an_id() {
+        let text = id(1, "a").to_string();
+        assert_eq!(text.len(), 82);
+        assert_eq!(text.parse(), Ok(id(1, "a")));
+        for wrong in [
+            String::new(),
+            text.to_uppercase(),
+            format!("{text}0"),
+            text[1..].to_owned(),
+            format!("{}é", &text[2..]),
+            format!(" {}", &text[1..]),
+            "../".repeat(41)[..82].to_owned(),
+        ] {
+            assert_eq!(wrong.parse::<UploadId>(), Err(UploadIdError), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn debug_output_does_not_hold_the_code() {
+        let id = id(1, "a");
+        let code = &id.to_string()[50..];
+        assert!(!format!("{id:?}").contains(code));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_id_or_an_error(text in "[0-9a-f]{80,84}|.*") {
+            if let Ok(id) = text.parse::<UploadId>() {
+                prop_assert_eq!(id.to_string(), text);
+            }
+        }
     }
 }

@@ -109,14 +109,14 @@ impl Registry {
         }
         let (registry, name, id, digest) = (self.clone(), name.clone(), *id, *digest);
         to_the_end(async move {
-            match registry.publish(&name, &digest, writer).await {
-                Err(error @ Error::DigestMismatch { .. }) => {
-                    registry.end(&name, &id, session, claim).await?;
-                    Err(error)
-                }
-                Ok(()) => registry.end(&name, &id, session, claim).await,
-                Err(error) => Err(error),
+            let recorded = session.is_some().then_some(&id);
+            let outcome = registry.publish(&name, &digest, writer, recorded).await;
+            match &outcome {
+                Ok(()) => claim.spend(),
+                Err(Error::DigestMismatch { .. }) => registry.end(&name, &id, session, claim).await?,
+                Err(_) => {}
             }
+            outcome
         })
         .await
     }
@@ -141,18 +141,27 @@ impl Registry {
         let mut writer = self.0.storage.blobs.stage(digest.algorithm()).await?;
         expectation.receive(&mut body, &mut writer).await?;
         let (registry, name, digest) = (self.clone(), name.clone(), *digest);
-        to_the_end(async move { registry.publish(&name, &digest, writer).await }).await
+        to_the_end(async move { registry.publish(&name, &digest, writer, None).await }).await
     }
 
-    /// Bytes first, then ownership.
-    async fn publish(&self, name: &Name, digest: &Digest, writer: Writer) -> Result<()> {
+    /// Bytes first, then ownership, then the record of the session that ended with it.
+    async fn publish(
+        &self,
+        name: &Name,
+        digest: &Digest,
+        writer: Writer,
+        recorded: Option<&UploadId>,
+    ) -> Result<()> {
         let size = writer.commit(digest).await.map_err(|error| match error {
-            angos_storage::Error::DigestMismatch { .. } => {
-                Error::DigestMismatch { expected: *digest }
-            }
+            angos_storage::Error::DigestMismatch { .. } => Error::DigestMismatch { expected: *digest },
             other => other.into(),
         })?;
-        self.own(name, digest, size).await
+        let batch = self.own(name, digest, size).await?;
+        self.apply(match recorded {
+            Some(id) => without_session(batch, name, id.start(), id.session()),
+            None => batch,
+        })
+        .await
     }
 
     fn expect(
@@ -166,7 +175,8 @@ impl Registry {
 
     /// Whether the id is one of this registry and name, and still alive.
     async fn check(&self, name: &Name, id: &UploadId) -> Result<()> {
-        if id.belongs_to(self.secret().await?, name) && self.expires(id.start()) > self.0.clock.nanoseconds() {
+        if id.belongs_to(self.secret().await?, name) && self.expires(id.start()) > self.0.clock.nanoseconds()
+        {
             Ok(())
         } else {
             Err(Error::UploadUnknown)
@@ -245,9 +255,7 @@ impl Registry {
         session: &SessionId,
     ) -> Result<()> {
         self.0.storage.blobs.abort(session).await?;
-        let batch =
-            Batch::new().delete(key::upload(name, id)).delete(key::expiry(start, id, name));
-        Ok(self.metadata().apply(batch).await?)
+        self.apply(without_session(Batch::new(), name, start, id)).await
     }
 
     async fn secret(&self) -> Result<&Secret> {
@@ -257,7 +265,7 @@ impl Registry {
     /// The secret of the store, made by whoever needs it first.
     async fn load_secret(&self) -> Result<Secret> {
         const DAMAGED: Error = Error::Corrupt { what: "upload secret" };
-        let mut fresh = [0; 32];
+        let mut fresh = [0; 64];
         getrandom::fill(&mut fresh).map_err(|_| Error::Randomness)?;
         let batch = Batch::new().create(key::UPLOAD_SECRET, fresh.to_vec());
         match self.metadata().apply(batch).await {
@@ -268,6 +276,11 @@ impl Registry {
         let found = self.metadata().read(key::UPLOAD_SECRET).await?.ok_or(DAMAGED)?;
         Ok(Secret(found.value.as_ref().try_into().map_err(|_| DAMAGED)?))
     }
+}
+
+/// Adds the removal of a session's records.
+fn without_session(batch: Batch, name: &Name, start: u64, id: &[u8; 16]) -> Batch {
+    batch.delete(key::upload(name, id)).delete(key::expiry(start, id, name))
 }
 
 /// A session that one request has to itself.
