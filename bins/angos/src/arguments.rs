@@ -30,7 +30,7 @@ pub(crate) enum Command {
     Server(Files),
     /// Check the configuration, print every problem, and exit with 1 if there is an error
     Check(Files),
-    /// Hash a password for [auth.identity.<id>]; asks for it, or reads it from standard input
+    /// Hash a password for the configuration; asks for it, or reads it from standard input
     #[command(visible_alias = "argon")]
     HashPassword,
     /// Make a folder with certificates, a configuration and an image, and run a registry on it

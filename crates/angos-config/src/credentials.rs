@@ -111,8 +111,7 @@ fn hash(identity: &Identity, path: &KeyPath, context: &mut Context<'_>) -> Optio
     match text.expose_secret().trim().parse() {
         Ok(hash) => Some(hash),
         Err(error) => {
-            let help = "it is a hash, not the password itself: make one with `angos hash-password`";
-            context.error_with_help(&key, At::Key, format!("`{key}`: {error}"), help);
+            context.error(&key, At::Key, format!("`{key}`: {error}"));
             None
         }
     }

@@ -1,6 +1,8 @@
 //! The configurations of the pages users were given, each loaded as it stands there, with its certificates
 //! in a folder of the test.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "outside a test function a test may fail no less")]
+
 use angos_config::{Configuration, load};
 use angos_test_ca::{Authority, Leaf};
 

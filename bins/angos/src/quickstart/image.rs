@@ -33,7 +33,10 @@ pub(super) fn layout() -> Vec<(String, Vec<u8>)> {
 }
 
 fn digest(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let digits = |byte: &u8| [byte >> 4, byte & 0xf].map(|half| DIGITS.get(usize::from(half)).copied());
+    Sha256::digest(content).iter().flat_map(digits).flatten().collect()
 }
 
 /// This machine's architecture in the words of OCI.

@@ -32,7 +32,7 @@ fn the_folder_is_complete_private_and_loads() {
     let written = files(&folder);
     for (path, mode, content) in &written {
         let is_key = content.windows(11).any(|window| window == b"PRIVATE KEY");
-        assert_eq!(*mode & 0o077 == 0, is_key, "{} {mode:o}", path.display());
+        assert_eq!(*mode, if is_key { 0o600 } else { 0o644 }, "{} {mode:o}", path.display());
         let has_blank = content.windows(2).any(|window| window == b"{{");
         assert!(!has_blank, "{} has a blank left", path.display());
     }
