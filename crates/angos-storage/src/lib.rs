@@ -13,7 +13,6 @@
 //! | `filesystem.rs` | blobs as files |
 //! | `embedded.rs` | metadata in one redb file |
 //! | `suite.rs` | the one test suite over all engines (feature `suite`) |
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod batch;
 mod blobs;
@@ -25,6 +24,8 @@ mod metadata;
 mod reader;
 mod session;
 mod settings;
+#[cfg(any(test, feature = "suite"))]
+pub mod suite;
 mod writer;
 
 pub use batch::{Batch, Operation};

@@ -12,3 +12,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Storage, suite};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_suite_holds() {
+        let storage = Storage::memory();
+        suite::metadata(&storage.metadata).await.unwrap();
+        suite::blobs(&storage.blobs).await.unwrap();
+    }
+}

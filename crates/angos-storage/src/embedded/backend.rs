@@ -11,6 +11,8 @@ pub(super) struct Backend {
     sync: bool,
     #[cfg(test)]
     pub(super) fault: Arc<std::sync::Mutex<Option<io::ErrorKind>>>,
+    #[cfg(test)]
+    counters: Arc<[std::sync::atomic::AtomicU64; 2]>,
 }
 
 impl Backend {
@@ -20,7 +22,24 @@ impl Backend {
             sync,
             #[cfg(test)]
             fault: Arc::default(),
+            #[cfg(test)]
+            counters: Arc::default(),
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn syncs(&self) -> u64 {
+        self.counters[0].load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    #[cfg(test)]
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.counters[1].load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    #[cfg(test)]
+    fn count(&self, counter: usize, amount: u64) {
+        self.counters[counter].fetch_add(amount, std::sync::atomic::Ordering::Relaxed);
     }
 
     #[cfg(test)]
@@ -41,6 +60,8 @@ impl StorageBackend for Backend {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        #[cfg(test)]
+        self.count(1, out.len() as u64);
         self.file.read_exact_at(out, offset)
     }
 
@@ -50,6 +71,8 @@ impl StorageBackend for Backend {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        #[cfg(test)]
+        self.count(0, 1);
         self.fail()?;
         if self.sync { self.file.sync_data() } else { Ok(()) }
     }

@@ -4,7 +4,10 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
-    sync::{PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use redb::{Database, DatabaseError, ReadableDatabase, TableDefinition, TableError};
@@ -24,6 +27,9 @@ pub(super) struct Shared {
     backend: Backend,
     cache_bytes: usize,
     database: RwLock<Option<Database>>,
+    /// Whether opening had to read the whole file. Not after a crash of ours: every commit saves what that
+    /// would find out.
+    repaired: Arc<AtomicBool>,
 }
 
 impl Shared {
@@ -34,8 +40,13 @@ impl Shared {
             create(root_dir, &path, sync)?;
         }
         let file = lock(&path)?;
+        // redb would make a database of it.
+        if file.metadata().map_err(|error| Error::from_io("stat", &path, error))?.len() == 0 {
+            return Err(Error::Foreign { path, reason: "it is empty".into() });
+        }
+        let backend = Backend::new(file, sync);
         let shared =
-            Shared { backend: Backend::new(file, sync), path, cache_bytes, database: RwLock::default() };
+            Shared { backend, path, cache_bytes, database: RwLock::default(), repaired: Arc::default() };
         shared.reopen()?;
         shared.recognise()?;
         Ok(shared)
@@ -43,6 +54,11 @@ impl Shared {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    #[cfg(test)]
+    pub(super) fn was_repaired(&self) -> bool {
+        self.repaired.load(Ordering::Relaxed)
     }
 
     #[cfg(test)]
@@ -67,6 +83,13 @@ impl Shared {
         drop(slot.take());
         let mut builder = Database::builder();
         builder.set_cache_size(self.cache_bytes);
+        let (path, repaired) = (self.path.clone(), Arc::clone(&self.repaired));
+        builder.set_repair_callback(move |_| {
+            if !repaired.swap(true, Ordering::Relaxed) {
+                let path = path.display();
+                tracing::warn!(target: "angos::storage", %path, "reading all metadata: its index was not saved");
+            }
+        });
         let database =
             builder.create_with_backend(self.backend.clone()).map_err(|error| self.translate_open(error))?;
         *slot = Some(database);
@@ -106,11 +129,10 @@ impl Shared {
                 self.foreign(format!("redb file format {version}, which this version does not read"))
             }
             DatabaseError::Storage(redb::StorageError::Corrupted(reason)) => self.foreign(reason),
-            // A redb file cut off within its header.
             DatabaseError::Storage(redb::StorageError::Io(error))
-                if error.kind() == io::ErrorKind::UnexpectedEof =>
+                if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) =>
             {
-                self.foreign("shorter than the header of a redb file")
+                self.foreign(error.to_string())
             }
             other => self.translate(other.into()),
         }

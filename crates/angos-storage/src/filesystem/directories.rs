@@ -80,3 +80,20 @@ fn sync_group(disk: &Disk, group: &[Arc<Ticket>]) {
         let _ = ticket.outcome.set(outcome.clone());
     }
 }
+
+#[cfg(test)]
+impl Directories {
+    /// Takes the lead without doing anything, until the returned action is called.
+    pub(super) fn pretend_to_sync(&self) -> impl FnOnce() + '_ {
+        lock(&self.state).led = true;
+        || {
+            lock(&self.state).led = false;
+            self.done.notify_all();
+        }
+    }
+
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        lock(&self.state).waiting.len()
+    }
+}

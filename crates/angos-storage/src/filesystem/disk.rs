@@ -41,6 +41,9 @@ pub(super) struct Disk {
     _lock: File,
     #[cfg(test)]
     pub(super) fault: std::sync::Mutex<Option<(Step, io::ErrorKind)>>,
+    /// What was done, in order.
+    #[cfg(test)]
+    pub(super) steps: std::sync::Mutex<Vec<Step>>,
 }
 
 /// What the system knows without asking the disk.
@@ -99,6 +102,8 @@ impl Disk {
             _lock: lock,
             #[cfg(test)]
             fault: std::sync::Mutex::default(),
+            #[cfg(test)]
+            steps: std::sync::Mutex::default(),
         };
         disk.clear_staging()?;
         disk.anonymous = disk.can_link_anonymous();
@@ -128,6 +133,7 @@ impl Disk {
 
     #[cfg(test)]
     fn attempt<T>(&self, step: Step, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        crate::memory::lock(&self.steps).push(step);
         match *crate::memory::lock(&self.fault) {
             Some((broken, kind)) if broken == step => Err(kind.into()),
             _ => call(),

@@ -34,6 +34,8 @@ impl Content {
                 let _ = self.acknowledge();
                 return Err(error);
             }
+            // From here the file is the blob, and nobody may write to it.
+            self.file = None;
         }
         // Also for a blob that was there: whoever made it may not have come to the sync of its name.
         let parent = algorithm_path(digest.algorithm());

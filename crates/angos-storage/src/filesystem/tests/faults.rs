@@ -1,0 +1,108 @@
+//! What the disk refuses: typed, nothing visible, and the session goes on.
+
+use std::io::ErrorKind;
+
+use super::{super::disk::Step, *};
+
+const TOTAL: usize = 500_000;
+const ACKNOWLEDGED: usize = 100_000;
+
+/// Fails `step` while the rest of the content is written and committed, then continues.
+async fn check(step: Step, kind: ErrorKind, expected: &str, offset: Option<usize>) {
+    for direct in [true, false] {
+        let what = format!("{step:?} {kind:?} direct {direct}");
+        let scene = Scene::new();
+        let content = content(TOTAL);
+        let digest = Digest::of(Algorithm::Sha256, &content);
+        let session = scene.session(&content, ACKNOWLEDGED).await;
+        let fault = || scene.blobs.store.disk.fault.lock().unwrap();
+        *fault() = Some((step, kind));
+        let failed = push_rest(&scene, &session, &content, direct).await.unwrap_err();
+        assert!(format!("{failed:?}").starts_with(expected), "{what}: {failed:?}");
+        assert!(failed.is_failure(), "{what}");
+        *fault() = None;
+        if step != Step::SyncDirectory {
+            assert_eq!(scene.blobs.stat(&digest).await.unwrap(), None, "{what}");
+        }
+        let found = scene.offset(&session).await;
+        let offset = offset.map(|offset| {
+            // What is written before the publishing step counts in either way of pushing.
+            if step == Step::Publish { TOTAL } else { offset }
+        });
+        assert_eq!(found, offset.map(|offset| offset as u64), "{what}");
+        if let Some(offset) = offset {
+            scene.append(&session, offset as u64, content.slice(offset..)).await.unwrap();
+            assert_eq!(scene.blobs.commit(&session, &digest).await.unwrap(), TOTAL as u64, "{what}");
+        }
+        assert_eq!(scene.read(&digest).await.unwrap(), content, "{what}");
+    }
+}
+
+async fn push_rest(scene: &Scene, session: &SessionId, content: &Bytes, direct: bool) -> Result<u64, Error> {
+    let digest = Digest::of(Algorithm::Sha256, content);
+    let mut writer = scene.blobs.append(session, ACKNOWLEDGED as u64).await?;
+    for start in (ACKNOWLEDGED..content.len()).step_by(50_000) {
+        writer.write(content.slice(start..(start + 50_000).min(content.len()))).await?;
+    }
+    if direct {
+        return writer.commit(&digest).await;
+    }
+    writer.finish().await?;
+    scene.blobs.commit(session, &digest).await
+}
+
+#[tokio::test]
+async fn faults_are_typed_and_leave_the_session() {
+    let acknowledged = Some(ACKNOWLEDGED);
+    for (kind, expected) in [
+        (ErrorKind::StorageFull, "OutOfSpace"),
+        (ErrorKind::QuotaExceeded, "OutOfSpace"),
+        (ErrorKind::PermissionDenied, "AccessDenied"),
+        (ErrorKind::ReadOnlyFilesystem, "AccessDenied"),
+        (ErrorKind::Other, "Io"),
+    ] {
+        check(Step::Write, kind, expected, acknowledged).await;
+        check(Step::Publish, kind, expected, acknowledged).await;
+        // After a failed sync nobody knows what is on the disk.
+        check(Step::SyncData, kind, expected, Some(0)).await;
+        // The content is there under its digest; only its durability is open.
+        check(Step::SyncDirectory, kind, expected, None).await;
+    }
+}
+
+#[tokio::test]
+async fn an_acknowledgement_that_cannot_be_recorded_is_none() {
+    let scene = Scene::new();
+    let content = content(TOTAL);
+    let session = scene.session(&content, ACKNOWLEDGED).await;
+    *scene.blobs.store.disk.fault.lock().unwrap() = Some((Step::Record, ErrorKind::StorageFull));
+    let error = scene.append(&session, ACKNOWLEDGED as u64, content.slice(ACKNOWLEDGED..)).await.unwrap_err();
+    assert!(matches!(error, Error::OutOfSpace(_)), "{error:?}");
+    *scene.blobs.store.disk.fault.lock().unwrap() = None;
+    assert_eq!(scene.offset(&session).await, Some(ACKNOWLEDGED as u64));
+    let data = scene.path(&format!("uploads/{session}.sha256"));
+    assert_eq!(std::fs::metadata(data).unwrap().len(), ACKNOWLEDGED as u64, "the space is given back");
+}
+
+#[tokio::test]
+async fn nothing_begins_where_nothing_can_be_created() {
+    let scene = Scene::new();
+    *scene.blobs.store.disk.fault.lock().unwrap() = Some((Step::Create, ErrorKind::PermissionDenied));
+    assert!(matches!(scene.blobs.begin(Algorithm::Sha256).await, Err(Error::AccessDenied(_))));
+    let digest = Digest::of(Algorithm::Sha256, b"");
+    let staged = scene.blobs.stage(Algorithm::Sha256).await.unwrap();
+    assert!(matches!(staged.commit(&digest).await, Err(Error::AccessDenied(_))));
+    assert_eq!(scene.blobs.stat(&digest).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_failed_writer_frees_the_session_at_once() {
+    let scene = Scene::new();
+    let session = scene.session(&content(TOTAL), ACKNOWLEDGED).await;
+    for _ in 0..20 {
+        let mut writer = scene.blobs.append(&session, ACKNOWLEDGED as u64).await.unwrap();
+        writer.write(content(300_000)).await.unwrap();
+        drop(writer);
+    }
+    assert_eq!(scene.offset(&session).await, Some(ACKNOWLEDGED as u64));
+}
