@@ -1,0 +1,111 @@
+//! Which policies are asked, and what follows from their answers.
+
+use std::sync::Arc;
+
+use angos_identity::Credential;
+use angos_oci::Algorithm;
+use angos_policy::{DefaultDecision, RuleSource};
+
+use super::*;
+use crate::environment::environment;
+use crate::request_id::RequestIds;
+
+fn policy(rule: &str) -> Policy {
+    Policy::compile(&environment(), DefaultDecision::Deny, &[RuleSource::from(rule)]).expect("a sound rule")
+}
+
+fn policies(global: Option<&str>, repositories: &[(&str, &str)]) -> Policies {
+    let repositories = repositories.iter().map(|(name, rule)| ((*name).to_owned(), policy(rule))).collect();
+    Policies::new(global.map(policy), repositories, 1)
+}
+
+fn caller(username: Option<&str>) -> Identity {
+    let credential = username.map(|name| Arc::new(Credential { id: name.into(), username: name.into() }));
+    Identity::new([127, 0, 0, 1].into(), None, credential)
+}
+
+fn pull(name: &str) -> Operation {
+    let reference = "latest".parse().expect("a tag");
+    Operation::GetManifest { name: name.parse().expect("a name"), reference }
+}
+
+fn admits(policies: &Policies, username: Option<&str>, operation: Operation) -> bool {
+    let (identity, metrics) = (caller(username), Metrics::new());
+    let gate = Gate {
+        policies,
+        identity: &identity,
+        method: "GET",
+        time: SystemTime::now(),
+        request: RequestIds::new().next(),
+        metrics: &metrics,
+    };
+    let admitted = gate.admit(operation).is_ok();
+    assert_eq!((metrics.allowed.get() > 0, metrics.denied.get() > 0).1, !admitted, "every denial is counted");
+    admitted
+}
+
+#[test]
+fn nothing_configured_means_no() {
+    let none = policies(None, &[]);
+    assert!(!admits(&none, None, Operation::Version));
+    assert!(!admits(&none, Some("admin"), Operation::Version));
+    assert!(!admits(&none, Some("admin"), pull("a")));
+    assert!(!admits(&none, Some("admin"), Operation::Healthz));
+}
+
+#[test]
+fn the_longest_path_prefix_rules_alone() {
+    let nested = policies(None, &[("a", "false"), ("a/b", "true"), ("a/b/c", "false")]);
+    for (name, expected) in [
+        ("a", false),
+        ("a/x", false),
+        ("a/b", true),
+        ("a/b/d", true),
+        ("a/b/c", false),
+        ("a/b/c/d", false),
+        ("a/bc", false),
+        ("ab", false),
+    ] {
+        assert_eq!(admits(&nested, None, pull(name)), expected, "{name}");
+    }
+}
+
+#[test]
+fn every_configured_policy_must_allow() {
+    for (global, repository, expected) in [
+        ("true", "true", true),
+        ("false", "true", false),
+        ("true", "false", false),
+        ("false", "false", false),
+    ] {
+        let both = policies(Some(global), &[("a", repository)]);
+        assert_eq!(admits(&both, None, pull("a")), expected, "{global} {repository}");
+        assert_eq!(admits(&both, None, pull("other")), global == "true", "only the global one is about it");
+    }
+    let telling = policies(Some("has_repository_policy()"), &[("a", "true")]);
+    assert!(admits(&telling, None, pull("a/b")));
+    assert!(!admits(&telling, None, pull("b")));
+}
+
+#[test]
+fn only_repository_policies_still_greet_an_identified_caller() {
+    let repositories = policies(None, &[("a", "true")]);
+    assert!(admits(&repositories, Some("admin"), Operation::Version));
+    assert!(!admits(&repositories, None, Operation::Version));
+    assert!(!admits(&repositories, Some("admin"), Operation::ListCatalog { n: None, last: None }));
+    let global = policies(Some("false"), &[("a", "true")]);
+    assert!(!admits(&global, Some("admin"), Operation::Version), "a global policy decides itself");
+}
+
+#[test]
+fn a_push_in_one_request_needs_both_permits() {
+    let digest = Digest::of(Algorithm::Sha256, b"");
+    let push = || Operation::PushBlob { name: "a".parse().expect("a name"), digest };
+    for (rule, expected) in [
+        ("request.action == 'start-upload'", false),
+        ("request.action == 'complete-upload'", false),
+        ("request.action in ['start-upload', 'complete-upload']", true),
+    ] {
+        assert_eq!(admits(&policies(Some(rule), &[]), None, push()), expected, "{rule}");
+    }
+}

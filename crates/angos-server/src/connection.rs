@@ -1,0 +1,190 @@
+//! Stage 3: stream → requests. The protocol was settled by ALPN; its own builder serves it, with every limit and timer
+//! set. hyper's automatic builder is not used because it never times out a silent client.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use angos_tls::Protocol;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::activity::{Activity, Verdict};
+use crate::body::ReadFailed;
+use crate::exchange;
+use crate::handshake::Caller;
+use crate::limits::{
+    HTTP1_BUFFER_BYTES, HTTP2_CONNECTION_WINDOW_BYTES, HTTP2_SEND_BUFFER_BYTES, HTTP2_STREAM_WINDOW_BYTES,
+    REQUEST_HEAD_BYTES,
+};
+use crate::request_id::RequestId;
+use crate::settings::Settings;
+use crate::shared::{Phase, Shared};
+use crate::wire::Wire;
+
+/// However short the timeouts, a connection is not looked at more often.
+const SHORTEST_PACE: Duration = Duration::from_millis(10);
+
+/// One connection, as its requests see it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) caller: Caller,
+    pub(crate) activity: Arc<Activity>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.shared.metrics.connections.dec();
+    }
+}
+
+/// Serves requests until the connection ends, is idle or stalled for too long, or the server drains.
+pub(crate) async fn serve<S>(shared: Arc<Shared>, stream: S, caller: Caller, protocol: Protocol)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    shared.metrics.connections.inc();
+    let connection = Arc::new(Connection { shared, caller, activity: Arc::new(Activity::new()) });
+    let settings = &connection.shared.settings;
+    let requests = Arc::clone(&connection);
+    let service = service_fn(move |request| {
+        let connection = Arc::clone(&requests);
+        async move { Ok::<_, Infallible>(exchange::answer(connection, request).await) }
+    });
+    let stream = TokioIo::new(Wire::new(stream, Arc::clone(&connection.activity)));
+    match protocol {
+        Protocol::Http2 => drive(&connection, http2(settings).serve_connection(stream, service)).await,
+        _ => drive(&connection, http1(settings).serve_connection(stream, service)).await,
+    }
+}
+
+fn http1(settings: &Settings) -> http1::Builder {
+    let timeouts = &settings.timeouts;
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(timeouts.request_head.max(timeouts.idle))
+        .max_header_size(REQUEST_HEAD_BYTES as usize)
+        .max_buf_size(HTTP1_BUFFER_BYTES);
+    builder
+}
+
+fn http2(settings: &Settings) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(settings.timeouts.idle)
+        .keep_alive_timeout(settings.timeouts.request_head)
+        .max_concurrent_streams(settings.limits.max_http2_streams)
+        .max_header_list_size(REQUEST_HEAD_BYTES)
+        .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(HTTP2_SEND_BUFFER_BYTES);
+    builder
+}
+
+async fn drive<C>(connection: &Connection, http: C)
+where
+    C: GracefulConnection,
+    C::Error: fmt::Display,
+{
+    let shared = &connection.shared;
+    let timeouts = &shared.settings.timeouts;
+    let mut http = pin!(http);
+    let (mut draining, mut closed) = (shared.phase.subscribe(), shared.phase.subscribe());
+    let mut draining = pin!(draining.wait_for(|phase| *phase >= Phase::Draining));
+    let mut closed = pin!(closed.wait_for(|phase| *phase == Phase::Closed));
+    let mut rounds = tokio::time::interval(Activity::pace(timeouts).max(SHORTEST_PACE));
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut closing = None;
+    loop {
+        tokio::select! {
+            biased;
+            result = http.as_mut() => {
+                if let Err(error) = result {
+                    tracing::debug!(target: "angos::server", %error, "connection ended");
+                }
+                return;
+            }
+            _ = rounds.tick() => match (connection.activity.verdict(timeouts), closing) {
+                (Verdict::Well, _) => {}
+                (Verdict::Idle, None) => {
+                    closing = Some(Instant::now());
+                    http.as_mut().graceful_shutdown();
+                }
+                (Verdict::Idle, Some(since)) if since.elapsed() < timeouts.body_progress => {}
+                (Verdict::Idle, Some(_)) | (Verdict::Stalled, _) => {
+                    shared.metrics.stalled.inc();
+                    return;
+                }
+            },
+            _ = draining.as_mut(), if closing.is_none() => {
+                closing = Some(Instant::now());
+                http.as_mut().graceful_shutdown();
+            }
+            _ = closed.as_mut() => return,
+        }
+    }
+}
+
+/// One request's place among those in flight, from its head to the last byte of its response.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    connection: Arc<Connection>,
+    request: RequestId,
+    streams: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+impl InFlight {
+    /// A place, or none when the server has as many requests as it takes.
+    pub(crate) fn enter(connection: &Arc<Connection>, request: RequestId) -> Option<Self> {
+        let place = Arc::clone(&connection.shared.request_places).try_acquire_owned().ok()?;
+        connection.activity.request_started();
+        connection.shared.metrics.in_flight.inc();
+        Some(Self { connection: Arc::clone(connection), request, streams: false, _place: place })
+    }
+
+    /// From now on the client has to take what it asked for.
+    pub(crate) fn streams(&mut self) {
+        if !self.streams {
+            self.streams = true;
+            self.connection.activity.moved();
+            self.connection.activity.streaming_started();
+        }
+    }
+
+    /// A piece of the response went to the connection.
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.connection.activity.moved();
+        self.connection.shared.metrics.sent_bytes.inc_by(bytes as u64);
+    }
+
+    /// The content could not be read to its end.
+    pub(crate) fn failed(&self, error: &ReadFailed) {
+        let request_id = self.request;
+        tracing::error!(target: "angos::server", %request_id, ?error, "a response was cut short");
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let shared = &self.connection.shared;
+        if self.streams {
+            self.connection.activity.streaming_finished();
+        }
+        self.connection.activity.request_finished();
+        shared.metrics.in_flight.dec();
+        if std::thread::panicking() {
+            shared.metrics.panics.inc();
+        }
+    }
+}

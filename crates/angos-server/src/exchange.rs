@@ -1,0 +1,120 @@
+//! Stages 4 to 9 in their order, for one request.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response};
+
+use crate::authenticate::authenticate;
+use crate::authorize::{Denied, Gate};
+use crate::body::{RequestBody, ResponseBody};
+use crate::connection::{Connection, InFlight};
+use crate::operations::{Context, operate};
+use crate::refuse::{Refusal, refuse};
+use crate::request_id::RequestId;
+use crate::respond::{Outcome, respond};
+use crate::route::{Action, route};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+const API_VERSION_2: HeaderValue = HeaderValue::from_static("registry/2.0");
+const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
+const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+/// Answers one request. Never fails: whatever goes wrong is a response.
+pub(crate) async fn answer(
+    connection: Arc<Connection>,
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let started = Instant::now();
+    let shared = &connection.shared;
+    let id = shared.request_ids.next();
+    let (head, incoming) = request.into_parts();
+    let in_flight = InFlight::enter(&connection, id);
+    let mut action = None;
+    let result = if in_flight.is_some() {
+        let mut body = RequestBody::new(incoming, &connection);
+        stages(&connection, id, &head, &mut body, &mut action).await
+    } else {
+        Err(Refusal::Busy)
+    };
+    let mut response = match result {
+        Ok(outcome) => respond(outcome),
+        Err(refusal) => refuse(&refusal, id),
+    };
+    finish(&mut response, id, &head.method);
+    if let Some(in_flight) = in_flight {
+        response.body_mut().attach(in_flight);
+    }
+    let (status, elapsed) = (response.status().as_u16(), started.elapsed());
+    shared.metrics.request(action, status, elapsed);
+    tracing::debug!(
+        target: "angos::server",
+        request_id = %id,
+        client_ip = %connection.caller.address,
+        method = ?head.method,
+        path = ?head.uri.path(),
+        action = action.map(Action::as_str),
+        status,
+        microseconds = elapsed.as_micros(),
+        "answered"
+    );
+    response
+}
+
+async fn stages(
+    connection: &Connection,
+    id: RequestId,
+    head: &Parts,
+    body: &mut RequestBody,
+    action: &mut Option<Action>,
+) -> Result<Outcome, Refusal> {
+    let shared = &connection.shared;
+    let operation = route(&head.method, head.uri.path(), head.uri.query())?;
+    *action = Some(operation.action());
+    let access = shared.access.load_full();
+    let configured = !access.credentials.is_empty();
+    let (caller, proxies) = (&connection.caller, &shared.settings.trusted_proxies);
+    let identity = authenticate(caller, &head.headers, &access.credentials, proxies)
+        .await
+        .map_err(|error| Refusal::Authentication { error, challenge: configured })?;
+    let challenge = configured && !head.headers.contains_key(AUTHORIZATION);
+    let gate = Gate {
+        policies: &access.policies,
+        identity: &identity,
+        method: head.method.as_str(),
+        time: SystemTime::now(),
+        request: id,
+        metrics: &shared.metrics,
+    };
+    let permit = gate.admit(operation).map_err(|Denied| Refusal::Denied { challenge })?;
+    let context = Context {
+        shared,
+        gate: &gate,
+        challenge,
+        headers: &head.headers,
+        head_only: head.method == Method::HEAD,
+    };
+    operate(&context, &permit, body).await
+}
+
+/// What every response carries; a HEAD loses its body and keeps its length.
+pub(crate) fn finish(response: &mut Response<ResponseBody>, id: RequestId, method: &Method) {
+    if method == Method::HEAD {
+        let body = std::mem::replace(response.body_mut(), ResponseBody::empty());
+        let length = body.length();
+        let silent = response.status().is_informational()
+            || matches!(response.status().as_u16(), 204 | 304)
+            || response.headers().contains_key(CONTENT_LENGTH);
+        if !silent {
+            response.headers_mut().insert(CONTENT_LENGTH, length.into());
+        }
+    }
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id.header());
+    headers.insert(API_VERSION, API_VERSION_2);
+    headers.insert(CONTENT_TYPE_OPTIONS, NO_SNIFF);
+}

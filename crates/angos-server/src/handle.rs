@@ -1,0 +1,60 @@
+//! What may change while the server runs: who may do what, the TLS material, and that it runs at all.
+
+use std::sync::Arc;
+
+use angos_tls::{Acceptor, Material};
+
+use crate::access::{Access, AccessInForce};
+use crate::server::gauge;
+use crate::shared::{Phase, Shared};
+
+/// Changes a running [`Server`](crate::Server). Clones act on the same server; after its end they do nothing.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) acceptor: Option<Acceptor>,
+}
+
+impl Handle {
+    /// Puts a set of policies and credentials into force, as a whole, and returns its generation (the first one is 1).
+    ///
+    /// Requests that have begun finish under the set they began with; the next request, on whatever connection, sees
+    /// the new one.
+    pub fn replace_access(&self, access: Access) -> u64 {
+        // Of two replacements at once one goes first. A poisoned lock protects nothing that could be broken.
+        let _order = self.shared.replacing.lock();
+        let generation = self.shared.access.load().policies.generation() + 1;
+        self.shared.access.store(Arc::new(AccessInForce::new(access, generation)));
+        self.shared.metrics.generation.set(gauge(generation));
+        generation
+    }
+
+    /// Puts TLS material into force for new handshakes, as a whole, and returns its generation; `None` if this server
+    /// was bound without TLS, which cannot change while it runs.
+    pub fn replace_tls(&self, material: Material) -> Option<u64> {
+        let generation = self.acceptor.as_ref()?.replace(material);
+        self.shared.metrics.tls_generation.set(gauge(generation));
+        Some(generation)
+    }
+
+    /// Counts a reload whose set is now in force.
+    pub fn reload_succeeded(&self) {
+        self.shared.metrics.reloads_applied.inc();
+    }
+
+    /// Counts a reload that was refused; the old set stays in force.
+    pub fn reload_failed(&self) {
+        self.shared.metrics.reloads_refused.inc();
+    }
+
+    /// Ends the server: see [`Server::run`](crate::Server::run). Returns at once; a second call changes nothing.
+    pub fn shutdown(&self) {
+        self.shared.phase.send_if_modified(|phase| {
+            let serving = *phase == Phase::Serving;
+            if serving {
+                *phase = Phase::Draining;
+            }
+            serving
+        });
+    }
+}

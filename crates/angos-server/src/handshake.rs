@@ -1,0 +1,46 @@
+//! Stage 2: socket → stream and what is known about its other side. The certificate is read here, once per
+//! connection.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use angos_identity::Certificate;
+use angos_tls::{Acceptor, Protocol};
+use tokio::net::TcpStream;
+
+use crate::connection;
+use crate::shared::Shared;
+
+/// The other side of a connection, known before its first request.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) address: IpAddr,
+    pub(crate) certificate: Option<Arc<Certificate>>,
+}
+
+/// Secures a fresh connection, if the server has TLS, and serves it. A failed handshake ends it; nothing is ever
+/// served in plaintext on a listener that has TLS.
+pub(crate) async fn shake(
+    shared: Arc<Shared>,
+    acceptor: Option<Acceptor>,
+    socket: TcpStream,
+    address: SocketAddr,
+) {
+    let address = address.ip().to_canonical();
+    let Some(acceptor) = acceptor else {
+        let caller = Caller { address, certificate: None };
+        return connection::serve(shared, socket, caller, Protocol::Http1).await;
+    };
+    match acceptor.accept(socket).await {
+        Ok((stream, peer)) => {
+            shared.metrics.handshake("ok");
+            let caller = Caller { address, certificate: peer.certificate().cloned() };
+            connection::serve(shared, stream, caller, peer.protocol()).await;
+        }
+        Err(error) => {
+            // Who was refused and why is told by `angos-tls` under `angos::auth`.
+            shared.metrics.handshake(error.class());
+            tracing::debug!(target: "angos::tls", %address, class = error.class(), "handshake failed");
+        }
+    }
+}

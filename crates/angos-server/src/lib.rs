@@ -1,0 +1,57 @@
+//! One connection, from accept to response.
+//!
+//! # The path of a request
+//!
+//! | stage | file | in → out | calls |
+//! |---|---|---|---|
+//! | 1 accept | `accept.rs` | socket → stream + address, within the connection limit | tokio |
+//! | 2 handshake | `handshake.rs` | stream → TLS stream + who is there, read once per connection, with a deadline | `angos_tls::Acceptor` |
+//! | 3 connection | `connection.rs` | stream → requests; ALPN picks the HTTP/1.1 or HTTP/2 builder | hyper |
+//! | 4 route | `route.rs` | method + path + query → operation or refusal; pure; parses once | `angos_oci` |
+//! | 5 authenticate | `authenticate.rs` | caller + headers → identity | `credentials.rs` |
+//! | 6 authorize | `authorize.rs` | identity + operation → permit or denial; writes the decision log | `angos_policy::Policy` |
+//! | 7 operate | `operations/{manifests,blobs,uploads,tags,referrers,catalog}.rs` | permit + body → outcome | `angos_registry::Registry` |
+//! | 8 store | `angos-registry` → `angos-storage` | verified bytes → rest | storage traits |
+//! | 9 respond | `respond.rs` (success), `refuse.rs` (every refusal) | outcome or reason → HTTP response; statuses are chosen here alone | hyper |
+//!
+//! Stages 4 to 9 are called in their order by `exchange.rs`. Beside the path: `server.rs` and `handle.rs` (bind, run,
+//! drain, reload), `settings.rs` and `limits.rs` (every bound with its reason), `environment.rs` (what a policy may name),
+//! `activity.rs` and `wire.rs` (clients that stand still, connections that close), `body.rs`, `metrics.rs`,
+//! `management.rs` (probes without policy), `request_id.rs`.
+#![doc = include_str!("../README.md")]
+
+mod accept;
+mod access;
+mod activity;
+mod authenticate;
+mod authorize;
+mod body;
+mod connection;
+mod credentials;
+mod environment;
+mod exchange;
+mod handle;
+mod handshake;
+pub mod limits;
+mod management;
+mod metrics;
+mod operations;
+mod refuse;
+mod request_id;
+mod respond;
+mod route;
+mod server;
+mod settings;
+mod shared;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use access::Access;
+pub use angos_oci::Name;
+pub use angos_registry::{Settings as RegistrySettings, Storage, TagPatterns};
+pub use credentials::{Credentials, CredentialsBuilder, PasswordHash, PasswordHashError};
+pub use environment::environment;
+pub use handle::Handle;
+pub use server::{Server, StartError};
+pub use settings::{Limits, Settings, Timeouts};

@@ -1,0 +1,88 @@
+//! Bounds of a connection that no setting changes: each with its value, where it comes from, and why.
+//!
+//! Bounds an operator may move are in [`Limits`](crate::Limits) and [`Timeouts`](crate::Timeouts).
+
+use std::time::Duration;
+
+/// Bytes of an HTTP/1.1 request head, and of an HTTP/2 header list: 32 KiB.
+///
+/// Source: ours. The longest legal path (a 255 byte name, two 128 hex digests, a full query) is under 4 KiB; the
+/// rest is room for a bearer token. Without a bound a head grows to the whole read buffer.
+pub const REQUEST_HEAD_BYTES: u32 = 32 * 1024;
+
+/// Bytes hyper may buffer per HTTP/1.1 connection and direction: 64 KiB.
+///
+/// Source: ours. hyper's own default is about 400 KiB, which a thousand stalled uploads turn into 400 MB.
+pub const HTTP1_BUFFER_BYTES: usize = 64 * 1024;
+
+/// HTTP/2 flow control window of one stream: 4 MiB.
+///
+/// Source: RFC 9113 §6.9 leaves it to us. An upload moves at most one window per round trip; hyper's 1 MiB caps a
+/// client 40 ms away at 25 MB/s.
+pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+
+/// HTTP/2 flow control window of one connection, over all its streams: 8 MiB.
+///
+/// Source: ours. It bounds what one connection can make us hold, however many streams it opens.
+pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+
+/// Bytes of response a single HTTP/2 stream may have queued for sending: 256 KiB, one chunk of a blob.
+pub const HTTP2_SEND_BUFFER_BYTES: usize = 256 * 1024;
+
+/// How long a closing connection still reads, and drops, what the client is sending: 2 s.
+///
+/// Source: ours. Closing a socket with unread bytes makes the kernel send a reset, which can destroy a refusal on its
+/// way to a client that is in the middle of an upload. Most clients stop and close when they see the answer.
+pub const LINGER: Duration = Duration::from_secs(2);
+
+/// Entries of one page of `_catalog`, tags or referrers, when the request asks for more or names no number: 1000.
+///
+/// Source: ours; the distribution specification allows a registry to answer with fewer than `n` and a `Link`.
+pub const PAGE_ENTRIES: usize = 1000;
+
+/// Repositories asked, in order, whether the caller may read them, when a mount names no source: 64.
+///
+/// Source: ours. Each costs one policy decision; past it the upload simply starts.
+pub const MOUNT_SOURCES: usize = 64;
+
+/// Bytes of an `Authorization` header: 4 KiB.
+///
+/// Source: ours. Room for [`PASSWORD_BYTES`] and a long user name in Base64, twice over.
+pub const AUTHORIZATION_BYTES: usize = 4 * 1024;
+
+/// Bytes of a password: 1024.
+///
+/// Source: ours. No person and no generator makes longer ones; every byte is hashed before anybody is known.
+pub const PASSWORD_BYTES: usize = 1024;
+
+/// Memory an argon2id hash may ask for, in KiB: 256 MiB, for each of [`VERIFICATIONS_AT_ONCE`].
+///
+/// Source: ours, thirteen times what OWASP recommends and `hash-password` uses. The number stands in the hash, so a
+/// copied hash could otherwise take the whole machine at every attempt.
+pub const PASSWORD_ARGON2_KIB: u32 = 256 * 1024;
+
+/// Passes an argon2id hash may ask for: 16, eight times what OWASP recommends with 19 MiB.
+pub const PASSWORD_ARGON2_PASSES: u32 = 16;
+
+/// Lanes an argon2id hash may ask for: 16. They are computed one after the other and save no time.
+pub const PASSWORD_ARGON2_LANES: u32 = 16;
+
+/// Cost a bcrypt hash may ask for: 15, about 2.5 s of one processor; each step doubles it, up to days at 31.
+pub const PASSWORD_BCRYPT_COST: u32 = 15;
+
+/// Passwords checked at once: 8, or half the processors if that is less.
+///
+/// Source: ours. Checking is slow on purpose; beyond this, attempts wait instead of taking processors and memory from
+/// callers who are known already.
+pub const VERIFICATIONS_AT_ONCE: usize = 8;
+
+/// Credentials waiting to be checked: 256. Past it the answer is 429 with `Retry-After`.
+///
+/// Source: ours, a few seconds of checking on a small machine.
+pub const VERIFICATIONS_WAITING: usize = 256;
+
+/// How long an accepted credential is accepted again without checking the password: 60 s, not prolonged by use.
+///
+/// Source: ours. Clients send the password with every request; a pull makes dozens. Replacing the access set forgets
+/// it at once.
+pub const CREDENTIAL_REMEMBERED: Duration = Duration::from_mins(1);

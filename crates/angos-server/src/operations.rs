@@ -1,0 +1,87 @@
+//! Stage 7: a permitted operation + body → outcome. Only here is the registry called on behalf of a client.
+
+mod blobs;
+mod catalog;
+mod manifests;
+mod referrers;
+mod tags;
+mod uploads;
+
+use angos_registry::Registry;
+use hyper::header::{HeaderMap, HeaderName};
+use serde::Serialize;
+
+use crate::authorize::{Denied, Gate, Permit};
+use crate::body::RequestBody;
+use crate::management;
+use crate::refuse::Refusal;
+use crate::respond::Outcome;
+use crate::route::Operation;
+use crate::shared::Shared;
+
+/// What an operation may look at besides its own arguments.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) gate: &'a Gate<'a>,
+    /// Whether a credential, of which there was none, might turn a no into a yes.
+    pub(crate) challenge: bool,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) head_only: bool,
+}
+
+impl Context<'_> {
+    fn registry(&self) -> &Registry {
+        &self.shared.registry
+    }
+
+    /// A header that is there once and is text.
+    fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Asks for one more permit in the course of an operation.
+    pub(crate) fn admit(&self, operation: Operation) -> Result<Permit, Refusal> {
+        self.gate.admit(operation).map_err(|Denied| Refusal::Denied { challenge: self.challenge })
+    }
+}
+
+/// One page of a listing.
+fn page(list: &impl Serialize, next: Option<String>) -> Outcome {
+    // Strings in a struct always are JSON.
+    let json = serde_json::to_vec(list).unwrap_or_default().into();
+    Outcome::Page { media_type: "application/json", json, next, filtered: false }
+}
+
+/// Does what was permitted.
+pub(crate) async fn operate(
+    cx: &Context<'_>,
+    permit: &Permit,
+    body: &mut RequestBody,
+) -> Result<Outcome, Refusal> {
+    match permit.operation() {
+        Operation::Version => Ok(Outcome::Version),
+        Operation::Healthz => Ok(Outcome::Well),
+        Operation::Readyz => management::ready(cx.shared).await,
+        Operation::Metrics => Ok(Outcome::Metrics(cx.shared.metrics.encode())),
+        Operation::ListCatalog { n, last } => catalog::list(cx, *n, last.as_deref()).await,
+        Operation::ListTags { name, n, last } => tags::list(cx, name, *n, last.as_deref()).await,
+        Operation::GetManifest { name, reference } => manifests::pull(cx, name, reference).await,
+        Operation::PutManifest { name, reference, tags } => {
+            manifests::push(cx, name, reference, tags, body).await
+        }
+        Operation::DeleteManifest { name, reference } => manifests::delete(cx, name, reference).await,
+        Operation::GetBlob { name, digest } => blobs::pull(cx, name, digest).await,
+        Operation::DeleteBlob { name, digest } => blobs::delete(cx, name, digest).await,
+        Operation::PushBlob { name, digest } => blobs::push(cx, name, digest, body).await,
+        Operation::MountBlob { name, digest, from } => blobs::mount(cx, name, digest, from.as_ref()).await,
+        Operation::StartUpload { name, algorithm } => uploads::start(cx, name, *algorithm).await,
+        Operation::GetUpload { name, id } => uploads::status(cx, name, id).await,
+        Operation::UpdateUpload { name, id } => uploads::update(cx, name, id, body).await,
+        Operation::CompleteUpload { name, id, digest } => uploads::complete(cx, name, id, digest, body).await,
+        Operation::CancelUpload { name, id } => uploads::cancel(cx, name, id).await,
+        Operation::GetReferrers { name, digest, artifact_types, after, n } => {
+            referrers::list(cx, name, digest, artifact_types, after.as_deref(), *n).await
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Stage 7: blobs.
+
+use angos_oci::{ByteRange, Digest, Name};
+use hyper::header::{IF_RANGE, RANGE};
+
+use super::{Context, uploads};
+use crate::authorize::Permit;
+use crate::body::RequestBody;
+use crate::limits::MOUNT_SOURCES;
+use crate::refuse::Refusal;
+use crate::respond::Outcome;
+use crate::route::Operation;
+
+pub(super) async fn pull(cx: &Context<'_>, name: &Name, digest: &Digest) -> Result<Outcome, Refusal> {
+    if cx.head_only {
+        let size = cx.registry().blob(name, digest).await?;
+        return Ok(Outcome::BlobFound { digest: *digest, size });
+    }
+    let reader = cx.registry().read_blob(name, digest, range(cx, digest)?).await?;
+    Ok(Outcome::BlobContent { digest: *digest, reader })
+}
+
+/// The range asked for. Several ranges, another unit, or an `If-Range` that names other content: all of it.
+fn range(cx: &Context<'_>, digest: &Digest) -> Result<Option<ByteRange>, Refusal> {
+    let Some(range) = cx.header(&RANGE) else { return Ok(None) };
+    if cx.header(&IF_RANGE).is_some_and(|known| known.trim_matches('"') != digest.to_string()) {
+        return Ok(None);
+    }
+    ByteRange::parse(range).map_err(|_| Refusal::RangeInvalid)
+}
+
+pub(super) async fn delete(cx: &Context<'_>, name: &Name, digest: &Digest) -> Result<Outcome, Refusal> {
+    cx.registry().delete_blob(name, digest).await?;
+    Ok(Outcome::Deleted)
+}
+
+pub(super) async fn push(
+    cx: &Context<'_>,
+    name: &Name,
+    digest: &Digest,
+    body: &mut RequestBody,
+) -> Result<Outcome, Refusal> {
+    let announced = body.announced();
+    cx.registry().push_blob(name, digest, announced, body).await?;
+    Ok(Outcome::BlobStored { name: name.clone(), digest: *digest })
+}
+
+/// Makes a blob of another repository one of this repository, or starts an upload when there is none the caller may
+/// read; which of the two was the case is not told.
+pub(super) async fn mount(
+    cx: &Context<'_>,
+    name: &Name,
+    digest: &Digest,
+    from: Option<&Name>,
+) -> Result<Outcome, Refusal> {
+    let sources = match from {
+        Some(from) => vec![from.clone()],
+        None => cx.registry().blob_owners(digest, None, MOUNT_SOURCES).await?,
+    };
+    for source in sources {
+        // A source the client named is asked about like any operation; those it did not know of leave no trace.
+        if from.is_none() && !cx.gate.may_read(&source, digest) {
+            continue;
+        }
+        let read = Operation::GetBlob { name: source, digest: *digest };
+        if let Ok(permit) = cx.admit(read)
+            && mount_from(cx, &permit, name).await?
+        {
+            return Ok(Outcome::BlobStored { name: name.clone(), digest: *digest });
+        }
+    }
+    let algorithm = Some(digest.algorithm());
+    cx.admit(Operation::StartUpload { name: name.clone(), algorithm })?;
+    uploads::start(cx, name, algorithm).await
+}
+
+/// `source` is the permit to read the blob where it is; the one to mount it was given before.
+async fn mount_from(cx: &Context<'_>, source: &Permit, name: &Name) -> Result<bool, Refusal> {
+    let Operation::GetBlob { name: from, digest } = source.operation() else { return Ok(false) };
+    Ok(cx.registry().mount_blob(from, name, digest).await?)
+}

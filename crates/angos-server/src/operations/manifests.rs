@@ -1,0 +1,76 @@
+//! Stage 7: manifests.
+
+use angos_identity::Certificate;
+use angos_oci::{Digest, MediaType, Name, Reference, Tag};
+use angos_registry::{Error, PutManifest};
+use hyper::header::{CONTENT_TYPE, IF_NONE_MATCH};
+
+use super::Context;
+use crate::body::RequestBody;
+use crate::refuse::Refusal;
+use crate::respond::Outcome;
+
+pub(super) async fn pull(cx: &Context<'_>, name: &Name, reference: &Reference) -> Result<Outcome, Refusal> {
+    let manifest = cx.registry().manifest(name, reference).await?;
+    if cx.header(&IF_NONE_MATCH).is_some_and(|known| names(known, &manifest.digest)) {
+        return Ok(Outcome::ManifestUnchanged(manifest.digest));
+    }
+    Ok(Outcome::Manifest(manifest))
+}
+
+pub(super) async fn push(
+    cx: &Context<'_>,
+    name: &Name,
+    reference: &Reference,
+    tags: &[Tag],
+    body: &mut RequestBody,
+) -> Result<Outcome, Refusal> {
+    let media_type = match cx.headers.get(CONTENT_TYPE) {
+        None => None,
+        Some(value) => {
+            let value = value.to_str().map_err(|_| Refusal::MediaTypeInvalid)?;
+            Some(MediaType::from_content_type(value).map_err(|_| Refusal::MediaTypeInvalid)?)
+        }
+    };
+    let limit = cx.registry().settings().max_manifest_size;
+    let bytes = body.collect(limit).await.map_err(Error::Body)?;
+    let bytes = bytes.ok_or(Error::ManifestTooLarge { limit })?;
+    let identity = cx.gate.identity;
+    let subject = || identity.certificate().map(Certificate::subject);
+    let by = identity.username().or_else(subject).unwrap_or("anonymous");
+    let put = PutManifest { reference, tags, media_type: media_type.as_ref(), bytes, by };
+    let receipt = cx.registry().put_manifest(name, put).await?;
+    Ok(Outcome::ManifestStored { name: name.clone(), receipt })
+}
+
+pub(super) async fn delete(cx: &Context<'_>, name: &Name, reference: &Reference) -> Result<Outcome, Refusal> {
+    cx.registry().delete_manifest(name, reference).await?;
+    Ok(Outcome::Deleted)
+}
+
+/// Whether an `If-None-Match` lists this content. Its tags are compared weakly, RFC 9110 §13.1.2.
+fn names(known: &str, digest: &Digest) -> bool {
+    let digest = digest.to_string();
+    known.split(',').map(str::trim).any(|tag| {
+        let tag = tag.strip_prefix("W/").unwrap_or(tag);
+        tag == "*" || tag.trim_matches('"') == digest
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use angos_oci::Algorithm;
+
+    use super::*;
+
+    #[test]
+    fn recognises_what_the_client_has() {
+        let digest = Digest::of(Algorithm::Sha256, b"{}");
+        let check = |known: &str, expected: bool| assert_eq!(names(known, &digest), expected, "{known}");
+        check(&format!("\"{digest}\""), true);
+        check(&format!("\"sha256:0\", W/\"{digest}\""), true);
+        check("*", true);
+        check("\"sha256:0\"", false);
+        check("", false);
+    }
+}

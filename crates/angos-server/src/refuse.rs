@@ -1,0 +1,248 @@
+//! Stage 9, every refusal: reason → HTTP response. Statuses of refusals are chosen here and nowhere else.
+//!
+//! A 4xx carries a code of the distribution specification and a sentence; a 5xx carries nothing but the request id.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+
+use angos_oci::{ErrorCode, Name};
+use angos_registry::{BodyError, Error as RegistryError, UploadId};
+use hyper::header::{
+    ALLOW, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE, RETRY_AFTER,
+};
+use hyper::header::{CONNECTION, WWW_AUTHENTICATE};
+use hyper::{Response, StatusCode};
+use serde_json::json;
+
+use crate::authenticate::AuthenticationError;
+use crate::body::ResponseBody;
+use crate::request_id::RequestId;
+use crate::respond::{APPLICATION_JSON, text, upload_location, upload_range};
+use crate::route::RouteError;
+
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"Angos\", charset=\"UTF-8\"");
+const SOON: HeaderValue = HeaderValue::from_static("1");
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// It names no operation.
+    Route(RouteError),
+    /// Who asks cannot be told. `challenge`: credentials are configured, so the client may try another.
+    Authentication { error: AuthenticationError, challenge: bool },
+    /// The policies said no. `challenge`: a credential, of which there was none, might change that.
+    Denied { challenge: bool },
+    /// More is going on than this server takes.
+    Busy,
+    /// The `Content-Type` is no media type.
+    MediaTypeInvalid,
+    /// The `Range` makes no sense.
+    RangeInvalid,
+    /// The `Content-Range` makes no sense.
+    ContentRangeInvalid,
+    /// A chunk does not continue its upload.
+    UploadRange { name: Name, id: UploadId, offset: u64 },
+    /// The registry refused, or failed.
+    Registry(RegistryError),
+    /// The storage does not answer.
+    NotReady,
+}
+
+impl From<RegistryError> for Refusal {
+    fn from(error: RegistryError) -> Self {
+        Self::Registry(error)
+    }
+}
+
+impl From<RouteError> for Refusal {
+    fn from(error: RouteError) -> Self {
+        Self::Route(error)
+    }
+}
+
+/// The status, and for a 4xx what the client is told.
+struct Answer {
+    status: StatusCode,
+    told: Option<(ErrorCode, Cow<'static, str>)>,
+}
+
+impl Answer {
+    fn new(status: StatusCode, code: ErrorCode) -> Self {
+        Self { status, told: Some((code, Cow::Borrowed(code.message()))) }
+    }
+
+    fn saying(status: StatusCode, code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, told: Some((code, message.into())) }
+    }
+
+    fn failure(status: StatusCode) -> Self {
+        Self { status, told: None }
+    }
+}
+
+/// The response to a refusal. Failures of ours are logged here, with everything the client is not told.
+pub(crate) fn refuse(refusal: &Refusal, request: RequestId) -> Response<ResponseBody> {
+    let answer = answer(refusal);
+    if answer.status.is_server_error() {
+        log(refusal, request);
+    }
+    let (code, message) = match &answer.told {
+        Some((code, message)) => (code.as_str(), message.as_ref()),
+        None => ("UNKNOWN", "internal error"),
+    };
+    let detail = json!({ "request_id": request.to_string() });
+    let body = json!({ "errors": [{ "code": code, "message": message, "detail": detail }] });
+    let mut response = Response::new(ResponseBody::whole(body.to_string().into()));
+    *response.status_mut() = answer.status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, APPLICATION_JSON);
+    explain(refusal, answer.status, headers);
+    response
+}
+
+fn answer(refusal: &Refusal) -> Answer {
+    use ErrorCode as Code;
+    match refusal {
+        Refusal::Route(error) => route(error),
+        Refusal::Authentication { error, challenge } => authentication(*error, *challenge),
+        Refusal::Denied { challenge: true } => Answer::new(StatusCode::UNAUTHORIZED, Code::Unauthorized),
+        Refusal::Denied { challenge: false } => Answer::new(StatusCode::FORBIDDEN, Code::Denied),
+        Refusal::Busy => Answer::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
+        Refusal::MediaTypeInvalid => Answer::saying(
+            StatusCode::BAD_REQUEST,
+            Code::ManifestInvalid,
+            "the content type is no media type",
+        ),
+        Refusal::RangeInvalid => {
+            Answer::saying(StatusCode::RANGE_NOT_SATISFIABLE, Code::SizeInvalid, "the range makes no sense")
+        }
+        Refusal::ContentRangeInvalid => Answer::saying(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            Code::BlobUploadInvalid,
+            "the content range makes no sense",
+        ),
+        Refusal::UploadRange { offset, .. } => Answer::saying(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            Code::BlobUploadInvalid,
+            format!("the chunk does not continue the upload, which stands at byte {offset}"),
+        ),
+        Refusal::Registry(error) => registry(error),
+        Refusal::NotReady => Answer::failure(StatusCode::SERVICE_UNAVAILABLE),
+    }
+}
+
+/// A client that presented a credential learns that it was not accepted, and not why.
+fn authentication(error: AuthenticationError, challenge: bool) -> Answer {
+    match error {
+        AuthenticationError::Busy => Answer::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests),
+        AuthenticationError::Failed => Answer::failure(StatusCode::INTERNAL_SERVER_ERROR),
+        AuthenticationError::Unclear(_) => Answer::new(StatusCode::FORBIDDEN, ErrorCode::Denied),
+        _ if challenge => {
+            let message = "the credential was not accepted";
+            Answer::saying(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, message)
+        }
+        _ => Answer::new(StatusCode::FORBIDDEN, ErrorCode::Denied),
+    }
+}
+
+fn route(error: &RouteError) -> Answer {
+    use ErrorCode as Code;
+    match error {
+        RouteError::NotFound => {
+            Answer::saying(StatusCode::NOT_FOUND, Code::Unsupported, "there is nothing here")
+        }
+        RouteError::MethodNotAllowed { .. } => Answer::new(StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported),
+        RouteError::NameInvalid => Answer::new(StatusCode::BAD_REQUEST, Code::NameInvalid),
+        RouteError::ReferenceInvalid => Answer::saying(
+            StatusCode::BAD_REQUEST,
+            Code::ManifestInvalid,
+            "the reference is no tag and no digest",
+        ),
+        RouteError::DigestInvalid => {
+            Answer::saying(StatusCode::BAD_REQUEST, Code::DigestInvalid, "not a digest this registry knows")
+        }
+        RouteError::UploadUnknown => Answer::new(StatusCode::NOT_FOUND, Code::BlobUploadUnknown),
+        RouteError::QueryInvalid => {
+            Answer::saying(StatusCode::BAD_REQUEST, Code::Unsupported, "a query parameter makes no sense")
+        }
+        RouteError::TooManyTags => Answer::saying(
+            StatusCode::URI_TOO_LONG,
+            Code::ManifestInvalid,
+            "more tags in one push than accepted",
+        ),
+    }
+}
+
+fn registry(error: &RegistryError) -> Answer {
+    let status = match error {
+        RegistryError::NameUnknown
+        | RegistryError::ManifestUnknown
+        | RegistryError::BlobUnknown
+        | RegistryError::UploadUnknown => StatusCode::NOT_FOUND,
+        RegistryError::UploadBusy | RegistryError::TagImmutable { .. } => StatusCode::CONFLICT,
+        RegistryError::RangeInvalid { .. } | RegistryError::RangeNotSatisfiable { .. } => {
+            StatusCode::RANGE_NOT_SATISFIABLE
+        }
+        RegistryError::BlobTooLarge { .. } | RegistryError::ManifestTooLarge { .. } => {
+            StatusCode::PAYLOAD_TOO_LARGE
+        }
+        RegistryError::TooManyTags { .. } => StatusCode::URI_TOO_LONG,
+        RegistryError::Contended => StatusCode::TOO_MANY_REQUESTS,
+        RegistryError::Body(BodyError::Timeout) => StatusCode::REQUEST_TIMEOUT,
+        RegistryError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        // What the client sent is wrong, as the code says; without a code the failure is ours.
+        error if error.code().is_some() => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    match error.code() {
+        Some(code) if status.is_client_error() => Answer::saying(status, code, error.to_string()),
+        _ => Answer::failure(status),
+    }
+}
+
+/// The headers that belong to a refusal.
+fn explain(refusal: &Refusal, status: StatusCode, headers: &mut HeaderMap) {
+    match status {
+        StatusCode::UNAUTHORIZED => drop(headers.insert(WWW_AUTHENTICATE, CHALLENGE)),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT => {
+            headers.insert(RETRY_AFTER, SOON);
+        }
+        _ => {}
+    }
+    match refusal {
+        Refusal::Route(RouteError::MethodNotAllowed { allow }) => {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        Refusal::UploadRange { name, id, offset } => {
+            headers.insert(LOCATION, upload_location(name, id));
+            headers.insert(RANGE, upload_range(*offset));
+        }
+        Refusal::Registry(RegistryError::RangeNotSatisfiable { size }) => {
+            headers.insert(CONTENT_RANGE, text(format!("bytes */{size}")));
+        }
+        // Nobody knows where the next request would begin.
+        Refusal::Registry(RegistryError::Body(_)) => {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        _ => {}
+    }
+}
+
+fn log(refusal: &Refusal, request: RequestId) {
+    let error: &dyn StdError = match refusal {
+        Refusal::Registry(error) => error,
+        Refusal::Authentication { error, .. } => error,
+        _ => return tracing::error!(target: "angos::server", request_id = %request, "not ready"),
+    };
+    let mut causes = String::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        causes.push_str(": ");
+        causes.push_str(&error.to_string());
+        cause = error.source();
+    }
+    tracing::error!(target: "angos::server", request_id = %request, ?causes, "{error}");
+}
+
+#[cfg(test)]
+mod tests;

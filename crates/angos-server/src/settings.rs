@@ -1,0 +1,88 @@
+//! What an embedder or operator decides about the server: every setting with its default, unit and reason.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use angos_registry::Settings as RegistrySettings;
+use ipnet::IpNet;
+
+/// Everything [`Server::bind`](crate::Server::bind) needs to know besides who may do what.
+///
+/// The defaults serve a registry on `0.0.0.0:8000` without a management listener.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Address and port of the registry. Default `0.0.0.0:8000`, the address of the documentation. Port 0 picks a
+    /// free one, see [`Server::local_addr`](crate::Server::local_addr).
+    pub listen: SocketAddr,
+    /// Address and port of a second listener that speaks plain HTTP and answers `/healthz`, `/readyz` and
+    /// `/metrics` *without policy*. Default none. Bind it where only probes and scrapers reach it.
+    pub management: Option<SocketAddr>,
+    /// Peers whose `Forwarded` and `X-Forwarded-For` headers are believed. Default none: anyone can write a header.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long things may take.
+    pub timeouts: Timeouts,
+    /// How much of everything there may be.
+    pub limits: Limits,
+    /// What the registry itself allows: sizes, immutable tags, sessions.
+    pub registry: RegistrySettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8000)),
+            management: None,
+            trusted_proxies: Vec::new(),
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
+            registry: RegistrySettings::default(),
+        }
+    }
+}
+
+/// How long a client may take before it is cut off. There is no bound on a whole transfer, only on standing still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From a connection being open (and its TLS handshake done, which has its own deadline in `angos-tls`) to its
+    /// first complete request head. Default 30 s: generous for a human, short for a slow-header attack.
+    pub request_head: Duration,
+    /// From the end of one request to the complete head of the next. Default 75 s; past it the connection is closed
+    /// (HTTP/2: GOAWAY). Most clients give up an idle connection themselves within 90 s.
+    pub idle: Duration,
+    /// Between two pieces of a request body, and between two pieces of a response body the client takes. Default
+    /// 60 s. A client that stops longer is cut; one that is slow but moving never is.
+    pub body_progress: Duration,
+    /// How long [`Handle::shutdown`](crate::Handle::shutdown) lets requests in flight finish. Default 30 s, the
+    /// time Kubernetes gives a pod.
+    pub drain: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            request_head: Duration::from_secs(30),
+            idle: Duration::from_secs(75),
+            body_progress: Duration::from_mins(1),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How many connections, streams and requests there may be at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Open connections, TLS handshakes included. Default 16384. Past it new ones wait in the kernel's queue until
+    /// one closes; the process's limit on open files may be lower and then rules.
+    pub max_connections: usize,
+    /// Requests being answered, up to the last byte of their response. Default 4096. Past it the answer is 429 with
+    /// `Retry-After`.
+    pub max_requests: usize,
+    /// Streams one HTTP/2 connection may have open. Default 128: twice what the busiest client opens.
+    pub max_http2_streams: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_connections: 16_384, max_requests: 4096, max_http2_streams: 128 }
+    }
+}

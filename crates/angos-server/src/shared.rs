@@ -1,0 +1,38 @@
+//! What every connection of one server sees.
+
+use std::sync::{Arc, Mutex};
+
+use angos_registry::Registry;
+use arc_swap::ArcSwap;
+use tokio::sync::{Semaphore, watch};
+
+use crate::access::AccessInForce;
+use crate::metrics::Metrics;
+use crate::request_id::RequestIds;
+use crate::settings::Settings;
+
+/// Where the server stands between start and end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Connections and requests are welcome.
+    Serving,
+    /// No new connection; each connection closes after the requests it has in flight.
+    Draining,
+    /// What is left is cut.
+    Closed,
+}
+
+/// One server's state. Everything mutable is here, and passed in.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) registry: Registry,
+    pub(crate) access: ArcSwap<AccessInForce>,
+    pub(crate) metrics: Metrics,
+    pub(crate) request_ids: RequestIds,
+    /// One place per request that may be in flight.
+    pub(crate) request_places: Arc<Semaphore>,
+    pub(crate) phase: watch::Sender<Phase>,
+    /// Held while the access set is replaced, so that generations count up.
+    pub(crate) replacing: Mutex<()>,
+}
