@@ -106,11 +106,14 @@ fn variable(name: &str, text: &str, files: &[ConfigFile]) -> Result<Variable, Bo
     let parts: Vec<&str> = lower.split(SEPARATOR).collect();
     let Found::Key(key) = schema::find(&parts) else {
         let problem = error("sets no known key".to_owned());
-        let help = match suggestion(&lower) {
-            Some(meant) => format!("did you mean {meant}?"),
-            None => "levels are separated by two underscores, e.g. ANGOS_SERVER__PORT".to_owned(),
-        };
-        return Err(Box::new(problem.with_help(help)));
+        let example = "levels are separated by two underscores, e.g. ANGOS_SERVER__PORT";
+        return Err(Box::new(match suggestion(&lower) {
+            Some(meant) => problem.with_help(format!("did you mean {meant}?")),
+            None if parts.len() > 1 => problem.with_help(example),
+            // One level and nothing near: it was never meant as a key. Whoever names a variable of a script
+            // or an image ANGOS_SOMETHING shall not keep the registry from starting.
+            None => problem.with_help(example).into_warning(),
+        }));
     };
     let path = spelled(key, &parts, files);
     let value = value(key, text).map_err(|expected| {

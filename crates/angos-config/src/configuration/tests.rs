@@ -365,9 +365,9 @@ fn wrong_variables() {
             "ANGOS_SERVER__PROT sets no known key | did you mean ANGOS_SERVER__PORT?",
         ),
         (
-            "ANGOS_SERVER",
+            "ANGOS_BOGUS__BOGUS",
             "1",
-            "ANGOS_SERVER sets no known key | levels are separated by two underscores, e.g. ANGOS_SERVER__PORT",
+            "ANGOS_BOGUS__BOGUS sets no known key | levels are separated by two underscores, e.g. ANGOS_SERVER__PORT",
         ),
         (
             "ANGOS_SERVER__PORT",
@@ -393,6 +393,13 @@ fn wrong_variables() {
         let problems = load(&files, variables(&[(name, value)])).expect_err(name);
         assert_eq!(rendered(problems.iter().filter(|p| p.severity() == Severity::Error)), [expected]);
     }
+    let other = load(&files, variables(&[("ANGOS_E2E_BINARY", "x")])).expect("another program's variable");
+    assert_eq!(
+        rendered(other.warnings.iter().take(1)),
+        [
+            "ANGOS_E2E_BINARY sets no known key | levels are separated by two underscores, e.g. ANGOS_SERVER__PORT",
+        ]
+    );
     let twice = [("ANGOS_SERVER__PORT", "1"), ("angos_server__port", "2")];
     let problems = load(&files, variables(&twice)).expect_err("twice");
     assert!(problems.to_string().contains("ANGOS_SERVER__PORT sets the same key"), "{problems}");
