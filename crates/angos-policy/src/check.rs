@@ -20,7 +20,7 @@ pub(crate) fn check(environment: &Environment, rule: &Expression) -> Result<Prog
         Checked::Value(Typed { node, scalar: Scalar::Bool, .. }) => node,
         other => {
             let message = format!("a rule must be true or false, this is {}", other.describe());
-            let fault = Fault::new(rule.offset, message);
+            let fault = Fault::new(rule.start(), message);
             return Err(match other {
                 Checked::List(_) => fault.help("ask something about the list: `size(…) > 0`, `'x' in …`"),
                 Checked::Value(_) => fault.help("compare it with something: `… == 'x'`"),
@@ -109,9 +109,7 @@ impl Checker<'_> {
             Form::Call { function, target, arguments } => {
                 self.call(expression.offset, function, target.as_deref(), arguments)
             }
-            Form::Operation { operator, operands } => {
-                self.operation(expression.offset, *operator, operands)
-            }
+            Form::Operation { operator, operands } => self.operation(expression.offset, *operator, operands),
             Form::List(elements) => self.literal(expression.offset, elements),
         }
     }
@@ -132,7 +130,7 @@ impl Checker<'_> {
             Checked::Value(Typed { node, scalar, .. }) if scalar == wanted => Ok(node),
             other => {
                 let message = format!("{what} must be {}, this is {}", article(wanted), other.describe());
-                Err(Fault::new(expression.offset, message))
+                Err(Fault::new(expression.start(), message))
             }
         }
     }
@@ -143,7 +141,7 @@ impl Checker<'_> {
             Checked::List(list) => Ok(list),
             other @ Checked::Value(_) => {
                 let message = format!("{what} must be a list, this is {}", other.describe());
-                Err(Fault::new(expression.offset, message))
+                Err(Fault::new(expression.start(), message))
             }
         }
     }
@@ -154,7 +152,7 @@ impl Checker<'_> {
         let mut common: Option<Scalar> = None;
         for element in elements {
             let Checked::Value(typed) = self.expression(element)? else {
-                return Err(Fault::new(element.offset, "a list of lists cannot be written in rules"));
+                return Err(Fault::new(element.start(), "a list of lists cannot be written in rules"));
             };
             common = Some(match common {
                 None | Some(Scalar::Null) => typed.scalar,
@@ -162,7 +160,7 @@ impl Checker<'_> {
                 Some(first) => {
                     let (this, first) = (article(typed.scalar), first.name());
                     let message = format!("this element is {this}, the ones before it are of type {first}");
-                    return Err(Fault::new(element.offset, message));
+                    return Err(Fault::new(element.start(), message));
                 }
             });
             nodes.push(typed.node);

@@ -55,11 +55,7 @@ impl Environment {
             }
             (path.strip_prefix(group)?.starts_with('.')).then_some(group.len() + 1)
         };
-        self.0
-            .variables
-            .keys()
-            .filter_map(|path| path.get(under(path)?..)?.split('.').next())
-            .collect()
+        self.0.variables.keys().filter_map(|path| path.get(under(path)?..)?.split('.').next()).collect()
     }
 
     /// A declared function without arguments.
@@ -162,18 +158,34 @@ fn unfit(path: &str, ty: Type) -> Option<EnvironmentError> {
         let mut bytes = part.bytes();
         bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
             && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
-            && !WORDS_OF_CEL.contains(&part)
+            && !matches!(part, "in" | "true" | "false" | "null")
     };
-    if !path.split('.').all(identifier) {
+    let reserved = path.split('.').next().is_some_and(|root| RESERVED.contains(&root));
+    if reserved || !path.split('.').all(identifier) {
         return Some(EnvironmentError::Name(path.to_owned()));
     }
     matches!(ty, Type::Word([])).then(|| EnvironmentError::NoWords(path.to_owned()))
 }
 
-/// Words the grammar keeps for itself.
-const WORDS_OF_CEL: &[&str] = &[
-    "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let",
-    "loop", "namespace", "null", "package", "return", "true", "var", "void", "while",
+/// Words CEL reserves; they may name a field, but nothing on its own.
+const RESERVED: &[&str] = &[
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "namespace",
+    "package",
+    "return",
+    "var",
+    "void",
+    "while",
 ];
 
 /// A mistake in declaring an [`Environment`]: the embedding program is at fault, not the operator.

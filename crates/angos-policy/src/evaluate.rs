@@ -96,10 +96,11 @@ impl<'a, 'm> Frame<'a, 'm> {
 
     /// Evaluates a boolean expression.
     fn truth(&mut self, node: &'a Node) -> Outcome<bool> {
-        match self.value(node)? {
-            Datum::Bool(value) => Ok(value),
-            other => Err(node.unfit(other)),
-        }
+        self.spend(1, node)?;
+        let used = self.used;
+        let outcome = self.test(node);
+        self.used = used;
+        outcome
     }
 
     /// Evaluates an expression and gives back the memory its operands built strings in.
@@ -113,52 +114,50 @@ impl<'a, 'm> Frame<'a, 'm> {
         outcome
     }
 
+    /// The operations whose answer is yes or no.
+    fn test(&mut self, node: &'a Node) -> Outcome<bool> {
+        match &node.op {
+            Op::Not(operand) => Ok(!self.truth(operand)?),
+            Op::And(sides) => self.junction(sides, false),
+            Op::Or(sides) => self.junction(sides, true),
+            Op::Equal { negated, sides } => Ok(self.equal_sides(sides, node)? != *negated),
+            Op::EqualLists { negated, sides } => Ok(self.equal_lists(sides, node)? != *negated),
+            Op::Ordered { order, sides } => self.ordered(*order, sides, node),
+            Op::In { needle, list } => self.contained(needle, list, node),
+            Op::Has(origin) => Ok(!matches!(self.source(*origin), Value::Absent | Value::Strings([]))),
+            Op::Quantified { quantifier, list, slot, test } => {
+                self.quantified(*quantifier, list, *slot, test, node)
+            }
+            Op::Search { search, sides } => self.search(*search, sides),
+            Op::Matches { text, pattern } => self.matches(text, pattern, node),
+            Op::Covers(sides) => self.covers(sides),
+            Op::Parses { to, text } => self.parses(*to, text),
+            _ => match self.compute(node)? {
+                Datum::Bool(value) => Ok(value),
+                other => Err(node.unfit(other)),
+            },
+        }
+    }
+
     fn compute(&mut self, node: &'a Node) -> Outcome<Datum<'a>> {
-        Ok(match &node.op {
-            Op::Constant(constant) => Datum::from(constant),
+        match &node.op {
+            Op::Constant(constant) => Ok(Datum::from(constant)),
             Op::Read(origin, scalar) => {
-                admit(self.source(*origin), *scalar).ok_or(node.trouble(Undecidable::Mistyped))?
+                admit(self.source(*origin), *scalar).ok_or(node.trouble(Undecidable::Mistyped))
             }
-            Op::Bound(slot) => *self.bound.get(*slot).unwrap_or(&Datum::Absent),
-            Op::Has(origin) => {
-                Datum::Bool(!matches!(self.source(*origin), Value::Absent | Value::Strings([])))
-            }
-            Op::Not(operand) => Datum::Bool(!self.truth(operand)?),
-            Op::And(sides) => Datum::Bool(self.junction(sides, false)?),
-            Op::Or(sides) => Datum::Bool(self.junction(sides, true)?),
+            Op::Bound(slot) => Ok(*self.bound.get(*slot).unwrap_or(&Datum::Absent)),
             Op::If(parts) => {
                 let [condition, yes, no] = &**parts;
                 let chosen = if self.truth(condition)? { yes } else { no };
-                self.value(chosen)?
+                self.value(chosen)
             }
-            Op::Equal { negated, sides } => {
-                let [left, right] = &**sides;
-                let (left, right) = (self.value(left)?, self.value(right)?);
-                Datum::Bool(self.equal(left, right, node)? != *negated)
-            }
-            Op::EqualLists { negated, sides } => Datum::Bool(self.equal_lists(sides, node)? != *negated),
-            Op::Ordered { order, sides } => Datum::Bool(self.ordered(*order, sides, node)?),
-            Op::In { needle, list } => Datum::Bool(self.contained(needle, list, node)?),
-            Op::Count(list) => self.count(list, node)?,
-            Op::Element { list, index } => self.element(list, index, node)?,
-            Op::Quantified { quantifier, list, slot, test } => {
-                Datum::Bool(self.quantified(*quantifier, list, *slot, test, node)?)
-            }
-            _ => self.compute_function(node)?,
-        })
-    }
-
-    /// The operations that are rarely what a decision spends its time on.
-    fn compute_function(&mut self, node: &'a Node) -> Outcome<Datum<'a>> {
-        match &node.op {
+            Op::Count(list) => self.count(list, node),
+            Op::Element { list, index } => self.element(list, index, node),
             Op::Arithmetic { operation, sides } => self.arithmetic(*operation, sides, node),
             Op::Negate(operand) => self.negate(operand, node),
             Op::Length(operand) => self.length(operand),
-            Op::Search { search, sides } => self.search(*search, sides).map(Datum::Bool),
-            Op::Matches { text, pattern } => self.matches(text, pattern, node).map(Datum::Bool),
             Op::Case { lower, text } => self.change_case(*lower, text, node),
             Op::Convert { to, value } => self.convert(*to, value, node),
-            Op::Parses { to, text } => self.parses(*to, text),
             Op::Part { part, east, of } => match self.value(of)? {
                 Datum::Timestamp(moment) => {
                     moment.part(*part, *east).map(Datum::Int).ok_or(node.trouble(Undecidable::Overflow))
@@ -168,8 +167,19 @@ impl<'a, 'm> Frame<'a, 'm> {
             },
             Op::Address { property, of } => self.address_property(*property, of),
             Op::Network { property, of } => self.network_property(*property, of),
-            Op::Covers(sides) => self.covers(sides).map(Datum::Bool),
-            _ => Err(node.trouble(Undecidable::Mistyped)),
+            Op::Not(_)
+            | Op::And(_)
+            | Op::Or(_)
+            | Op::Equal { .. }
+            | Op::EqualLists { .. }
+            | Op::Ordered { .. }
+            | Op::In { .. }
+            | Op::Has(_)
+            | Op::Quantified { .. }
+            | Op::Search { .. }
+            | Op::Matches { .. }
+            | Op::Covers(_)
+            | Op::Parses { .. } => self.test(node).map(Datum::Bool),
         }
     }
 

@@ -6,6 +6,9 @@ pub const RULE_MAX_BYTES: usize = 8 * 1024;
 /// Most rules in one policy. Each decision may visit them all.
 pub const RULES_MAX: usize = 1024;
 
+/// Most operators, dots, commas and brackets in one rule; parsing takes some microseconds for each.
+pub const OPERATORS_MAX: usize = 1024;
+
 /// Deepest nesting of parentheses, lists and arguments the parser follows.
 pub const NESTING_MAX: u16 = 32;
 
@@ -24,6 +27,9 @@ pub const RULE_COST_MAX: u32 = 100_000;
 
 /// Bytes of strings one rule may build at a time (`+`, `string(…)`, `lowerAscii()`); they live on the stack.
 pub const TEXT_MAX_BYTES: usize = 4 * 1024;
+
+/// Longest pattern of `matches`, in bytes: compiling takes some microseconds for each.
+pub const PATTERN_MAX_BYTES: usize = 1024;
 
 /// Largest compiled form of one `matches` pattern, in bytes, as the regex engine counts it.
 pub const REGEX_MAX_BYTES: usize = 256 * 1024;

@@ -199,8 +199,17 @@ pub(crate) enum List {
     Literal(Vec<Node>),
     Join(Box<[List; 2]>),
     If(Box<Node>, Box<[List; 2]>),
-    Map { source: Box<List>, slot: usize, condition: Option<Box<Node>>, body: Box<Node> },
-    Filter { source: Box<List>, slot: usize, condition: Box<Node> },
+    Map {
+        source: Box<List>,
+        slot: usize,
+        condition: Option<Box<Node>>,
+        body: Box<Node>,
+    },
+    Filter {
+        source: Box<List>,
+        slot: usize,
+        condition: Box<Node>,
+    },
 }
 
 impl Scalar {

@@ -3,7 +3,7 @@
 mod convert;
 
 use crate::error::{Fault, quote};
-use crate::limits::{NESTING_MAX, RULE_MAX_BYTES};
+use crate::limits::{NESTING_MAX, OPERATORS_MAX, RULE_MAX_BYTES};
 use cel_parser::Env;
 
 /// One expression and where it stands in the rule, in bytes.
@@ -11,6 +11,24 @@ use cel_parser::Env;
 pub(crate) struct Expression {
     pub(crate) offset: u32,
     pub(crate) form: Form,
+}
+
+impl Expression {
+    /// Where the expression begins; its own token may be an operator in the middle.
+    pub(crate) fn start(&self) -> u32 {
+        let mut first = self;
+        loop {
+            first = match &first.form {
+                Form::Field { of, .. } => of,
+                Form::Call { target: Some(target), .. } => target,
+                Form::Operation { operator, operands } => match operands.first() {
+                    Some(left) if !matches!(operator, Operator::Not | Operator::Negate) => left,
+                    _ => return first.offset,
+                },
+                _ => return first.offset,
+            };
+        }
+    }
 }
 
 /// What an expression is. Macros are ordinary calls here.
@@ -101,6 +119,7 @@ pub(crate) fn parse(source: &str) -> Result<Expression, Fault> {
     if source.trim().is_empty() {
         return Err(Fault::new(0usize, "the rule is empty").help("write `true` or `false`, or leave it out"));
     }
+    bounded(source)?;
     // An environment without macros, so that `has` and `exists` stay calls with positions of their own.
     let environment = Env::default().with_optional_support(false);
     let parser = environment.parser().max_recursion_depth(NESTING_MAX).error_recovery_limit(4);
@@ -108,6 +127,32 @@ pub(crate) fn parse(source: &str) -> Result<Expression, Fault> {
         Ok((root, positions)) => convert::Converter::new(source, &positions).convert(&root, 0),
         Err(errors) => Err(first_fault(source, &errors)),
     }
+}
+
+/// Refuses, before the parser sees them, rules with more punctuation than anyone writes: its time grows by
+/// some microseconds with each operator.
+fn bounded(source: &str) -> Result<(), Fault> {
+    let mut quote = None;
+    let mut escaped = false;
+    let mut count = 0;
+    for (offset, c) in source.char_indices() {
+        match quote {
+            Some(open) => {
+                if c == open && !escaped {
+                    quote = None;
+                }
+                escaped = c == '\\' && !escaped;
+            }
+            None if c == '\'' || c == '"' => quote = Some(c),
+            None if c.is_ascii_punctuation() && c != '_' => count += 1,
+            None => {}
+        }
+        if count > OPERATORS_MAX {
+            let message = format!("more than {OPERATORS_MAX} operators, dots, commas and brackets");
+            return Err(Fault::new(offset, message).help("split the rule"));
+        }
+    }
+    Ok(())
 }
 
 /// The first of the parser's errors, placed in the rule and worded briefly.
@@ -127,10 +172,13 @@ fn first_fault(source: &str, errors: &cel_parser::ParseErrors) -> Fault {
     let rest = source.get(offset..).unwrap_or("");
     let first = rest.chars().next();
     if matches!(first, Some('\'' | '"')) && message.contains("token recognition") {
-        return Fault::new(offset, "the string that begins here does not end");
+        return Fault::new(offset, "the string that begins here does not end, or has an unknown escape");
     }
-    if message.contains("mismatched input") || message.contains("extraneous") || message.contains("token recog")
-    {
+    if message.contains("Incomplete") {
+        return Fault::new(offset, "this expression is incomplete");
+    }
+    let stray = ["mismatched input", "extraneous input", "token recognition", "no viable alternative"];
+    if stray.iter().any(|kind| message.contains(kind)) {
         let word: String = match first {
             Some(c) if c.is_alphanumeric() || c == '_' => {
                 rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()

@@ -32,12 +32,7 @@ impl Checker<'_> {
         }
     }
 
-    fn function(
-        &mut self,
-        offset: u32,
-        function: &str,
-        arguments: &[Expression],
-    ) -> Result<Checked, Fault> {
+    fn function(&mut self, offset: u32, function: &str, arguments: &[Expression]) -> Result<Checked, Fault> {
         match (function, arguments) {
             ("has", [argument]) => self.presence(argument),
             ("size", [argument]) => self.size(offset, argument),
@@ -138,7 +133,7 @@ impl Checker<'_> {
                 Op::Length(Box::new(node))
             }
             other @ Checked::Value(_) => {
-                return Err(Fault::new(argument.offset, format!("{} has no size", other.describe())));
+                return Err(Fault::new(argument.start(), format!("{} has no size", other.describe())));
             }
         };
         Ok(Checked::Value(Typed::new(offset, Scalar::Int, op)))
@@ -159,12 +154,15 @@ impl Checker<'_> {
         let text = match self.expression(target)? {
             Checked::Value(text) if text.scalar == Scalar::String => text,
             Checked::List(list) => {
-                return Err(Fault::new(list.offset, format!("`{what}` is called on a string, this is a list"))
-                    .help(format!("ask about an element: `list.exists(e, e.{what}(…))`")));
+                return Err(Fault::new(
+                    list.offset,
+                    format!("`{what}` is called on a string, this is a list"),
+                )
+                .help(format!("ask about an element: `list.exists(e, e.{what}(…))`")));
             }
             other @ Checked::Value(_) => {
                 let message = format!("`{what}` is called on a string, this is {}", other.describe());
-                return Err(Fault::new(target.offset, message));
+                return Err(Fault::new(target.start(), message));
             }
         };
         let part = self.typed(part, Scalar::String, &format!("the argument of `{what}`"))?;
@@ -172,16 +170,11 @@ impl Checker<'_> {
         Ok(boolean(offset, Op::Search { search, sides: Box::new([text.node, part]) }))
     }
 
-    fn matches(
-        &mut self,
-        offset: u32,
-        target: &Expression,
-        pattern: &Expression,
-    ) -> Result<Checked, Fault> {
+    fn matches(&mut self, offset: u32, target: &Expression, pattern: &Expression) -> Result<Checked, Fault> {
         let text = self.value(target)?;
         if text.scalar != Scalar::String {
             let message = format!("`matches` is called on a string, this is {}", article(text.scalar));
-            return Err(Fault::new(target.offset, message));
+            return Err(Fault::new(target.start(), message));
         }
         let pattern = self.typed(pattern, Scalar::String, "the pattern of `matches`")?;
         let Some(source) = pattern.constant_text() else {
@@ -237,12 +230,12 @@ impl Checker<'_> {
         let east = match zone {
             None => 0,
             Some(zone) if of.scalar == Scalar::Duration => {
-                return Err(Fault::new(zone.offset, "a duration has no time zone"));
+                return Err(Fault::new(zone.start(), "a duration has no time zone"));
             }
             Some(zone) => {
                 let node = self.typed(zone, Scalar::String, "the time zone")?;
                 node.constant_text().and_then(parse_zone).ok_or_else(|| {
-                    Fault::new(zone.offset, "the time zone must be 'UTC' or a fixed offset like '+02:00'")
+                    Fault::new(zone.start(), "the time zone must be 'UTC' or a fixed offset like '+02:00'")
                 })?
             }
         };
@@ -273,7 +266,7 @@ impl Checker<'_> {
             part_node = Node::new(place, op);
         } else if part_typed.scalar != wanted {
             let message = format!("`{method}` takes {} or a string", article(wanted));
-            return Err(Fault::new(part.offset, message));
+            return Err(Fault::new(part.start(), message));
         }
         Ok(boolean(offset, Op::Covers(Box::new([network, part_node]))))
     }

@@ -1,20 +1,48 @@
 //! Stage 3: what the built-in functions are called and which types they take.
 
-use crate::limits::REGEX_MAX_BYTES;
+use crate::limits::{PATTERN_MAX_BYTES, REGEX_MAX_BYTES};
 use crate::program::{AddressProperty, NetworkProperty, Scalar};
 use regex::{Regex, RegexBuilder};
 
 /// Functions called as `name(…)`.
 pub(super) const FUNCTIONS: &[&str] = &[
-    "bool", "bytes", "cidr", "double", "duration", "has", "int", "ip", "isCIDR", "isIP", "matches", "size",
-    "string", "timestamp", "uint",
+    "bool",
+    "bytes",
+    "cidr",
+    "double",
+    "duration",
+    "has",
+    "int",
+    "ip",
+    "isCIDR",
+    "isIP",
+    "matches",
+    "size",
+    "string",
+    "timestamp",
+    "uint",
 ];
 
 /// Methods called as `value.name(…)`, besides the macros and the parts of timestamps.
 pub(super) const METHODS: &[&str] = &[
-    "contains", "containsCIDR", "containsIP", "endsWith", "family", "ip", "isGlobalUnicast",
-    "isLinkLocalMulticast", "isLinkLocalUnicast", "isLoopback", "isUnspecified", "lowerAscii", "masked",
-    "matches", "prefixLength", "size", "startsWith", "upperAscii",
+    "contains",
+    "containsCIDR",
+    "containsIP",
+    "endsWith",
+    "family",
+    "ip",
+    "isGlobalUnicast",
+    "isLinkLocalMulticast",
+    "isLinkLocalUnicast",
+    "isLoopback",
+    "isUnspecified",
+    "lowerAscii",
+    "masked",
+    "matches",
+    "prefixLength",
+    "size",
+    "startsWith",
+    "upperAscii",
 ];
 
 /// Whether a function of this name exists without being declared.
@@ -95,6 +123,9 @@ pub(super) fn network_property(method: &str) -> Option<(NetworkProperty, Scalar)
 
 /// Compiles a pattern, within bounds of size, or says what is wrong in one line.
 pub(super) fn regex(pattern: &str) -> Result<Regex, String> {
+    if pattern.len() > PATTERN_MAX_BYTES {
+        return Err(format!("the pattern is longer than {PATTERN_MAX_BYTES} bytes"));
+    }
     let built = RegexBuilder::new(pattern)
         .size_limit(REGEX_MAX_BYTES)
         .dfa_size_limit(2 * REGEX_MAX_BYTES)
@@ -114,4 +145,3 @@ pub(super) fn regex(pattern: &str) -> Result<Regex, String> {
         }
     }
 }
-

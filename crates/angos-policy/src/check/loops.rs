@@ -42,9 +42,8 @@ impl Checker<'_> {
         if slot >= LOOP_DEPTH_MAX {
             return Err(Fault::new(variable.offset, format!("loops nest more than {LOOP_DEPTH_MAX} deep")));
         }
-        if name.starts_with('.') || self.scope.iter().any(|bound| bound.name == *name) {
-            let message = format!("{} cannot name the element of this loop", quote(name));
-            return Err(Fault::new(variable.offset, message).help("give each loop a name of its own"));
+        if name.starts_with('.') {
+            return Err(Fault::new(variable.offset, format!("{} cannot name an element", quote(name))));
         }
         // The elements of the empty list have every type; null stands for it.
         let scalar = source.element.unwrap_or(Scalar::Null);

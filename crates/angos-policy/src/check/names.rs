@@ -65,7 +65,7 @@ impl Checker<'_> {
     /// `has(path)`
     pub(super) fn presence(&mut self, argument: &Expression) -> Result<Checked, Fault> {
         let wrong = || {
-            Fault::new(argument.offset, "`has` asks about a field").help("write `has(identity.username)`")
+            Fault::new(argument.start(), "`has` asks about a field").help("write `has(identity.username)`")
         };
         let path = Path::of(argument).ok_or_else(wrong)?;
         if path.parts.len() < 2 || self.bound(&path)?.is_some() {
@@ -75,12 +75,12 @@ impl Checker<'_> {
         let found = self.environment.variable(&path.text).or_else(|| self.environment.variable(&present));
         match found {
             Some((origin, _)) if self.environment.is_group(&path.text) => {
-                let Checked::Value(value) = read(path.offset(), origin, Type::Bool) else { return Err(wrong()) };
+                let Checked::Value(value) = read(path.offset(), origin, Type::Bool) else {
+                    return Err(wrong());
+                };
                 Ok(Checked::Value(value))
             }
-            Some((origin, _)) => {
-                Ok(Checked::Value(Typed::new(path.offset(), Scalar::Bool, Op::Has(origin))))
-            }
+            Some((origin, _)) => Ok(Checked::Value(Typed::new(path.offset(), Scalar::Bool, Op::Has(origin)))),
             None => Err(self.unknown(&path)),
         }
     }
@@ -91,7 +91,8 @@ impl Checker<'_> {
         let found = self.scope.iter().enumerate().rev().find(|(_, bound)| bound.name == root);
         let Some((slot, bound)) = found else { return Ok(None) };
         if let Some((field, at)) = path.parts.get(1) {
-            let message = format!("`{root}` is {} and has no field {}", super::article(bound.scalar), quote(field));
+            let message =
+                format!("`{root}` is {} and has no field {}", super::article(bound.scalar), quote(field));
             return Err(Fault::new(*at, message));
         }
         let mut value = Typed::new(offset, bound.scalar, Op::Bound(slot));
@@ -136,10 +137,9 @@ impl Checker<'_> {
         let mut known = self.environment.members("");
         known.extend(self.scope.iter().map(|bound| bound.name.as_str()));
         match nearest(name, known.iter().copied()) {
-            None => fault.help(format!(
-                "known are {}; strings are written in quotes, as 'name'",
-                listed(known)
-            )),
+            None => {
+                fault.help(format!("known are {}; strings are written in quotes, as 'name'", listed(known)))
+            }
             near => fault.meant(near),
         }
     }

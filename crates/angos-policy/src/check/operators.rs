@@ -172,7 +172,7 @@ impl Checker<'_> {
         let index_typed = self.value(index)?;
         if !matches!(index_typed.scalar, Scalar::Int | Scalar::Uint) {
             let message = format!("a list index must be an int, this is {}", article(index_typed.scalar));
-            return Err(Fault::new(index.offset, message));
+            return Err(Fault::new(index.start(), message));
         }
         let Some(scalar) = list.element else {
             return Err(Fault::new(offset, "the empty list has no elements"));

@@ -28,9 +28,7 @@ impl<'a> Frame<'a, '_> {
 
     pub(super) fn negate(&mut self, operand: &'a Node, at: &Node) -> Outcome<Datum<'a>> {
         match self.value(operand)? {
-            Datum::Int(value) => {
-                value.checked_neg().map(Datum::Int).ok_or(at.trouble(Undecidable::Overflow))
-            }
+            Datum::Int(value) => value.checked_neg().map(Datum::Int).ok_or(at.trouble(Undecidable::Overflow)),
             Datum::Double(value) => Ok(Datum::Double(-value)),
             other => Err(operand.unfit(other)),
         }

@@ -27,9 +27,9 @@ impl<'a> Frame<'a, '_> {
         match datum {
             Datum::String(_) | Datum::Built { .. } => Ok(datum),
             Datum::Bool(value) => Ok(Datum::String(if value { "true" } else { "false" })),
-            Datum::Bytes(bytes) => std::str::from_utf8(bytes)
-                .map(Datum::String)
-                .map_err(|_| at.trouble(Undecidable::Conversion)),
+            Datum::Bytes(bytes) => {
+                std::str::from_utf8(bytes).map(Datum::String).map_err(|_| at.trouble(Undecidable::Conversion))
+            }
             Datum::Int(value) => self.build(&value, at),
             Datum::Uint(value) => self.build(&value, at),
             Datum::Double(value) => self.build(&value, at),
@@ -42,10 +42,10 @@ impl<'a> Frame<'a, '_> {
     }
 
     /// `isIP(text)`, `isCIDR(text)`
-    pub(super) fn parses(&mut self, to: Scalar, text_node: &'a Node) -> Outcome<Datum<'a>> {
+    pub(super) fn parses(&mut self, to: Scalar, text_node: &'a Node) -> Outcome<bool> {
         let datum = self.value(text_node)?;
         let text = self.text(datum).ok_or(text_node.unfit(datum))?;
-        Ok(Datum::Bool(from_text(to, text).is_some()))
+        Ok(from_text(to, text).is_some())
     }
 }
 

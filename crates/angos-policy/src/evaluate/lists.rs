@@ -112,7 +112,10 @@ impl<'a, 'm> Frame<'a, 'm> {
 
     /// `needle in list`: true if any element is equal, whatever becomes of the others.
     pub(super) fn contained(&mut self, needle: &'a Node, list: &'a List, at: &'a Node) -> Outcome<bool> {
-        let needle = self.value(needle)?;
+        let needle = match needle.constant_text() {
+            Some(constant) => Datum::String(constant),
+            None => self.value(needle)?,
+        };
         match (needle, list) {
             (Datum::String(needle), List::Read(origin, offset)) => {
                 let strings = strings(self.source(*origin), *offset)?;
@@ -214,7 +217,8 @@ impl<'a, 'm> Frame<'a, 'm> {
     /// Equal when as long as each other and equal in each place.
     pub(super) fn equal_lists(&mut self, sides: &'a [List; 2], at: &'a Node) -> Outcome<bool> {
         let [left, right] = sides;
-        let (Datum::Int(left_count), Datum::Int(right_count)) = (self.count(left, at)?, self.count(right, at)?)
+        let (Datum::Int(left_count), Datum::Int(right_count)) =
+            (self.count(left, at)?, self.count(right, at)?)
         else {
             return Err(at.trouble(Undecidable::Mistyped));
         };

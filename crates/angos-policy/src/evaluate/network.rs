@@ -8,11 +8,7 @@ use ipnet::IpNet;
 use std::net::IpAddr;
 
 impl<'a> Frame<'a, '_> {
-    pub(super) fn address_property(
-        &mut self,
-        property: AddressProperty,
-        of: &'a Node,
-    ) -> Outcome<Datum<'a>> {
+    pub(super) fn address_property(&mut self, property: AddressProperty, of: &'a Node) -> Outcome<Datum<'a>> {
         let address = match self.value(of)? {
             Datum::Ip(address) => address,
             other => return Err(of.unfit(other)),
@@ -43,11 +39,7 @@ impl<'a> Frame<'a, '_> {
         }))
     }
 
-    pub(super) fn network_property(
-        &mut self,
-        property: NetworkProperty,
-        of: &'a Node,
-    ) -> Outcome<Datum<'a>> {
+    pub(super) fn network_property(&mut self, property: NetworkProperty, of: &'a Node) -> Outcome<Datum<'a>> {
         match self.value(of)? {
             Datum::Cidr(network) => Ok(match property {
                 NetworkProperty::Address => Datum::Ip(network.addr()),

@@ -57,12 +57,7 @@ impl<'a> Frame<'a, '_> {
         Ok(pattern.is_match(text))
     }
 
-    pub(super) fn change_case(
-        &mut self,
-        lower: bool,
-        operand: &'a Node,
-        at: &Node,
-    ) -> Outcome<Datum<'a>> {
+    pub(super) fn change_case(&mut self, lower: bool, operand: &'a Node, at: &Node) -> Outcome<Datum<'a>> {
         let datum = self.value(operand)?;
         self.spend_on_text(datum, operand)?;
         let start = self.begin(datum);
@@ -110,8 +105,7 @@ impl<'a> Frame<'a, '_> {
             }
             Datum::String(text) => {
                 let end = self.used + text.len();
-                let room =
-                    self.memory.get_mut(self.used..end).ok_or(at.trouble(Undecidable::TextTooLong))?;
+                let room = self.memory.get_mut(self.used..end).ok_or(at.trouble(Undecidable::TextTooLong))?;
                 room.copy_from_slice(text.as_bytes());
                 self.used = end;
             }

@@ -1,0 +1,62 @@
+//! A decision does not allocate: counted, for rules that exercise every part of the evaluator.
+
+use allocation_counter::measure;
+use angos_identity::{Certificate, Credential, Identity};
+use angos_policy::{DefaultDecision, Environment, Facts, Policy, RuleSource, Type, Value};
+use angos_test_ca::{Authority, Leaf};
+use std::sync::Arc;
+
+struct Request;
+
+impl Facts for Request {
+    fn fact(&self, index: usize) -> Value<'_> {
+        if index == 0 { Value::String("get-manifest") } else { Value::Timestamp(1_896_093_045, 0) }
+    }
+}
+
+#[test]
+fn decisions_do_not_allocate() {
+    let environment = Environment::builder()
+        .variable("request.action", Type::String)
+        .variable("request.time", Type::Timestamp)
+        .build()
+        .expect("environment");
+    let leaf = Leaf::client("laptop").organization("Sales").organization("Support").dns("a.example");
+    let issued = Authority::new("Angos Test CA").issue(&leaf);
+    let certificate = Arc::new(Certificate::from_der(&issued.certificate_der).expect("certificate"));
+    let credential = Arc::new(Credential { id: "entry".into(), username: "bob".into() });
+    let address = "10.1.2.3".parse().expect("address");
+    let callers = [
+        Identity::new(address, None, None),
+        Identity::new(address, Some(certificate.clone()), None),
+        Identity::new(address, Some(certificate), Some(credential)),
+    ];
+    for rule in [
+        "identity.certificate.organizations.contains('Infrastructure')",
+        "'build-server' in identity.certificate.common_names",
+        "identity.username == 'admin'",
+        "identity.username.startsWith('a')",
+        "'a' + identity.username + '/' == 'x' + string(size(identity.certificate.dns_names))",
+        "identity.certificate.dns_names.map(n, n.upperAscii()).filter(n, n.endsWith('X')).exists(n, n == 'a')",
+        "identity.certificate.organizations == ['Sales'] || identity.certificate.organizations[7] == 'x'",
+        "cidr('192.168.0.0/16').containsIP(identity.client_ip) || ip(request.action).isLoopback()",
+        "request.time.getHours('+02:00') == 99 || timestamp(request.action) < request.time",
+        "request.action.matches('^pull-[a-z]+$')",
+        "string(request.time) == 'x' || duration(request.action) > duration('1s') || 1 / 0 == 1",
+    ] {
+        let rules = [RuleSource::from(rule)];
+        let policy = Policy::compile(&environment, DefaultDecision::Deny, &rules).expect("rule");
+        for caller in &callers {
+            // The regex engine builds its scratch memory in the first search.
+            policy.decide(caller, &Request);
+            let mut allowed = false;
+            let counted = measure(|| {
+                for _ in 0..100 {
+                    allowed |= policy.decide(caller, &Request).allowed;
+                }
+            });
+            assert!(!allowed, "{rule}");
+            assert_eq!(counted.count_total, 0, "{rule}: {counted:?}");
+        }
+    }
+}

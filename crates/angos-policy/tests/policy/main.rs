@@ -1,0 +1,13 @@
+//! Tests of the crate as its users see it.
+//!
+//! - `callers`: the identities and requests the tables are walked with
+//! - `seeds`: the rules of the published pages, to the letter
+//! - `language`: what expressions mean, absence and errors included
+//! - `refused`: what does not load, with the place and the message
+//! - `differential`: generated expressions against another evaluator of CEL
+
+mod callers;
+mod differential;
+mod language;
+mod refused;
+mod seeds;
