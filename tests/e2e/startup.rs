@@ -39,7 +39,7 @@ fn run(
 }
 
 const TLS: &str = "[server]\nbind_address = \"127.0.0.1\"\nport = 0\n[server.tls]\n\
-    server_certificate_bundle = \"FOLDER/server.pem\"\nserver_private_key = \"FOLDER/server-key.pem\"\n\
+    server_certificate_bundle = \"FOLDER/server.pem\"\nserver_private_key = \"FOLDER/server.key\"\n\
     client_ca_bundle = \"FOLDER/ca.pem\"\nclient_auth = \"required\"\n[blob_store.fs]\nroot_dir = \"FOLDER/data\"\n";
 
 #[test]
@@ -47,10 +47,10 @@ fn a_tls_section_that_does_not_load_never_opens_a_port() {
     type Prepare = fn(&std::path::Path, &Pki);
     let rows: [(&str, Prepare); 7] = [
         ("server.pem", |folder, _| std::fs::remove_file(folder.join("server.pem")).unwrap()),
-        ("server-key.pem", |folder, _| std::fs::write(folder.join("server-key.pem"), "not a key").unwrap()),
-        ("server-key.pem", |folder, pki| {
+        ("server.key", |folder, _| std::fs::write(folder.join("server.key"), "not a key").unwrap()),
+        ("server.key", |folder, pki| {
             let other = pki.client("other", "x");
-            std::fs::write(folder.join("server-key.pem"), other.key_pem).unwrap();
+            std::fs::write(folder.join("server.key"), other.key_pem).unwrap();
         }),
         ("ca.pem", |folder, _| std::fs::write(folder.join("ca.pem"), "").unwrap()),
         ("ca.pem", |folder, pki| {

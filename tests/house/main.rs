@@ -1,5 +1,6 @@
 //! The rules of the house, as tests: what continuous integration would check, `cargo test` checks.
 //!
+//! - [`docs`]: the tables of the reference pages are what the code says
 //! - [`graph`]: the arrows between crates, and who may use which foreign library
 //! - [`tidy`]: sizes, module docs, names, and what a layer must not contain
 #![allow(
@@ -10,6 +11,7 @@
     reason = "tests: whatever goes wrong here must stop them"
 )]
 
+mod docs;
 mod graph;
 mod tidy;
 

@@ -87,7 +87,7 @@ pub(crate) fn angos(stage: &Stage, binary: &Path, tls: bool, sync: bool) -> Serv
     let mut text = format!("[server]\nbind_address = \"127.0.0.1\"\nport = {port}\n");
     if tls {
         text += &format!(
-            "[server.tls]\nserver_certificate_bundle = \"{folder}/server.pem\"\nserver_private_key = \"{folder}/server-key.pem\"\n\
+            "[server.tls]\nserver_certificate_bundle = \"{folder}/server.pem\"\nserver_private_key = \"{folder}/server.key\"\n\
              client_ca_bundle = \"{folder}/ca.pem\"\nclient_auth = \"required\"\n"
         );
     }
@@ -113,7 +113,7 @@ pub(crate) fn nginx(stage: &Stage, tls: bool) -> Option<Server> {
     let folder = stage.folder.path().display();
     let secure = if tls {
         format!(
-            "ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/server-key.pem; \
+            "ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/server.key; \
              ssl_client_certificate {folder}/ca.pem; ssl_verify_client on;"
         )
     } else {
@@ -139,7 +139,7 @@ pub(crate) fn docker_registry(stage: &Stage, tls: bool) -> Option<Server> {
     let folder = stage.folder.path().display();
     let secure = if tls {
         format!(
-            "\n  tls: {{certificate: {folder}/server.pem, key: {folder}/server-key.pem, clientcas: [{folder}/ca.pem]}}"
+            "\n  tls: {{certificate: {folder}/server.pem, key: {folder}/server.key, clientcas: [{folder}/ca.pem]}}"
         )
     } else {
         String::new()

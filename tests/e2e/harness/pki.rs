@@ -32,7 +32,7 @@ impl Pki {
     pub(crate) fn section(&self, mode: &str) -> String {
         let folder = self.folder.display();
         let mut text = format!("[server.tls]\nserver_certificate_bundle = \"{folder}/server.pem\"\n");
-        text += &format!("server_private_key = \"{folder}/server-key.pem\"\n");
+        text += &format!("server_private_key = \"{folder}/server.key\"\n");
         if mode != "none" {
             text += &format!("client_ca_bundle = \"{folder}/ca.pem\"\nclient_auth = \"{mode}\"\n");
         }

@@ -1,0 +1,163 @@
+//! The tables of the reference pages, made from the code and compared: every key, limit and error that exists is
+//! documented, and nothing else is. `BLESS=1 cargo test -p angos-house` writes them anew.
+
+use crate::{root, shown, sources};
+use angos_config::{Kind, SCHEMA};
+use angos_oci::ErrorCode;
+
+const BEGIN: &str = "<!-- made from the code; `BLESS=1 cargo test -p angos-house` renews it -->\n";
+const END: &str = "<!-- end -->";
+
+/// Compares the generated part of a page with `table`, or writes it when asked to.
+fn check(page: &str, table: &str) {
+    let path = root().join("docs/reference").join(page);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let begin = text.find(BEGIN).unwrap_or_else(|| panic!("{page} has no generated part")) + BEGIN.len();
+    let end = begin + text[begin..].find(END).unwrap();
+    if std::env::var_os("BLESS").is_some() {
+        let renewed = format!("{}{table}{}", &text[..begin], &text[end..]);
+        if renewed != text {
+            std::fs::write(&path, renewed).unwrap();
+        }
+        return;
+    }
+    let documented = &text[begin..end];
+    let missing: Vec<&str> = table.lines().filter(|line| !documented.contains(line)).collect();
+    let stale: Vec<&str> = documented.lines().filter(|line| !table.contains(line)).collect();
+    assert!(
+        documented == table,
+        "docs/reference/{page} is not what the code says (BLESS=1 renews it)\nmissing: {missing:#?}\nstale: {stale:#?}"
+    );
+}
+
+/// One line of a table; what would break it is escaped.
+fn row<const N: usize>(cells: [String; N]) -> String {
+    let cells = cells.map(|it| it.replace('|', "\\|").replace('\n', " "));
+    format!("| {} |\n", cells.join(" | "))
+}
+
+fn code(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("`{text}`") }
+}
+
+#[test]
+fn every_configuration_key_is_documented() {
+    let mut table =
+        String::from("| key | takes | default | reload | what it does |\n|---|---|---|---|---|\n");
+    for key in SCHEMA {
+        let takes = takes(key.kind);
+        let reload = if key.reload { "yes" } else { "restart" };
+        table += &row([code(key.path), takes, code(key.default), reload.into(), key.doc.into()]);
+    }
+    check("configuration.md", &table);
+}
+
+fn takes(kind: Kind) -> String {
+    match kind {
+        Kind::Integer { min, max } => format!("integer, {min} to {max}"),
+        Kind::Size { min, max } => format!("size, {min} to {max} bytes"),
+        Kind::Duration { min, max } => format!("duration, {min:?} to {max:?}"),
+        Kind::Word(words) => words.iter().map(|it| format!("`\"{it}\"`")).collect::<Vec<_>>().join(" or "),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}
+
+#[test]
+fn every_limit_is_documented() {
+    let mut table = String::from("| crate | limit | value | what it bounds, and why |\n|---|---|---|---|\n");
+    for (path, text) in sources(&root().join("crates")) {
+        if !path.ends_with("src/limits.rs") {
+            continue;
+        }
+        let package = shown(&path).split('/').nth(1).unwrap().to_owned();
+        for (name, value, doc) in constants(&text) {
+            assert!(!doc.is_empty(), "{package}: {name} has no documentation");
+            table += &row([package.clone(), code(&name), code(&value), doc]);
+        }
+    }
+    check("limits.md", &table);
+}
+
+/// Name, value and documentation of every constant of a `limits.rs`.
+fn constants(text: &str) -> Vec<(String, String, String)> {
+    let mut found = Vec::new();
+    let mut doc = String::new();
+    for line in text.lines() {
+        let line = line.trim();
+        if let Some(words) = line.strip_prefix("///") {
+            if !doc.is_empty() {
+                doc.push(' ');
+            }
+            doc.push_str(words.trim());
+        } else if let Some((_, rest)) = line.split_once("const ") {
+            let (name, rest) = rest.split_once(':').unwrap();
+            let value = rest.split_once("= ").unwrap().1.trim_end_matches(';');
+            found.push((name.to_owned(), value.to_owned(), unlinked(doc.trim())));
+            doc.clear();
+        } else {
+            doc.clear();
+        }
+    }
+    found
+}
+
+/// Documentation links, as plain code: `[`A`](path)` and `[`A`]` become `A`.
+fn unlinked(doc: &str) -> String {
+    let mut out = String::new();
+    let mut rest = doc;
+    while let Some(start) = rest.find("[`") {
+        out.push_str(&rest[..start]);
+        let Some(length) = rest[start..].find("`]") else { break };
+        out.push_str(&rest[start + 1..=start + length]);
+        rest = &rest[start + length + 2..];
+        if rest.starts_with('(') {
+            rest = rest.split_once(')').map_or(rest, |(_, after)| after);
+        }
+    }
+    out + rest
+}
+
+#[test]
+fn every_error_code_is_documented() {
+    let mut table = String::from("| code | message |\n|---|---|\n");
+    for error in ErrorCode::ALL {
+        table += &row([code(error.as_str()), error.message().into()]);
+    }
+    check("errors.md", &table);
+}
+
+#[test]
+fn every_page_is_linked_from_the_readme() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let mut folders = vec![root().join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                assert!(readme.contains(&shown(&path)), "README.md does not link {}", shown(&path));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_link_between_pages_leads_somewhere() {
+    let mut pages = vec![root().join("README.md")];
+    for folder in ["docs", "docs/how-to", "docs/reference", "docs/tutorials", "docs/explanation"] {
+        let Ok(entries) = std::fs::read_dir(root().join(folder)) else { continue };
+        pages.extend(entries.map(|it| it.unwrap().path()).filter(|it| it.is_file()));
+    }
+    for page in pages {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for target in text.split("](").skip(1).filter_map(|it| it.split(')').next()) {
+            let file = target.split('#').next().unwrap();
+            if file.is_empty() || file.contains("://") {
+                continue;
+            }
+            let path = page.parent().unwrap().join(file);
+            assert!(path.exists(), "{} links {target}, which does not exist", shown(&page));
+        }
+    }
+}
