@@ -134,7 +134,7 @@ fn run(folder: &Path, first: u64, patience: Duration) -> Told {
             _ => drop(told.sessions.insert(words[1].parse().unwrap(), (number(2), number(3)))),
         }
     };
-    let first_line = heard.recv_timeout(Duration::from_secs(60)).expect("the child pushes");
+    let first_line = heard.recv_timeout(Duration::from_mins(1)).expect("the child pushes");
     hear(first_line);
     let deadline = Instant::now() + patience;
     while let Ok(line) = heard.recv_timeout(deadline.saturating_duration_since(Instant::now())) {

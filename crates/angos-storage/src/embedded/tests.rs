@@ -104,6 +104,10 @@ async fn concurrent_batches_share_their_syncs() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(open(folder.path()).unwrap());
     let before = store.shared.backend().syncs();
+    store.apply(Batch::new().put("alone", "")).await.unwrap();
+    assert_eq!(store.shared.backend().syncs() - before, 2);
+    store.apply(Batch::new().delete("alone")).await.unwrap();
+    let before = store.shared.backend().syncs();
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..16 {
         let store = Arc::clone(&store);

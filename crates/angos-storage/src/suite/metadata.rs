@@ -21,6 +21,9 @@ pub(super) async fn all(store: &Store) -> Outcome {
     batches_are_seen_whole(store).await
 }
 
+/// Below what, after what, how many, and what is expected.
+type Row = (&'static [u8], Option<&'static [u8]>, usize, &'static [&'static [u8]]);
+
 /// A key below a prefix of its own.
 fn key(prefix: u64, rest: &[u8]) -> Bytes {
     [format!("suite/{prefix:016x}/").as_bytes(), rest].concat().into()
@@ -70,7 +73,6 @@ async fn scans_are_ordered_and_bounded(store: &Store) -> Outcome {
         batch = batch.put(key(prefix, rest), rest);
     }
     store.apply(batch).await?;
-    type Row = (&'static [u8], Option<&'static [u8]>, usize, &'static [&'static [u8]]);
     let rows: [Row; 11] = [
         (b"", None, 100, &[b"a", b"a\x00", b"aa", b"a\xff", b"a\xff\xff", b"b", b"\xff"]),
         (b"a", None, 100, &[b"a", b"a\x00", b"aa", b"a\xff", b"a\xff\xff"]),
