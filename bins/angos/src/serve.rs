@@ -1,6 +1,7 @@
 //! `angos server`: everything is checked, then the ports are opened, then signals are obeyed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use angos_config::{Acceptor, Configuration, Storage};
 use angos_server::{Handle, Server};
@@ -13,6 +14,9 @@ use crate::{check, log};
 
 /// Threads for file operations that block. More than a disk can serve at once; few enough to bound memory.
 const BLOCKING_THREADS_MAX: usize = 64;
+
+/// Time for file operations under way to end once no request is left, or a second signal cut them.
+const LAST_WRITES: Duration = Duration::from_secs(2);
 
 /// Serves until a signal ends it. The error is everything that keeps it from starting.
 pub(crate) fn run(files: &[PathBuf], format: LogFormat) -> Result<(), String> {
@@ -30,7 +34,9 @@ pub(crate) fn run(files: &[PathBuf], format: LogFormat) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start threads: {error}"))?;
-    runtime.block_on(serve(files.to_vec(), configuration, storage))
+    let outcome = runtime.block_on(serve(files.to_vec(), configuration, storage));
+    runtime.shutdown_timeout(LAST_WRITES);
+    outcome
 }
 
 async fn serve(files: Vec<PathBuf>, configuration: Configuration, storage: Storage) -> Result<(), String> {

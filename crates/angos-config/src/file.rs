@@ -50,8 +50,10 @@ impl ConfigFile {
     /// Reads and parses one file; the error is every syntax error in it.
     pub(crate) fn read(path: &Path) -> Result<ConfigFile, Vec<Problem>> {
         let path: Arc<Path> = Arc::from(path);
-        let text = read_text(&path)
-            .map_err(|message| vec![Problem::error(Origin::WholeFile(path.clone()), message)])?;
+        let text = read_text(&path).map_err(|message| {
+            let problem = Problem::error(Origin::WholeFile(path.clone()), message);
+            vec![if path.exists() { problem } else { problem.with_help(NO_FILE) }]
+        })?;
         let (table, errors) = DeTable::parse_recoverable(&text);
         if !errors.is_empty() {
             return Err(syntax_problems(&path, &text, &errors));
@@ -123,6 +125,8 @@ impl ConfigFile {
         excerpt(&self.text, span)
     }
 }
+
+const NO_FILE: &str = "name a file with -c, or let `angos quickstart` make one with everything it needs";
 
 fn read_text(path: &Path) -> Result<String, String> {
     let cannot = |error: std::io::Error| format!("cannot read the configuration file: {error}");

@@ -149,24 +149,19 @@ impl Problem {
 }
 
 impl Problem {
-    /// The problem in one line, for a log: place, message and help, without the excerpt.
+    /// The problem in one line, for a log: place, message and help, without severity and excerpt.
     pub fn summary(&self) -> String {
-        let bare = Problem { excerpt: None, help: None, ..self.clone() };
+        let (origin, message) = (&self.origin, &self.message);
         match &self.help {
-            Some(help) => format!("{bare}; {help}"),
-            None => bare.to_string(),
+            Some(help) => format!("{origin}{message}; {help}"),
+            None => format!("{origin}{message}"),
         }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.origin {
-            Origin::File { path, line, column } => write!(out, "{}:{line}:{column}: ", shown(path))?,
-            Origin::WholeFile(path) => write!(out, "{}: ", shown(path))?,
-            Origin::Variable(name) => write!(out, "environment variable {name}: ")?,
-            Origin::Nowhere => {}
-        }
+        write!(out, "{}", self.origin)?;
         let word = match self.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
@@ -193,6 +188,18 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+/// The place as it stands before a message, with a colon and a space behind it; nothing for nowhere.
+impl fmt::Display for Origin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::File { path, line, column } => write!(out, "{}:{line}:{column}: ", shown(path)),
+            Origin::WholeFile(path) => write!(out, "{}: ", shown(path)),
+            Origin::Variable(name) => write!(out, "environment variable {name}: "),
+            Origin::Nowhere => Ok(()),
+        }
+    }
+}
 
 fn shown(path: &Path) -> String {
     escape(&path.to_string_lossy())

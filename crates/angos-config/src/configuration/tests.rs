@@ -187,6 +187,25 @@ fn what_contradicts_itself() {
 }
 
 #[test]
+fn a_tls_section_that_does_not_load_is_an_error() {
+    check(
+        "[server.tls]\nserver_certificate_bundle = '/nowhere/a.pem'\nserver_private_key = '/nowhere/b.pem'",
+        &[
+            "2:29 /nowhere/a.pem: the file does not exist | check the path",
+            "3:22 /nowhere/b.pem: the file does not exist | check the path",
+        ],
+    );
+}
+
+#[test]
+fn a_summary_is_one_line() {
+    let only = problems("[server]\nprot = 1\n[global.access_policy]");
+    let summary = only.iter().map(Problem::summary).collect::<Vec<_>>().concat();
+    let expected = ":2:1: unknown key `server.prot`; did you mean `server.port`?";
+    assert!(summary.ends_with(expected) && !summary.contains('\n'), "{summary}");
+}
+
+#[test]
 fn everything_is_reported_at_once() {
     let text = "[server]\nprot = 1\nport = 'x'\n[server.tls]\nserver_private_key = 'missing.pem'\n[global.access_policy]\nrules = ['identity.nope', 7]\n[auth.identity.a]\nusername = 'a'\n";
     let problems = problems(text);
