@@ -44,7 +44,7 @@ impl MetadataStore for Counting {
     }
 }
 
-/// A registry with `tags` tags in one namespace, as many namespaces and as many referrers of one subject.
+/// A registry with `size` tags in one namespace, and a tenth of that in namespaces and in referrers of one subject.
 async fn grown(size: usize) -> (Registry, impl AsyncFn(&str) -> (usize, usize)) {
     let mut storage = Storage::memory();
     let seed = Registry::new(storage.clone(), sparse());
@@ -54,7 +54,7 @@ async fn grown(size: usize) -> (Registry, impl AsyncFn(&str) -> (usize, usize)) 
         put_tags(&seed, &name("many"), &by_digest, &tags, &image("0")).await.unwrap();
     }
     let digest = push_blob(&seed, &name("source"), b"x").await;
-    for number in 0..size {
+    for number in 0..size / 10 + 1_000 {
         seed.mount_blob(&name("source"), &name(&format!("n/{number}")), &digest).await.unwrap();
     }
     for number in 0..size / 10 {

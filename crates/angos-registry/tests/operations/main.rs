@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "all of this is test code, also what no #[test] stands beside"
@@ -13,6 +14,7 @@ mod expiry;
 mod growth;
 mod harness;
 mod hostile;
+mod interleavings;
 mod listing;
 mod manifests;
 mod overwrite;
