@@ -103,14 +103,26 @@ const ACTIONS: [(&str, &str, &str); 13] = [
         "{}/blobs/sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     ),
     ("start-upload", "POST", "{}/blobs/uploads/"),
-    ("get-upload", "GET", "{}/blobs/uploads/00000000000000000000000000000000"),
-    ("update-upload", "PATCH", "{}/blobs/uploads/00000000000000000000000000000000"),
+    (
+        "get-upload",
+        "GET",
+        "{}/blobs/uploads/0000000000000000000000000000000000000000000000000000000000000000000000000000000000",
+    ),
+    (
+        "update-upload",
+        "PATCH",
+        "{}/blobs/uploads/0000000000000000000000000000000000000000000000000000000000000000000000000000000000",
+    ),
     (
         "complete-upload",
         "PUT",
-        "{}/blobs/uploads/00000000000000000000000000000000?digest=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "{}/blobs/uploads/0000000000000000000000000000000000000000000000000000000000000000000000000000000000?digest=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     ),
-    ("cancel-upload", "DELETE", "{}/blobs/uploads/00000000000000000000000000000000"),
+    (
+        "cancel-upload",
+        "DELETE",
+        "{}/blobs/uploads/0000000000000000000000000000000000000000000000000000000000000000000000000000000000",
+    ),
     (
         "get-referrers",
         "GET",

@@ -79,7 +79,9 @@ fn every_problem_is_reported_at_once_with_its_place() {
         rules = [\"identity.usernam == 'x'\", \"request.action == 'pull'\", \"1 + 1\"]\n";
     let (code, said) = run("check", configuration, |_, _| {});
     assert_eq!(code, Some(1), "{said}");
-    for (line, words) in [(2, "port"), (3, "nowhere"), (6, "username"), (6, "get-manifest"), (6, "bool")] {
+    for (line, words) in
+        [(2, "port"), (3, "nowhere"), (6, "username"), (6, "get-manifest"), (6, "true or false")]
+    {
         let place = format!("config.toml:{line}:");
         assert!(said.contains(&place), "no problem at {place}\n{said}");
         assert!(said.contains(words), "no {words} in\n{said}");
