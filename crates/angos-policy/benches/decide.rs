@@ -1,5 +1,6 @@
 //! Nanoseconds per decision and per compiled rule, beside the `cel` evaluator on the same rules:
 //! `cargo bench -p angos-policy`.
+#![allow(clippy::expect_used, reason = "a benchmark that cannot be set up must stop")]
 
 use angos_identity::{Certificate, Identity};
 use angos_policy::{DefaultDecision, Environment, Facts, Policy, RuleSource, Type, Value};

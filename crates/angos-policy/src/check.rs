@@ -168,6 +168,3 @@ impl Checker<'_> {
         Ok(Checked::List(TypedList { list: List::Literal(nodes), element: common, words: None, offset }))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -211,3 +211,57 @@ pub enum EnvironmentError {
     #[error("more than {VARIABLES_MAX} variables and functions")]
     TooMany,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Environment, EnvironmentError};
+    use crate::value::Type;
+
+    #[test]
+    fn declarations_are_checked() {
+        let owned = str::to_owned;
+        let build = |path: &str| Environment::builder().variable(path, Type::Int).build().err();
+        for (path, expected) in [
+            ("request.namespace", None),
+            ("a", None),
+            ("", Some(EnvironmentError::Name(owned("")))),
+            ("a.", Some(EnvironmentError::Name(owned("a.")))),
+            ("a b", Some(EnvironmentError::Name(owned("a b")))),
+            ("1a", Some(EnvironmentError::Name(owned("1a")))),
+            ("while", Some(EnvironmentError::Name(owned("while")))),
+            ("a.in", Some(EnvironmentError::Name(owned("a.in")))),
+            ("identity", Some(EnvironmentError::Reserved(owned("identity")))),
+            ("identity.x", Some(EnvironmentError::Reserved(owned("identity.x")))),
+        ] {
+            assert_eq!(build(path), expected, "{path}");
+        }
+        let a = || Environment::builder().variable("a.b", Type::Int);
+        let duplicate = |path: &str| Some(EnvironmentError::Duplicate(owned(path)));
+        assert_eq!(a().variable("a.b", Type::Int).build().err(), duplicate("a.b"));
+        assert_eq!(a().variable("a", Type::Int).build().err(), duplicate("a"));
+        assert_eq!(a().variable("a.b.c", Type::Int).build().err(), duplicate("a.b.c"));
+        assert_eq!(a().alias("a.c", "a.b").alias("a.c", "a.b").build().err(), duplicate("a.c"));
+        assert_eq!(
+            a().alias("a.c", "a.x").build().err(),
+            Some(EnvironmentError::UnknownTarget(owned("a.x")))
+        );
+        assert_eq!(
+            a().nullary("size", Type::Int).build().err(),
+            Some(EnvironmentError::Reserved(owned("size")))
+        );
+        assert_eq!(a().nullary("f.g", Type::Int).build().err(), Some(EnvironmentError::Name(owned("f.g"))));
+        let words = Environment::builder().variable("a", Type::Word(&[])).build();
+        assert_eq!(words.err(), Some(EnvironmentError::NoWords(owned("a"))));
+        let many = (0..2000).fold(Environment::builder(), |all, i| all.variable(&format!("v{i}"), Type::Int));
+        assert_eq!(many.build().err(), Some(EnvironmentError::TooMany));
+    }
+
+    #[test]
+    fn members_of_a_group_are_the_next_names() {
+        let environment = Environment::builder().variable("a.b.c", Type::Int).alias("a.d", "a.b.c").build();
+        let environment = environment.unwrap();
+        assert_eq!(environment.members("a").into_iter().collect::<Vec<_>>(), ["b", "d"]);
+        assert_eq!(environment.members("").into_iter().collect::<Vec<_>>(), ["a", "identity"]);
+        assert!(environment.is_group("a.b") && !environment.is_group("a.d"));
+    }
+}

@@ -75,16 +75,9 @@ impl<'a, 'm> Frame<'a, 'm> {
     }
 
     fn spend(&mut self, cost: usize, at: &Node) -> Outcome<()> {
-        match u32::try_from(cost).ok().and_then(|cost| self.left.checked_sub(cost)) {
-            Some(left) => {
-                self.left = left;
-                Ok(())
-            }
-            None => {
-                self.left = 0;
-                Err(at.trouble(Undecidable::Cost))
-            }
-        }
+        let left = u32::try_from(cost).ok().and_then(|cost| self.left.checked_sub(cost));
+        self.left = left.unwrap_or(0);
+        left.map(|_| ()).ok_or(at.trouble(Undecidable::Cost))
     }
 
     fn source(&self, origin: Origin) -> Value<'a> {

@@ -10,6 +10,7 @@ use crate::syntax;
 use crate::value::{Facts, Undecidable};
 use angos_identity::Identity;
 use std::fmt;
+use std::thread::{self, ScopedJoinHandle};
 
 /// What is answered when no rule is true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,12 +98,12 @@ impl Policy {
         if rules.len() > RULES_MAX {
             return Err(failed(format!("{} rules; a policy has at most {RULES_MAX}", rules.len())));
         }
-        let compiled = std::thread::scope(|scope| {
-            std::thread::Builder::new()
+        let compiled = thread::scope(|scope| {
+            thread::Builder::new()
                 .name("angos-policy-compiler".to_owned())
                 .stack_size(COMPILER_STACK_BYTES)
                 .spawn_scoped(scope, || compile_all(environment, rules))
-                .map(|thread| thread.join())
+                .map(ScopedJoinHandle::join)
         });
         let rules = match compiled {
             Ok(Ok(rules)) => rules?,
@@ -210,6 +211,3 @@ fn compile_all(environment: &Environment, sources: &[RuleSource]) -> Result<Vec<
     }
     if errors.is_empty() { Ok(rules) } else { Err(errors) }
 }
-
-#[cfg(test)]
-mod tests;

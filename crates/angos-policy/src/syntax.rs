@@ -199,6 +199,3 @@ fn offset_of(source: &str, line: isize, column: isize) -> usize {
     let rest = source.get(start..).unwrap_or("");
     start + rest.char_indices().nth(column - 1).map_or(rest.len(), |(at, _)| at)
 }
-
-#[cfg(test)]
-mod tests;

@@ -71,17 +71,13 @@ impl Checker<'_> {
         if path.parts.len() < 2 || self.bound(&path)?.is_some() {
             return Err(wrong());
         }
-        let present = format!("{}.present", path.text);
-        let found = self.environment.variable(&path.text).or_else(|| self.environment.variable(&present));
-        match found {
-            Some((origin, _)) if self.environment.is_group(&path.text) => {
-                let Checked::Value(value) = read(path.offset(), origin, Type::Bool) else {
-                    return Err(wrong());
-                };
-                Ok(Checked::Value(value))
-            }
-            Some((origin, _)) => Ok(Checked::Value(Typed::new(path.offset(), Scalar::Bool, Op::Has(origin)))),
-            None => Err(self.unknown(&path)),
+        if let Some((origin, _)) = self.environment.variable(&path.text) {
+            return Ok(Checked::Value(Typed::new(path.offset(), Scalar::Bool, Op::Has(origin))));
+        }
+        // A group is there when it says so itself: `has(identity.certificate)`.
+        match self.environment.variable(&format!("{}.present", path.text)) {
+            Some((origin, Type::Bool)) => Ok(read(path.offset(), origin, Type::Bool)),
+            _ => Err(self.unknown(&path)),
         }
     }
 
@@ -110,7 +106,7 @@ impl Checker<'_> {
                 continue;
             }
             if self.environment.variable(&full).is_some() {
-                let next = path.parts.iter().skip_while(|part| part.1 <= *offset).next();
+                let next = path.parts.iter().find(|part| part.1 > *offset);
                 let (field, at) = next.copied().unwrap_or((name, *offset));
                 let message = format!("`{full}` is not a group and has no field {}", quote(field));
                 return Fault::new(at, message);

@@ -94,26 +94,7 @@ impl Checker<'_> {
             (Checked::List(left), Checked::List(right)) if alike(left.element, right.element) => {
                 Ok(boolean(offset, Op::EqualLists { negated, sides: Box::new([left.list, right.list]) }))
             }
-            (left, right) => Err(self.unlike(offset, operator, &left, &right)),
-        }
-    }
-
-    /// Why two operands do not go together.
-    fn unlike(&self, offset: u32, operator: Operator, left: &Checked, right: &Checked) -> Fault {
-        let symbol = operator.symbol();
-        let message = format!("`{symbol}` cannot take {} and {}", left.describe(), right.describe());
-        let fault = Fault::new(offset, message);
-        match (left, right) {
-            (Checked::List(_), Checked::Value(_)) | (Checked::Value(_), Checked::List(_)) => {
-                fault.help("look for a value in a list with `in`: `'x' in list`")
-            }
-            (Checked::Value(value), Checked::Value(Typed { scalar: Scalar::Null, .. }))
-            | (Checked::Value(Typed { scalar: Scalar::Null, .. }), Checked::Value(value))
-                if value.scalar != Scalar::Null =>
-            {
-                fault.help("only a variable can be null")
-            }
-            _ => fault,
+            (left, right) => Err(unlike(offset, operator, &left, &right)),
         }
     }
 
@@ -130,7 +111,7 @@ impl Checker<'_> {
             (Checked::Value(left), Checked::Value(right)) if orderable(left.scalar, right.scalar) => {
                 Ok(boolean(offset, Op::Ordered { order, sides: Box::new([left.node, right.node]) }))
             }
-            (left, right) => Err(self.unlike(offset, operator, &left, &right)),
+            (left, right) => Err(unlike(offset, operator, &left, &right)),
         }
     }
 
@@ -150,20 +131,14 @@ impl Checker<'_> {
                 let list = List::Join(Box::new([left.list, right.list]));
                 Ok(Checked::List(TypedList { list, element, words: None, offset }))
             }
-            (Checked::Value(left), Checked::Value(right)) => {
-                match arithmetic(operator, left.scalar, right.scalar) {
-                    Some((operation, result)) => {
-                        self.builds_text |= result == Scalar::String;
-                        let op = Op::Arithmetic { operation, sides: Box::new([left.node, right.node]) };
-                        Ok(Checked::Value(Typed::new(offset, result, op)))
-                    }
-                    None => {
-                        let (left, right) = (Checked::Value(left), Checked::Value(right));
-                        Err(self.unlike(offset, operator, &left, &right))
-                    }
-                }
+            (Checked::Value(left), Checked::Value(right))
+                if let Some((operation, result)) = arithmetic(operator, left.scalar, right.scalar) =>
+            {
+                self.builds_text |= result == Scalar::String;
+                let op = Op::Arithmetic { operation, sides: Box::new([left.node, right.node]) };
+                Ok(Checked::Value(Typed::new(offset, result, op)))
             }
-            (left, right) => Err(self.unlike(offset, operator, &left, &right)),
+            (left, right) => Err(unlike(offset, operator, &left, &right)),
         }
     }
 
@@ -179,6 +154,25 @@ impl Checker<'_> {
         };
         let op = Op::Element { list: Box::new(list.list), index: Box::new(index_typed.node) };
         Ok(Checked::Value(Typed { node: Node::new(offset, op), scalar, words: list.words }))
+    }
+}
+
+/// Why two operands do not go together.
+fn unlike(offset: u32, operator: Operator, left: &Checked, right: &Checked) -> Fault {
+    let symbol = operator.symbol();
+    let message = format!("`{symbol}` cannot take {} and {}", left.describe(), right.describe());
+    let fault = Fault::new(offset, message);
+    match (left, right) {
+        (Checked::List(_), Checked::Value(_)) | (Checked::Value(_), Checked::List(_)) => {
+            fault.help("look for a value in a list with `in`: `'x' in list`")
+        }
+        (Checked::Value(value), Checked::Value(Typed { scalar: Scalar::Null, .. }))
+        | (Checked::Value(Typed { scalar: Scalar::Null, .. }), Checked::Value(value))
+            if value.scalar != Scalar::Null =>
+        {
+            fault.help("only a variable can be null")
+        }
+        _ => fault,
     }
 }
 

@@ -11,7 +11,7 @@ impl<'a> Frame<'a, '_> {
     pub(super) fn convert(&mut self, to: Scalar, value_node: &'a Node, at: &Node) -> Outcome<Datum<'a>> {
         let datum = self.present(value_node)?;
         if to == Scalar::String {
-            return self.to_text(datum, at);
+            return self.write(datum, at);
         }
         let converted = match (to, datum) {
             (Scalar::Bytes, Datum::String(text)) => Some(Datum::Bytes(text.as_bytes())),
@@ -23,7 +23,8 @@ impl<'a> Frame<'a, '_> {
         converted.ok_or(at.trouble(Undecidable::Conversion))
     }
 
-    fn to_text(&mut self, datum: Datum<'a>, at: &Node) -> Outcome<Datum<'a>> {
+    /// `string(…)`
+    fn write(&mut self, datum: Datum<'a>, at: &Node) -> Outcome<Datum<'a>> {
         match datum {
             Datum::String(_) | Datum::Built { .. } => Ok(datum),
             Datum::Bool(value) => Ok(Datum::String(if value { "true" } else { "false" })),

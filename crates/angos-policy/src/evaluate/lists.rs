@@ -18,11 +18,9 @@ impl<'a, 'm> Frame<'a, 'm> {
     /// nevertheless: a list with an error in it is an error, wherever the walk would have stopped.
     /// Strings built for an element are given up after its visit, except the one that was enough.
     fn each(&mut self, list: &'a List, at: &'a Node, visit: &mut Visitor<'_, 'a, 'm>) -> Outcome<()> {
-        let mut next = Next::More;
         match list {
             List::Read(origin, offset) => {
-                let strings = strings(self.source(*origin), *offset)?;
-                for text in strings {
+                for text in strings(self.source(*origin), *offset)? {
                     self.spend(1, at)?;
                     if visit(self, Datum::String(text))? == Next::Enough {
                         break;
@@ -30,24 +28,9 @@ impl<'a, 'm> Frame<'a, 'm> {
                 }
                 Ok(())
             }
-            List::Literal(elements) => {
-                for element in elements {
-                    if next == Next::Enough && matches!(element.op, Op::Constant(_)) {
-                        continue;
-                    }
-                    let used = self.used;
-                    let datum = self.value(element)?;
-                    if next == Next::More {
-                        next = visit(self, datum)?;
-                        if next == Next::Enough {
-                            continue;
-                        }
-                    }
-                    self.used = used;
-                }
-                Ok(())
-            }
+            List::Literal(elements) => self.each_element(elements, visit),
             List::Join(sides) => {
+                let mut next = Next::More;
                 for side in &**sides {
                     self.each(side, at, &mut |frame, datum| {
                         if next == Next::More {
@@ -63,32 +46,55 @@ impl<'a, 'm> Frame<'a, 'm> {
                 let chosen = if self.truth(condition)? { yes } else { no };
                 self.each(chosen, at, visit)
             }
-            List::Map { source, slot, condition, body } => self.each(source, at, &mut |frame, element| {
-                frame.bind(*slot, element);
-                if let Some(condition) = condition
-                    && !frame.truth(condition)?
-                {
-                    return Ok(Next::More);
-                }
-                let used = frame.used;
-                let datum = frame.value(body)?;
-                if next == Next::More {
-                    next = visit(frame, datum)?;
-                    if next == Next::Enough {
-                        return Ok(Next::More);
+            List::Map { source, slot, condition, body } => {
+                let mut next = Next::More;
+                self.each(source, at, &mut |frame, element| {
+                    frame.bind(*slot, element);
+                    let wanted = match condition {
+                        Some(condition) => frame.truth(condition)?,
+                        None => true,
+                    };
+                    if wanted {
+                        frame.offer(body, &mut next, visit)?;
                     }
-                }
-                frame.used = used;
-                Ok(Next::More)
-            }),
-            List::Filter { source, slot, condition } => self.each(source, at, &mut |frame, element| {
-                frame.bind(*slot, element);
-                if frame.truth(condition)? && next == Next::More {
-                    next = visit(frame, element)?;
-                }
-                Ok(Next::More)
-            }),
+                    Ok(Next::More)
+                })
+            }
+            List::Filter { source, slot, condition } => {
+                let mut next = Next::More;
+                self.each(source, at, &mut |frame, element| {
+                    frame.bind(*slot, element);
+                    if frame.truth(condition)? && next == Next::More {
+                        next = visit(frame, element)?;
+                    }
+                    Ok(Next::More)
+                })
+            }
         }
+    }
+
+    fn each_element(&mut self, elements: &'a [Node], visit: &mut Visitor<'_, 'a, 'm>) -> Outcome<()> {
+        let mut next = Next::More;
+        for element in elements {
+            if next == Next::More || !matches!(element.op, Op::Constant(_)) {
+                self.offer(element, &mut next, visit)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Evaluates an element and, unless there is enough already, shows it to `visit`.
+    fn offer(&mut self, node: &'a Node, next: &mut Next, visit: &mut Visitor<'_, 'a, 'm>) -> Outcome<()> {
+        let used = self.used;
+        let datum = self.value(node)?;
+        if *next == Next::More {
+            *next = visit(self, datum)?;
+            if *next == Next::Enough {
+                return Ok(());
+            }
+        }
+        self.used = used;
+        Ok(())
     }
 
     fn bind(&mut self, slot: usize, datum: Datum<'a>) {

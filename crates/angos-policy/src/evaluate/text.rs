@@ -24,12 +24,11 @@ impl<'a> Frame<'a, '_> {
 
     pub(super) fn length(&mut self, operand: &'a Node) -> Outcome<Datum<'a>> {
         let datum = self.value(operand)?;
-        let length = match datum {
-            Datum::Bytes(bytes) => bytes.len(),
-            _ => {
-                self.spend_on_text(datum, operand)?;
-                self.text(datum).map_or(0, |text| text.chars().count())
-            }
+        let length = if let Datum::Bytes(bytes) = datum {
+            bytes.len()
+        } else {
+            self.spend_on_text(datum, operand)?;
+            self.text(datum).map_or(0, |text| text.chars().count())
         };
         Ok(Datum::Int(i64::try_from(length).unwrap_or(i64::MAX)))
     }

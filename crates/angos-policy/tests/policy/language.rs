@@ -321,12 +321,12 @@ fn a_service_that_breaks_its_word_is_not_believed() {
 
 #[test]
 fn work_is_bounded_per_rule_and_the_bound_is_not_shared() {
+    const NAMES: &str = "identity.certificate.dns_names";
     let mut leaf = Leaf::client("n");
     for i in 0..250 {
         leaf = leaf.dns(&format!("host-{i}.example"));
     }
     let identity = caller(Some(&leaf), None);
-    const NAMES: &str = "identity.certificate.dns_names";
     let product = format!("{NAMES}.exists(a, {NAMES}.exists(b, a + 'x' == b))");
     let once = format!("{NAMES}.exists(a, a == 'host-249.example')");
     assert_eq!(evaluate(&product, &identity, &action("metrics")), Err(Undecidable::Cost));

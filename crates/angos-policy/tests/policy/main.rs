@@ -5,6 +5,12 @@
 //! - `language`: what expressions mean, absence and errors included
 //! - `refused`: what does not load, with the place and the message
 //! - `differential`: generated expressions against another evaluator of CEL
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "clippy knows functions marked as tests, not the ones they share"
+)]
 
 mod callers;
 mod differential;
