@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-use angos_identity::Identity;
+use angos_identity::{Certificate, Identity};
 use angos_oci::{Digest, Name};
 use angos_policy::{Decision, Policy, Reason};
 
@@ -154,7 +154,7 @@ impl Gate<'_> {
         allowed
     }
 
-    /// Names and identities are written with `Debug`, which escapes whatever a certificate or client put into them.
+    /// What a certificate or client wrote is a field of the event and never part of its message: subscribers escape fields.
     fn log(&self, question: &Question<'_>, verdict: Verdict<'_>, allowed: bool) {
         let (scope, rule, undecidable) = match verdict {
             Verdict::Policy(scope, policy, Decision { reason, .. }) => match reason {
@@ -176,9 +176,9 @@ impl Gate<'_> {
                     undecidable,
                     generation = self.policies.generation,
                     method = self.identity.method().as_str(),
-                    identity = ?self.identity.id(),
-                    subject = ?self.identity.certificate().map(|certificate| certificate.subject()),
-                    fingerprint = self.identity.certificate().map(|certificate| certificate.fingerprint()),
+                    identity = self.identity.id(),
+                    subject = self.identity.certificate().map(Certificate::subject),
+                    fingerprint = self.identity.certificate().map(Certificate::fingerprint),
                     client_ip = self.identity.client_ip(),
                     action = question.action.as_str(),
                     namespace = question.namespace.map(AsRef::<str>::as_ref),

@@ -9,9 +9,11 @@ use std::time::Duration;
 use angos_registry::{BlobReader, Body as RegistryBody, BodyError};
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::time::{Instant, timeout_at};
+use hyper::header::{EXPECT, HeaderMap};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::connection::{Connection, InFlight};
+use crate::limits::LINGER;
 
 /// The body of a request.
 #[derive(Debug)]
@@ -19,12 +21,27 @@ pub(crate) struct RequestBody {
     incoming: Incoming,
     progress: Duration,
     connection: Arc<Connection>,
+    /// Whether nothing is left of it.
+    ended: bool,
 }
 
 impl RequestBody {
     pub(crate) fn new(incoming: Incoming, connection: &Arc<Connection>) -> Self {
         let progress = connection.shared.settings.timeouts.body_progress;
-        Self { incoming, progress, connection: Arc::clone(connection) }
+        Self { incoming, progress, connection: Arc::clone(connection), ended: false }
+    }
+
+    /// Reads on for [`LINGER`] what nobody wanted, while the response is on its way: many a client looks at a response
+    /// only when it has sent its request, and takes an earlier end for a broken connection.
+    ///
+    /// A client that waits for `100 Continue` has sent nothing, and must not be asked to now.
+    pub(crate) fn discard(mut self, headers: &HeaderMap) {
+        if self.ended || self.incoming.is_end_stream() || headers.contains_key(EXPECT) {
+            return;
+        }
+        tokio::spawn(timeout(LINGER, async move {
+            while let Some(Ok(_)) = next_frame(&mut self.incoming).await {}
+        }));
     }
 
     /// The length the client announced; none when it streams.
@@ -62,7 +79,10 @@ impl RegistryBody for RequestBody {
             let frame = match timeout_at(deadline, next_frame(&mut self.incoming)).await {
                 Ok(Some(Ok(frame))) => frame,
                 Ok(Some(Err(error))) => return Some(Err(reason(&error))),
-                Ok(None) => return None,
+                Ok(None) => {
+                    self.ended = true;
+                    return None;
+                }
                 Err(_) => return Some(Err(BodyError::Timeout)),
             };
             if let Ok(data) = frame.into_data()

@@ -35,12 +35,13 @@ pub(crate) async fn answer(
     let (head, incoming) = request.into_parts();
     let in_flight = InFlight::enter(&connection, id);
     let mut action = None;
+    let mut body = RequestBody::new(incoming, &connection);
     let result = if in_flight.is_some() {
-        let mut body = RequestBody::new(incoming, &connection);
         stages(&connection, id, &head, &mut body, &mut action).await
     } else {
         Err(Refusal::Busy)
     };
+    body.discard(&head.headers);
     let mut response = match result {
         Ok(outcome) => respond(outcome),
         Err(refusal) => refuse(&refusal, id),

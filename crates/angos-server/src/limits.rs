@@ -29,10 +29,11 @@ pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
 /// Bytes of response a single HTTP/2 stream may have queued for sending: 256 KiB, one chunk of a blob.
 pub const HTTP2_SEND_BUFFER_BYTES: usize = 256 * 1024;
 
-/// How long a closing connection still reads, and drops, what the client is sending: 2 s.
+/// How long a body that nobody wants, and a connection that is closing, are still read and dropped: 2 s.
 ///
 /// Source: ours. Closing a socket with unread bytes makes the kernel send a reset, which can destroy a refusal on its
-/// way to a client that is in the middle of an upload. Most clients stop and close when they see the answer.
+/// way to a client that is in the middle of an upload, and some clients take the reset of an HTTP/2 stream for the
+/// whole answer. Most clients stop and close when they see the answer.
 pub const LINGER: Duration = Duration::from_secs(2);
 
 /// Entries of one page of `_catalog`, tags or referrers, when the request asks for more or names no number: 1000.

@@ -172,3 +172,24 @@ async fn http2_speaks_the_same_language() {
     let missing = sender.send_request(get("GET", "/v2/a/manifests/v1".into())).await.expect("a response");
     assert_eq!(missing.status(), 404);
 }
+
+#[tokio::test]
+async fn a_refused_http2_upload_reads_its_refusal_and_the_connection_lives() {
+    let server = start(settings(), Access::default());
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let caller = crate::handshake::Caller { address: server.address.ip(), certificate: None };
+    let shared = std::sync::Arc::clone(&server.handle.shared);
+    tokio::spawn(crate::connection::serve(shared, far, caller, angos_tls::Protocol::Http2));
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(executor, TokioIo::new(near)).await.expect("a connection");
+    tokio::spawn(connection);
+    for size in [3, 3 << 20, 3] {
+        let request =
+            Request::post("http://a/v2/a/blobs/uploads/").body(Full::new(Bytes::from(vec![0; size])));
+        let response = sender.send_request(request.expect("a request")).await.expect("a response");
+        assert_eq!(response.status(), 403);
+        let body = response.into_body().collect().await.expect("a whole body, and no reset").to_bytes();
+        assert!(body.starts_with(b"{\"errors\""));
+    }
+}
