@@ -1,7 +1,7 @@
 # One containerd for ctr and for the CRI plugin, started by hand; certificates from a hosts folder.
 
-start_containerd() {
-    export hosts=$work/hosts containerd_socket=$work/containerd.sock
+start_containerd() { # hosts folder
+    export hosts=$1 containerd_socket=$work/containerd.sock
     mkdir -p "$hosts"
     cat >"$work/containerd.toml" <<CONFIG
 version = 2

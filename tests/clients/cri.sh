@@ -4,7 +4,7 @@
 . "$here/containerd.sh"
 client_start() {
     (cd "$here/cri" && go build -o "$work/cri" .) || return 1
-    start_containerd
+    start_containerd "$work/hosts"
 }
 client_stop() { stop_containerd; }
 client_present() { install_hosts "$hosts" "$1"; }

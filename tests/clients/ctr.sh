@@ -3,7 +3,7 @@
 # shellcheck source=containerd.sh
 . "$here/containerd.sh"
 client_start() {
-    start_containerd || return 1
+    start_containerd "$work/hosts" || return 1
     ctr_run images import --no-unpack --all-platforms "$work/busybox.tar" >"$work/last.log" 2>&1
 }
 client_stop() { stop_containerd; }
