@@ -88,3 +88,22 @@ async fn a_verified_certificate_is_never_sent_a_bearer_challenge() {
         assert_eq!(answer.header("www-authenticate"), "");
     }
 }
+
+/// The names at the start of the table rows of the metrics reference, and only those, are what a scrape shows.
+#[tokio::test]
+async fn every_metric_is_documented_and_every_documented_metric_exists() {
+    use std::collections::BTreeSet;
+    let rest = "[global.access_policy]\ndefault = \"allow\"\n";
+    let registry = Setup::mutual("required", rest).start();
+    let certificate = registry.pki.client("scraper", "Ops");
+    let client = registry.client(Some(&certificate));
+    assert_eq!(client.fetch("/v2/").await.status, StatusCode::OK);
+    let scrape = client.fetch("/metrics").await.text();
+    let samples = scrape.lines().filter(|line| !line.starts_with('#'));
+    let existing: BTreeSet<&str> = samples.filter_map(|line| line.split(['{', ' ']).next()).collect();
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/metrics.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `angos_")?.split('`').next());
+    let documented: BTreeSet<String> = rows.map(|name| format!("angos_{name}")).collect();
+    assert_eq!(existing, documented.iter().map(String::as_str).collect());
+}

@@ -94,10 +94,28 @@ fn required_without_authorities_is_refused_and_ignored_modes_are_warned_about() 
     let (code, said) = run("check", &without, |_, _| {});
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("client_ca_bundle"), "{said}");
+    let (_, said) =
+        run("check", &without, |folder, _| std::fs::remove_file(folder.join("server.pem")).unwrap());
+    assert!(
+        said.contains("client_ca_bundle") && said.contains("server.pem"),
+        "both problems at once: {said}"
+    );
     let optional = without.replace("required", "optional");
     let (code, said) = run("check", &optional, |_, _| {});
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("client_auth"), "no warning: {said}");
+}
+
+#[test]
+fn a_port_that_is_taken_says_so() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let text = format!(
+        "[server]\nbind_address = \"127.0.0.1\"\nport = {port}\n[blob_store.fs]\nroot_dir = \"FOLDER/data\"\n"
+    );
+    let (code, said) = run("server", &text, |_, _| {});
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(&port.to_string()) && said.contains("in use"), "{said}");
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ async fn serve(files: Vec<PathBuf>, configuration: Configuration, storage: Stora
     let Configuration { server, tls, access, files: watched, fixed, .. } = configuration;
     let acceptor = tls.map(Acceptor::new);
     let is_plain = acceptor.is_none();
-    let server = Server::bind(server, acceptor, access, storage).map_err(|error| error.to_string())?;
+    let server = Server::bind(server, acceptor, access, storage).map_err(|error| with_causes(&error))?;
     announce(&server, is_plain);
     let handle = server.handle();
     let reload = Reload { files, fixed, handle: handle.clone() };
@@ -68,6 +68,12 @@ async fn serve(files: Vec<PathBuf>, configuration: Configuration, storage: Stora
     reloads.abort();
     tracing::info!(target: "angos::server", "stopped");
     Ok(())
+}
+
+/// The error and what caused it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// The first signal lets requests in flight finish; the second ends them. Whether this was the second.

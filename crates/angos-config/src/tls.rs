@@ -31,17 +31,19 @@ pub(crate) fn material(
         context.files.push(path.clone());
         path
     });
-    let client_auth = client_auth(written, context)?;
+    let client_auth = client_auth(written, context);
     let (Some(certificate), Some(key)) = (certificate, key) else { return Err(NotLoaded) };
 
     let mut settings = Settings::new(certificate, key);
-    if let Some(authorities) = authorities {
-        settings = settings.client_authorities(authorities, client_auth);
+    if let (Some(authorities), Ok(client_auth)) = (authorities, &client_auth) {
+        settings = settings.client_authorities(authorities, *client_auth);
     }
     if let Some(timeout) = written.handshake_timeout {
         settings.handshake_timeout = timeout.0;
     }
-    load(&settings, context)
+    // Also when the mode is wrong: what is wrong with the files belongs into the same report.
+    let loaded = load(&settings, context);
+    client_auth.and(loaded)
 }
 
 fn load(settings: &Settings, context: &mut Context<'_>) -> Result<Option<Material>, NotLoaded> {
