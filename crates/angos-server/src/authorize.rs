@@ -115,15 +115,9 @@ pub(crate) struct Gate<'a> {
 }
 
 impl Gate<'_> {
-    /// Asks about an operation, counts and logs the decision.
+    /// Asks everything there is to ask about an operation, counts and logs each decision.
     pub(crate) fn admit(&self, operation: Operation) -> Result<Permit, Denied> {
-        let question = Question::about(&operation, self.method, self.time);
-        let mut allowed = self.ask(question);
-        if allowed && matches!(operation, Operation::PushBlob { .. }) {
-            // One request that starts an upload and completes it needs both.
-            let question = Question::about(&operation, self.method, self.time);
-            allowed = self.ask(question.with_action(Action::CompleteUpload));
-        }
+        let allowed = Question::all(&operation, self.method, self.time).all(|question| self.ask(question));
         if allowed { Ok(Permit { operation }) } else { Err(Denied) }
     }
 

@@ -55,6 +55,7 @@ pub(crate) struct Question<'a> {
     pub(crate) time: SystemTime,
     pub(crate) has_repository_policy: bool,
     reference: Option<&'a Reference>,
+    tag: Option<&'a Tag>,
     digest: Option<&'a Digest>,
     tags: Vec<String>,
     session: Option<&'a UploadId>,
@@ -82,6 +83,7 @@ impl<'a> Question<'a> {
             time,
             has_repository_policy: false,
             reference: None,
+            tag: None,
             digest: None,
             tags: Vec::new(),
             session: None,
@@ -95,7 +97,31 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// The question an operation asks.
+    /// Every question an operation asks; all of them have to be allowed.
+    ///
+    /// What a request names several of, tags to set or artifact types to list, is asked about one by one too, so that
+    /// a rule about `request.tag` cannot be passed by naming the tag where only `request.tags` tells.
+    pub(crate) fn all(
+        operation: &'a Operation,
+        method: &'a str,
+        time: SystemTime,
+    ) -> impl Iterator<Item = Self> {
+        let about = move || Self::about(operation, method, time);
+        let (tags, types): (&[Tag], &[String]) = match operation {
+            Operation::PutManifest { tags, .. } => (tags, &[]),
+            Operation::GetReferrers { artifact_types, .. } => (&[], artifact_types),
+            _ => (&[], &[]),
+        };
+        // One request that starts an upload and completes it needs both.
+        let completion = matches!(operation, Operation::PushBlob { .. })
+            .then(|| about().with_action(Action::CompleteUpload));
+        std::iter::once(about())
+            .chain(completion)
+            .chain(tags.iter().map(move |tag| Self { tag: Some(tag), ..about() }))
+            .chain(types.iter().skip(1).map(move |wanted| Self { artifact_type: Some(wanted), ..about() }))
+    }
+
+    /// The question an operation asks first, and mostly the only one.
     pub(crate) fn about(operation: &'a Operation, method: &'a str, time: SystemTime) -> Self {
         let mut question = Self::new(operation.action(), operation.namespace(), method, time);
         match operation {
@@ -156,6 +182,7 @@ impl<'a> Question<'a> {
 
     fn refers_to(&mut self, reference: &'a Reference) {
         self.reference = Some(reference);
+        self.tag = reference.tag();
         self.digest = reference.digest();
     }
 
@@ -164,7 +191,7 @@ impl<'a> Question<'a> {
     }
 
     fn tag_text(&self) -> Option<&str> {
-        self.reference.and_then(Reference::tag).map(Tag::as_ref)
+        self.tag.map(Tag::as_ref)
     }
 }
 

@@ -109,3 +109,45 @@ fn a_push_in_one_request_needs_both_permits() {
         assert_eq!(admits(&policies(Some(rule), &[]), None, push()), expected, "{rule}");
     }
 }
+
+/// A rule about one tag, or one artifact type, holds for each of several.
+#[test]
+fn what_comes_in_numbers_is_asked_about_one_by_one() {
+    let digest = Digest::of(Algorithm::Sha256, b"");
+    let push = |tags: &[&str]| Operation::PutManifest {
+        name: "a".parse().expect("a name"),
+        reference: angos_oci::Reference::Digest(digest),
+        tags: tags.iter().map(|tag| tag.parse().expect("a tag")).collect(),
+    };
+    for protects in
+        ["request.tag != 'release'", "request.reference != 'release'", "!('release' in request.tags)"]
+    {
+        let policies = policies(Some(protects), &[]);
+        for (tags, expected) in [
+            (&[][..], true),
+            (&["one", "two"], true),
+            (&["release"], false),
+            (&["release", "one"], false),
+            (&["one", "release"], false),
+        ] {
+            assert_eq!(admits(&policies, None, push(tags)), expected, "{protects} {tags:?}");
+        }
+    }
+    let list = |types: &[&str]| Operation::GetReferrers {
+        name: "a".parse().expect("a name"),
+        digest,
+        artifact_types: types.iter().map(|wanted| (*wanted).to_owned()).collect(),
+        after: None,
+        n: None,
+    };
+    let only = policies(Some("request.artifact_type == 'a/b'"), &[]);
+    for (types, expected) in [
+        (&["a/b"][..], true),
+        (&[], false),
+        (&["a/c"], false),
+        (&["a/b", "a/c"], false),
+        (&["a/c", "a/b"], false),
+    ] {
+        assert_eq!(admits(&only, None, list(types)), expected, "{types:?}");
+    }
+}
