@@ -16,27 +16,38 @@ impl Registry {
     /// Ends some sessions that are older than `upload_expiry` and returns how many; to be called every few minutes.
     ///
     /// One call looks at [`SESSIONS_PER_SWEEP`] sessions by age, and at as many in the blob store that no record may
-    /// know of, because the process died between the two; the next call goes on from there. Sessions in use are left.
+    /// know of, because the process died between the two; the next call goes on from there. Sessions in use are left,
+    /// and those that come after them looked at.
     pub async fn expire_uploads(&self) -> Result<usize> {
-        Ok(self.expire_recorded().await? + self.expire_orphans().await?)
+        // What keeps one from ending sessions must not keep the other.
+        let (recorded, orphans) = (self.expire_recorded().await, self.expire_orphans().await);
+        Ok(recorded? + orphans?)
     }
 
     async fn expire_recorded(&self) -> Result<usize> {
         let now = self.0.clock.nanoseconds();
-        let oldest = self.metadata().scan(key::EXPIRY, None, SESSIONS_PER_SWEEP).await?;
-        let mut ended = 0;
-        for entry in oldest {
-            let Some((start, id, name)) = key::parse_expiry(&entry.key) else {
-                return Err(Error::Corrupt { what: "expiry of an upload" });
-            };
-            if self.expires(start) > now {
-                break;
+        let mut after = None;
+        loop {
+            let oldest = self.metadata().scan(key::EXPIRY, after.as_deref(), SESSIONS_PER_SWEEP).await?;
+            let is_last = oldest.len() < SESSIONS_PER_SWEEP;
+            let mut ended = 0;
+            for entry in oldest {
+                let Some((start, id, name)) = key::parse_expiry(&entry.key) else {
+                    return Err(Error::Corrupt { what: "expiry of an upload" });
+                };
+                if self.expires(start) > now {
+                    return Ok(ended);
+                }
+                if self.expire(&name, start, id).await? {
+                    ended += 1;
+                }
+                after = Some(entry.key);
             }
-            if self.expire(&name, start, id).await? {
-                ended += 1;
+            // A page of sessions that are all in use must not hide those behind it.
+            if ended > 0 || is_last {
+                return Ok(ended);
             }
         }
-        Ok(ended)
     }
 
     async fn expire(&self, name: &Name, start: u64, id: [u8; 16]) -> Result<bool> {

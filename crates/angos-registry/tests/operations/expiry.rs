@@ -81,3 +81,28 @@ async fn a_session_in_use_is_left_alone() {
     registry.expire_uploads().await.unwrap();
     assert_eq!(count(&bench.storage, b"u").await, 0);
 }
+
+/// Uploads that never end are the oldest of all, and whoever keeps enough of them would otherwise keep every session.
+#[tokio::test]
+async fn sessions_in_use_hide_no_others() {
+    let bench = Bench::memory(Settings::default());
+    let (registry, name) = (bench.registry.clone(), name("a"));
+    let mut kept = Vec::new();
+    for _ in 0..SESSIONS_PER_SWEEP {
+        let id = registry.start_upload(&name, None).await.unwrap();
+        let (sender, receiver) = mpsc::channel(1);
+        let (registry, name) = (registry.clone(), name.clone());
+        let upload = async move { registry.update_upload(&name, &id, None, None, Fed(receiver)).await };
+        kept.push((sender, tokio::spawn(upload)));
+    }
+    for (sender, _) in &kept {
+        sender.send(Ok(Bytes::from_static(b"x"))).await.unwrap();
+        sender.reserve().await.unwrap();
+    }
+    bench.wait(1);
+    let left_behind = registry.start_upload(&name, None).await.unwrap();
+    append(&registry, &name, &left_behind, b"x").await.unwrap();
+    bench.wait(LIFE + 60);
+    assert_eq!(registry.expire_uploads().await.unwrap(), 1);
+    assert_eq!(count(&bench.storage, b"u").await, SESSIONS_PER_SWEEP);
+}
