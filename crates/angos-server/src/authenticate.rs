@@ -9,14 +9,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use angos_identity::{Credential, Identity};
-use hyper::HeaderMap;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, HeaderName};
+use hyper::{HeaderMap, Method};
 use ipnet::IpNet;
 
 use crate::credentials::{Credentials, Malformed, Presented, Rejection};
 use crate::handshake::Caller;
 
 use forwarded::Unclear;
+
+/// Who made a browser send a request, by the W3C's Fetch Metadata; no page can set it.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Why nobody can be told who the caller is. The request is refused, whatever the policies say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +52,17 @@ impl From<Rejection> for AuthenticationError {
             Rejection::UnknownUser | Rejection::WrongPassword => Self::Wrong(rejection),
         }
     }
+}
+
+/// Whether a page of another site made a browser send something that changes the registry. The browser adds the
+/// certificate or password of its user, who knows nothing of it. Clients other than browsers do not send the header.
+pub(crate) fn is_foreign(method: &Method, headers: &HeaderMap) -> bool {
+    let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
+    let is_foreign = sites.any(|site| site != "same-origin" && site != "none") && !method.is_safe();
+    if is_foreign {
+        tracing::debug!(target: "angos::auth", %method, "a page of another site sent this; request refused");
+    }
+    is_foreign
 }
 
 /// Tells who is asking: the certificate of the connection, the credential of the request if there is one, and the

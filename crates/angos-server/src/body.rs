@@ -10,10 +10,11 @@ use angos_registry::{BlobReader, Body as RegistryBody, BodyError};
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{EXPECT, HeaderMap};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::connection::{Connection, InFlight};
-use crate::limits::LINGER;
+use crate::limits::{COLLECTED_FREE_BYTES, LINGER};
 
 /// The body of a request.
 #[derive(Debug)]
@@ -49,25 +50,66 @@ impl RequestBody {
         self.incoming.size_hint().exact()
     }
 
-    /// The whole body, or `None` as soon as it is known to be longer than `limit`.
-    pub(crate) async fn collect(&mut self, limit: usize) -> Result<Option<Bytes>, BodyError> {
+    /// The whole body, as soon as it is known to be not longer than `limit`.
+    ///
+    /// All bodies that are being collected share [`COLLECTED_BYTES`](crate::limits::COLLECTED_BYTES); [`COLLECTED_FREE_BYTES`] of each do not count, so
+    /// that a client that fills the rest keeps nobody from sending what most bodies are.
+    pub(crate) async fn collect(&mut self, limit: usize) -> Result<Collected, NotCollected> {
         let announced = self.announced().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         if announced.is_some_and(|length| length > limit) {
-            return Ok(None);
+            return Err(NotCollected::TooLarge);
         }
-        let Some(first) = self.next().await.transpose()? else { return Ok(Some(Bytes::new())) };
-        if announced == Some(first.len()) {
-            return Ok(Some(first));
-        }
+        let room = Arc::clone(&self.connection.shared.collected_bytes);
+        let mut collected = Collected { bytes: Bytes::new(), room: None };
         // The announcement is within the limit, and memory is taken only as bytes arrive.
-        let mut whole = BytesMut::from(first);
-        while whole.len() <= limit {
-            match self.next().await.transpose()? {
-                Some(chunk) => whole.extend_from_slice(&chunk),
-                None => return Ok(Some(whole.freeze())),
+        let mut whole = BytesMut::new();
+        while let Some(chunk) = self.next().await.transpose()? {
+            let length = whole.len() + chunk.len();
+            if length > limit {
+                return Err(NotCollected::TooLarge);
             }
+            if whole.is_empty() && announced == Some(chunk.len()) {
+                collected.bytes = chunk;
+                return Ok(collected);
+            }
+            let counted = length.saturating_sub(COLLECTED_FREE_BYTES.max(whole.len()));
+            if counted > 0 {
+                let counted = u32::try_from(counted).map_err(|_| NotCollected::TooLarge)?;
+                let more = Arc::clone(&room).try_acquire_many_owned(counted);
+                let more = more.map_err(|_| NotCollected::NoRoom)?;
+                match &mut collected.room {
+                    Some(held) => held.merge(more),
+                    none => *none = Some(more),
+                }
+            }
+            whole.extend_from_slice(&chunk);
         }
-        Ok(None)
+        collected.bytes = whole.freeze();
+        Ok(collected)
+    }
+}
+
+/// A whole body, and its share of the memory for such, until dropped.
+#[derive(Debug)]
+pub(crate) struct Collected {
+    pub(crate) bytes: Bytes,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+/// Why there is no whole body.
+#[derive(Debug)]
+pub(crate) enum NotCollected {
+    /// It is longer than allowed.
+    TooLarge,
+    /// Too many large ones are on their way.
+    NoRoom,
+    /// It did not arrive.
+    Body(BodyError),
+}
+
+impl From<BodyError> for NotCollected {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
     }
 }
 
@@ -108,8 +150,12 @@ async fn next_frame(incoming: &mut Incoming) -> Option<hyper::Result<Frame<Bytes
     std::future::poll_fn(|cx| Pin::new(&mut *incoming).poll_frame(cx)).await
 }
 
+/// hyper tells a body whose framing is wrong from one that ended early by the I/O error inside of its own.
 fn reason(error: &hyper::Error) -> BodyError {
-    if error.is_parse() || error.is_user() { BodyError::Malformed } else { BodyError::Disconnected }
+    use std::io::ErrorKind::{InvalidData, InvalidInput};
+    let inner = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+    let is_malformed = inner.is_some_and(|inner| matches!(inner.kind(), InvalidData | InvalidInput));
+    if is_malformed || error.is_parse() { BodyError::Malformed } else { BodyError::Disconnected }
 }
 
 /// The body of a response. Holds the request's place among those in flight until the client has taken it all.

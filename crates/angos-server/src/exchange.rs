@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, Version};
 
-use crate::authenticate::authenticate;
+use crate::authenticate::{authenticate, is_foreign};
 use crate::authorize::{Denied, Gate};
 use crate::body::{RequestBody, ResponseBody};
 use crate::connection::{Connection, InFlight};
@@ -74,11 +74,17 @@ async fn stages(
     action: &mut Option<Action>,
 ) -> Result<Outcome, Refusal> {
     let shared = &connection.shared;
+    if !is_sound(head) {
+        return Err(Refusal::HeadInvalid);
+    }
     let operation = route(&head.method, head.uri.path(), head.uri.query())?;
     *action = Some(operation.action());
     let access = shared.access.load_full();
     let configured = !access.credentials.is_empty();
     let (caller, proxies) = (&connection.caller, &shared.settings.trusted_proxies);
+    if is_foreign(&head.method, &head.headers) {
+        return Err(Refusal::Denied { challenge: false });
+    }
     let identity = authenticate(caller, &head.headers, &access.credentials, proxies)
         .await
         .map_err(|error| Refusal::Authentication { error, challenge: configured })?;
@@ -100,6 +106,17 @@ async fn stages(
         head_only: head.method == Method::HEAD,
     };
     operate(&context, &permit, body).await
+}
+
+/// What RFC 9112 asks of an HTTP/1.1 head and hyper leaves to its users: exactly one `Host` (§3.2), and no transfer
+/// coding but `chunked` (§6.1), since whoever does not know a coding cannot know the body. Anybody in between who reads
+/// such a head may read it differently.
+fn is_sound(head: &Parts) -> bool {
+    let hosts = head.headers.get_all(HOST).iter().count();
+    let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+    let coding = codings.next();
+    let is_plain = coding.is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    (head.version != Version::HTTP_11 || hosts == 1) && hosts <= 1 && is_plain && codings.next().is_none()
 }
 
 /// What every response carries; a HEAD loses its body and keeps its length.

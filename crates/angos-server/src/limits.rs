@@ -29,6 +29,17 @@ pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
 /// Bytes of response a single HTTP/2 stream may have queued for sending: 256 KiB, one chunk of a blob.
 pub const HTTP2_SEND_BUFFER_BYTES: usize = 256 * 1024;
 
+/// Bytes of manifests that are being received, over all requests: 256 MiB. Past it the answer is 429 with `Retry-After`.
+///
+/// Source: ours, sixty-four of the largest. A manifest is checked as a whole and so has to be in memory; as many slow
+/// clients as there may be requests would otherwise hold 16 GiB.
+pub const COLLECTED_BYTES: usize = 256 * 1024 * 1024;
+
+/// The first bytes of each manifest, which do not count among [`COLLECTED_BYTES`]: 64 KiB.
+///
+/// Source: ours. Nearly all manifests are shorter, so nobody who fills the rest keeps an ordinary push waiting.
+pub const COLLECTED_FREE_BYTES: usize = 64 * 1024;
+
 /// How long a body that nobody wants, and a connection that is closing, are still read and dropped: 2 s.
 ///
 /// Source: ours. Closing a socket with unread bytes makes the kernel send a reset, which can destroy a refusal on its

@@ -8,7 +8,7 @@ mod tags;
 mod uploads;
 
 use angos_registry::Registry;
-use hyper::header::{HeaderMap, HeaderName};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 
 use crate::authorize::{Denied, Gate, Permit};
@@ -30,6 +30,9 @@ pub(crate) struct Context<'a> {
     pub(crate) head_only: bool,
 }
 
+/// A header that may be there once is there several times.
+struct Several;
+
 impl Context<'_> {
     fn registry(&self) -> &Registry {
         &self.shared.registry
@@ -37,7 +40,14 @@ impl Context<'_> {
 
     /// A header that is there once and is text.
     fn header(&self, name: &HeaderName) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+        self.only(name).ok()??.to_str().ok()
+    }
+
+    /// A header that may be there once; [`Several`] when it is there more often, and any of them could be meant.
+    fn only(&self, name: &HeaderName) -> Result<Option<&HeaderValue>, Several> {
+        let mut values = self.headers.get_all(name).iter();
+        let first = values.next();
+        if values.next().is_some() { Err(Several) } else { Ok(first) }
     }
 
     /// Asks for one more permit in the course of an operation.

@@ -26,6 +26,8 @@ const SOON: HeaderValue = HeaderValue::from_static("1");
 /// Why a request was not done.
 #[derive(Debug)]
 pub(crate) enum Refusal {
+    /// Its head could be read in more than one way.
+    HeadInvalid,
     /// It names no operation.
     Route(RouteError),
     /// Who asks cannot be told. `challenge`: credentials are configured, so the client may try another.
@@ -103,6 +105,11 @@ pub(crate) fn refuse(refusal: &Refusal, request: RequestId) -> Response<Response
 fn answer(refusal: &Refusal) -> Answer {
     use ErrorCode as Code;
     match refusal {
+        Refusal::HeadInvalid => Answer::saying(
+            StatusCode::BAD_REQUEST,
+            Code::Unsupported,
+            "the request needs one Host and no transfer coding but chunked",
+        ),
         Refusal::Route(error) => route(error),
         Refusal::Authentication { error, challenge } => authentication(*error, *challenge),
         Refusal::Denied { challenge: true } => Answer::new(StatusCode::UNAUTHORIZED, Code::Unauthorized),
@@ -204,12 +211,13 @@ fn registry(error: &RegistryError) -> Answer {
 fn explain(refusal: &Refusal, status: StatusCode, headers: &mut HeaderMap) {
     match status {
         StatusCode::UNAUTHORIZED => drop(headers.insert(WWW_AUTHENTICATE, CHALLENGE)),
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT => {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             headers.insert(RETRY_AFTER, SOON);
         }
         _ => {}
     }
     match refusal {
+        Refusal::Registry(RegistryError::UploadBusy) => drop(headers.insert(RETRY_AFTER, SOON)),
         Refusal::Route(RouteError::MethodNotAllowed { allow }) => {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
@@ -221,7 +229,7 @@ fn explain(refusal: &Refusal, status: StatusCode, headers: &mut HeaderMap) {
             headers.insert(CONTENT_RANGE, text(format!("bytes */{size}")));
         }
         // Nobody knows where the next request would begin.
-        Refusal::Registry(RegistryError::Body(_)) => {
+        Refusal::HeadInvalid | Refusal::Registry(RegistryError::Body(_)) => {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         _ => {}

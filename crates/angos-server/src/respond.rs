@@ -6,8 +6,8 @@ use angos_oci::{Digest, MediaType, Name, Tag};
 use angos_registry::{BlobReader, ManifestReceipt, StoredManifest, UploadId};
 use bytes::Bytes;
 use hyper::header::{
-    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
-    LINK, LOCATION, RANGE,
+    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap,
+    HeaderName, HeaderValue, LINK, LOCATION, RANGE,
 };
 use hyper::{Response, StatusCode};
 
@@ -24,6 +24,8 @@ const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-st
 const TEXT_PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+/// For content whose type its pusher chose: a browser may show it, and runs nothing of it with its user's certificate.
+const INERT: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
 const BYTES: HeaderValue = HeaderValue::from_static("bytes");
 
 /// What an operation did.
@@ -152,19 +154,26 @@ fn identified(headers: &mut HeaderMap, digest: &Digest) {
 }
 
 fn stored_manifest(manifest: StoredManifest) -> Response<ResponseBody> {
-    with(whole(media_type(&manifest.media_type), manifest.bytes), |headers| {
+    let customary = customary(&manifest.media_type);
+    let media_type = customary.clone().unwrap_or_else(|| text(manifest.media_type.to_string()));
+    with(whole(media_type, manifest.bytes), |headers| {
         identified(headers, &manifest.digest);
+        if customary.is_none() {
+            headers.insert(CONTENT_SECURITY_POLICY, INERT);
+        }
     })
 }
 
-fn media_type(media_type: &MediaType) -> HeaderValue {
-    match media_type.as_ref() {
-        MediaType::OCI_MANIFEST => HeaderValue::from_static(MediaType::OCI_MANIFEST),
-        MediaType::OCI_INDEX => HeaderValue::from_static(MediaType::OCI_INDEX),
-        MediaType::DOCKER_MANIFEST => HeaderValue::from_static(MediaType::DOCKER_MANIFEST),
-        MediaType::DOCKER_LIST => HeaderValue::from_static(MediaType::DOCKER_LIST),
-        other => text(other.to_owned()),
-    }
+/// A media type that no browser knows how to show, which is what nearly all manifests have.
+fn customary(media_type: &MediaType) -> Option<HeaderValue> {
+    let media_type = match media_type.as_ref() {
+        MediaType::OCI_MANIFEST => MediaType::OCI_MANIFEST,
+        MediaType::OCI_INDEX => MediaType::OCI_INDEX,
+        MediaType::DOCKER_MANIFEST => MediaType::DOCKER_MANIFEST,
+        MediaType::DOCKER_LIST => MediaType::DOCKER_LIST,
+        _ => return None,
+    };
+    Some(HeaderValue::from_static(media_type))
 }
 
 fn manifest_stored(name: &Name, receipt: &ManifestReceipt) -> Response<ResponseBody> {

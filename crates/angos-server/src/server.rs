@@ -17,6 +17,7 @@ use crate::accept::accept;
 use crate::access::{Access, AccessInForce};
 use crate::handle::Handle;
 use crate::handshake::shake;
+use crate::limits::COLLECTED_BYTES;
 use crate::management;
 use crate::metrics::Metrics;
 use crate::request_id::RequestIds;
@@ -96,6 +97,7 @@ impl Server {
             request_places: Arc::new(Semaphore::new(
                 settings.limits.max_requests.min(Semaphore::MAX_PERMITS),
             )),
+            collected_bytes: Arc::new(Semaphore::new(COLLECTED_BYTES)),
             phase: watch::Sender::new(Phase::Serving),
             replacing: Mutex::new(()),
             settings,
@@ -170,14 +172,17 @@ fn until(shared: &Shared, wanted: Phase) -> impl Future<Output = ()> + Send + us
     }
 }
 
-/// Ends uploads that nobody finished. A failure is tried again with the next round.
+/// Ends uploads that nobody finished. As long as there are some it goes on at once: each call ends a page of them, and
+/// clients may leave them behind faster than a page a minute. A failure is tried again with the next round.
 async fn sweep(shared: &Shared) {
     loop {
-        tokio::time::sleep(SWEEP_EVERY).await;
         match shared.registry.expire_uploads().await {
-            Ok(0) => {}
+            Ok(0) => tokio::time::sleep(SWEEP_EVERY).await,
             Ok(ended) => tracing::info!(target: "angos::registry", ended, "expired uploads were removed"),
-            Err(error) => tracing::warn!(target: "angos::registry", %error, "cannot remove expired uploads"),
+            Err(error) => {
+                tracing::warn!(target: "angos::registry", %error, "cannot remove expired uploads");
+                tokio::time::sleep(SWEEP_EVERY).await;
+            }
         }
     }
 }

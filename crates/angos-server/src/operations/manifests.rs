@@ -6,7 +6,7 @@ use angos_registry::{Error, PutManifest};
 use hyper::header::{CONTENT_TYPE, IF_NONE_MATCH};
 
 use super::Context;
-use crate::body::RequestBody;
+use crate::body::{NotCollected, RequestBody};
 use crate::refuse::Refusal;
 use crate::respond::Outcome;
 
@@ -25,7 +25,7 @@ pub(super) async fn push(
     tags: &[Tag],
     body: &mut RequestBody,
 ) -> Result<Outcome, Refusal> {
-    let media_type = match cx.headers.get(CONTENT_TYPE) {
+    let media_type = match cx.only(&CONTENT_TYPE).map_err(|_| Refusal::MediaTypeInvalid)? {
         None => None,
         Some(value) => {
             let value = value.to_str().map_err(|_| Refusal::MediaTypeInvalid)?;
@@ -33,12 +33,17 @@ pub(super) async fn push(
         }
     };
     let limit = cx.registry().settings().max_manifest_size;
-    let bytes = body.collect(limit).await.map_err(Error::Body)?;
-    let bytes = bytes.ok_or(Error::ManifestTooLarge { limit })?;
+    // It keeps its share of the memory until the manifest is stored.
+    let collected = body.collect(limit).await.map_err(|reason| match reason {
+        NotCollected::TooLarge => Error::ManifestTooLarge { limit }.into(),
+        NotCollected::NoRoom => Refusal::Busy,
+        NotCollected::Body(error) => Error::Body(error).into(),
+    })?;
     let identity = cx.gate.identity;
     let subject = || identity.certificate().map(Certificate::subject);
     let by = identity.username().or_else(subject).unwrap_or("anonymous");
-    let put = PutManifest { reference, tags, media_type: media_type.as_ref(), bytes, by };
+    let put =
+        PutManifest { reference, tags, media_type: media_type.as_ref(), bytes: collected.bytes.clone(), by };
     let receipt = cx.registry().put_manifest(name, put).await?;
     Ok(Outcome::ManifestStored { name: name.clone(), receipt })
 }

@@ -54,7 +54,8 @@ pub(super) async fn cancel(cx: &Context<'_>, name: &Name, id: &UploadId) -> Resu
 }
 
 fn content_range(cx: &Context<'_>) -> Result<Option<ContentRange>, Refusal> {
-    let Some(value) = cx.headers.get(CONTENT_RANGE) else { return Ok(None) };
+    let value = cx.only(&CONTENT_RANGE).map_err(|_| Refusal::ContentRangeInvalid)?;
+    let Some(value) = value else { return Ok(None) };
     let value = value.to_str().map_err(|_| Refusal::ContentRangeInvalid)?;
     value.parse().map(Some).map_err(|_| Refusal::ContentRangeInvalid)
 }

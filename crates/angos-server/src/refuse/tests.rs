@@ -22,6 +22,7 @@ async fn every_reason_has_its_status_and_code() {
     let digest = Digest::of(Algorithm::Sha256, b"");
     let tag = || "v1".parse().expect("a tag");
     for (refusal, status, code) in [
+        (Refusal::HeadInvalid, 400, "UNSUPPORTED"),
         (Refusal::Route(RouteError::NotFound), 404, "UNSUPPORTED"),
         (Refusal::Route(RouteError::MethodNotAllowed { allow: "GET" }), 405, "UNSUPPORTED"),
         (Refusal::Route(RouteError::NameInvalid), 400, "NAME_INVALID"),

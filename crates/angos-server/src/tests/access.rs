@@ -125,3 +125,22 @@ async fn probes_obey_the_policy_on_the_main_listener_alone() {
     assert!(metrics.contains("angos_requests_total{action=\"readyz\",status=\"4xx\"} 1"), "{metrics}");
     assert!(metrics.contains("angos_decisions_total{outcome=\"allow\"} 1"), "{metrics}");
 }
+
+/// A browser adds its user's certificate to what any page asks it to send.
+#[tokio::test]
+async fn pages_of_other_sites_change_nothing() {
+    let server = start(settings(), open());
+    for (site, method, status) in [
+        (None, "POST", 202),
+        (Some("same-origin"), "POST", 202),
+        (Some("none"), "POST", 202),
+        (Some("same-site"), "POST", 403),
+        (Some("cross-site"), "POST", 403),
+        (Some("whatever"), "POST", 403),
+        (Some("cross-site"), "GET", 405),
+    ] {
+        let headers: Vec<_> = site.map(|site| ("sec-fetch-site", site)).into_iter().collect();
+        let reply = server.send(method, "/v2/a/blobs/uploads/", &headers, "").await;
+        assert_eq!(reply.status, status, "{method} {site:?}");
+    }
+}

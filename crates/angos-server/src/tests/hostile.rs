@@ -39,6 +39,91 @@ async fn no_request_hides_in_another() {
     }
 }
 
+/// RFC 9112 §3.2 and §6.1. What precedes the row's text ends a line; after a refusal the connection is closed.
+#[tokio::test]
+async fn heads_that_others_could_read_differently_are_refused() {
+    let server = start(settings(), open());
+    for (head, status, closes) in [
+        ("GET /v2/ HTTP/1.1\r\nHost: a", 200, false),
+        ("GET /v2/ HTTP/1.1\r\nX: a", 400, true),
+        ("GET /v2/ HTTP/1.1\r\nHost: a\r\nHost: a", 400, true),
+        ("GET http://b/v2/ HTTP/1.1\r\nHost: a", 200, false),
+        ("GET http://b/v2/ HTTP/1.1\r\nX: a", 400, true),
+        ("GET /v2/ HTTP/1.0\r\nX: a", 200, true),
+        ("POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: CHUNKED", 202, false),
+        ("POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked", 400, true),
+        (
+            "POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked",
+            400,
+            true,
+        ),
+    ] {
+        let body = if head.starts_with("POST") { "0\r\n\r\n" } else { "" };
+        let patience = if closes { PATIENCE } else { Duration::from_millis(200) };
+        let (answer, closed) =
+            raw(server.address, format!("{head}\r\n\r\n{body}").as_bytes(), patience).await;
+        assert_eq!(answer.split(' ').nth(1), Some(&*status.to_string()), "{head:?}: {answer}");
+        assert_eq!(closed, closes, "{head:?}");
+    }
+}
+
+/// A header that may be there once and is there twice could mean either.
+#[tokio::test]
+async fn contradictory_headers_are_refused() {
+    let server = start(settings(), open());
+    let twice = [("content-type", OCI_MANIFEST), ("content-type", "application/vnd.oci.image.index.v1+json")];
+    let reply = server.send("PUT", "/v2/a/manifests/v1", &twice, "{}").await;
+    assert_eq!((reply.status, reply.code().as_str()), (400, "MANIFEST_INVALID"));
+    let upload = server.send("POST", "/v2/a/blobs/uploads/", &[], "").await;
+    let twice = [("content-range", "0-0"), ("content-range", "0-1")];
+    let reply = server.send("PATCH", upload.header("location"), &twice, "x").await;
+    assert_eq!((reply.status, reply.code().as_str()), (416, "BLOB_UPLOAD_INVALID"));
+    let digest = server.push_blob("a", b"abc").await;
+    let twice = [("range", "bytes=0-0"), ("range", "bytes=1-1")];
+    let reply = server.send("GET", &format!("/v2/a/blobs/{digest}"), &twice, "").await;
+    assert_eq!(
+        (reply.status, &reply.body[..]),
+        (200, &b"abc"[..]),
+        "ranges nobody can choose from are no ranges"
+    );
+}
+
+#[tokio::test]
+async fn broken_framing_is_told_from_a_broken_connection() {
+    let server = start(settings(), open());
+    let digest = Digest::of(Algorithm::Sha256, b"abc");
+    let endless = format!("3;{}\r\nabc\r\n0\r\n\r\n", "x".repeat(1 << 20));
+    let trailers = format!("3\r\nabc\r\n0\r\n{}\r\n", "x: y\r\n".repeat(100_000));
+    for chunks in ["-1\r\nabc\r\n0\r\n\r\n", "fffffffffffffffff\r\nabc\r\n0\r\n\r\n", &endless, &trailers] {
+        let head = format!(
+            "POST /v2/a/blobs/uploads/?digest={digest} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        );
+        let (answer, closed) = raw(server.address, format!("{head}{chunks}").as_bytes(), PATIENCE).await;
+        let chunks = &chunks[..chunks.len().min(20)];
+        assert!(answer.starts_with("HTTP/1.1 400 ") && closed, "{chunks:?}: {answer}");
+        assert!(answer.contains("the body was malformed"), "{chunks:?}: {answer}");
+    }
+}
+
+/// Large manifests share a bounded memory; small ones get in beside whoever fills it.
+#[tokio::test]
+async fn collected_bodies_share_a_bounded_memory() {
+    let server = start(settings(), open());
+    let shared = &server.handle.shared;
+    let room = shared.collected_bytes.available_permits();
+    let large = vec![b' '; 200 * 1024];
+    let (layer, kind) = (server.push_blob("a", b"x").await, [("content-type", OCI_MANIFEST)]);
+    let refused = server.send("PUT", "/v2/a/manifests/v1", &kind, large.clone()).await;
+    assert_eq!(refused.status, 400, "taken in whole, and no manifest");
+    assert_eq!(shared.collected_bytes.available_permits(), room, "given back");
+    let held =
+        shared.collected_bytes.try_acquire_many(u32::try_from(room).expect("small")).expect("all of it");
+    let refused = server.send("PUT", "/v2/a/manifests/v1", &kind, large).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, "1"));
+    assert_eq!(server.push_manifest("a", "v1", &layer, 1).await.0.status, 201);
+    drop(held);
+}
+
 #[tokio::test]
 async fn heads_are_bounded() {
     let server = start(settings(), open());

@@ -141,3 +141,19 @@ async fn what_is_deleted_is_gone() {
         assert_eq!(server.send("DELETE", &target, &[], "").await.status, 404, "{target}");
     }
 }
+
+/// The pusher chooses the media type, and a browser would take it at its word.
+#[tokio::test]
+async fn a_manifest_that_claims_to_be_a_page_is_inert() {
+    let server = start(settings(), open());
+    let config = server.push_blob("a", b"{}").await;
+    let page = format!(
+        r#"{{"schemaVersion":2,"mediaType":"text/html","config":{{"mediaType":"text/html","digest":"{config}","size":2}},"layers":[],"annotations":{{"x":"<script>alert(1)</script>"}}}}"#
+    );
+    let pushed = server.send("PUT", "/v2/a/manifests/page", &[("content-type", "text/html")], page).await;
+    assert_eq!(pushed.status, 201, "{pushed:?}");
+    let pulled = server.get("/v2/a/manifests/page").await;
+    assert_eq!(pulled.header("content-type"), "text/html");
+    assert_eq!(pulled.header("content-security-policy"), "default-src 'none'; sandbox");
+    assert_eq!(pulled.header("x-content-type-options"), "nosniff");
+}
