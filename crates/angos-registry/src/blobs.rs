@@ -4,11 +4,9 @@ use angos_oci::{ByteRange, Digest, Name};
 use angos_storage::{Batch, BlobReader};
 use bytes::Bytes;
 
+use crate::limits::OWNERS_PER_PAGE_MAX;
 use crate::record::{Moment, Ownership, Record as _};
 use crate::{Error, Registry, Result, key};
-
-/// Most owners named by one call of [`Registry::blob_owners`].
-pub const OWNERS_PER_PAGE_MAX: usize = 1000;
 
 impl Registry {
     /// The size of a blob that this namespace owns.

@@ -2,6 +2,8 @@
 
 use regex::{Regex, RegexBuilder};
 
+use crate::limits::PATTERN_MAX_BYTES;
+
 /// Regular expressions over whole tags.
 ///
 /// A pattern must match the tag from its first to its last character: `rc` does not cover `src`. Matching takes time
@@ -19,9 +21,6 @@ pub struct PatternError {
     #[source]
     source: regex::Error,
 }
-
-/// Bound on one compiled pattern: 256 KiB, far above any honest pattern over 128 characters.
-const COMPILED_MAX_BYTES: usize = 256 << 10;
 
 impl TagPatterns {
     /// Compiles every pattern, or says which one is wrong.
@@ -44,7 +43,7 @@ impl TagPatterns {
 
 fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     // First alone: `a)(b` must not become valid through the anchors put around it.
-    let bounded = |text: &str| RegexBuilder::new(text).size_limit(COMPILED_MAX_BYTES).build();
+    let bounded = |text: &str| RegexBuilder::new(text).size_limit(PATTERN_MAX_BYTES).build();
     bounded(pattern)?;
     bounded(&format!(r"\A(?:{pattern})\z"))
 }

@@ -23,6 +23,7 @@ mod error;
 mod expiry;
 mod immutable;
 mod key;
+pub mod limits;
 mod listing;
 mod manifests;
 mod push;
@@ -37,17 +38,16 @@ mod uploads;
 
 pub use angos_storage::{BlobReader, Storage};
 
-pub use crate::blobs::OWNERS_PER_PAGE_MAX;
 pub use crate::body::{Body, BodyError};
 pub use crate::clock::Clock;
 pub use crate::error::{Error, Result};
 pub use crate::expiry::SESSIONS_PER_SWEEP;
 pub use crate::immutable::{PatternError, TagPatterns};
-pub use crate::listing::{PAGE_MAX, Page};
+pub use crate::listing::Page;
 pub use crate::manifests::StoredManifest;
-pub use crate::push::{INLINE_MAX_BYTES, ManifestReceipt, PutManifest, TAGS_PER_PUSH_MAX};
+pub use crate::push::{ManifestReceipt, PutManifest};
 pub use crate::record::TagEntry;
-pub use crate::referrers::{REFERRERS_PER_PAGE_MAX, ReferrersPage};
+pub use crate::referrers::ReferrersPage;
 pub use crate::registry::Registry;
 pub use crate::settings::Settings;
 pub use crate::upload_id::{UploadId, UploadIdError};

@@ -2,10 +2,8 @@
 
 use angos_oci::{Name, Tag};
 
+use crate::limits::PAGE_MAX;
 use crate::{Error, Registry, Result, key};
-
-/// Most tags or names in one page, and the number given when the client names none: at 128 bytes a tag, about 1.3 MiB.
-pub const PAGE_MAX: usize = 10_000;
 
 /// Entries read at once. Tags come with their records, which are dropped before the next ones are read.
 const SCAN: usize = 1000;

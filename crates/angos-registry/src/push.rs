@@ -2,29 +2,23 @@
 
 use std::collections::BTreeSet;
 
+use angos_oci::limits::PUSH_TAGS_MAX;
 use angos_oci::{Algorithm, Descriptor, Digest, Manifest, MediaType, Name, Reference, Tag};
 use angos_storage::Batch;
 use bytes::Bytes;
 
+use crate::limits::{BY_MAX_BYTES, INLINE_MAX_BYTES};
 use crate::manifests::ATTEMPTS;
-use crate::record::{BY_MAX_BYTES, Content, Record as _, Revision, TagEntry};
+use crate::record::{Content, Record as _, Revision, TagEntry};
 use crate::registry::to_the_end;
 use crate::{Error, Registry, Result, key, referrers};
-
-/// Most tags set by one push beside the one in its reference. The specification asks for ten; every tag is a write that
-/// the others wait for.
-pub const TAGS_PER_PUSH_MAX: usize = 64;
-
-/// Largest manifest kept beside its revision; a larger one is a blob, which costs its pull one more read. Manifests of
-/// images and all but the largest indexes are below.
-pub const INLINE_MAX_BYTES: usize = 128 << 10;
 
 /// A manifest on its way in.
 #[derive(Debug, Clone)]
 pub struct PutManifest<'a> {
     /// The tag to set, or the digest the bytes must have.
     pub reference: &'a Reference,
-    /// More tags to set; at most [`TAGS_PER_PUSH_MAX`].
+    /// More tags to set; at most [`PUSH_TAGS_MAX`].
     pub tags: &'a [Tag],
     /// What the client says the bytes are.
     pub media_type: Option<&'a MediaType>,
@@ -65,8 +59,8 @@ impl Registry {
         if put.bytes.len() > limit {
             return Err(Error::ManifestTooLarge { limit });
         }
-        if put.tags.len() > TAGS_PER_PUSH_MAX {
-            return Err(Error::TooManyTags { limit: TAGS_PER_PUSH_MAX });
+        if put.tags.len() > PUSH_TAGS_MAX {
+            return Err(Error::TooManyTags { limit: PUSH_TAGS_MAX });
         }
         let digest = verified_digest(put.reference, &put.bytes)?;
         let manifest = Manifest::parse(put.media_type, &put.bytes).map_err(Error::ManifestInvalid)?;

@@ -12,9 +12,6 @@ use crate::codec::{Decoder, Encoder, Malformed};
 /// Every record written today; a reader of this version refuses any other.
 const VERSION: u8 = 1;
 
-/// Longest name of a pusher kept with a tag, in bytes: enough for a distinguished name, small beside a page of tags.
-pub(crate) const BY_MAX_BYTES: usize = 256;
-
 /// A record that can be written and read back.
 pub(crate) trait Record: Sized {
     /// The word for it in errors.

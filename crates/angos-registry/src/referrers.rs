@@ -3,25 +3,14 @@
 use angos_oci::{Descriptor, Digest, Manifest, Name};
 use bytes::Bytes;
 
+use crate::limits::{
+    LISTED_MAX_BYTES, REFERRERS_LOOKED_AT_MAX, REFERRERS_PAGE_MAX_BYTES, REFERRERS_PER_PAGE_MAX,
+};
 use crate::record::{self, Referrer};
 use crate::{Error, Registry, Result, key};
 
-/// Most referrers in one page, and the number given when the client names none.
-pub const REFERRERS_PER_PAGE_MAX: usize = 1000;
-
-/// Most bytes of descriptors in one page: what a client takes for a manifest at most, with room for the frame. A page
-/// has at least one descriptor, which is smaller than the manifest it describes.
-const PAGE_MAX_BYTES: usize = angos_oci::limits::MANIFEST_MAX_BYTES - 1024;
-
-/// Entries looked at by one call, so that a filter which matches nothing ends too; the page then says where to go on.
-const LOOKED_AT_MAX: usize = 10_000;
-
 /// Entries read at once.
 const SCAN: usize = 100;
-
-/// Largest descriptor that stands in the list itself, so that reading a list takes at most [`SCAN`] times as much memory
-/// whatever annotations were pushed.
-const LISTED_MAX_BYTES: usize = 8 << 10;
 
 /// A part of the referrers of a subject, ordered by digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,14 +72,14 @@ impl Registry {
                 let digest = key::digest_after(&entry.key, &prefix);
                 let digest = digest.ok_or(Error::Corrupt { what: "digest of a referrer" })?;
                 let referrer: Referrer = record::decode(entry.value)?;
-                if descriptors.len() == wanted || looked_at == LOOKED_AT_MAX {
+                if descriptors.len() == wanted || looked_at == REFERRERS_LOOKED_AT_MAX {
                     return Ok(ReferrersPage { descriptors, next: last });
                 }
                 looked_at += 1;
                 if is_wanted(&referrer, artifact_types)
                     && let Some(descriptor) = self.descriptor(name, &digest, referrer).await?
                 {
-                    if bytes > 0 && bytes + descriptor.len() >= PAGE_MAX_BYTES {
+                    if bytes > 0 && bytes + descriptor.len() >= REFERRERS_PAGE_MAX_BYTES {
                         return Ok(ReferrersPage { descriptors, next: last });
                     }
                     bytes += descriptor.len() + 1;

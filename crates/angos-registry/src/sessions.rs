@@ -3,11 +3,8 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::limits::SPENT_MAX;
 use crate::{Error, Result, UploadId};
-
-/// How many finished sessions are remembered: 64 Ki, about 3 MiB. An older one, or one from before a restart, acts as a
-/// session without bytes until it expires, which lets its client do nothing that it was not let do before.
-const SPENT_MAX: usize = 1 << 16;
 
 #[derive(Default)]
 pub(crate) struct Sessions(Mutex<State>);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use angos_registry::{INLINE_MAX_BYTES, Registry, Storage};
+use angos_registry::limits::INLINE_MAX_BYTES;
+use angos_registry::{Registry, Storage};
 use angos_storage::{Batch, BoxFuture, Entry, Error, MetadataStore, Operation, Versioned};
 
 use crate::harness::*;

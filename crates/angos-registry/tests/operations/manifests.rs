@@ -1,7 +1,9 @@
 //! Pushing, pulling and deleting manifests.
 
 use angos_oci::MediaType;
-use angos_registry::{Error, INLINE_MAX_BYTES, PutManifest, Settings, TAGS_PER_PUSH_MAX};
+use angos_oci::limits::PUSH_TAGS_MAX;
+use angos_registry::limits::INLINE_MAX_BYTES;
+use angos_registry::{Error, PutManifest, Settings};
 use bytes::Bytes;
 
 use crate::harness::*;
@@ -74,7 +76,7 @@ async fn refused_pushes_leave_nothing() {
     settings.max_manifest_size = 1000;
     let bench = Bench::memory(settings);
     let (registry, name) = (&bench.registry, name("a"));
-    let many: Vec<_> = (0..=TAGS_PER_PUSH_MAX).map(|n| tag(&format!("t{n}"))).collect();
+    let many: Vec<_> = (0..=PUSH_TAGS_MAX).map(|n| tag(&format!("t{n}"))).collect();
     let index: MediaType = MediaType::OCI_INDEX.parse().unwrap();
     let check = async |bytes: Bytes, media_type: Option<&MediaType>, tags: &[_], code: &str| {
         let reference = &reference("v1");

@@ -1,0 +1,56 @@
+//! Every bound of this crate in one place: its value, where it comes from, why it is there.
+
+/// Largest manifest kept beside its revision: 128 KiB.
+///
+/// Source: ours. A larger one is a blob, which costs its pull one more read. Manifests of images and all but the largest
+/// indexes are below.
+pub const INLINE_MAX_BYTES: usize = 128 << 10;
+
+/// Most tags or names in one page, and the number given when the client names none.
+///
+/// Source: ours; the distribution specification lets a registry answer with fewer than asked for. At 128 bytes a tag, a
+/// page takes about 1.3 MiB.
+pub const PAGE_MAX: usize = 10_000;
+
+/// Most referrers in one page, and the number given when nobody names one.
+///
+/// Source: ours; pages are bounded by bytes as well.
+pub const REFERRERS_PER_PAGE_MAX: usize = 1000;
+
+/// Most bytes of descriptors in one page of referrers.
+///
+/// Source: what a client takes for a manifest at most, with room for the frame. A page has at least one descriptor, which
+/// is smaller than the manifest it describes.
+pub(crate) const REFERRERS_PAGE_MAX_BYTES: usize = angos_oci::limits::MANIFEST_MAX_BYTES - 1024;
+
+/// Most referrers looked at by one call.
+///
+/// Source: ours. A filter which matches nothing ends too; the page then says where to go on.
+pub(crate) const REFERRERS_LOOKED_AT_MAX: usize = 10_000;
+
+/// Largest descriptor that stands in the list of referrers itself: 8 KiB.
+///
+/// Source: ours. Reading a list takes bounded memory whatever annotations were pushed; a larger one is rebuilt from its
+/// manifest.
+pub(crate) const LISTED_MAX_BYTES: usize = 8 << 10;
+
+/// Most owners named by one call of [`Registry::blob_owners`](crate::Registry::blob_owners).
+///
+/// Source: ours; the caller decides about each of them.
+pub const OWNERS_PER_PAGE_MAX: usize = 1000;
+
+/// Finished upload sessions remembered: 64 Ki, about 3 MiB.
+///
+/// Source: ours. An older one, or one from before a restart, acts as a session without bytes until it expires, which lets
+/// its client do nothing that it was not let do before.
+pub(crate) const SPENT_MAX: usize = 1 << 16;
+
+/// Longest name of a pusher kept with a tag, in bytes.
+///
+/// Source: ours. Enough for a distinguished name, small beside a page of tags.
+pub(crate) const BY_MAX_BYTES: usize = 256;
+
+/// Largest compiled pattern over tags: 256 KiB.
+///
+/// Source: ours; far above any honest pattern over 128 characters.
+pub(crate) const PATTERN_MAX_BYTES: usize = 256 << 10;
