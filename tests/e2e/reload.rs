@@ -43,6 +43,11 @@ async fn a_reload_under_load_fails_no_valid_request() {
     }
     for round in 0..5 {
         registry.pki.renew_server();
+        // Another authority comes and goes beside the one the load is trusted by.
+        let (own, other) =
+            (registry.pki.authority.certificate_pem(), registry.pki.stranger.certificate_pem());
+        let authorities = if round % 2 == 0 { own + &other } else { own };
+        std::fs::write(registry.folder.path().join("ca.pem"), authorities).unwrap();
         let organization = format!("Round {round}");
         registry.rewrite_configuration(|text| {
             text.replace(
@@ -52,6 +57,13 @@ async fn a_reload_under_load_fails_no_valid_request() {
         });
         registry.signal("HUP");
         eventually(&registry, &organization, StatusCode::OK).await;
+        let newcomer = registry.pki.stranger.issue(&angos_test_ca::Leaf::client("new").organization("Team"));
+        let answer = registry.client(Some(&newcomer)).send("GET", "/v2/", &[], "").await;
+        assert_eq!(
+            answer.is_ok(),
+            round % 2 == 0,
+            "round {round}: the authorities in force are those of the file"
+        );
     }
     stop.store(true, Ordering::Relaxed);
     for task in tasks {
