@@ -201,6 +201,13 @@ impl Registry {
         self.process.id()
     }
 
+    /// The highest resident memory so far, in KiB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = text.lines().find(|it| it.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
     /// Sends a signal by name, as `kill -NAME` does.
     pub(crate) fn signal(&self, name: &str) {
         let status =

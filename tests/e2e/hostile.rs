@@ -93,7 +93,7 @@ async fn an_endless_manifest_is_refused_with_flat_memory() {
     let registry = Setup::plain(ANYONE).start();
     let client = registry.plain_client();
     assert_eq!(client.fetch("/v2/").await.status, StatusCode::OK);
-    let before = peak_memory(&registry);
+    let before = registry.peak_memory();
     let body = vec![b' '; 100 << 20];
     let headers = [("content-type", Image::MEDIA_TYPE)];
     // The server may answer and close before it has read everything; a broken pipe is a refusal too.
@@ -102,15 +102,8 @@ async fn an_endless_manifest_is_refused_with_flat_memory() {
         assert_eq!(answer.code(), "SIZE_INVALID");
     }
     assert_eq!(client.fetch("/v2/big/manifests/1").await.status, StatusCode::NOT_FOUND);
-    let grown = peak_memory(&registry) - before;
+    let grown = registry.peak_memory() - before;
     assert!(grown < 32 * 1024, "the server grew by {grown} KiB");
-}
-
-/// The highest resident memory so far, in KiB.
-fn peak_memory(registry: &Registry) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{}/status", registry.pid())).unwrap();
-    let line = text.lines().find(|it| it.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 #[tokio::test]

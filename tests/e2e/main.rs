@@ -3,6 +3,7 @@
 //! One test binary, so that the harness is compiled once. Table of contents:
 //! - [`crash`]: `kill -9` during pushes
 //! - [`exposure`]: secrets, internals, and surfaces the policy does not open
+//! - [`http2`]: floods of frames, streams and headers
 //! - [`hostile`]: smuggled, oversized, slow and contradictory requests
 //! - [`isolation`]: what belongs to one team stays with it
 //! - [`push_and_pull`]: an image goes in and comes out, over every transport
@@ -23,6 +24,7 @@ mod crash;
 mod exposure;
 mod harness;
 mod hostile;
+mod http2;
 mod isolation;
 mod push_and_pull;
 mod reload;

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// Which protocol the client offers.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -136,11 +137,19 @@ impl Client {
 
     /// Opens a connection that can carry several requests, one after another.
     pub(crate) async fn connect(&self) -> Result<Sender, Failure> {
+        match self.tls {
+            Some(_) => over(self.dial().await?, self.wire).await,
+            None => over(TcpStream::connect(self.address).await?, self.wire).await,
+        }
+    }
+
+    /// Opens a connection and leaves what is said on it to the test.
+    pub(crate) async fn dial(&self) -> Result<TlsStream<TcpStream>, Failure> {
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
-        let Some(config) = &self.tls else { return over(stream, self.wire).await };
+        let config = self.tls.as_ref().ok_or("no TLS")?;
         let name = ServerName::try_from("localhost").unwrap();
-        over(TlsConnector::from(Arc::clone(config)).connect(name, stream).await?, self.wire).await
+        Ok(TlsConnector::from(Arc::clone(config)).connect(name, stream).await?)
     }
 
     /// Pushes a blob by POST and PUT; the status of the last answer.
