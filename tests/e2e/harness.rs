@@ -4,7 +4,7 @@ mod client;
 mod image;
 mod pki;
 
-pub(crate) use client::{Client, Wire};
+pub(crate) use client::{Answer, Client, Wire};
 pub(crate) use image::{Image, digest_of};
 pub(crate) use pki::Pki;
 

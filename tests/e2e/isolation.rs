@@ -1,6 +1,6 @@
 //! What belongs to one team stays with it: blobs, upload sessions, mounts, tags, and the knowledge that they exist.
 
-use crate::harness::{Client, Image, Registry, Setup, digest_of};
+use crate::harness::{Answer, Client, Image, Registry, Setup, digest_of};
 use hyper::StatusCode;
 
 /// Each organization owns the namespaces below its own name.
@@ -71,6 +71,13 @@ async fn an_upload_session_belongs_to_its_repository() {
     assert_eq!(red.ask("GET", &location).await.status, StatusCode::NO_CONTENT);
 }
 
+/// All that a client is told, but for the name and time of its request.
+fn told(answer: &Answer) -> (StatusCode, Vec<(String, String)>, String) {
+    let headers = answer.headers.iter().filter(|(name, _)| !matches!(name.as_str(), "x-request-id" | "date"));
+    let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+    (answer.status, headers.collect(), answer.text().replace(answer.header("x-request-id"), ""))
+}
+
 #[tokio::test]
 async fn what_may_not_be_seen_looks_like_what_does_not_exist() {
     let registry = Setup::mutual("required", TEAMS).start();
@@ -81,9 +88,10 @@ async fn what_may_not_be_seen_looks_like_what_does_not_exist() {
     for path in ["manifests/1", "tags/list", &format!("manifests/{digest}"), &format!("referrers/{digest}")] {
         let there = blue.fetch(&format!("/v2/red/app/{path}")).await;
         let absent = blue.fetch(&format!("/v2/red/nothing/{path}")).await;
-        assert_eq!(there.status, absent.status, "{path}");
-        assert_eq!(there.code(), absent.code(), "{path}");
-        assert_eq!(there.headers.len(), absent.headers.len(), "{path}");
+        assert_eq!(told(&there), told(&absent), "{path}");
+        let head = blue.ask("HEAD", &format!("/v2/red/app/{path}")).await;
+        assert_eq!((head.status, head.body.len()), (there.status, 0), "{path}");
+        assert_eq!(head.header("content-length"), there.body.len().to_string(), "{path}");
     }
     assert_eq!(red.fetch("/v2/_catalog").await.json()["repositories"], serde_json::json!(["red/app"]));
     assert_eq!(blue.fetch("/v2/_catalog").await.json()["repositories"], serde_json::json!([]));
@@ -132,4 +140,104 @@ async fn each_delete_route_obeys_the_same_action() {
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{reference}");
     }
     client.pull("kept", "1", &image).await;
+}
+
+/// What is there in a repository the caller may see, and what is not, tell nothing about repositories it may not see.
+#[tokio::test]
+async fn nothing_is_told_about_what_others_own() {
+    let registry = Setup::mutual("required", TEAMS).start();
+    let (red, blue) = teams(&registry);
+    let image = Image::new("theirs", 100);
+    for name in ["red/a", "red/c", "red/e"] {
+        assert_eq!(red.push(name, "1", &image).await.unwrap(), StatusCode::CREATED);
+    }
+    for name in ["blue/b", "blue/d"] {
+        assert_eq!(blue.push(name, "1", &Image::new(name, 10)).await.unwrap(), StatusCode::CREATED);
+    }
+    // Bytes that others own, and bytes nobody has, are the same to a manifest that names them.
+    let (theirs, nobodys) = (digest_of(&image.layer), digest_of(b"nobody has this"));
+    let headers = [("content-type", Image::MEDIA_TYPE)];
+    let text = String::from_utf8(image.manifest.clone()).unwrap();
+    let mut answers = Vec::new();
+    for digest in [&theirs, &nobodys] {
+        let manifest = text.replace(&theirs, digest);
+        let answer = blue.send("PUT", "/v2/blue/b/manifests/2", &headers, manifest).await.unwrap();
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (StatusCode::BAD_REQUEST, "MANIFEST_BLOB_UNKNOWN")
+        );
+        let mount = blue.ask("POST", &format!("/v2/blue/b/blobs/uploads/?mount={digest}")).await;
+        let from = blue.ask("POST", &format!("/v2/blue/b/blobs/uploads/?mount={digest}&from=red/a")).await;
+        let id = |answer: &Answer| answer.header("docker-upload-uuid").to_owned();
+        let mounts = [&mount, &from].map(|it| format!("{:?}", told(it)).replace(&id(it), ""));
+        answers.push((answer.code(), mounts));
+    }
+    assert_eq!(answers[0], answers[1]);
+    // Pages of the catalog begin and end with names the caller may see.
+    let (mut path, mut seen) = ("/v2/_catalog?n=1".to_owned(), Vec::new());
+    loop {
+        let page = blue.fetch(&path).await;
+        seen.extend(page.json()["repositories"].as_array().unwrap().clone());
+        assert!(!page.header("link").contains("red"), "{}", page.header("link"));
+        let Some((next, _)) = page.header("link").split_once('>') else { break };
+        path = next.trim_start_matches('<').to_owned();
+    }
+    assert_eq!(seen, ["blue/b", "blue/d"]);
+    let after = blue.fetch("/v2/_catalog?last=red/a").await;
+    assert_eq!((after.json()["repositories"].clone(), after.header("link")), (serde_json::json!([]), ""));
+}
+
+/// CVE-2026-35172: what was deleted in one place must not come back out of a memory filled in another.
+#[tokio::test]
+async fn what_is_deleted_in_one_repository_stays_deleted_there() {
+    let registry = Setup::mutual("required", TEAMS).start();
+    let (red, _) = teams(&registry);
+    let image = Image::new("deleted", 100);
+    let (layer, digest) = (digest_of(&image.layer), image.digest());
+    for name in ["red/a", "red/b"] {
+        assert_eq!(red.push(name, "1", &image).await.unwrap(), StatusCode::CREATED);
+        red.pull(name, "1", &image).await;
+    }
+    for path in [format!("blobs/{layer}"), format!("manifests/{digest}")] {
+        assert_eq!(red.ask("DELETE", &format!("/v2/red/a/{path}")).await.status, StatusCode::ACCEPTED);
+        for _ in 0..3 {
+            for (name, status) in [("red/b", StatusCode::OK), ("red/a", StatusCode::NOT_FOUND)] {
+                for method in ["HEAD", "GET"] {
+                    let answer = red.ask(method, &format!("/v2/{name}/{path}")).await;
+                    assert_eq!(answer.status, status, "{method} {path} in {name}");
+                }
+            }
+        }
+    }
+    assert_eq!(red.fetch("/v2/red/a/manifests/1").await.status, StatusCode::NOT_FOUND);
+    red.pull("red/b", "1", &image).await;
+}
+
+/// A rule about a tag holds for each way to write it.
+#[tokio::test]
+async fn every_route_that_writes_a_tag_obeys_the_policy() {
+    let image = Image::new("ways", 50);
+    let digest = image.digest();
+    let headers = [("content-type", Image::MEDIA_TYPE)];
+    for rule in ["request.tag == 'release'", "request.reference == 'release'", "'release' in request.tags"] {
+        let rule = format!("request.action == 'put-manifest' && {rule}");
+        let rest = format!("[global.access_policy]\ndefault = \"allow\"\nrules = [\"{rule}\"]\n");
+        let registry = Setup::plain(&rest).start();
+        let client = registry.plain_client();
+        assert_eq!(client.push("ways", "other", &image).await.unwrap(), StatusCode::CREATED, "{rule}");
+        for (reference, status) in [
+            ("release".to_owned(), 403),
+            (format!("{digest}?tag=release"), 403),
+            (format!("{digest}?tag=other&tag=release"), 403),
+            (format!("{digest}?tag=release&tag=other"), 403),
+            (format!("{digest}?tag=%72elease"), 403),
+            ("other?tag=release".to_owned(), 400),
+            (format!("{digest}?tag=other&tag=another"), 201),
+        ] {
+            let path = format!("/v2/ways/manifests/{reference}");
+            let answer = client.send("PUT", &path, &headers, image.manifest.clone()).await.unwrap();
+            assert_eq!(answer.status.as_u16(), status, "{rule}: {reference}");
+        }
+        assert_eq!(client.fetch("/v2/ways/manifests/release").await.status, StatusCode::NOT_FOUND, "{rule}");
+    }
 }

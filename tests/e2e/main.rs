@@ -2,14 +2,17 @@
 //!
 //! One test binary, so that the harness is compiled once. Table of contents:
 //! - [`crash`]: `kill -9` during pushes
+//! - [`credentials`]: passwords, headers that are none, and who believes a proxy
 //! - [`exposure`]: secrets, internals, and surfaces the policy does not open
 //! - [`http2`]: floods of frames, streams and headers
 //! - [`hostile`]: smuggled, oversized, slow and contradictory requests
 //! - [`isolation`]: what belongs to one team stays with it
 //! - [`push_and_pull`]: an image goes in and comes out, over every transport
+//! - [`races`]: requests that meet on a session, a blob or a tag
 //! - [`reload`]: certificates and policy swapped under load; bad sets
 //! - [`seed_table`]: the user pages to the letter, rules × callers × actions
 //! - [`startup`]: refusing to start, and stopping without loss
+//! - [`tls`]: certificates under either version, and handshakes that are cut up or broken off
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,12 +24,15 @@
 )]
 
 mod crash;
+mod credentials;
 mod exposure;
 mod harness;
 mod hostile;
 mod http2;
 mod isolation;
 mod push_and_pull;
+mod races;
 mod reload;
 mod seed_table;
 mod startup;
+mod tls;

@@ -143,6 +143,11 @@ impl Client {
         }
     }
 
+    /// What the client knows of TLS, sessions it keeps included.
+    pub(crate) fn tls(&self) -> Option<Arc<rustls::ClientConfig>> {
+        self.tls.clone()
+    }
+
     /// Opens a connection and leaves what is said on it to the test.
     pub(crate) async fn dial(&self) -> Result<TlsStream<TcpStream>, Failure> {
         let stream = TcpStream::connect(self.address).await?;
