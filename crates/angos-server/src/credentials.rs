@@ -37,6 +37,8 @@ pub struct Credentials {
     key: Option<[u8; 32]>,
     places: Arc<Semaphore>,
     waiting: Semaphore,
+    /// Places for credentials that were accepted before, which nobody who guesses can keep taken.
+    returning: Arc<Semaphore>,
 }
 
 /// Everyone with the same user name. Usually one; two while a password is being changed.
@@ -52,7 +54,8 @@ struct Entry {
     accepted: Mutex<Option<Accepted>>,
 }
 
-/// The one credential this entry accepted last. An entry has one password, so there is no other to remember.
+/// The one credential this entry accepted last. An entry has one password, so there is no other to remember. Once its
+/// time is over it is checked again, and only tells that whoever sends it has been here before.
 struct Accepted {
     trace: Trace,
     until: Instant,
@@ -127,6 +130,7 @@ impl CredentialsBuilder {
             key: getrandom::fill(&mut key).is_ok().then_some(key),
             places: Arc::new(Semaphore::new(places())),
             waiting: Semaphore::new(VERIFICATIONS_WAITING),
+            returning: Arc::new(Semaphore::new(places())),
         }
     }
 }
@@ -177,6 +181,8 @@ impl Credentials {
     }
 
     /// The slow way: which of the user's passwords it is, if any.
+    ///
+    /// Who was accepted before does not queue with strangers: a flood of guesses delays newcomers alone.
     async fn check(
         &self,
         user: &Arc<User>,
@@ -184,8 +190,12 @@ impl Credentials {
         trace: Option<&Trace>,
         now: Instant,
     ) -> Result<Option<usize>, Rejection> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| Rejection::Busy)?;
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| Rejection::Failed)?;
+        let (_waiting, places) = if user.remembers(trace) {
+            (None, &self.returning)
+        } else {
+            (Some(self.waiting.try_acquire().map_err(|_| Rejection::Busy)?), &self.places)
+        };
+        let place = Arc::clone(places).acquire_owned().await.map_err(|_| Rejection::Failed)?;
         if let Some(entry) = user.recall(trace, now) {
             return Ok(Some(entry)); // another request of the same client was faster
         }
@@ -224,9 +234,19 @@ impl User {
             .map(|(index, _)| index)
             .last()
     }
+
+    /// Whether an entry ever accepted the same credential. It says nothing about now.
+    fn remembers(&self, trace: Option<&Trace>) -> bool {
+        trace.is_some_and(|trace| self.entries.iter().any(|entry| entry.remembers(trace)))
+    }
 }
 
 impl Entry {
+    fn remembers(&self, trace: &Trace) -> bool {
+        let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        accepted.as_ref().is_some_and(|accepted| bool::from(accepted.trace.ct_eq(trace)))
+    }
+
     fn recalls(&self, trace: &Trace, now: Instant) -> bool {
         let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
         accepted

@@ -84,11 +84,13 @@ pub const PASSWORD_BCRYPT_COST: u32 = 15;
 
 /// Passwords checked at once: 8, or half the processors if that is less.
 ///
+/// As many again are kept for credentials that were accepted before, so that guesses delay newcomers alone.
+///
 /// Source: ours. Checking is slow on purpose; beyond this, attempts wait instead of taking processors and memory from
 /// callers who are known already.
 pub const VERIFICATIONS_AT_ONCE: usize = 8;
 
-/// Credentials waiting to be checked: 256. Past it the answer is 429 with `Retry-After`.
+/// Credentials waiting to be checked that were not accepted before: 256. Past it the answer is 429 with `Retry-After`.
 ///
 /// Source: ours, a few seconds of checking on a small machine.
 pub const VERIFICATIONS_WAITING: usize = 256;

@@ -93,6 +93,25 @@ async fn recalled_credentials_do_not_wait() {
     assert_eq!(credentials.verify(&presented("nobody", "x"), now).await, Err(Rejection::Busy));
 }
 
+/// A flood of guesses keeps nobody out who was in before, even when what was remembered is over.
+#[tokio::test]
+async fn who_was_accepted_before_does_not_queue_with_guesses() {
+    let credentials = credentials();
+    let (good, start) = (presented("alice", "wonderland"), Instant::now());
+    credentials.verify(&good, start).await.unwrap();
+    let _all = credentials.places.acquire_many(u32::try_from(places()).unwrap()).await.unwrap();
+    let _queue =
+        credentials.waiting.acquire_many(u32::try_from(VERIFICATIONS_WAITING).unwrap()).await.unwrap();
+    let later = start + 2 * CREDENTIAL_REMEMBERED;
+    assert_eq!(credentials.users[0].recall(credentials.trace(&good).as_ref(), later), None, "checked again");
+    assert!(credentials.verify(&good, later).await.is_ok());
+    for stranger in
+        [presented("alice", "guess"), presented("bob", "builder"), presented("nobody", "wonderland")]
+    {
+        assert_eq!(credentials.verify(&stranger, later).await, Err(Rejection::Busy), "{stranger:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_queue_is_bounded_and_left_on_drop() {
     let credentials = Arc::new(credentials());
