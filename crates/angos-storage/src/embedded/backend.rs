@@ -1,6 +1,16 @@
-//! The file below redb: positional reads and writes, and a sync that can be switched off.
+//! The file below redb: positional reads and writes, and a sync that can be switched off, or put off while opening.
 
-use std::{fs::File, io, ops::Bound, os::unix::fs::FileExt, sync::Arc};
+use std::{
+    fs::File,
+    io,
+    ops::Bound,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use redb::{BackendError, StorageBackend};
 
@@ -9,17 +19,33 @@ use redb::{BackendError, StorageBackend};
 pub(super) struct Backend {
     file: Arc<File>,
     sync: bool,
+    debt: Arc<Debt>,
     #[cfg(test)]
     pub(super) fault: Arc<std::sync::Mutex<Option<io::ErrorKind>>>,
     #[cfg(test)]
     counters: Arc<[std::sync::atomic::AtomicU64; 2]>,
 }
 
+/// A sync that was asked for and not done yet. It is done before anything else is written, so the file on the disk is
+/// always one that a sync at once could have left.
+#[derive(Debug, Default)]
+struct Debt {
+    /// Whether a sync is put off. True while the database opens: nobody was promised anything yet.
+    opening: AtomicBool,
+    file: AtomicBool,
+    /// Whether the names in `folders`, the file's and its folder's own, wait for the first change after opening.
+    names: AtomicBool,
+    folders: Vec<PathBuf>,
+}
+
 impl Backend {
-    pub(super) fn new(file: File, sync: bool) -> Backend {
+    /// The names in `folders` are synced before the first change.
+    pub(super) fn new(file: File, sync: bool, folders: Vec<PathBuf>) -> Backend {
+        let names = AtomicBool::new(sync && !folders.is_empty());
         Backend {
             file: Arc::new(file),
             sync,
+            debt: Arc::new(Debt { names, folders, ..Debt::default() }),
             #[cfg(test)]
             fault: Arc::default(),
             #[cfg(test)]
@@ -27,19 +53,44 @@ impl Backend {
         }
     }
 
+    /// Says whether the database is being opened.
+    pub(super) fn set_opening(&self, opening: bool) {
+        self.debt.opening.store(opening, Ordering::Release);
+    }
+
+    /// Does what is owed.
+    fn settle(&self) -> io::Result<()> {
+        let debt = &self.debt;
+        if debt.file.load(Ordering::Acquire) {
+            self.sync_file()?;
+            debt.file.store(false, Ordering::Release);
+        }
+        if debt.names.load(Ordering::Acquire) && !debt.opening.load(Ordering::Acquire) {
+            debt.folders.iter().try_for_each(|folder| sync_folder(folder))?;
+            debt.names.store(false, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    fn sync_file(&self) -> io::Result<()> {
+        #[cfg(test)]
+        self.count(0, 1);
+        if self.sync { self.file.sync_data() } else { Ok(()) }
+    }
+
     #[cfg(test)]
     pub(super) fn syncs(&self) -> u64 {
-        self.counters[0].load(std::sync::atomic::Ordering::Relaxed)
+        self.counters[0].load(Ordering::Relaxed)
     }
 
     #[cfg(test)]
     pub(super) fn bytes_read(&self) -> u64 {
-        self.counters[1].load(std::sync::atomic::Ordering::Relaxed)
+        self.counters[1].load(Ordering::Relaxed)
     }
 
     #[cfg(test)]
     fn count(&self, counter: usize, amount: u64) {
-        self.counters[counter].fetch_add(amount, std::sync::atomic::Ordering::Relaxed);
+        self.counters[counter].fetch_add(amount, Ordering::Relaxed);
     }
 
     #[cfg(test)]
@@ -67,18 +118,23 @@ impl StorageBackend for Backend {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.fail()?;
+        self.settle()?;
         self.file.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        #[cfg(test)]
-        self.count(0, 1);
         self.fail()?;
-        if self.sync { self.file.sync_data() } else { Ok(()) }
+        if self.debt.opening.load(Ordering::Acquire) {
+            self.debt.file.store(true, Ordering::Release);
+            return Ok(());
+        }
+        self.settle()?;
+        self.sync_file()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.fail()?;
+        self.settle()?;
         self.file.write_all_at(data, offset)
     }
 
@@ -89,5 +145,15 @@ impl StorageBackend for Backend {
 
     fn unlock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
         Ok(())
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    match File::open(path) {
+        Ok(folder) => folder.sync_all(),
+        // Whoever cannot look into a folder did not just make something in it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Err(error) => Err(error),
     }
 }

@@ -37,14 +37,16 @@ impl Shared {
         fs::create_dir_all(root_dir).map_err(|error| Error::from_io("create", root_dir, error))?;
         let path = root_dir.join("metadata.redb");
         if !path.try_exists().map_err(|error| Error::from_io("open", &path, error))? {
-            create(root_dir, &path, sync)?;
+            create(root_dir, &path)?;
         }
         let file = lock(&path)?;
         // redb would make a database of it.
         if file.metadata().map_err(|error| Error::from_io("stat", &path, error))?.len() == 0 {
             return Err(Error::Foreign { path, reason: "it is empty".into() });
         }
-        let backend = Backend::new(file, sync);
+        // A killed process may have made both and not come to their syncs.
+        let folders = [Some(root_dir), root_dir.parent()].into_iter().flatten().map(Path::to_owned).collect();
+        let backend = Backend::new(file, sync, folders);
         let shared =
             Shared { backend, path, cache_bytes, database: RwLock::default(), repaired: Arc::default() };
         shared.reopen()?;
@@ -90,9 +92,10 @@ impl Shared {
                 tracing::warn!(target: "angos::storage", %path, "reading all metadata: its index was not saved");
             }
         });
-        let database =
-            builder.create_with_backend(self.backend.clone()).map_err(|error| self.translate_open(error))?;
-        *slot = Some(database);
+        self.backend.set_opening(true);
+        let database = builder.create_with_backend(self.backend.clone());
+        self.backend.set_opening(false);
+        *slot = Some(database.map_err(|error| self.translate_open(error))?);
         Ok(())
     }
 
@@ -162,21 +165,13 @@ fn lock(path: &Path) -> Result<File, Error> {
     }
 }
 
-/// Makes a new file under another name first, so that a crash never leaves half a file under this one.
-fn create(root_dir: &Path, path: &Path, sync: bool) -> Result<(), Error> {
+/// Makes a new file under another name first, so that a crash never leaves half a file under this one. The sync of the
+/// name is left to the first change.
+fn create(root_dir: &Path, path: &Path) -> Result<(), Error> {
     let fresh = tempfile_name(root_dir)?;
-    let fail = |error: redb::Error| Error::from_io("create", path, io::Error::other(error));
-    let initialise = || -> Result<(), redb::Error> {
-        let database = Database::builder().create(&fresh)?;
-        let transaction = database.begin_write()?;
-        transaction.open_table(ENTRIES)?;
-        transaction.open_table(FORMAT)?.insert("format", FORMAT_VERSION)?;
-        transaction.commit()?;
-        Ok(())
-    };
-    let made = initialise().map_err(|error| match error {
+    let made = initialise(&fresh).map_err(|error| match error {
         redb::Error::Io(error) => Error::from_io("create", path, error),
-        other => fail(other),
+        other => Error::from_io("create", path, io::Error::other(other)),
     });
     // A link and not a rename: whoever comes second must not replace a store in use.
     let linked = made.and_then(|()| match fs::hard_link(&fresh, path) {
@@ -186,11 +181,20 @@ fn create(root_dir: &Path, path: &Path, sync: bool) -> Result<(), Error> {
         _ => Ok(()),
     });
     let _ = fs::remove_file(&fresh);
-    linked?;
-    if sync {
-        let folder = File::open(root_dir).and_then(|folder| folder.sync_all());
-        folder.map_err(|error| Error::from_io("sync", root_dir, error))?;
-    }
+    linked
+}
+
+/// Writes an empty store and syncs it once, as a whole.
+fn initialise(path: &Path) -> Result<(), redb::Error> {
+    let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+    let database =
+        Database::builder().create_with_backend(Backend::new(file.try_clone()?, false, Vec::new()))?;
+    let transaction = database.begin_write()?;
+    transaction.open_table(ENTRIES)?;
+    transaction.open_table(FORMAT)?.insert("format", FORMAT_VERSION)?;
+    transaction.commit()?;
+    drop(database);
+    file.sync_all()?;
     Ok(())
 }
 

@@ -103,6 +103,9 @@ async fn a_full_disk_fails_the_batch_and_not_the_store() {
 async fn concurrent_batches_share_their_syncs() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(open(folder.path()).unwrap());
+    assert_eq!(store.shared.backend().syncs(), 0, "opening leaves its sync to the first change");
+    store.apply(Batch::new().put("first", "")).await.unwrap();
+    store.apply(Batch::new().delete("first")).await.unwrap();
     let before = store.shared.backend().syncs();
     store.apply(Batch::new().put("alone", "")).await.unwrap();
     assert_eq!(store.shared.backend().syncs() - before, 2);

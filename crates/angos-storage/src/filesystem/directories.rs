@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Condvar, Mutex, OnceLock, PoisonError},
 };
 
-use super::disk::Disk;
+use super::disk::{ABOVE, Disk};
 use crate::{Error, memory::lock};
 
 /// One caller syncs for all that wait; those who come meanwhile form the next group.
@@ -22,6 +22,9 @@ struct State {
     led: bool,
     /// Folders made by this process, whose own name may not be on the disk yet.
     fresh: HashSet<String>,
+    /// Parents that were synced since the store was opened, together with what is above them. A killed process may
+    /// have made folders and not synced them; who publishes first does, so that opening waits for no disk.
+    trusted: HashSet<String>,
 }
 
 struct Ticket {
@@ -36,15 +39,23 @@ impl Directories {
         disk.make_directory(path)
     }
 
-    /// Puts the names in `path` on the disk, and the name of `path` itself in `parent` where that is new.
+    /// Puts the names in `path` on the disk, and the name of `path` itself in `parent` where that may be new.
     pub(super) fn settle(&self, disk: &Disk, path: &str, parent: &str) -> Result<(), Error> {
         if !disk.durable() {
             return Ok(());
         }
         self.sync(disk, path)?;
-        if lock(&self.state).fresh.contains(path) {
+        let (fresh, trusted) = {
+            let state = lock(&self.state);
+            (state.fresh.contains(path), state.trusted.contains(parent))
+        };
+        if fresh || !trusted {
             self.sync(disk, parent)?;
             lock(&self.state).fresh.remove(path);
+        }
+        if !trusted {
+            ABOVE.into_iter().try_for_each(|folder| self.sync(disk, folder))?;
+            lock(&self.state).trusted.insert(parent.to_owned());
         }
         Ok(())
     }

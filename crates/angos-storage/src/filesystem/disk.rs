@@ -60,6 +60,9 @@ const BLOBS: &str = "blobs";
 pub(super) const UPLOADS: &str = "uploads";
 const STAGING: &str = "staging";
 
+/// The folders above those of the algorithms, the root last.
+pub(super) const ABOVE: [&str; 2] = [BLOBS, "."];
+
 /// The folder of blobs that start alike, below the root.
 pub(super) fn shard_path(digest: &Digest) -> String {
     let first = digest.bytes().first().copied().unwrap_or_default();
@@ -107,12 +110,6 @@ impl Disk {
         };
         disk.clear_staging()?;
         disk.anonymous = disk.can_link_anonymous();
-        // Folders that a killed process made and did not sync.
-        for folder in
-            Algorithm::ALL.map(algorithm_path).into_iter().chain([BLOBS.to_owned(), String::from(".")])
-        {
-            disk.sync_directory(&folder)?;
-        }
         Ok(disk)
     }
 

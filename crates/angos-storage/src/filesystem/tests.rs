@@ -133,6 +133,7 @@ fn those_who_publish_together_share_one_sync() {
     let syncs = |disk: &Disk| {
         disk.steps.lock().unwrap().iter().filter(|step| **step == disk::Step::SyncDirectory).count()
     };
+    directories.settle(&disk, "blobs/sha256", "blobs").unwrap();
     let before = syncs(&disk);
     std::thread::scope(|scope| {
         let lead = directories.pretend_to_sync();
@@ -147,6 +148,22 @@ fn those_who_publish_together_share_one_sync() {
         }
     });
     assert_eq!(syncs(&disk) - before, 1);
+}
+
+/// A killed process may have made folders that are not on the disk; opening leaves them to the first push.
+#[tokio::test]
+async fn opening_syncs_nothing_and_the_first_push_every_folder_above_it() {
+    use disk::Step;
+    let scene = Scene::new();
+    let syncs = || {
+        let steps = std::mem::take(&mut *scene.blobs.store.disk.steps.lock().unwrap());
+        steps.iter().filter(|step| **step == Step::SyncDirectory).count()
+    };
+    assert_eq!(syncs(), 0);
+    scene.publish(&content(1000)).await;
+    assert_eq!(syncs(), 4, "of the blob, of its folder, of the algorithm, of all blobs");
+    scene.publish(&content(1000)).await;
+    assert_eq!(syncs(), 1);
 }
 
 #[tokio::test]
