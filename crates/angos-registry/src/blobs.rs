@@ -6,12 +6,13 @@ use bytes::Bytes;
 
 use crate::limits::OWNERS_PER_PAGE_MAX;
 use crate::record::{Moment, Ownership, Record as _};
+use crate::registry::to_the_end;
 use crate::{Error, Registry, Result, key};
 
 impl Registry {
     /// The size of a blob that this namespace owns.
     pub async fn blob(&self, name: &Name, digest: &Digest) -> Result<u64> {
-        Ok(self.owned(name, digest).await?.size)
+        self.owned(name, digest).await
     }
 
     /// A stream over a blob that this namespace owns, or over a range of it.
@@ -24,7 +25,7 @@ impl Registry {
         digest: &Digest,
         range: Option<ByteRange>,
     ) -> Result<BlobReader> {
-        let size = self.owned(name, digest).await?.size;
+        let size = self.owned(name, digest).await?;
         let range = match range {
             None => None,
             Some(range) => Some(range.resolve(size).ok_or(Error::RangeNotSatisfiable { size })?),
@@ -36,8 +37,17 @@ impl Registry {
         })
     }
 
-    async fn owned(&self, name: &Name, digest: &Digest) -> Result<Ownership> {
-        self.record(&key::ownership(name, digest)).await?.ok_or(Error::BlobUnknown)
+    /// The size of a blob that this namespace owns; from memory where possible.
+    async fn owned(&self, name: &Name, digest: &Digest) -> Result<u64> {
+        let cache = &self.0.cache;
+        if let Some(size) = cache.blob(name, digest) {
+            return Ok(size);
+        }
+        let ticket = cache.ticket(name);
+        let ownership: Option<Ownership> = self.record(&key::ownership(name, digest)).await?;
+        let size = ownership.ok_or(Error::BlobUnknown)?.size;
+        cache.keep_blob(&ticket, name, digest, size);
+        Ok(size)
     }
 
     /// Ends the ownership of a blob by this namespace; others are untouched.
@@ -51,7 +61,13 @@ impl Registry {
             .delete(key::ownership(name, digest))
             .delete(key::owner(digest, name))
             .put(key::candidate(digest), now);
-        self.apply(batch).await
+        let (registry, name, digest) = (self.clone(), name.clone(), *digest);
+        to_the_end(async move {
+            let applied = registry.apply(batch).await;
+            registry.0.cache.invalidate_blob(&name, &digest);
+            applied
+        })
+        .await
     }
 
     /// Makes `name` an owner of a blob that `from` owns; `false` if `from` does not.

@@ -1,4 +1,5 @@
-//! Manifests and tags that were read, kept in memory within a bound, and never older than what was acknowledged.
+//! Manifests, tags and the sizes of owned blobs that were read, kept in memory within a bound, and never older than what
+//! was acknowledged.
 //!
 //! A reader takes a [`Ticket`] before it reads the store and may only fill the cache with it while no write to the same
 //! group of namespaces was finished since. A writer invalidates after its batch is applied and before it acknowledges.
@@ -8,13 +9,14 @@
 //! - ticket, read, apply, *invalidate*, **insert**: refused, the ticket is old;
 //! - apply, ticket, read, …: the new value.
 //!
-//! A tag is kept as the digest it names, apart from the revision, so each fact is in one place.
+//! A tag is kept as the digest it names, apart from the revision, so each fact is in one place. That something is missing
+//! is never kept, so what only adds need not invalidate.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 use std::sync::{Mutex, PoisonError};
 
-use angos_oci::{Digest, Name, Reference, Tag};
+use angos_oci::{Digest, Name, Tag};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -42,16 +44,28 @@ pub(crate) struct Ticket {
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     name: Name,
-    reference: Reference,
+    item: Item,
+}
+
+/// A blob may have the digest of a revision.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Item {
+    Tag(Tag),
+    Revision(Digest),
+    Blob(Digest),
 }
 
 impl Key {
     fn tag(name: &Name, tag: &Tag) -> Self {
-        Self { name: name.clone(), reference: Reference::Tag(tag.clone()) }
+        Self { name: name.clone(), item: Item::Tag(tag.clone()) }
     }
 
-    fn digest(name: &Name, digest: &Digest) -> Self {
-        Self { name: name.clone(), reference: Reference::Digest(*digest) }
+    fn revision(name: &Name, digest: &Digest) -> Self {
+        Self { name: name.clone(), item: Item::Revision(*digest) }
+    }
+
+    fn blob(name: &Name, digest: &Digest) -> Self {
+        Self { name: name.clone(), item: Item::Blob(*digest) }
     }
 }
 
@@ -59,6 +73,7 @@ impl Key {
 enum Cached {
     Target(Digest),
     Revision(StoredManifest),
+    Size(u64),
 }
 
 #[derive(Clone)]
@@ -67,7 +82,7 @@ struct Weight;
 impl Weighter<Key, Cached> for Weight {
     fn weight(&self, key: &Key, value: &Cached) -> u64 {
         let bytes = match value {
-            Cached::Target(_) => key.name.len(),
+            Cached::Target(_) | Cached::Size(_) => key.name.len(),
             Cached::Revision(manifest) => key.name.len() + manifest.bytes.len(),
         };
         OVERHEAD_BYTES + u64::try_from(bytes).unwrap_or(u64::MAX / 2)
@@ -89,14 +104,22 @@ impl ManifestCache {
     pub(crate) fn target(&self, name: &Name, tag: &Tag) -> Option<Digest> {
         match self.entries.as_ref()?.get(&Key::tag(name, tag))? {
             Cached::Target(digest) => Some(digest),
-            Cached::Revision(_) => None,
+            _ => None,
         }
     }
 
     pub(crate) fn revision(&self, name: &Name, digest: &Digest) -> Option<StoredManifest> {
-        match self.entries.as_ref()?.get(&Key::digest(name, digest))? {
+        match self.entries.as_ref()?.get(&Key::revision(name, digest))? {
             Cached::Revision(manifest) => Some(manifest),
-            Cached::Target(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The size of a blob that the namespace owns.
+    pub(crate) fn blob(&self, name: &Name, digest: &Digest) -> Option<u64> {
+        match self.entries.as_ref()?.get(&Key::blob(name, digest))? {
+            Cached::Size(size) => Some(size),
+            _ => None,
         }
     }
 
@@ -110,7 +133,11 @@ impl ManifestCache {
     }
 
     pub(crate) fn keep_revision(&self, ticket: &Ticket, name: &Name, manifest: &StoredManifest) {
-        self.keep(ticket, Key::digest(name, &manifest.digest), Cached::Revision(manifest.clone()));
+        self.keep(ticket, Key::revision(name, &manifest.digest), Cached::Revision(manifest.clone()));
+    }
+
+    pub(crate) fn keep_blob(&self, ticket: &Ticket, name: &Name, digest: &Digest, size: u64) {
+        self.keep(ticket, Key::blob(name, digest), Cached::Size(size));
     }
 
     fn keep(&self, ticket: &Ticket, key: Key, value: Cached) {
@@ -134,11 +161,20 @@ impl ManifestCache {
         self.in_group(name, |generation| {
             *generation = generation.wrapping_add(1);
             if let Some(digest) = digest {
-                entries.remove(&Key::digest(name, digest));
+                entries.remove(&Key::revision(name, digest));
             }
             for tag in tags {
                 entries.remove(&Key::tag(name, tag));
             }
+        });
+    }
+
+    /// The same for a blob that the namespace no longer owns.
+    pub(crate) fn invalidate_blob(&self, name: &Name, digest: &Digest) {
+        let Some(entries) = &self.entries else { return };
+        self.in_group(name, |generation| {
+            *generation = generation.wrapping_add(1);
+            entries.remove(&Key::blob(name, digest));
         });
     }
 
@@ -177,6 +213,8 @@ mod tests {
         cache.invalidate(&name, Some(&digest), [&tag]);
         cache.keep_target(&before, &name, &tag, digest);
         cache.keep_revision(&before, &name, &manifest);
+        cache.keep_blob(&before, &name, &digest, 1);
+        assert_eq!(cache.blob(&name, &digest), None);
         assert_eq!(cache.target(&name, &tag), None);
         assert_eq!(cache.revision(&name, &digest), None);
         let after = cache.ticket(&name);
@@ -187,8 +225,14 @@ mod tests {
         cache.invalidate(&name, None, [&tag]);
         assert_eq!(cache.target(&name, &tag), None);
         assert!(cache.revision(&name, &digest).is_some(), "only what was named");
+        cache.keep_blob(&cache.ticket(&name), &name, &digest, 1);
         cache.invalidate(&name, Some(&digest), []);
         assert_eq!(cache.revision(&name, &digest), None);
+        assert_eq!(cache.blob(&name, &digest), Some(1), "a blob is not a revision");
+        let before = cache.ticket(&name);
+        cache.invalidate_blob(&name, &digest);
+        cache.keep_blob(&before, &name, &digest, 1);
+        assert_eq!(cache.blob(&name, &digest), None);
     }
 
     #[test]

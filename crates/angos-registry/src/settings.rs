@@ -23,8 +23,8 @@ pub struct Settings {
     pub immutable_tags_exclusions: TagPatterns,
     /// How long an upload session lives, counted from its start. Default 24 hours.
     pub upload_expiry: Duration,
-    /// Memory for manifests and tags that were read, in bytes. Default 64 MiB; 0 turns the cache off, which is needed
-    /// when other processes write to the same metadata store.
+    /// Memory for manifests, tags and sizes of blobs that were read, in bytes. Default 64 MiB; 0 turns the cache off,
+    /// which is needed when other processes write to the same metadata store.
     pub manifest_cache_bytes: u64,
 }
 

@@ -287,3 +287,32 @@ async fn an_abandoned_push_does_not_leave_an_old_answer_behind() {
         }
     }
 }
+
+/// A client that goes away while its delete is being written: the blob goes or stays, and reads agree with the store.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_abandoned_delete_does_not_leave_a_blob_readable() {
+    let bench = engines(&sparse()).into_iter().next_back().unwrap();
+    let a = name("a");
+    for round in 0..60_u64 {
+        let registry = bench.registry.clone();
+        let digest = push_blob(&registry, &a, b"content").await;
+        registry.blob(&a, &digest).await.unwrap();
+        let delete = tokio::spawn({
+            let (registry, a) = (registry.clone(), a.clone());
+            async move { registry.delete_blob(&a, &digest).await }
+        });
+        tokio::time::sleep(Duration::from_micros(round * 20)).await;
+        delete.abort();
+        let _ = delete.await;
+        registry.blob(&a, &digest).await.ok();
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+        loop {
+            let stored = registry.blob_owners(&digest, None, 1).await.unwrap().len();
+            if stored == usize::from(registry.blob(&a, &digest).await.is_ok()) {
+                break;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "round {round}: the deleted blob stays readable");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
