@@ -258,6 +258,35 @@ async fn pings_and_settings_nobody_reads_the_answers_of() {
     unharmed(&registry, before).await;
 }
 
+/// A refusal is short, and holds its place among the requests in flight until it is taken.
+#[tokio::test]
+async fn short_answers_nobody_takes_are_given_up() {
+    let rest = "[global.access_policy]\ndefault = \"deny\"\n";
+    let haste = format!("{HASTE}max_requests = 100\n");
+    let registry = Setup::mutual("optional", rest).server(&haste).start();
+    let before = registry.peak_memory();
+    let mut frames = Frames::open(&registry, &[(4, 0)]).await;
+    for stream in (1..240).step_by(2) {
+        frames.ask(stream, "GET", "/v2/", END_STREAM).await;
+    }
+    let client = registry.client(None);
+    let started = Instant::now();
+    while client.fetch("/v2/").await.status != StatusCode::TOO_MANY_REQUESTS {
+        assert!(started.elapsed() < Duration::from_secs(2), "not every place is taken");
+    }
+    while client.fetch("/v2/").await.status != StatusCode::FORBIDDEN {
+        assert!(started.elapsed() < Duration::from_secs(10), "answers that nobody takes are held");
+        // Answers to pings keep a connection alive, and nothing more.
+        if let Ok(Some(it)) = tokio::time::timeout(Duration::from_millis(50), frames.next()).await
+            && it.kind == PING
+            && it.flags & ACK == 0
+        {
+            frames.send(&frame(PING, ACK, 0, &it.payload)).await;
+        }
+    }
+    assert!(registry.peak_memory() - before < FLAT);
+}
+
 /// Neither answered pings nor a byte now and then is taking a response.
 #[tokio::test]
 async fn a_response_that_is_hardly_taken_is_given_up() {

@@ -209,7 +209,8 @@ impl ResponseBody {
 
     /// Ties the request to this body: it ends when the body was sent or dropped.
     pub(crate) fn attach(&mut self, mut in_flight: InFlight) {
-        if matches!(self.content, Content::Blob { .. }) {
+        // However short: over HTTP/2 nothing of it is sent until the client opens a window for it.
+        if !matches!(self.content, Content::Empty) {
             in_flight.streams();
         }
         self.in_flight = Some(in_flight);
