@@ -269,6 +269,7 @@ async fn short_answers_nobody_takes_are_given_up() {
     for stream in (1..240).step_by(2) {
         frames.ask(stream, "GET", "/v2/", END_STREAM).await;
     }
+    let mut next = 239;
     let client = registry.client(None);
     let started = Instant::now();
     while client.fetch("/v2/").await.status != StatusCode::TOO_MANY_REQUESTS {
@@ -276,7 +277,9 @@ async fn short_answers_nobody_takes_are_given_up() {
     }
     while client.fetch("/v2/").await.status != StatusCode::FORBIDDEN {
         assert!(started.elapsed() < Duration::from_secs(10), "answers that nobody takes are held");
-        // Answers to pings keep a connection alive, and nothing more.
+        // Answers to pings and further requests keep a connection alive, and nothing more.
+        next += 2;
+        frames.ask(next, "GET", "/v2/", END_STREAM).await;
         if let Ok(Some(it)) = tokio::time::timeout(Duration::from_millis(50), frames.next()).await
             && it.kind == PING
             && it.flags & ACK == 0

@@ -1,13 +1,18 @@
 //! What one connection has been doing, so that a client that stands still can be told from one that is slow.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::settings::Timeouts;
 
-/// Shared by a connection, its requests and their bodies. Every method is a few atomic operations.
+/// No response has this place.
+const FREE: u64 = u64::MAX;
+
+/// Shared by a connection, its requests and their bodies. Every method is a few atomic operations, or a lock that is held
+/// as short.
 #[derive(Debug)]
 pub(crate) struct Activity {
     opened: Instant,
@@ -16,6 +21,8 @@ pub(crate) struct Activity {
     in_flight: AtomicUsize,
     /// Response bodies the client has not taken in full.
     streaming: AtomicUsize,
+    /// Until when each of them has to move on, whatever else moves: milliseconds after `opened`.
+    deadlines: Mutex<Vec<u64>>,
     /// Whether bytes wait for the client to take those before them.
     blocked: AtomicBool,
     served: AtomicBool,
@@ -40,6 +47,7 @@ impl Activity {
             moved: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
             streaming: AtomicUsize::new(0),
+            deadlines: Mutex::default(),
             blocked: AtomicBool::new(false),
             served: AtomicBool::new(false),
         }
@@ -47,8 +55,13 @@ impl Activity {
 
     /// Something moved in either direction.
     pub(crate) fn moved(&self) {
-        let elapsed = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.moved.store(elapsed, Ordering::Relaxed);
+        self.moved.store(self.after(Duration::ZERO), Ordering::Relaxed);
+    }
+
+    /// That long from now, in milliseconds after `opened`.
+    fn after(&self, duration: Duration) -> u64 {
+        let elapsed = self.opened.elapsed().saturating_add(duration);
+        u64::try_from(elapsed.as_millis()).unwrap_or(FREE).min(FREE - 1)
     }
 
     /// The client did not take the next bytes.
@@ -77,12 +90,44 @@ impl Activity {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn streaming_started(&self) {
+    /// The client has to take a response, something of it within `patience`. Returns the response's place.
+    pub(crate) fn streaming_started(&self, patience: Duration) -> usize {
         self.streaming.fetch_add(1, Ordering::Relaxed);
+        let deadline = self.after(patience);
+        let mut deadlines = self.deadlines();
+        let free = deadlines.iter().position(|deadline| *deadline == FREE);
+        let place = free.unwrap_or(deadlines.len());
+        match deadlines.get_mut(place) {
+            Some(free) => *free = deadline,
+            None => deadlines.push(deadline),
+        }
+        place
     }
 
-    pub(crate) fn streaming_finished(&self) {
+    /// Something of it was taken, and more has to be within `patience`.
+    pub(crate) fn streaming_moved(&self, place: usize, patience: Duration) {
+        self.moved();
+        self.set(place, self.after(patience));
+    }
+
+    pub(crate) fn streaming_finished(&self, place: usize) {
         self.streaming.fetch_sub(1, Ordering::Relaxed);
+        self.set(place, FREE);
+    }
+
+    fn set(&self, place: usize, deadline: u64) {
+        if let Some(place) = self.deadlines().get_mut(place) {
+            *place = deadline;
+        }
+    }
+
+    fn deadlines(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_overdue(&self) -> bool {
+        let now = self.after(Duration::ZERO);
+        self.deadlines().iter().any(|deadline| *deadline < now)
     }
 
     /// How often to judge: what stands still is noticed half of the shortest patience late, at most.
@@ -92,6 +137,9 @@ impl Activity {
 
     /// Judges the connection.
     pub(crate) fn verdict(&self, timeouts: &Timeouts) -> Verdict {
+        if self.is_overdue() {
+            return Verdict::Stalled;
+        }
         let (patience, verdict) =
             if self.streaming.load(Ordering::Relaxed) > 0 || self.blocked.load(Ordering::Relaxed) {
                 (timeouts.body_progress, Verdict::Stalled)
@@ -125,19 +173,35 @@ mod tests {
 
         activity.request_started();
         assert_eq!(after(&activity, 1000).await, Verdict::Well, "the registry may work long");
-        activity.streaming_started();
+        let response = activity.streaming_started(Duration::from_mins(10));
         activity.moved();
         assert_eq!(after(&activity, 59).await, Verdict::Well);
         activity.moved();
         assert_eq!(after(&activity, 59).await, Verdict::Well, "slow, but moving");
         assert_eq!(after(&activity, 2).await, Verdict::Stalled);
 
-        activity.streaming_finished();
+        activity.streaming_finished(response);
         activity.blocked();
         assert_eq!(after(&activity, 61).await, Verdict::Stalled, "the end of the response is not taken");
         activity.unblocked();
         activity.request_finished();
         assert_eq!(after(&activity, 74).await, Verdict::Well);
         assert_eq!(after(&activity, 2).await, Verdict::Idle);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_response_has_a_deadline_whatever_else_moves() {
+        let activity = Activity::new();
+        let patience = Duration::from_mins(1);
+        activity.request_started();
+        let (taken, stalled) = (activity.streaming_started(patience), activity.streaming_started(patience));
+        assert_ne!(taken, stalled);
+        assert_eq!(after(&activity, 50).await, Verdict::Well);
+        activity.streaming_moved(taken, patience);
+        activity.request_started();
+        assert_eq!(after(&activity, 11).await, Verdict::Stalled, "the other one");
+        activity.streaming_finished(stalled);
+        assert_eq!(after(&activity, 0).await, Verdict::Well);
+        assert_eq!(activity.streaming_started(patience), stalled, "places are used again");
     }
 }

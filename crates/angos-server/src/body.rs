@@ -226,6 +226,7 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ReadFailed>>> {
         let this = self.get_mut();
+        let is_blob = matches!(this.content, Content::Blob { .. });
         let chunk = match &mut this.content {
             Content::Empty => return Poll::Ready(None),
             Content::Whole(bytes) => Ok(std::mem::take(bytes)),
@@ -243,7 +244,7 @@ impl Body for ResponseBody {
         }
         if let Some(in_flight) = &this.in_flight {
             match &chunk {
-                Ok(chunk) => in_flight.sent(chunk.len()),
+                Ok(chunk) => in_flight.sent(chunk.len(), is_blob),
                 Err(error) => in_flight.failed(error),
             }
         }

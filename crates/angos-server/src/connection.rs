@@ -22,7 +22,7 @@ use crate::exchange;
 use crate::handshake::Caller;
 use crate::limits::{
     HTTP1_BUFFER_BYTES, HTTP2_CONNECTION_WINDOW_BYTES, HTTP2_SEND_BUFFER_BYTES, HTTP2_STREAM_WINDOW_BYTES,
-    REQUEST_HEAD_BYTES,
+    REQUEST_HEAD_BYTES, SLOW_PIECES,
 };
 use crate::request_id::RequestId;
 use crate::settings::Settings;
@@ -140,7 +140,8 @@ where
 pub(crate) struct InFlight {
     connection: Arc<Connection>,
     request: RequestId,
-    streams: bool,
+    /// Its response's place among those the client has to take.
+    response: Option<usize>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -150,22 +151,31 @@ impl InFlight {
         let place = Arc::clone(&connection.shared.request_places).try_acquire_owned().ok()?;
         connection.activity.request_started();
         connection.shared.metrics.in_flight.inc();
-        Some(Self { connection: Arc::clone(connection), request, streams: false, _place: place })
+        Some(Self { connection: Arc::clone(connection), request, response: None, _place: place })
     }
 
     /// From now on the client has to take what it asked for.
     pub(crate) fn streams(&mut self) {
-        if !self.streams {
-            self.streams = true;
-            self.connection.activity.moved();
-            self.connection.activity.streaming_started();
+        if self.response.is_none() {
+            let activity = &self.connection.activity;
+            activity.moved();
+            self.response = Some(activity.streaming_started(self.patience()));
         }
     }
 
-    /// A piece of the response went to the connection.
-    pub(crate) fn sent(&self, bytes: usize) {
-        self.connection.activity.moved();
+    /// The response, or a piece of a blob, went to the connection.
+    pub(crate) fn sent(&self, bytes: usize, is_blob: bool) {
+        if let Some(response) = self.response {
+            // It leaves when the piece before it has left, which takes a slow client of many blobs long.
+            let patience = self.patience();
+            let patience = if is_blob { patience.saturating_mul(SLOW_PIECES) } else { patience };
+            self.connection.activity.streaming_moved(response, patience);
+        }
         self.connection.shared.metrics.sent_bytes.inc_by(bytes as u64);
+    }
+
+    fn patience(&self) -> Duration {
+        self.connection.shared.settings.timeouts.body_progress
     }
 
     /// The content could not be read to its end.
@@ -178,8 +188,8 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         let shared = &self.connection.shared;
-        if self.streams {
-            self.connection.activity.streaming_finished();
+        if let Some(response) = self.response {
+            self.connection.activity.streaming_finished(response);
         }
         self.connection.activity.request_finished();
         shared.metrics.in_flight.dec();

@@ -212,7 +212,7 @@ impl<'a> Target<'a> {
             Self::Referrers { name, digest } => read_only(Operation::GetReferrers {
                 name: parse_name(name)?,
                 digest: parse_digest(digest)?,
-                artifact_types: query.artifact_types(),
+                artifact_types: query.artifact_types()?,
                 after: query.last(),
                 n: query.n()?,
             }),

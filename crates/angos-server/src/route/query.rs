@@ -9,6 +9,7 @@ use angos_oci::limits::PUSH_TAGS_MAX;
 use angos_oci::{Algorithm, Digest, Name, Tag};
 
 use super::{RouteError, parse_digest, parse_name};
+use crate::limits::ARTIFACT_TYPES_MAX;
 
 /// The decoded values of the known parameters.
 #[derive(Default)]
@@ -97,12 +98,12 @@ impl<'a> Query<'a> {
     }
 
     /// The artifact types to list; empty ones ask for nothing.
-    pub(super) fn artifact_types(&self) -> Vec<String> {
-        self.artifact_types
-            .iter()
-            .filter(|wanted| !wanted.is_empty())
-            .map(|wanted| wanted.clone().into_owned())
-            .collect()
+    pub(super) fn artifact_types(&self) -> Result<Vec<String>, RouteError> {
+        if self.artifact_types.len() > ARTIFACT_TYPES_MAX {
+            return Err(RouteError::QueryInvalid);
+        }
+        let wanted = self.artifact_types.iter().filter(|wanted| !wanted.is_empty());
+        Ok(wanted.map(|wanted| wanted.clone().into_owned()).collect())
     }
 }
 

@@ -6,6 +6,7 @@ use angos_oci::limits::PUSH_TAGS_MAX;
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::ARTIFACT_TYPES_MAX;
 
 /// `METHOD /path?query`.
 fn routed(request: &str) -> Result<Operation, RouteError> {
@@ -115,6 +116,9 @@ fn listing() {
         referrers(&["a/b+json", "c/d"], None, None),
     );
     check(&format!("{path}?artifactType=&last=x&n=3"), referrers(&[], Some("x"), Some(3)));
+    let many = |count: usize| format!("{path}?{}", vec!["artifactType=a/b"; count].join("&"));
+    check(&many(ARTIFACT_TYPES_MAX), referrers(&["a/b"; ARTIFACT_TYPES_MAX], None, None));
+    check(&many(ARTIFACT_TYPES_MAX + 1), Err(RouteError::QueryInvalid));
     check("GET /v2/a/referrers/latest", Err(RouteError::DigestInvalid));
     check(&path.replace("GET", "PUT"), Err(RouteError::MethodNotAllowed { allow: "GET, HEAD" }));
 }
