@@ -15,6 +15,11 @@ use clap::Parser as _;
 
 use crate::arguments::{Arguments, Command};
 
+/// Gives memory back to the system within seconds after a burst of connections; glibc keeps what one of its arenas
+/// once grew to. How soon is said where it is built, in `.cargo/config.toml`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
