@@ -50,7 +50,8 @@ pub struct Timeouts {
     /// (HTTP/2: GOAWAY). Most clients give up an idle connection themselves within 90 s.
     pub idle: Duration,
     /// Between two pieces of a request body, and between two pieces of a response body the client takes. Default
-    /// 60 s. A client that stops longer is cut; one that is slow but moving never is.
+    /// 60 s. A client that stops longer is cut; one that is slow but moving is not, as long as it takes 256 KiB of each
+    /// blob it asked for in [ten times that](crate::limits::SLOW_PIECES).
     pub body_progress: Duration,
     /// How long [`Handle::shutdown`](crate::Handle::shutdown) lets requests in flight finish. Default 30 s, the
     /// time Kubernetes gives a pod.
