@@ -11,6 +11,7 @@ use crate::environment::Environment;
 use crate::error::Fault;
 use crate::program::{Constant, List, Node, Op, Program, Scalar};
 use crate::syntax::{Expression, Form};
+use crate::value::Type;
 pub(crate) use functions::is_builtin;
 
 /// Checks and compiles one rule, which must be boolean.
@@ -28,6 +29,31 @@ pub(crate) fn check(environment: &Environment, rule: &Expression) -> Result<Prog
         }
     };
     Ok(Program { root, builds_text: checker.builds_text })
+}
+
+/// Checks and compiles one expression that may have any type a [`Value`](crate::Value) can show.
+pub(crate) fn check_value(
+    environment: &Environment,
+    expression: &Expression,
+) -> Result<(Program, Type), Fault> {
+    let mut checker = Checker { environment, scope: Vec::new(), builds_text: false };
+    let Typed { node: root, scalar, words } = checker.value(expression)?;
+    let ty = match (scalar, words) {
+        (Scalar::Bool, _) => Type::Bool,
+        (Scalar::Int, _) => Type::Int,
+        (Scalar::Uint, _) => Type::Uint,
+        (Scalar::Double, _) => Type::Double,
+        (Scalar::String, Some(words)) => Type::Word(words),
+        (Scalar::String, None) => Type::String,
+        (Scalar::Bytes, _) => Type::Bytes,
+        (Scalar::Timestamp, _) => Type::Timestamp,
+        (Scalar::Duration, _) => Type::Duration,
+        (Scalar::Null | Scalar::Ip | Scalar::Cidr, _) => {
+            let message = format!("the value of an expression cannot be {}", article(scalar));
+            return Err(Fault::new(expression.start(), message).help("compare it, or write `string(…)`"));
+        }
+    };
+    Ok((Program { root, builds_text: checker.builds_text }, ty))
 }
 
 struct Checker<'e> {

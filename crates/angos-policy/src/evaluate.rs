@@ -74,6 +74,32 @@ impl<'a, 'm> Frame<'a, 'm> {
         self.truth(&program.root)
     }
 
+    /// Hands the value of an expression to `then`.
+    pub(crate) fn answer<R>(
+        mut self,
+        program: &'a Program,
+        then: impl FnOnce(Result<Value<'_>, Undecidable>) -> R,
+    ) -> R {
+        let outcome = self.value(&program.root).map_err(|trouble| trouble.cause);
+        then(outcome.and_then(|datum| self.shown(datum).ok_or(Undecidable::Mistyped)))
+    }
+
+    /// A value as the outside sees it, if it can.
+    fn shown<'t>(&'t self, datum: Datum<'t>) -> Option<Value<'t>> {
+        Some(match datum {
+            Datum::Absent => Value::Absent,
+            Datum::Bool(value) => Value::Bool(value),
+            Datum::Int(value) => Value::Int(value),
+            Datum::Uint(value) => Value::Uint(value),
+            Datum::Double(value) => Value::Double(value),
+            Datum::String(_) | Datum::Built { .. } => Value::String(self.text(datum)?),
+            Datum::Bytes(value) => Value::Bytes(value),
+            Datum::Timestamp(moment) => Value::Timestamp(moment.seconds, moment.nanoseconds),
+            Datum::Duration(value) => Value::Duration(value),
+            Datum::Null | Datum::Ip(_) | Datum::Cidr(_) => return None,
+        })
+    }
+
     fn spend(&mut self, cost: usize, at: &Node) -> Outcome<()> {
         let left = u32::try_from(cost).ok().and_then(|cost| self.left.checked_sub(cost));
         self.left = left.unwrap_or(0);

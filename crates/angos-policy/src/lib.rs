@@ -14,6 +14,8 @@
 //! | 5 evaluate | `evaluate.rs` and its modules | program + identity + facts → value or the reason there is none |
 //! | 6 decide | `policy.rs` | the values of all rules → decision |
 //!
+//! An [`Expression`] of any type takes the same path without the last stage (`expression.rs`).
+//!
 //! # Guarantees
 //! - A rule that cannot be decided (an absent value used, an overflow, the cost bound) never allows: when no
 //!   rule is true and one is undecidable the answer is no, whatever the default.
@@ -29,6 +31,7 @@ mod check;
 mod environment;
 mod error;
 mod evaluate;
+mod expression;
 pub mod limits;
 mod moment;
 mod policy;
@@ -39,5 +42,6 @@ mod value;
 
 pub use environment::{Environment, EnvironmentBuilder, EnvironmentError};
 pub use error::RuleError;
+pub use expression::Expression;
 pub use policy::{Decision, DefaultDecision, Policy, Reason, RuleSource};
 pub use value::{Facts, NoFacts, Type, Undecidable, Value};

@@ -2,7 +2,7 @@
 
 use allocation_counter::measure;
 use angos_identity::{Certificate, Credential, Identity};
-use angos_policy::{DefaultDecision, Environment, Facts, Policy, RuleSource, Type, Value};
+use angos_policy::{DefaultDecision, Environment, Expression, Facts, Policy, RuleSource, Type, Value};
 use angos_test_ca::{Authority, Leaf};
 use std::sync::Arc;
 
@@ -59,4 +59,21 @@ fn decisions_do_not_allocate() {
             assert_eq!(counted.count_total, 0, "{rule}: {counted:?}");
         }
     }
+}
+
+#[test]
+fn expressions_do_not_allocate() {
+    let environment = Environment::builder().variable("request.action", Type::String).build();
+    let source = "request.action.upperAscii() + '/' + string(size(identity.client_ip))";
+    let expression = Expression::compile(&environment.expect("environment"), source).expect("expression");
+    let caller = Identity::new("10.1.2.3".parse().expect("address"), None, None);
+    let mut equal = true;
+    let counted = measure(|| {
+        for _ in 0..100 {
+            equal &=
+                expression.evaluate(&caller, &Request, |value| value == Ok(Value::String("GET-MANIFEST/8")));
+        }
+    });
+    assert!(equal);
+    assert_eq!(counted.count_total, 0, "{counted:?}");
 }
