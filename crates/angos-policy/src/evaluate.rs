@@ -4,6 +4,7 @@
 //! live in a fixed piece of the caller's stack.
 
 mod arithmetic;
+mod call;
 mod compare;
 mod convert;
 mod lists;
@@ -81,23 +82,7 @@ impl<'a, 'm> Frame<'a, 'm> {
         then: impl FnOnce(Result<Value<'_>, Undecidable>) -> R,
     ) -> R {
         let outcome = self.value(&program.root).map_err(|trouble| trouble.cause);
-        then(outcome.and_then(|datum| self.shown(datum).ok_or(Undecidable::Mistyped)))
-    }
-
-    /// A value as the outside sees it, if it can.
-    fn shown<'t>(&'t self, datum: Datum<'t>) -> Option<Value<'t>> {
-        Some(match datum {
-            Datum::Absent => Value::Absent,
-            Datum::Bool(value) => Value::Bool(value),
-            Datum::Int(value) => Value::Int(value),
-            Datum::Uint(value) => Value::Uint(value),
-            Datum::Double(value) => Value::Double(value),
-            Datum::String(_) | Datum::Built { .. } => Value::String(self.text(datum)?),
-            Datum::Bytes(value) => Value::Bytes(value),
-            Datum::Timestamp(moment) => Value::Timestamp(moment.seconds, moment.nanoseconds),
-            Datum::Duration(value) => Value::Duration(value),
-            Datum::Null | Datum::Ip(_) | Datum::Cidr(_) => return None,
-        })
+        then(outcome.and_then(|datum| shown(datum, self.memory).ok_or(Undecidable::Mistyped)))
     }
 
     fn spend(&mut self, cost: usize, at: &Node) -> Outcome<()> {
@@ -186,6 +171,7 @@ impl<'a, 'm> Frame<'a, 'm> {
             },
             Op::Address { property, of } => self.address_property(*property, of),
             Op::Network { property, of } => self.network_property(*property, of),
+            Op::Call { body, result, arguments } => self.call(*body, *result, arguments, node),
             Op::Not(_)
             | Op::And(_)
             | Op::Or(_)
@@ -245,6 +231,28 @@ impl<'a> From<&'a Constant> for Datum<'a> {
             Constant::Cidr(value) => Self::Cidr(*value),
         }
     }
+}
+
+/// A value as the outside sees it, if it can; `memory` is what built strings live in.
+fn shown<'t>(datum: Datum<'t>, memory: &'t [u8]) -> Option<Value<'t>> {
+    Some(match datum {
+        Datum::Absent => Value::Absent,
+        Datum::Bool(value) => Value::Bool(value),
+        Datum::Int(value) => Value::Int(value),
+        Datum::Uint(value) => Value::Uint(value),
+        Datum::Double(value) => Value::Double(value),
+        Datum::String(text) => Value::String(text),
+        Datum::Built { start, end } => Value::String(built(memory, start, end)?),
+        Datum::Bytes(value) => Value::Bytes(value),
+        Datum::Timestamp(moment) => Value::Timestamp(moment.seconds, moment.nanoseconds),
+        Datum::Duration(value) => Value::Duration(value),
+        Datum::Null | Datum::Ip(_) | Datum::Cidr(_) => return None,
+    })
+}
+
+/// A string the rule built.
+fn built(memory: &[u8], start: usize, end: usize) -> Option<&str> {
+    std::str::from_utf8(memory.get(start..end)?).ok()
 }
 
 /// A value from outside, if it is of the declared type.

@@ -7,7 +7,7 @@
 //! # The path of a rule
 //! | stage | file | in → out |
 //! |---|---|---|
-//! | 1 declare | `environment.rs`, `attribute.rs` | paths and types → what rules may name |
+//! | 1 declare | `environment.rs`, `attribute.rs`, `function.rs` | paths and types → what rules may name |
 //! | 2 parse | `syntax.rs` | text → our own tree; the only user of the CEL parser |
 //! | 3 check | `check.rs` and its modules | tree → typed program, or an error with position and suggestion |
 //! | 4 hold | `program.rs` | the typed program |
@@ -32,6 +32,7 @@ mod environment;
 mod error;
 mod evaluate;
 mod expression;
+mod function;
 pub mod limits;
 mod moment;
 mod policy;
@@ -43,5 +44,6 @@ mod value;
 pub use environment::{Environment, EnvironmentBuilder, EnvironmentError};
 pub use error::RuleError;
 pub use expression::Expression;
+pub use function::Body;
 pub use policy::{Decision, DefaultDecision, Policy, Reason, RuleSource};
 pub use value::{Facts, NoFacts, Type, Undecidable, Value};

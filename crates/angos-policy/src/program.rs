@@ -1,6 +1,7 @@
 //! Stage 4: a checked rule, every name resolved and every type known.
 
 use crate::environment::Origin;
+use crate::function::Body;
 use crate::moment::{Moment, Part};
 use ipnet::IpNet;
 use regex::Regex;
@@ -138,6 +139,12 @@ pub(crate) enum Op {
     Network {
         property: NetworkProperty,
         of: Box<Node>,
+    },
+    /// A declared function and the type of its result.
+    Call {
+        body: Body,
+        result: Scalar,
+        arguments: Box<[Node]>,
     },
     /// `cidr.containsIP(ip or string)` and `cidr.containsCIDR(cidr or string)`
     Covers(Box<[Node; 2]>),

@@ -93,6 +93,8 @@ pub enum Undecidable {
     TextTooLong,
     /// The rule spent [`limits::RULE_COST_MAX`](crate::limits::RULE_COST_MAX).
     Cost,
+    /// A function the service declared has no answer for these arguments.
+    Function,
     /// The service answered with a value of another type than it declared.
     Mistyped,
 }
@@ -108,6 +110,7 @@ impl Undecidable {
             Self::Conversion => "conversion",
             Self::TextTooLong => "text_too_long",
             Self::Cost => "cost",
+            Self::Function => "function",
             Self::Mistyped => "mistyped",
         }
     }
@@ -123,6 +126,7 @@ impl fmt::Display for Undecidable {
             Self::Conversion => "a value that cannot be converted",
             Self::TextTooLong => "a string too long to build",
             Self::Cost => "more work than one rule may cost",
+            Self::Function => "a function without an answer for these arguments",
             Self::Mistyped => "the service gave a value of another type than it declared",
         })
     }

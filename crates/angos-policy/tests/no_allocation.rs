@@ -63,8 +63,12 @@ fn decisions_do_not_allocate() {
 
 #[test]
 fn expressions_do_not_allocate() {
-    let environment = Environment::builder().variable("request.action", Type::String).build();
-    let source = "request.action.upperAscii() + '/' + string(size(identity.client_ip))";
+    let environment = Environment::builder().variable("request.action", Type::String);
+    let environment = environment.function("same", &[Type::String], Type::String, |arguments| {
+        Ok(arguments.first().copied().unwrap_or(Value::Absent))
+    });
+    let environment = environment.build();
+    let source = "same(request.action.upperAscii() + '/') + string(size(identity.client_ip))";
     let expression = Expression::compile(&environment.expect("environment"), source).expect("expression");
     let caller = Identity::new("10.1.2.3".parse().expect("address"), None, None);
     let mut equal = true;

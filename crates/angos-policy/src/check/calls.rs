@@ -5,11 +5,12 @@ use super::functions::{
     network_property, regex,
 };
 use super::loops::MACROS;
-use super::names::{listed, read};
+use super::names::{listed, read, scalar_of};
 use super::operators::{boolean, membership};
 use super::{Checked, Checker, Typed, article, words};
 use crate::error::{Fault, quote};
 use crate::evaluate::convert_constant;
+use crate::function::Function;
 use crate::moment::{PARTS, parse_zone};
 use crate::program::{Node, Op, Scalar, Search};
 use crate::suggest::nearest;
@@ -40,10 +41,13 @@ impl Checker<'_> {
             ("isIP", [text]) => self.parses(offset, Scalar::Ip, text),
             ("isCIDR", [text]) => self.parses(offset, Scalar::Cidr, text),
             (_, [argument]) if let Some(to) = conversion(function) => self.convert(offset, to, argument),
-            (_, []) if let Some((index, ty)) = self.environment.function(function) => {
+            (_, []) if let Some((index, ty)) = self.environment.nullary(function) => {
                 Ok(read(offset, crate::environment::Origin::Fact(index), ty))
             }
-            _ if self.environment.function(function).is_some() => {
+            _ if let Some(declared) = self.environment.function(function).copied() => {
+                self.declared(offset, function, &declared, arguments)
+            }
+            _ if self.environment.nullary(function).is_some() => {
                 Err(Fault::new(offset, format!("`{function}` takes no arguments")))
             }
             _ if is_builtin(function) => {
@@ -52,6 +56,35 @@ impl Checker<'_> {
             }
             _ => Err(self.unknown_function(offset, function)),
         }
+    }
+
+    /// A call of a function the service declared.
+    fn declared(
+        &mut self,
+        offset: u32,
+        name: &str,
+        function: &Function,
+        arguments: &[Expression],
+    ) -> Result<Checked, Fault> {
+        let parameters = function.parameters();
+        if arguments.len() != parameters.len() {
+            let plural = if parameters.len() == 1 { "" } else { "s" };
+            return Err(Fault::new(offset, format!("`{name}` takes {} argument{plural}", parameters.len())));
+        }
+        let mut nodes = Vec::with_capacity(arguments.len());
+        for (position, (argument, ty)) in arguments.iter().zip(parameters).enumerate() {
+            let what = format!("argument {} of `{name}`", position + 1);
+            let Some((scalar, words)) = scalar_of(*ty) else { continue };
+            let node = self.typed(argument, scalar, &what)?;
+            words::one_of(words, &node)?;
+            nodes.push(node);
+        }
+        let Some((result, words)) = scalar_of(function.result) else {
+            return Err(Fault::new(offset, format!("`{name}` has no value")));
+        };
+        self.builds_text |= result == Scalar::String;
+        let op = Op::Call { body: function.body, result, arguments: nodes.into() };
+        Ok(Checked::Value(Typed { node: Node::new(offset, op), scalar: result, words }))
     }
 
     fn unknown_function(&self, offset: u32, function: &str) -> Fault {

@@ -1,6 +1,6 @@
 //! Stage 3: names: variables, loop variables, and what an unknown one was meant to be.
 
-use super::{Checked, Checker, Typed, TypedList};
+use super::{Checked, Checker, Typed, TypedList, Words};
 use crate::environment::Origin;
 use crate::error::{Fault, quote};
 use crate::program::{List, Op, Scalar};
@@ -127,7 +127,8 @@ impl Checker<'_> {
 
     fn unknown_root(&self, name: &str, offset: u32) -> Fault {
         let fault = Fault::new(offset, format!("unknown name {}", quote(name)));
-        if self.environment.function(name).is_some() || super::is_builtin(name) {
+        let declared = self.environment.functions().any(|function| function == name);
+        if declared || super::is_builtin(name) {
             return fault.help(format!("`{name}` is a function: write `{name}(…)`"));
         }
         let mut known = self.environment.members("");
@@ -143,7 +144,18 @@ impl Checker<'_> {
 
 /// Reads a declared variable.
 pub(super) fn read(offset: u32, origin: Origin, ty: Type) -> Checked {
-    let (scalar, words) = match ty {
+    let Some((scalar, words)) = scalar_of(ty) else {
+        let list = List::Read(origin, offset);
+        return Checked::List(TypedList { list, element: Some(Scalar::String), words: None, offset });
+    };
+    let mut value = Typed::new(offset, scalar, Op::Read(origin, scalar));
+    value.words = words;
+    Checked::Value(value)
+}
+
+/// What a declared type is called here; none for a list.
+pub(super) fn scalar_of(ty: Type) -> Option<(Scalar, Words)> {
+    Some(match ty {
         Type::Bool => (Scalar::Bool, None),
         Type::Int => (Scalar::Int, None),
         Type::Uint => (Scalar::Uint, None),
@@ -153,14 +165,8 @@ pub(super) fn read(offset: u32, origin: Origin, ty: Type) -> Checked {
         Type::Timestamp => (Scalar::Timestamp, None),
         Type::Duration => (Scalar::Duration, None),
         Type::Word(words) => (Scalar::String, Some(words)),
-        Type::StringList => {
-            let list = List::Read(origin, offset);
-            return Checked::List(TypedList { list, element: Some(Scalar::String), words: None, offset });
-        }
-    };
-    let mut value = Typed::new(offset, scalar, Op::Read(origin, scalar));
-    value.words = words;
-    Checked::Value(value)
+        Type::StringList => return None,
+    })
 }
 
 /// Names for a message, at most thirty.

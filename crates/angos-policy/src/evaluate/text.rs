@@ -1,6 +1,6 @@
 //! Stage 5: strings: searching them, and building them in the frame's memory.
 
-use super::{Datum, Frame, Outcome};
+use super::{Datum, Frame, Outcome, built};
 use crate::program::{Node, Search};
 use crate::value::Undecidable;
 use regex::Regex;
@@ -11,7 +11,7 @@ impl<'a> Frame<'a, '_> {
     pub(super) fn text<'t>(&'t self, datum: Datum<'t>) -> Option<&'t str> {
         match datum {
             Datum::String(text) => Some(text),
-            Datum::Built { start, end } => std::str::from_utf8(self.memory.get(start..end)?).ok(),
+            Datum::Built { start, end } => built(self.memory, start, end),
             _ => None,
         }
     }

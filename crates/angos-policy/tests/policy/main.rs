@@ -3,6 +3,7 @@
 //! - `callers`: the identities and requests the tables are walked with
 //! - `seeds`: the rules of the published pages, to the letter
 //! - `language`: what expressions mean, absence and errors included
+//! - `functions`: functions a service declares
 //! - `refused`: what does not load, with the place and the message
 //! - `differential`: generated expressions against another evaluator of CEL
 #![allow(
@@ -14,6 +15,7 @@
 
 mod callers;
 mod differential;
+mod functions;
 mod language;
 mod refused;
 mod seeds;
