@@ -3,6 +3,7 @@
 mod calls;
 mod functions;
 mod loops;
+mod maps;
 mod names;
 mod operators;
 mod words;
@@ -13,6 +14,7 @@ use crate::program::{Constant, List, Node, Op, Program, Scalar};
 use crate::syntax::{Expression, Form};
 use crate::value::Type;
 pub(crate) use functions::is_builtin;
+use maps::TypedMap;
 
 /// Checks and compiles one rule, which must be boolean.
 pub(crate) fn check(environment: &Environment, rule: &Expression) -> Result<Program, Fault> {
@@ -23,6 +25,7 @@ pub(crate) fn check(environment: &Environment, rule: &Expression) -> Result<Prog
             let message = format!("a rule must be true or false, this is {}", other.describe());
             let fault = Fault::new(rule.start(), message);
             return Err(match other {
+                Checked::Map(_) => fault.help("ask for one of its values: `map[key]`"),
                 Checked::List(_) => fault.help("ask something about the list: `size(…) > 0`, `'x' in …`"),
                 Checked::Value(_) => fault.help("compare it with something: `… == 'x'`"),
             });
@@ -76,6 +79,7 @@ type Words = Option<&'static [&'static str]>;
 enum Checked {
     Value(Typed),
     List(TypedList),
+    Map(TypedMap),
 }
 
 struct Typed {
@@ -104,6 +108,7 @@ impl Checked {
             Self::Value(value) => article(value.scalar),
             Self::List(TypedList { element: Some(element), .. }) => format!("a list of {}", element.name()),
             Self::List(TypedList { element: None, .. }) => "an empty list".to_owned(),
+            Self::Map(map) => map.describe(),
         }
     }
 }
@@ -137,6 +142,7 @@ impl Checker<'_> {
             }
             Form::Operation { operator, operands } => self.operation(expression.offset, *operator, operands),
             Form::List(elements) => self.literal(expression.offset, elements),
+            Form::Map(entries) => self.table(expression.offset, entries),
         }
     }
 
@@ -146,6 +152,8 @@ impl Checker<'_> {
             Checked::Value(value) => Ok(value),
             Checked::List(list) => Err(Fault::new(list.offset, "a list cannot be used here")
                 .help("ask for one of its elements: `'x' in list`, `list.exists(e, …)`, `list[0]`")),
+            Checked::Map(map) => Err(Fault::new(map.offset(), "a map cannot be used here")
+                .help("ask for one of its values: `map[key]`, or whether it has a key: `key in map`")),
         }
     }
 
@@ -161,10 +169,11 @@ impl Checker<'_> {
         }
     }
 
-    /// An expression that must be a list.
+    /// An expression that must be a list, or a map, of which it is the keys.
     fn list(&mut self, expression: &Expression, what: &str) -> Result<TypedList, Fault> {
         match self.expression(expression)? {
             Checked::List(list) => Ok(list),
+            Checked::Map(map) => Ok(map.keys()),
             other @ Checked::Value(_) => {
                 let message = format!("{what} must be a list, this is {}", other.describe());
                 Err(Fault::new(expression.start(), message))

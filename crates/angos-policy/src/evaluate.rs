@@ -8,6 +8,7 @@ mod call;
 mod compare;
 mod convert;
 mod lists;
+mod maps;
 mod network;
 mod text;
 
@@ -156,6 +157,10 @@ impl<'a, 'm> Frame<'a, 'm> {
                 self.value(chosen)
             }
             Op::Count(list) => self.count(list, node),
+            Op::Lookup { key, table } => {
+                let found = self.lookup(key, table, node)?;
+                self.compute(found)
+            }
             Op::Element { list, index } => self.element(list, index, node),
             Op::Arithmetic { operation, sides } => self.arithmetic(*operation, sides, node),
             Op::Negate(operand) => self.negate(operand, node),

@@ -98,6 +98,11 @@ pub(crate) enum Op {
         list: Box<List>,
         index: Box<Node>,
     },
+    /// `map[key]`
+    Lookup {
+        key: Box<Node>,
+        table: Box<[(Node, Node)]>,
+    },
     Quantified {
         quantifier: Quantifier,
         list: Box<List>,
@@ -205,6 +210,11 @@ pub(crate) enum List {
     Read(Origin, u32),
     Literal(Vec<Node>),
     Join(Box<[List; 2]>),
+    /// `map[key]` where the values are lists of constants.
+    Lookup {
+        key: Box<Node>,
+        table: Box<[(Node, Vec<Node>)]>,
+    },
     If(Box<Node>, Box<[List; 2]>),
     Map {
         source: Box<List>,
@@ -245,6 +255,14 @@ impl Scalar {
 impl Node {
     pub(crate) fn new(offset: u32, op: Op) -> Self {
         Self { offset, op }
+    }
+
+    /// The constant, if the expression is one.
+    pub(crate) fn constant(&self) -> Option<&Constant> {
+        match &self.op {
+            Op::Constant(constant) => Some(constant),
+            _ => None,
+        }
     }
 
     /// The string, if the expression is a constant one.

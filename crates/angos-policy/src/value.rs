@@ -87,6 +87,8 @@ pub enum Undecidable {
     DivisionByZero,
     /// A list has no element at this index.
     Index,
+    /// A map has no such key.
+    Key,
     /// A conversion was given a value it cannot convert.
     Conversion,
     /// Strings built by the rule exceed [`limits::TEXT_MAX_BYTES`](crate::limits::TEXT_MAX_BYTES).
@@ -107,6 +109,7 @@ impl Undecidable {
             Self::Overflow => "overflow",
             Self::DivisionByZero => "division_by_zero",
             Self::Index => "index",
+            Self::Key => "key",
             Self::Conversion => "conversion",
             Self::TextTooLong => "text_too_long",
             Self::Cost => "cost",
@@ -123,6 +126,7 @@ impl fmt::Display for Undecidable {
             Self::Overflow => "arithmetic overflow",
             Self::DivisionByZero => "division by zero",
             Self::Index => "index outside the list",
+            Self::Key => "no such key in the map",
             Self::Conversion => "a value that cannot be converted",
             Self::TextTooLong => "a string too long to build",
             Self::Cost => "more work than one rule may cost",

@@ -12,7 +12,7 @@ use crate::error::{Fault, quote};
 use crate::evaluate::convert_constant;
 use crate::function::Function;
 use crate::moment::{PARTS, parse_zone};
-use crate::program::{Node, Op, Scalar, Search};
+use crate::program::{Constant, Node, Op, Scalar, Search};
 use crate::suggest::nearest;
 use crate::syntax::Expression;
 
@@ -115,7 +115,7 @@ impl Checker<'_> {
                     let needle = self.value(part)?;
                     membership(offset, needle, list)
                 }
-                Checked::Value(_) => self.search(offset, Search::Contains, target, part),
+                Checked::Value(_) | Checked::Map(_) => self.search(offset, Search::Contains, target, part),
             },
             ("matches", [pattern]) => self.matches(offset, target, pattern),
             ("lowerAscii" | "upperAscii", []) => {
@@ -162,6 +162,7 @@ impl Checker<'_> {
     fn size(&mut self, offset: u32, argument: &Expression) -> Result<Checked, Fault> {
         let op = match self.expression(argument)? {
             Checked::List(list) => Op::Count(Box::new(list.list)),
+            Checked::Map(map) => Op::Constant(Constant::Int(i64::try_from(map.len()).unwrap_or(i64::MAX))),
             Checked::Value(Typed { node, scalar: Scalar::String | Scalar::Bytes, .. }) => {
                 Op::Length(Box::new(node))
             }
@@ -193,7 +194,7 @@ impl Checker<'_> {
                 )
                 .help(format!("ask about an element: `list.exists(e, e.{what}(…))`")));
             }
-            other @ Checked::Value(_) => {
+            other => {
                 let message = format!("`{what}` is called on a string, this is {}", other.describe());
                 return Err(Fault::new(target.start(), message));
             }

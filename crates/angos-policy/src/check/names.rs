@@ -3,7 +3,7 @@
 use super::{Checked, Checker, Typed, TypedList, Words};
 use crate::environment::Origin;
 use crate::error::{Fault, quote};
-use crate::program::{List, Op, Scalar};
+use crate::program::{Constant, List, Op, Scalar};
 use crate::suggest::nearest;
 use crate::syntax::{Expression, Form};
 use crate::value::Type;
@@ -47,7 +47,10 @@ impl Checker<'_> {
     pub(super) fn name(&mut self, expression: &Expression) -> Result<Checked, Fault> {
         let Some(path) = Path::of(expression) else {
             if let Form::Field { of, name } = &expression.form {
-                let of = self.expression(of)?.describe();
+                let of = match self.expression(of)? {
+                    Checked::Map(map) => return map.field(expression.offset, name),
+                    other => other.describe(),
+                };
                 let message = format!("{of} has no field {}", quote(name));
                 return Err(Fault::new(expression.offset, message));
             }
@@ -67,7 +70,12 @@ impl Checker<'_> {
         let wrong = || {
             Fault::new(argument.start(), "`has` asks about a field").help("write `has(identity.username)`")
         };
-        let path = Path::of(argument).ok_or_else(wrong)?;
+        let Some(path) = Path::of(argument) else {
+            let Form::Field { of, name } = &argument.form else { return Err(wrong()) };
+            let Checked::Map(map) = self.expression(of)? else { return Err(wrong()) };
+            let op = Op::Constant(Constant::Bool(map.has(name)));
+            return Ok(Checked::Value(Typed::new(argument.offset, Scalar::Bool, op)));
+        };
         if path.parts.len() < 2 || self.bound(&path)?.is_some() {
             return Err(wrong());
         }

@@ -143,7 +143,15 @@ impl Checker<'_> {
     }
 
     fn element(&mut self, offset: u32, list: &Expression, index: &Expression) -> Result<Checked, Fault> {
-        let list = self.list(list, "what `[…]` is applied to")?;
+        let list = match self.expression(list)? {
+            Checked::List(list) => list,
+            Checked::Map(map) => return map.lookup(offset, self.value(index)?),
+            other @ Checked::Value(_) => {
+                let message =
+                    format!("what `[…]` is applied to must be a list or a map, this is {}", other.describe());
+                return Err(Fault::new(list.start(), message));
+            }
+        };
         let index_typed = self.value(index)?;
         if !matches!(index_typed.scalar, Scalar::Int | Scalar::Uint) {
             let message = format!("a list index must be an int, this is {}", article(index_typed.scalar));

@@ -29,6 +29,10 @@ impl<'a, 'm> Frame<'a, 'm> {
                 Ok(())
             }
             List::Literal(elements) => self.each_element(elements, visit),
+            List::Lookup { key, table } => {
+                let elements = self.lookup(key, table, at)?;
+                self.each_element(elements, visit)
+            }
             List::Join(sides) => {
                 let mut next = Next::More;
                 for side in &**sides {
