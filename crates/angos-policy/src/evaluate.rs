@@ -165,7 +165,7 @@ impl<'a, 'm> Frame<'a, 'm> {
             Op::Arithmetic { operation, sides } => self.arithmetic(*operation, sides, node),
             Op::Negate(operand) => self.negate(operand, node),
             Op::Length(operand) => self.length(operand),
-            Op::Case { lower, text } => self.change_case(*lower, text, node),
+            Op::Case { lower, text } => self.change_case(*lower, text),
             Op::Convert { to, value } => self.convert(*to, value, node),
             Op::Part { part, east, of } => match self.value(of)? {
                 Datum::Timestamp(moment) => {
