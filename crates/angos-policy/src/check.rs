@@ -6,6 +6,7 @@ mod loops;
 mod maps;
 mod names;
 mod operators;
+mod texts;
 mod words;
 
 use crate::environment::Environment;

@@ -7,6 +7,7 @@ mod arithmetic;
 mod call;
 mod compare;
 mod convert;
+mod edit;
 mod lists;
 mod maps;
 mod network;
@@ -176,6 +177,7 @@ impl<'a, 'm> Frame<'a, 'm> {
             },
             Op::Address { property, of } => self.address_property(*property, of),
             Op::Network { property, of } => self.network_property(*property, of),
+            Op::Edit { edit, text, arguments } => self.edit(*edit, text, arguments, node),
             Op::Call { body, result, arguments } => self.call(*body, *result, arguments, node),
             Op::Not(_)
             | Op::And(_)

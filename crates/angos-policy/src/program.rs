@@ -145,6 +145,12 @@ pub(crate) enum Op {
         property: NetworkProperty,
         of: Box<Node>,
     },
+    /// A method of the strings extension.
+    Edit {
+        edit: Edit,
+        text: Box<Node>,
+        arguments: Box<[Node]>,
+    },
     /// A declared function and the type of its result.
     Call {
         body: Body,
@@ -186,6 +192,17 @@ pub(crate) enum Search {
     Contains,
 }
 
+/// What a method of the strings extension does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Edit {
+    CharAt,
+    IndexOf,
+    LastIndexOf,
+    Replace,
+    Substring,
+    Trim,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AddressProperty {
     Family,
@@ -210,6 +227,12 @@ pub(crate) enum List {
     Read(Origin, u32),
     Literal(Vec<Node>),
     Join(Box<[List; 2]>),
+    /// The parts of a string.
+    Split {
+        text: Box<Node>,
+        separator: Box<Node>,
+        limit: Option<Box<Node>>,
+    },
     /// `map[key]` where the values are lists of constants.
     Lookup {
         key: Box<Node>,

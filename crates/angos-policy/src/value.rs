@@ -85,7 +85,7 @@ pub enum Undecidable {
     Overflow,
     /// Division or remainder by zero.
     DivisionByZero,
-    /// A list has no element at this index.
+    /// A list has no element, or a string no character, at this index.
     Index,
     /// A map has no such key.
     Key,
@@ -125,7 +125,7 @@ impl fmt::Display for Undecidable {
             Self::Absent => "a value this request does not have is used without a guard",
             Self::Overflow => "arithmetic overflow",
             Self::DivisionByZero => "division by zero",
-            Self::Index => "index outside the list",
+            Self::Index => "index outside the list or string",
             Self::Key => "no such key in the map",
             Self::Conversion => "a value that cannot be converted",
             Self::TextTooLong => "a string too long to build",

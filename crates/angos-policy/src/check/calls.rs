@@ -7,6 +7,7 @@ use super::functions::{
 use super::loops::MACROS;
 use super::names::{listed, read, scalar_of};
 use super::operators::{boolean, membership};
+use super::texts::is_edit;
 use super::{Checked, Checker, Typed, article, words};
 use crate::error::{Fault, quote};
 use crate::evaluate::convert_constant;
@@ -124,6 +125,9 @@ impl Checker<'_> {
                 let op = Op::Case { lower: method == "lowerAscii", text };
                 Ok(Checked::Value(Typed::new(offset, Scalar::String, op)))
             }
+            ("split", [separator]) => self.split(offset, target, separator, None),
+            ("split", [separator, limit]) => self.split(offset, target, separator, Some(limit)),
+            _ if is_edit(method) => self.edit(offset, method, target, arguments),
             ("containsIP", [part]) => self.covers(offset, method, Scalar::Ip, target, part),
             ("containsCIDR", [part]) => self.covers(offset, method, Scalar::Cidr, target, part),
             (_, []) if let Some((property, scalar)) = address_property(method) => {

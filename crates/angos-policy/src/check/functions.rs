@@ -25,23 +25,30 @@ pub(super) const FUNCTIONS: &[&str] = &[
 
 /// Methods called as `value.name(…)`, besides the macros and the parts of timestamps.
 pub(super) const METHODS: &[&str] = &[
+    "charAt",
     "contains",
     "containsCIDR",
     "containsIP",
     "endsWith",
     "family",
+    "indexOf",
     "ip",
     "isGlobalUnicast",
     "isLinkLocalMulticast",
     "isLinkLocalUnicast",
     "isLoopback",
     "isUnspecified",
+    "lastIndexOf",
     "lowerAscii",
     "masked",
     "matches",
     "prefixLength",
+    "replace",
     "size",
+    "split",
     "startsWith",
+    "substring",
+    "trim",
     "upperAscii",
 ];
 

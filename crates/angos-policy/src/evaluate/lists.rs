@@ -6,12 +6,12 @@ use crate::value::{Undecidable, Value};
 
 /// What a visitor of a list wants next.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
+pub(super) enum Next {
     More,
     Enough,
 }
 
-type Visitor<'v, 'a, 'm> = dyn FnMut(&mut Frame<'a, 'm>, Datum<'a>) -> Outcome<Next> + 'v;
+pub(super) type Visitor<'v, 'a, 'm> = dyn FnMut(&mut Frame<'a, 'm>, Datum<'a>) -> Outcome<Next> + 'v;
 
 impl<'a, 'm> Frame<'a, 'm> {
     /// Shows `visit` each element. Once it has enough, elements that may still fail are evaluated
@@ -32,6 +32,9 @@ impl<'a, 'm> Frame<'a, 'm> {
             List::Lookup { key, table } => {
                 let elements = self.lookup(key, table, at)?;
                 self.each_element(elements, visit)
+            }
+            List::Split { text, separator, limit } => {
+                self.each_part([text, separator], limit.as_deref(), at, visit)
             }
             List::Join(sides) => {
                 let mut next = Next::More;
