@@ -4,6 +4,7 @@ mod calls;
 mod functions;
 mod loops;
 mod maps;
+mod math;
 mod names;
 mod operators;
 mod texts;

@@ -10,6 +10,7 @@ mod convert;
 mod edit;
 mod lists;
 mod maps;
+mod math;
 mod network;
 mod text;
 
@@ -177,6 +178,8 @@ impl<'a, 'm> Frame<'a, 'm> {
             },
             Op::Address { property, of } => self.address_property(*property, of),
             Op::Network { property, of } => self.network_property(*property, of),
+            Op::Math { math, of } => self.math(*math, of, node),
+            Op::Extreme { greatest, among } => self.extreme(*greatest, among, node),
             Op::Edit { edit, text, arguments } => self.edit(*edit, text, arguments, node),
             Op::Call { body, result, arguments } => self.call(*body, *result, arguments, node),
             Op::Not(_)

@@ -145,6 +145,16 @@ pub(crate) enum Op {
         property: NetworkProperty,
         of: Box<Node>,
     },
+    /// A function of the math extension on one number.
+    Math {
+        math: Math,
+        of: Box<Node>,
+    },
+    /// `math.greatest(…)`, or `math.least(…)` when not greatest.
+    Extreme {
+        greatest: bool,
+        among: Box<List>,
+    },
     /// A method of the strings extension.
     Edit {
         edit: Edit,
@@ -190,6 +200,20 @@ pub(crate) enum Search {
     StartsWith,
     EndsWith,
     Contains,
+}
+
+/// What a function of the math extension does to a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Math {
+    Abs,
+    Ceil,
+    Floor,
+    IsFinite,
+    IsInf,
+    IsNaN,
+    Round,
+    Sign,
+    Trunc,
 }
 
 /// What a method of the strings extension does.

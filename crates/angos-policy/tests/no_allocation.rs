@@ -41,6 +41,7 @@ fn decisions_do_not_allocate() {
         "identity.certificate.organizations == ['Sales'] || identity.certificate.organizations[7] == 'x'",
         "'x' in {'a': ['x', 'y'], 'GET-MANIFEST': ['z']}[request.action.upperAscii()] || {'a': 1}.a == 2",
         "request.action.split('-').map(p, p.upperAscii() + p)[1].replace('M', 'm').substring(1).trim() == 'x'",
+        "math.greatest(identity.certificate.dns_names.map(n, size(n)) + [1]) == math.least(0, 2)",
         "cidr('192.168.0.0/16').containsIP(identity.client_ip) || ip(request.action).isLoopback()",
         "request.time.getHours('+02:00') == 99 || timestamp(request.action) < request.time",
         "request.action.matches('^pull-[a-z]+$')",

@@ -26,6 +26,7 @@ impl Checker<'_> {
         arguments: &[Expression],
     ) -> Result<Checked, Fault> {
         match target {
+            Some(target) if self.is_math(target) => self.math(offset, function, arguments),
             Some(target) if MACROS.contains(&function) => {
                 self.macro_call(offset, function, target, arguments)
             }

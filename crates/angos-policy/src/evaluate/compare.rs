@@ -76,7 +76,7 @@ impl<'a> Frame<'a, '_> {
 }
 
 /// The order of two booleans, numbers of any type, timestamps or durations; none with NaN.
-fn order_of(left: Datum<'_>, right: Datum<'_>) -> Option<Ordering> {
+pub(super) fn order_of(left: Datum<'_>, right: Datum<'_>) -> Option<Ordering> {
     match (left, right) {
         (Datum::Bool(left), Datum::Bool(right)) => Some(left.cmp(&right)),
         (Datum::Timestamp(left), Datum::Timestamp(right)) => Some(left.cmp(&right)),

@@ -17,7 +17,12 @@ impl<'a, 'm> Frame<'a, 'm> {
     /// Shows `visit` each element. Once it has enough, elements that may still fail are evaluated
     /// nevertheless: a list with an error in it is an error, wherever the walk would have stopped.
     /// Strings built for an element are given up after its visit, except the one that was enough.
-    fn each(&mut self, list: &'a List, at: &'a Node, visit: &mut Visitor<'_, 'a, 'm>) -> Outcome<()> {
+    pub(super) fn each(
+        &mut self,
+        list: &'a List,
+        at: &'a Node,
+        visit: &mut Visitor<'_, 'a, 'm>,
+    ) -> Outcome<()> {
         match list {
             List::Read(origin, offset) => {
                 for text in strings(self.source(*origin), *offset)? {
