@@ -8,6 +8,7 @@ mod math;
 mod names;
 mod operators;
 mod texts;
+mod types;
 mod words;
 
 use crate::environment::Environment;
@@ -53,7 +54,7 @@ pub(crate) fn check_value(
         (Scalar::Bytes, _) => Type::Bytes,
         (Scalar::Timestamp, _) => Type::Timestamp,
         (Scalar::Duration, _) => Type::Duration,
-        (Scalar::Null | Scalar::Ip | Scalar::Cidr, _) => {
+        (Scalar::Null | Scalar::Ip | Scalar::Cidr | Scalar::Type, _) => {
             let message = format!("the value of an expression cannot be {}", article(scalar));
             return Err(Fault::new(expression.start(), message).help("compare it, or write `string(…)`"));
         }

@@ -44,6 +44,7 @@ pub(crate) enum Datum<'a> {
     Duration(i64),
     Ip(IpAddr),
     Cidr(IpNet),
+    Type(&'static str),
 }
 
 /// Why an expression has no value, and which one.
@@ -169,6 +170,7 @@ impl<'a, 'm> Frame<'a, 'm> {
             Op::Length(operand) => self.length(operand),
             Op::Case { lower, text } => self.change_case(*lower, text),
             Op::Convert { to, value } => self.convert(*to, value, node),
+            Op::TypeOf(of, name) => self.present(of).map(|_| Datum::Type(name)),
             Op::Part { part, east, of } => match self.value(of)? {
                 Datum::Timestamp(moment) => {
                     moment.part(*part, *east).map(Datum::Int).ok_or(node.trouble(Undecidable::Overflow))
@@ -239,6 +241,7 @@ impl<'a> From<&'a Constant> for Datum<'a> {
             Constant::Duration(value) => Self::Duration(*value),
             Constant::Ip(value) => Self::Ip(*value),
             Constant::Cidr(value) => Self::Cidr(*value),
+            Constant::Type(name) => Self::Type(name),
         }
     }
 }
@@ -256,7 +259,7 @@ fn shown<'t>(datum: Datum<'t>, memory: &'t [u8]) -> Option<Value<'t>> {
         Datum::Bytes(value) => Value::Bytes(value),
         Datum::Timestamp(moment) => Value::Timestamp(moment.seconds, moment.nanoseconds),
         Datum::Duration(value) => Value::Duration(value),
-        Datum::Null | Datum::Ip(_) | Datum::Cidr(_) => return None,
+        Datum::Null | Datum::Ip(_) | Datum::Cidr(_) | Datum::Type(_) => return None,
     })
 }
 

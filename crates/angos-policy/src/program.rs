@@ -37,6 +37,7 @@ pub(crate) enum Scalar {
     Duration,
     Ip,
     Cidr,
+    Type,
 }
 
 /// A value known when the rule is loaded.
@@ -53,6 +54,8 @@ pub(crate) enum Constant {
     Duration(i64),
     Ip(IpAddr),
     Cidr(IpNet),
+    /// A type, by its name.
+    Type(&'static str),
 }
 
 #[derive(Debug)]
@@ -126,6 +129,8 @@ pub(crate) enum Op {
         to: Scalar,
         value: Box<Node>,
     },
+    /// The type of a value that is there, by its name.
+    TypeOf(Box<Node>, &'static str),
     /// Whether text parses as an address or a network.
     Parses {
         to: Scalar,
@@ -291,6 +296,7 @@ impl Scalar {
             Self::Duration => "duration",
             Self::Ip => "ip",
             Self::Cidr => "cidr",
+            Self::Type => "type",
         }
     }
 

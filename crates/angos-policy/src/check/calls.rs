@@ -8,6 +8,7 @@ use super::loops::MACROS;
 use super::names::{listed, read, scalar_of};
 use super::operators::{boolean, membership};
 use super::texts::is_edit;
+use super::types::is_dynamic;
 use super::{Checked, Checker, Typed, article, words};
 use crate::error::{Fault, quote};
 use crate::evaluate::convert_constant;
@@ -40,6 +41,8 @@ impl Checker<'_> {
             ("has", [argument]) => self.presence(argument),
             ("size", [argument]) => self.size(offset, argument),
             ("matches", [text, pattern]) => self.matches(offset, text, pattern),
+            ("type", [argument]) => self.type_of(offset, argument),
+            ("dyn", [argument]) => self.expression(argument),
             ("isIP", [text]) => self.parses(offset, Scalar::Ip, text),
             ("isCIDR", [text]) => self.parses(offset, Scalar::Cidr, text),
             (_, [argument]) if let Some(to) = conversion(function) => self.convert(offset, to, argument),
@@ -115,7 +118,7 @@ impl Checker<'_> {
             ("contains", [part]) => match self.expression(target)? {
                 Checked::List(list) => {
                     let needle = self.value(part)?;
-                    membership(offset, needle, list)
+                    membership(offset, needle, list, is_dynamic(part))
                 }
                 Checked::Value(_) | Checked::Map(_) => self.search(offset, Search::Contains, target, part),
             },

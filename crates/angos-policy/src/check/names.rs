@@ -1,5 +1,6 @@
 //! Stage 3: names: variables, loop variables, and what an unknown one was meant to be.
 
+use super::types::type_named;
 use super::{Checked, Checker, Typed, TypedList, Words};
 use crate::environment::Origin;
 use crate::error::{Fault, quote};
@@ -61,6 +62,7 @@ impl Checker<'_> {
         }
         match self.environment.variable(&path.text) {
             Some((origin, ty)) => Ok(read(path.offset(), origin, ty)),
+            None if let Some(named) = type_named(path.offset(), &path.text) => Ok(named),
             None => Err(self.unknown(&path)),
         }
     }
