@@ -64,18 +64,21 @@ pub(crate) struct Frame<'a, 'm> {
     left: u32,
     memory: &'m mut [u8],
     used: usize,
+    /// What a walk over a list has found lies below; a walk gives no memory up below this.
+    kept: usize,
 }
 
 impl<'a, 'm> Frame<'a, 'm> {
     pub(crate) fn new(identity: &'a Identity, facts: &'a dyn Facts, memory: &'m mut [u8]) -> Self {
         let bound = [Datum::Absent; LOOP_DEPTH_MAX];
-        Self { identity, facts, bound, left: RULE_COST_MAX, memory, used: 0 }
+        Self { identity, facts, bound, left: RULE_COST_MAX, memory, used: 0, kept: 0 }
     }
 
     /// The value of a rule. Each rule has the whole cost bound to itself, so that order never matters.
     pub(crate) fn run(&mut self, program: &'a Program) -> Outcome<bool> {
         self.left = RULE_COST_MAX;
         self.used = 0;
+        self.kept = 0;
         self.truth(&program.root)
     }
 

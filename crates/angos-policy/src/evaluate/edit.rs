@@ -161,10 +161,10 @@ impl<'a, 'm> Frame<'a, 'm> {
             if visit(self, part)? == Next::Enough {
                 return Ok(());
             }
-            self.used = kept;
+            self.used = kept.max(self.kept);
             from = next;
         }
-        self.used = before;
+        self.used = before.max(self.kept);
         Ok(())
     }
 }

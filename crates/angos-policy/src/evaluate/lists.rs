@@ -105,7 +105,7 @@ impl<'a, 'm> Frame<'a, 'm> {
                 return Ok(());
             }
         }
-        self.used = used;
+        self.used = used.max(self.kept);
         Ok(())
     }
 
@@ -181,18 +181,24 @@ impl<'a, 'm> Frame<'a, 'm> {
 
     /// An element by position. A string built for it is kept.
     fn nth(&mut self, list: &'a List, index: usize, at: &'a Node) -> Outcome<Option<Datum<'a>>> {
+        let (used, kept) = (self.used, self.kept);
         let mut position = 0;
         let mut found = None;
-        self.each(list, at, &mut |_, datum| {
+        let walked = self.each(list, at, &mut |frame, datum| {
             if position == index {
                 found = Some(datum);
+                // The rest of the list may be walked nevertheless.
+                frame.kept = frame.used;
                 return Ok(Next::Enough);
             }
             position += 1;
             Ok(Next::More)
-        })?;
+        });
+        self.kept = kept;
+        walked?;
         if let Some(Datum::Built { end, .. }) = found {
-            self.used = end;
+            // It may be older than this walk, and what is between still in use.
+            self.used = used.max(end);
         }
         Ok(found)
     }

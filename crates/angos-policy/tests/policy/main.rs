@@ -1,5 +1,6 @@
 //! Tests of the crate as its users see it.
 //!
+//! - `built`: strings rules build
 //! - `callers`: the identities and requests the tables are walked with
 //! - `seeds`: the rules of the published pages, to the letter
 //! - `language`: what expressions mean, absence and errors included
@@ -13,6 +14,7 @@
     reason = "clippy knows functions marked as tests, not the ones they share"
 )]
 
+mod built;
 mod callers;
 mod differential;
 mod functions;
