@@ -1,7 +1,7 @@
 //! A service that is not a registry: who may open which door of a building, and when.
 
 use angos_identity::{Credential, Identity};
-use angos_policy::{DefaultDecision, Environment, Facts, Policy, RuleSource, Type, Value};
+use angos_policy::{DefaultDecision, Environment, Facts, Policy, RuleSource, Type, Undecidable, Value};
 use std::error::Error;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -25,14 +25,25 @@ impl Facts for Attempt<'_> {
     }
 }
 
+/// What the rules call `floor(…)`.
+fn floor<'v>(arguments: &[Value<'v>]) -> Result<Value<'v>, Undecidable> {
+    match arguments {
+        [Value::String("archive")] => Ok(Value::Int(-1)),
+        [Value::String(_)] => Ok(Value::Int(0)),
+        _ => Err(Undecidable::Function),
+    }
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let environment = Environment::builder()
         .variable("door.name", Type::Word(DOORS))
         .variable("door.time", Type::Timestamp)
+        .function("floor", &[Type::Word(DOORS)], Type::Int, floor)
         .build()?;
     let rules = [
         "door.name == 'front' && door.time.getHours('+01:00') >= 8",
         "identity.username in ['ada', 'grace'] && door.name != 'archive'",
+        "identity.method != 'anonymous' && floor(door.name) < 0",
         "identity.certificate.organizations.contains('Archivists')",
     ]
     .map(RuleSource::from);

@@ -3,15 +3,21 @@
 mod calls;
 mod functions;
 mod loops;
+mod maps;
+mod math;
 mod names;
 mod operators;
+mod texts;
+mod types;
 mod words;
 
 use crate::environment::Environment;
 use crate::error::Fault;
 use crate::program::{Constant, List, Node, Op, Program, Scalar};
 use crate::syntax::{Expression, Form};
+use crate::value::Type;
 pub(crate) use functions::is_builtin;
+use maps::TypedMap;
 
 /// Checks and compiles one rule, which must be boolean.
 pub(crate) fn check(environment: &Environment, rule: &Expression) -> Result<Program, Fault> {
@@ -22,12 +28,38 @@ pub(crate) fn check(environment: &Environment, rule: &Expression) -> Result<Prog
             let message = format!("a rule must be true or false, this is {}", other.describe());
             let fault = Fault::new(rule.start(), message);
             return Err(match other {
+                Checked::Map(_) => fault.help("ask for one of its values: `map[key]`"),
                 Checked::List(_) => fault.help("ask something about the list: `size(…) > 0`, `'x' in …`"),
                 Checked::Value(_) => fault.help("compare it with something: `… == 'x'`"),
             });
         }
     };
     Ok(Program { root, builds_text: checker.builds_text })
+}
+
+/// Checks and compiles one expression that may have any type a [`Value`](crate::Value) can show.
+pub(crate) fn check_value(
+    environment: &Environment,
+    expression: &Expression,
+) -> Result<(Program, Type), Fault> {
+    let mut checker = Checker { environment, scope: Vec::new(), builds_text: false };
+    let Typed { node: root, scalar, words } = checker.value(expression)?;
+    let ty = match (scalar, words) {
+        (Scalar::Bool, _) => Type::Bool,
+        (Scalar::Int, _) => Type::Int,
+        (Scalar::Uint, _) => Type::Uint,
+        (Scalar::Double, _) => Type::Double,
+        (Scalar::String, Some(words)) => Type::Word(words),
+        (Scalar::String, None) => Type::String,
+        (Scalar::Bytes, _) => Type::Bytes,
+        (Scalar::Timestamp, _) => Type::Timestamp,
+        (Scalar::Duration, _) => Type::Duration,
+        (Scalar::Null | Scalar::Ip | Scalar::Cidr | Scalar::Type, _) => {
+            let message = format!("the value of an expression cannot be {}", article(scalar));
+            return Err(Fault::new(expression.start(), message).help("compare it, or write `string(…)`"));
+        }
+    };
+    Ok((Program { root, builds_text: checker.builds_text }, ty))
 }
 
 struct Checker<'e> {
@@ -50,6 +82,7 @@ type Words = Option<&'static [&'static str]>;
 enum Checked {
     Value(Typed),
     List(TypedList),
+    Map(TypedMap),
 }
 
 struct Typed {
@@ -78,6 +111,7 @@ impl Checked {
             Self::Value(value) => article(value.scalar),
             Self::List(TypedList { element: Some(element), .. }) => format!("a list of {}", element.name()),
             Self::List(TypedList { element: None, .. }) => "an empty list".to_owned(),
+            Self::Map(map) => map.describe(),
         }
     }
 }
@@ -111,6 +145,7 @@ impl Checker<'_> {
             }
             Form::Operation { operator, operands } => self.operation(expression.offset, *operator, operands),
             Form::List(elements) => self.literal(expression.offset, elements),
+            Form::Map(entries) => self.table(expression.offset, entries),
         }
     }
 
@@ -120,6 +155,8 @@ impl Checker<'_> {
             Checked::Value(value) => Ok(value),
             Checked::List(list) => Err(Fault::new(list.offset, "a list cannot be used here")
                 .help("ask for one of its elements: `'x' in list`, `list.exists(e, …)`, `list[0]`")),
+            Checked::Map(map) => Err(Fault::new(map.offset(), "a map cannot be used here")
+                .help("ask for one of its values: `map[key]`, or whether it has a key: `key in map`")),
         }
     }
 
@@ -135,10 +172,11 @@ impl Checker<'_> {
         }
     }
 
-    /// An expression that must be a list.
+    /// An expression that must be a list, or a map, of which it is the keys.
     fn list(&mut self, expression: &Expression, what: &str) -> Result<TypedList, Fault> {
         match self.expression(expression)? {
             Checked::List(list) => Ok(list),
+            Checked::Map(map) => Ok(map.keys()),
             other @ Checked::Value(_) => {
                 let message = format!("{what} must be a list, this is {}", other.describe());
                 Err(Fault::new(expression.start(), message))

@@ -1,7 +1,8 @@
 //! Stage 1: what rules may name.
 
 use crate::attribute::{ATTRIBUTES, Attribute};
-use crate::limits::VARIABLES_MAX;
+use crate::function::{Body, Function};
+use crate::limits::{FUNCTION_PARAMETERS_MAX, VARIABLES_MAX};
 use crate::value::Type;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,7 +17,9 @@ pub struct Environment(Arc<Declarations>);
 struct Declarations {
     variables: BTreeMap<String, (Origin, Type)>,
     groups: BTreeSet<String>,
-    functions: BTreeMap<String, (usize, Type)>,
+    /// Functions without arguments.
+    nullary: BTreeMap<String, (usize, Type)>,
+    functions: BTreeMap<String, Function>,
 }
 
 /// Where the value of a variable comes from.
@@ -59,13 +62,18 @@ impl Environment {
     }
 
     /// A declared function without arguments.
-    pub(crate) fn function(&self, name: &str) -> Option<(usize, Type)> {
-        self.0.functions.get(name).copied()
+    pub(crate) fn nullary(&self, name: &str) -> Option<(usize, Type)> {
+        self.0.nullary.get(name).copied()
+    }
+
+    /// A declared function with arguments.
+    pub(crate) fn function(&self, name: &str) -> Option<&Function> {
+        self.0.functions.get(name)
     }
 
     /// The names of the declared functions.
     pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
-        self.0.functions.keys().map(String::as_str)
+        self.0.nullary.keys().chain(self.0.functions.keys()).map(String::as_str)
     }
 }
 
@@ -110,23 +118,55 @@ impl EnvironmentBuilder {
     #[must_use]
     pub fn nullary(mut self, function: &str, ty: Type) -> Self {
         let index = self.next_index();
-        if let Some(error) = unfit(function, ty) {
-            self.fail(error);
-        } else if function.contains('.') {
-            self.fail(EnvironmentError::Name(function.to_owned()));
-        } else if crate::check::is_builtin(function) {
-            self.fail(EnvironmentError::Reserved(function.to_owned()));
-        } else if self.declarations.functions.insert(function.to_owned(), (index, ty)).is_some() {
-            self.fail(EnvironmentError::Duplicate(function.to_owned()));
+        match self.unfit_function(function, ty) {
+            Some(error) => self.fail(error),
+            None => {
+                self.declarations.nullary.insert(function.to_owned(), (index, ty));
+            }
         }
         self
+    }
+
+    /// Declares a function of one to [`FUNCTION_PARAMETERS_MAX`] arguments. Takes no index: what it knows
+    /// are its arguments.
+    ///
+    /// Neither parameters nor the result may be [`Type::StringList`], nor the result [`Type::Bytes`]. An
+    /// argument for a [`Type::Word`] that is written in the rule is one of its words.
+    #[must_use]
+    pub fn function(mut self, function: &str, parameters: &[Type], result: Type, body: Body) -> Self {
+        match (self.unfit_function(function, result), Function::new(parameters, result, body)) {
+            (Some(error), _) => self.fail(error),
+            (None, None) => self.fail(EnvironmentError::Signature(function.to_owned())),
+            (None, Some(declared)) => {
+                self.declarations.functions.insert(function.to_owned(), declared);
+            }
+        }
+        self
+    }
+
+    /// Why no function of this name and type can be declared, if so.
+    fn unfit_function(&self, name: &str, ty: Type) -> Option<EnvironmentError> {
+        let Declarations { nullary, functions, .. } = &self.declarations;
+        if let Some(error) = unfit(name, ty) {
+            return Some(error);
+        }
+        if name.contains('.') {
+            return Some(EnvironmentError::Name(name.to_owned()));
+        }
+        if crate::check::is_builtin(name) {
+            return Some(EnvironmentError::Reserved(name.to_owned()));
+        }
+        let taken = nullary.contains_key(name) || functions.contains_key(name);
+        taken.then(|| EnvironmentError::Duplicate(name.to_owned()))
     }
 
     /// The environment, or the first mistake made while declaring it.
     pub fn build(self) -> Result<Environment, EnvironmentError> {
         match self.error {
             Some(error) => Err(error),
-            None if self.declared > VARIABLES_MAX => Err(EnvironmentError::TooMany),
+            None if self.declared + self.declarations.functions.len() > VARIABLES_MAX => {
+                Err(EnvironmentError::TooMany)
+            }
             None => Ok(Environment(Arc::new(self.declarations))),
         }
     }
@@ -207,6 +247,12 @@ pub enum EnvironmentError {
     /// A closed set without a word.
     #[error("`{0}` is one of no words")]
     NoWords(String),
+    /// A function with no parameters, more than [`limits::FUNCTION_PARAMETERS_MAX`](crate::limits::FUNCTION_PARAMETERS_MAX),
+    /// or a list or built bytes among them.
+    #[error(
+        "`{0}` must take 1 to {FUNCTION_PARAMETERS_MAX} values and return one; lists and built bytes cannot be passed"
+    )]
+    Signature(String),
     /// More than [`limits::VARIABLES_MAX`](crate::limits::VARIABLES_MAX).
     #[error("more than {VARIABLES_MAX} variables and functions")]
     TooMany,
@@ -215,7 +261,7 @@ pub enum EnvironmentError {
 #[cfg(test)]
 mod tests {
     use super::{Environment, EnvironmentError};
-    use crate::value::Type;
+    use crate::value::{Type, Value};
 
     #[test]
     fn declarations_are_checked() {
@@ -250,6 +296,19 @@ mod tests {
             Some(EnvironmentError::Reserved(owned("size")))
         );
         assert_eq!(a().nullary("f.g", Type::Int).build().err(), Some(EnvironmentError::Name(owned("f.g"))));
+        let declare = |name: &str, parameters: &[Type], result| {
+            a().nullary("f", Type::Int)
+                .function(name, parameters, result, |_| Ok(Value::Absent))
+                .build()
+                .err()
+        };
+        let signature = Some(EnvironmentError::Signature(owned("g")));
+        assert_eq!(declare("g", &[Type::Int; 4], Type::Int), None);
+        assert_eq!(declare("f", &[Type::Int], Type::Int), duplicate("f"));
+        assert_eq!(declare("g", &[], Type::Int), signature);
+        assert_eq!(declare("g", &[Type::Int; 5], Type::Int), signature);
+        assert_eq!(declare("g", &[Type::StringList], Type::Int), signature);
+        assert_eq!(declare("g", &[Type::Int], Type::Bytes), signature);
         let words = Environment::builder().variable("a", Type::Word(&[])).build();
         assert_eq!(words.err(), Some(EnvironmentError::NoWords(owned("a"))));
         let many = (0..2000).fold(Environment::builder(), |all, i| all.variable(&format!("v{i}"), Type::Int));

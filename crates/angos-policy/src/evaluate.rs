@@ -4,9 +4,13 @@
 //! live in a fixed piece of the caller's stack.
 
 mod arithmetic;
+mod call;
 mod compare;
 mod convert;
+mod edit;
 mod lists;
+mod maps;
+mod math;
 mod network;
 mod text;
 
@@ -40,6 +44,7 @@ pub(crate) enum Datum<'a> {
     Duration(i64),
     Ip(IpAddr),
     Cidr(IpNet),
+    Type(&'static str),
 }
 
 /// Why an expression has no value, and which one.
@@ -59,19 +64,32 @@ pub(crate) struct Frame<'a, 'm> {
     left: u32,
     memory: &'m mut [u8],
     used: usize,
+    /// What a walk over a list has found lies below; a walk gives no memory up below this.
+    kept: usize,
 }
 
 impl<'a, 'm> Frame<'a, 'm> {
     pub(crate) fn new(identity: &'a Identity, facts: &'a dyn Facts, memory: &'m mut [u8]) -> Self {
         let bound = [Datum::Absent; LOOP_DEPTH_MAX];
-        Self { identity, facts, bound, left: RULE_COST_MAX, memory, used: 0 }
+        Self { identity, facts, bound, left: RULE_COST_MAX, memory, used: 0, kept: 0 }
     }
 
     /// The value of a rule. Each rule has the whole cost bound to itself, so that order never matters.
     pub(crate) fn run(&mut self, program: &'a Program) -> Outcome<bool> {
         self.left = RULE_COST_MAX;
         self.used = 0;
+        self.kept = 0;
         self.truth(&program.root)
+    }
+
+    /// Hands the value of an expression to `then`.
+    pub(crate) fn answer<R>(
+        mut self,
+        program: &'a Program,
+        then: impl FnOnce(Result<Value<'_>, Undecidable>) -> R,
+    ) -> R {
+        let outcome = self.value(&program.root).map_err(|trouble| trouble.cause);
+        then(outcome.and_then(|datum| shown(datum, self.memory).ok_or(Undecidable::Mistyped)))
     }
 
     fn spend(&mut self, cost: usize, at: &Node) -> Outcome<()> {
@@ -145,12 +163,17 @@ impl<'a, 'm> Frame<'a, 'm> {
                 self.value(chosen)
             }
             Op::Count(list) => self.count(list, node),
+            Op::Lookup { key, table } => {
+                let found = self.lookup(key, table, node)?;
+                self.compute(found)
+            }
             Op::Element { list, index } => self.element(list, index, node),
             Op::Arithmetic { operation, sides } => self.arithmetic(*operation, sides, node),
             Op::Negate(operand) => self.negate(operand, node),
             Op::Length(operand) => self.length(operand),
-            Op::Case { lower, text } => self.change_case(*lower, text, node),
+            Op::Case { lower, text } => self.change_case(*lower, text),
             Op::Convert { to, value } => self.convert(*to, value, node),
+            Op::TypeOf(of, name) => self.present(of).map(|_| Datum::Type(name)),
             Op::Part { part, east, of } => match self.value(of)? {
                 Datum::Timestamp(moment) => {
                     moment.part(*part, *east).map(Datum::Int).ok_or(node.trouble(Undecidable::Overflow))
@@ -160,6 +183,10 @@ impl<'a, 'm> Frame<'a, 'm> {
             },
             Op::Address { property, of } => self.address_property(*property, of),
             Op::Network { property, of } => self.network_property(*property, of),
+            Op::Math { math, of } => self.math(*math, of, node),
+            Op::Extreme { greatest, among } => self.extreme(*greatest, among, node),
+            Op::Edit { edit, text, arguments } => self.edit(*edit, text, arguments, node),
+            Op::Call { body, result, arguments } => self.call(*body, *result, arguments, node),
             Op::Not(_)
             | Op::And(_)
             | Op::Or(_)
@@ -217,8 +244,31 @@ impl<'a> From<&'a Constant> for Datum<'a> {
             Constant::Duration(value) => Self::Duration(*value),
             Constant::Ip(value) => Self::Ip(*value),
             Constant::Cidr(value) => Self::Cidr(*value),
+            Constant::Type(name) => Self::Type(name),
         }
     }
+}
+
+/// A value as the outside sees it, if it can; `memory` is what built strings live in.
+fn shown<'t>(datum: Datum<'t>, memory: &'t [u8]) -> Option<Value<'t>> {
+    Some(match datum {
+        Datum::Absent => Value::Absent,
+        Datum::Bool(value) => Value::Bool(value),
+        Datum::Int(value) => Value::Int(value),
+        Datum::Uint(value) => Value::Uint(value),
+        Datum::Double(value) => Value::Double(value),
+        Datum::String(text) => Value::String(text),
+        Datum::Built { start, end } => Value::String(built(memory, start, end)?),
+        Datum::Bytes(value) => Value::Bytes(value),
+        Datum::Timestamp(moment) => Value::Timestamp(moment.seconds, moment.nanoseconds),
+        Datum::Duration(value) => Value::Duration(value),
+        Datum::Null | Datum::Ip(_) | Datum::Cidr(_) | Datum::Type(_) => return None,
+    })
+}
+
+/// A string the rule built.
+fn built(memory: &[u8], start: usize, end: usize) -> Option<&str> {
+    std::str::from_utf8(memory.get(start..end)?).ok()
 }
 
 /// A value from outside, if it is of the declared type.

@@ -7,12 +7,14 @@
 //! # The path of a rule
 //! | stage | file | in → out |
 //! |---|---|---|
-//! | 1 declare | `environment.rs`, `attribute.rs` | paths and types → what rules may name |
+//! | 1 declare | `environment.rs`, `attribute.rs`, `function.rs` | paths and types → what rules may name |
 //! | 2 parse | `syntax.rs` | text → our own tree; the only user of the CEL parser |
 //! | 3 check | `check.rs` and its modules | tree → typed program, or an error with position and suggestion |
 //! | 4 hold | `program.rs` | the typed program |
 //! | 5 evaluate | `evaluate.rs` and its modules | program + identity + facts → value or the reason there is none |
 //! | 6 decide | `policy.rs` | the values of all rules → decision |
+//!
+//! An [`Expression`] of any type takes the same path without the last stage (`expression.rs`).
 //!
 //! # Guarantees
 //! - A rule that cannot be decided (an absent value used, an overflow, the cost bound) never allows: when no
@@ -29,6 +31,8 @@ mod check;
 mod environment;
 mod error;
 mod evaluate;
+mod expression;
+mod function;
 pub mod limits;
 mod moment;
 mod policy;
@@ -39,5 +43,7 @@ mod value;
 
 pub use environment::{Environment, EnvironmentBuilder, EnvironmentError};
 pub use error::RuleError;
+pub use expression::Expression;
+pub use function::Body;
 pub use policy::{Decision, DefaultDecision, Policy, Reason, RuleSource};
 pub use value::{Facts, NoFacts, Type, Undecidable, Value};

@@ -37,6 +37,9 @@ pub const REGEX_MAX_BYTES: usize = 256 * 1024;
 /// Most variables and functions an environment may declare.
 pub const VARIABLES_MAX: usize = 1024;
 
+/// Most arguments a declared function may take; they live on the stack of a decision.
+pub const FUNCTION_PARAMETERS_MAX: usize = 4;
+
 /// Stack of the thread that parses and checks rules: an unoptimised parser needs far more than the 2 MiB
 /// of an ordinary thread for input that is within the limits above.
 pub(crate) const COMPILER_STACK_BYTES: usize = 32 * 1024 * 1024;

@@ -98,18 +98,8 @@ impl Policy {
         if rules.len() > RULES_MAX {
             return Err(failed(format!("{} rules; a policy has at most {RULES_MAX}", rules.len())));
         }
-        let compiled = thread::scope(|scope| {
-            thread::Builder::new()
-                .name("angos-policy-compiler".to_owned())
-                .stack_size(COMPILER_STACK_BYTES)
-                .spawn_scoped(scope, || compile_all(environment, rules))
-                .map(ScopedJoinHandle::join)
-        });
-        let rules = match compiled {
-            Ok(Ok(rules)) => rules?,
-            Ok(Err(_)) => return Err(failed("the compiler failed; please report the rule".to_owned())),
-            Err(error) => return Err(failed(format!("cannot start the compiler's thread: {error}"))),
-        };
+        let compiled = on_compiler_thread(|| compile_all(environment, rules));
+        let rules = compiled.map_err(failed)??;
         let builds_text = rules.iter().any(|rule| rule.program.builds_text);
         Ok(Self { default, rules, builds_text })
     }
@@ -192,6 +182,22 @@ impl Policy {
                 }
             }
         })
+    }
+}
+
+/// Runs `work` where the stack is deep enough for the parser, or says in one line why it could not.
+pub(crate) fn on_compiler_thread<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String> {
+    let done = thread::scope(|scope| {
+        thread::Builder::new()
+            .name("angos-policy-compiler".to_owned())
+            .stack_size(COMPILER_STACK_BYTES)
+            .spawn_scoped(scope, work)
+            .map(ScopedJoinHandle::join)
+    });
+    match done {
+        Ok(Ok(result)) => Ok(result),
+        Ok(Err(_)) => Err("the compiler failed; please report the rule".to_owned()),
+        Err(error) => Err(format!("cannot start the compiler's thread: {error}")),
     }
 }
 

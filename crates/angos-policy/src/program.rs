@@ -1,6 +1,7 @@
 //! Stage 4: a checked rule, every name resolved and every type known.
 
 use crate::environment::Origin;
+use crate::function::Body;
 use crate::moment::{Moment, Part};
 use ipnet::IpNet;
 use regex::Regex;
@@ -36,6 +37,7 @@ pub(crate) enum Scalar {
     Duration,
     Ip,
     Cidr,
+    Type,
 }
 
 /// A value known when the rule is loaded.
@@ -52,6 +54,8 @@ pub(crate) enum Constant {
     Duration(i64),
     Ip(IpAddr),
     Cidr(IpNet),
+    /// A type, by its name.
+    Type(&'static str),
 }
 
 #[derive(Debug)]
@@ -97,6 +101,11 @@ pub(crate) enum Op {
         list: Box<List>,
         index: Box<Node>,
     },
+    /// `map[key]`
+    Lookup {
+        key: Box<Node>,
+        table: Box<[(Node, Node)]>,
+    },
     Quantified {
         quantifier: Quantifier,
         list: Box<List>,
@@ -120,6 +129,8 @@ pub(crate) enum Op {
         to: Scalar,
         value: Box<Node>,
     },
+    /// The type of a value that is there, by its name.
+    TypeOf(Box<Node>, &'static str),
     /// Whether text parses as an address or a network.
     Parses {
         to: Scalar,
@@ -138,6 +149,28 @@ pub(crate) enum Op {
     Network {
         property: NetworkProperty,
         of: Box<Node>,
+    },
+    /// A function of the math extension on one number.
+    Math {
+        math: Math,
+        of: Box<Node>,
+    },
+    /// `math.greatest(…)`, or `math.least(…)` when not greatest.
+    Extreme {
+        greatest: bool,
+        among: Box<List>,
+    },
+    /// A method of the strings extension.
+    Edit {
+        edit: Edit,
+        text: Box<Node>,
+        arguments: Box<[Node]>,
+    },
+    /// A declared function and the type of its result.
+    Call {
+        body: Body,
+        result: Scalar,
+        arguments: Box<[Node]>,
     },
     /// `cidr.containsIP(ip or string)` and `cidr.containsCIDR(cidr or string)`
     Covers(Box<[Node; 2]>),
@@ -174,6 +207,31 @@ pub(crate) enum Search {
     Contains,
 }
 
+/// What a function of the math extension does to a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Math {
+    Abs,
+    Ceil,
+    Floor,
+    IsFinite,
+    IsInf,
+    IsNaN,
+    Round,
+    Sign,
+    Trunc,
+}
+
+/// What a method of the strings extension does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Edit {
+    CharAt,
+    IndexOf,
+    LastIndexOf,
+    Replace,
+    Substring,
+    Trim,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AddressProperty {
     Family,
@@ -198,6 +256,17 @@ pub(crate) enum List {
     Read(Origin, u32),
     Literal(Vec<Node>),
     Join(Box<[List; 2]>),
+    /// The parts of a string.
+    Split {
+        text: Box<Node>,
+        separator: Box<Node>,
+        limit: Option<Box<Node>>,
+    },
+    /// `map[key]` where the values are lists of constants.
+    Lookup {
+        key: Box<Node>,
+        table: Box<[(Node, Vec<Node>)]>,
+    },
     If(Box<Node>, Box<[List; 2]>),
     Map {
         source: Box<List>,
@@ -227,6 +296,7 @@ impl Scalar {
             Self::Duration => "duration",
             Self::Ip => "ip",
             Self::Cidr => "cidr",
+            Self::Type => "type",
         }
     }
 
@@ -238,6 +308,14 @@ impl Scalar {
 impl Node {
     pub(crate) fn new(offset: u32, op: Op) -> Self {
         Self { offset, op }
+    }
+
+    /// The constant, if the expression is one.
+    pub(crate) fn constant(&self) -> Option<&Constant> {
+        match &self.op {
+            Op::Constant(constant) => Some(constant),
+            _ => None,
+        }
     }
 
     /// The string, if the expression is a constant one.

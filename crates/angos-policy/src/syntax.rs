@@ -61,6 +61,8 @@ pub(crate) enum Form {
     },
     /// `[a, b]`
     List(Vec<Expression>),
+    /// `{key: value}`
+    Map(Vec<(Expression, Expression)>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -85,14 +85,18 @@ pub enum Undecidable {
     Overflow,
     /// Division or remainder by zero.
     DivisionByZero,
-    /// A list has no element at this index.
+    /// A list has no element, or a string no character, at this index.
     Index,
+    /// A map has no such key.
+    Key,
     /// A conversion was given a value it cannot convert.
     Conversion,
     /// Strings built by the rule exceed [`limits::TEXT_MAX_BYTES`](crate::limits::TEXT_MAX_BYTES).
     TextTooLong,
     /// The rule spent [`limits::RULE_COST_MAX`](crate::limits::RULE_COST_MAX).
     Cost,
+    /// A function the service declared has no answer for these arguments.
+    Function,
     /// The service answered with a value of another type than it declared.
     Mistyped,
 }
@@ -105,9 +109,11 @@ impl Undecidable {
             Self::Overflow => "overflow",
             Self::DivisionByZero => "division_by_zero",
             Self::Index => "index",
+            Self::Key => "key",
             Self::Conversion => "conversion",
             Self::TextTooLong => "text_too_long",
             Self::Cost => "cost",
+            Self::Function => "function",
             Self::Mistyped => "mistyped",
         }
     }
@@ -119,10 +125,12 @@ impl fmt::Display for Undecidable {
             Self::Absent => "a value this request does not have is used without a guard",
             Self::Overflow => "arithmetic overflow",
             Self::DivisionByZero => "division by zero",
-            Self::Index => "index outside the list",
+            Self::Index => "index outside the list or string",
+            Self::Key => "no such key in the map",
             Self::Conversion => "a value that cannot be converted",
             Self::TextTooLong => "a string too long to build",
             Self::Cost => "more work than one rule may cost",
+            Self::Function => "a function without an answer for these arguments",
             Self::Mistyped => "the service gave a value of another type than it declared",
         })
     }

@@ -2,7 +2,7 @@
 
 use allocation_counter::measure;
 use angos_identity::{Certificate, Credential, Identity};
-use angos_policy::{DefaultDecision, Environment, Facts, Policy, RuleSource, Type, Value};
+use angos_policy::{DefaultDecision, Environment, Expression, Facts, Policy, RuleSource, Type, Value};
 use angos_test_ca::{Authority, Leaf};
 use std::sync::Arc;
 
@@ -39,6 +39,9 @@ fn decisions_do_not_allocate() {
         "'a' + identity.username + '/' == 'x' + string(size(identity.certificate.dns_names))",
         "identity.certificate.dns_names.map(n, n.upperAscii()).filter(n, n.endsWith('X')).exists(n, n == 'a')",
         "identity.certificate.organizations == ['Sales'] || identity.certificate.organizations[7] == 'x'",
+        "'x' in {'a': ['x', 'y'], 'GET-MANIFEST': ['z']}[request.action.upperAscii()] || {'a': 1}.a == 2",
+        "request.action.split('-').map(p, p.upperAscii() + p)[1].replace('M', 'm').substring(1).trim() == 'x'",
+        "math.greatest(identity.certificate.dns_names.map(n, size(n)) + [1]) == math.least(0, 2)",
         "cidr('192.168.0.0/16').containsIP(identity.client_ip) || ip(request.action).isLoopback()",
         "request.time.getHours('+02:00') == 99 || timestamp(request.action) < request.time",
         "request.action.matches('^pull-[a-z]+$')",
@@ -59,4 +62,25 @@ fn decisions_do_not_allocate() {
             assert_eq!(counted.count_total, 0, "{rule}: {counted:?}");
         }
     }
+}
+
+#[test]
+fn expressions_do_not_allocate() {
+    let environment = Environment::builder().variable("request.action", Type::String);
+    let environment = environment.function("same", &[Type::String], Type::String, |arguments| {
+        Ok(arguments.first().copied().unwrap_or(Value::Absent))
+    });
+    let environment = environment.build();
+    let source = "same(request.action.upperAscii() + '/') + string(size(identity.client_ip))";
+    let expression = Expression::compile(&environment.expect("environment"), source).expect("expression");
+    let caller = Identity::new("10.1.2.3".parse().expect("address"), None, None);
+    let mut equal = true;
+    let counted = measure(|| {
+        for _ in 0..100 {
+            equal &=
+                expression.evaluate(&caller, &Request, |value| value == Ok(Value::String("GET-MANIFEST/8")));
+        }
+    });
+    assert!(equal);
+    assert_eq!(counted.count_total, 0, "{counted:?}");
 }

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use angos_identity::Identity;
-use angos_policy::{DefaultDecision, Environment, Facts, Policy, Reason, RuleSource, Type, Value};
+use angos_policy::{
+    DefaultDecision, Environment, Facts, Policy, Reason, RuleSource, Type, Undecidable, Value,
+};
 use libfuzzer_sys::fuzz_target;
 
 static ENVIRONMENT: LazyLock<Environment> = LazyLock::new(|| {
@@ -16,6 +18,13 @@ static ENVIRONMENT: LazyLock<Environment> = LazyLock::new(|| {
         .variable("request.n", Type::Int)
         .variable("request.time", Type::Timestamp)
         .nullary("has_repository_policy", Type::Bool)
+        .function("either", &[Type::String, Type::String], Type::String, |arguments| {
+            let longest = arguments.iter().max_by_key(|argument| match argument {
+                Value::String(text) => text.len(),
+                _ => 0,
+            });
+            longest.copied().ok_or(Undecidable::Function)
+        })
         .alias("request.repository", "request.namespace")
         .build()
         .unwrap()

@@ -5,13 +5,16 @@ use super::functions::{
     network_property, regex,
 };
 use super::loops::MACROS;
-use super::names::{listed, read};
+use super::names::{listed, read, scalar_of};
 use super::operators::{boolean, membership};
+use super::texts::is_edit;
+use super::types::is_dynamic;
 use super::{Checked, Checker, Typed, article, words};
 use crate::error::{Fault, quote};
 use crate::evaluate::convert_constant;
+use crate::function::Function;
 use crate::moment::{PARTS, parse_zone};
-use crate::program::{Node, Op, Scalar, Search};
+use crate::program::{Constant, Node, Op, Scalar, Search};
 use crate::suggest::nearest;
 use crate::syntax::Expression;
 
@@ -24,6 +27,7 @@ impl Checker<'_> {
         arguments: &[Expression],
     ) -> Result<Checked, Fault> {
         match target {
+            Some(target) if self.is_math(target) => self.math(offset, function, arguments),
             Some(target) if MACROS.contains(&function) => {
                 self.macro_call(offset, function, target, arguments)
             }
@@ -37,13 +41,18 @@ impl Checker<'_> {
             ("has", [argument]) => self.presence(argument),
             ("size", [argument]) => self.size(offset, argument),
             ("matches", [text, pattern]) => self.matches(offset, text, pattern),
+            ("type", [argument]) => self.type_of(offset, argument),
+            ("dyn", [argument]) => self.expression(argument),
             ("isIP", [text]) => self.parses(offset, Scalar::Ip, text),
             ("isCIDR", [text]) => self.parses(offset, Scalar::Cidr, text),
             (_, [argument]) if let Some(to) = conversion(function) => self.convert(offset, to, argument),
-            (_, []) if let Some((index, ty)) = self.environment.function(function) => {
+            (_, []) if let Some((index, ty)) = self.environment.nullary(function) => {
                 Ok(read(offset, crate::environment::Origin::Fact(index), ty))
             }
-            _ if self.environment.function(function).is_some() => {
+            _ if let Some(declared) = self.environment.function(function).copied() => {
+                self.declared(offset, function, &declared, arguments)
+            }
+            _ if self.environment.nullary(function).is_some() => {
                 Err(Fault::new(offset, format!("`{function}` takes no arguments")))
             }
             _ if is_builtin(function) => {
@@ -52,6 +61,35 @@ impl Checker<'_> {
             }
             _ => Err(self.unknown_function(offset, function)),
         }
+    }
+
+    /// A call of a function the service declared.
+    fn declared(
+        &mut self,
+        offset: u32,
+        name: &str,
+        function: &Function,
+        arguments: &[Expression],
+    ) -> Result<Checked, Fault> {
+        let parameters = function.parameters();
+        if arguments.len() != parameters.len() {
+            let plural = if parameters.len() == 1 { "" } else { "s" };
+            return Err(Fault::new(offset, format!("`{name}` takes {} argument{plural}", parameters.len())));
+        }
+        let mut nodes = Vec::with_capacity(arguments.len());
+        for (position, (argument, ty)) in arguments.iter().zip(parameters).enumerate() {
+            let what = format!("argument {} of `{name}`", position + 1);
+            let Some((scalar, words)) = scalar_of(*ty) else { continue };
+            let node = self.typed(argument, scalar, &what)?;
+            words::one_of(words, &node)?;
+            nodes.push(node);
+        }
+        let Some((result, words)) = scalar_of(function.result) else {
+            return Err(Fault::new(offset, format!("`{name}` has no value")));
+        };
+        self.builds_text |= result == Scalar::String;
+        let op = Op::Call { body: function.body, result, arguments: nodes.into() };
+        Ok(Checked::Value(Typed { node: Node::new(offset, op), scalar: result, words }))
     }
 
     fn unknown_function(&self, offset: u32, function: &str) -> Fault {
@@ -80,9 +118,9 @@ impl Checker<'_> {
             ("contains", [part]) => match self.expression(target)? {
                 Checked::List(list) => {
                     let needle = self.value(part)?;
-                    membership(offset, needle, list)
+                    membership(offset, needle, list, is_dynamic(part))
                 }
-                Checked::Value(_) => self.search(offset, Search::Contains, target, part),
+                Checked::Value(_) | Checked::Map(_) => self.search(offset, Search::Contains, target, part),
             },
             ("matches", [pattern]) => self.matches(offset, target, pattern),
             ("lowerAscii" | "upperAscii", []) => {
@@ -91,6 +129,9 @@ impl Checker<'_> {
                 let op = Op::Case { lower: method == "lowerAscii", text };
                 Ok(Checked::Value(Typed::new(offset, Scalar::String, op)))
             }
+            ("split", [separator]) => self.split(offset, target, separator, None),
+            ("split", [separator, limit]) => self.split(offset, target, separator, Some(limit)),
+            _ if is_edit(method) => self.edit(offset, method, target, arguments),
             ("containsIP", [part]) => self.covers(offset, method, Scalar::Ip, target, part),
             ("containsCIDR", [part]) => self.covers(offset, method, Scalar::Cidr, target, part),
             (_, []) if let Some((property, scalar)) = address_property(method) => {
@@ -129,6 +170,7 @@ impl Checker<'_> {
     fn size(&mut self, offset: u32, argument: &Expression) -> Result<Checked, Fault> {
         let op = match self.expression(argument)? {
             Checked::List(list) => Op::Count(Box::new(list.list)),
+            Checked::Map(map) => Op::Constant(Constant::Int(i64::try_from(map.len()).unwrap_or(i64::MAX))),
             Checked::Value(Typed { node, scalar: Scalar::String | Scalar::Bytes, .. }) => {
                 Op::Length(Box::new(node))
             }
@@ -160,7 +202,7 @@ impl Checker<'_> {
                 )
                 .help(format!("ask about an element: `list.exists(e, e.{what}(…))`")));
             }
-            other @ Checked::Value(_) => {
+            other => {
                 let message = format!("`{what}` is called on a string, this is {}", other.describe());
                 return Err(Fault::new(target.start(), message));
             }

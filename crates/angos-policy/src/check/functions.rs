@@ -11,6 +11,7 @@ pub(super) const FUNCTIONS: &[&str] = &[
     "cidr",
     "double",
     "duration",
+    "dyn",
     "has",
     "int",
     "ip",
@@ -20,28 +21,36 @@ pub(super) const FUNCTIONS: &[&str] = &[
     "size",
     "string",
     "timestamp",
+    "type",
     "uint",
 ];
 
 /// Methods called as `value.name(…)`, besides the macros and the parts of timestamps.
 pub(super) const METHODS: &[&str] = &[
+    "charAt",
     "contains",
     "containsCIDR",
     "containsIP",
     "endsWith",
     "family",
+    "indexOf",
     "ip",
     "isGlobalUnicast",
     "isLinkLocalMulticast",
     "isLinkLocalUnicast",
     "isLoopback",
     "isUnspecified",
+    "lastIndexOf",
     "lowerAscii",
     "masked",
     "matches",
     "prefixLength",
+    "replace",
     "size",
+    "split",
     "startsWith",
+    "substring",
+    "trim",
     "upperAscii",
 ];
 
@@ -72,10 +81,10 @@ pub(super) fn convertible(from: Scalar, to: Scalar) -> bool {
         return true;
     }
     match to {
-        Scalar::Null => false,
+        Scalar::Null | Scalar::Type => false,
         Scalar::Int => from.is_number() || matches!(from, Scalar::String | Scalar::Timestamp),
         Scalar::Uint | Scalar::Double => from.is_number() || from == Scalar::String,
-        Scalar::String => from != Scalar::Null,
+        Scalar::String => !matches!(from, Scalar::Null | Scalar::Type),
         Scalar::Timestamp => matches!(from, Scalar::String | Scalar::Int),
         Scalar::Bool | Scalar::Bytes | Scalar::Duration | Scalar::Ip | Scalar::Cidr => from == Scalar::String,
     }
@@ -91,7 +100,7 @@ pub(super) fn example(to: Scalar) -> &'static str {
         Scalar::Duration => "'1h30m'",
         Scalar::Ip => "'192.0.2.1'",
         Scalar::Cidr => "'10.0.0.0/8'",
-        Scalar::Null | Scalar::String | Scalar::Bytes => "'text'",
+        Scalar::Null | Scalar::String | Scalar::Bytes | Scalar::Type => "'text'",
     }
 }
 

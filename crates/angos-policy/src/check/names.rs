@@ -1,9 +1,10 @@
 //! Stage 3: names: variables, loop variables, and what an unknown one was meant to be.
 
-use super::{Checked, Checker, Typed, TypedList};
+use super::types::type_named;
+use super::{Checked, Checker, Typed, TypedList, Words};
 use crate::environment::Origin;
 use crate::error::{Fault, quote};
-use crate::program::{List, Op, Scalar};
+use crate::program::{Constant, List, Op, Scalar};
 use crate::suggest::nearest;
 use crate::syntax::{Expression, Form};
 use crate::value::Type;
@@ -47,7 +48,10 @@ impl Checker<'_> {
     pub(super) fn name(&mut self, expression: &Expression) -> Result<Checked, Fault> {
         let Some(path) = Path::of(expression) else {
             if let Form::Field { of, name } = &expression.form {
-                let of = self.expression(of)?.describe();
+                let of = match self.expression(of)? {
+                    Checked::Map(map) => return map.field(expression.offset, name),
+                    other => other.describe(),
+                };
                 let message = format!("{of} has no field {}", quote(name));
                 return Err(Fault::new(expression.offset, message));
             }
@@ -58,6 +62,7 @@ impl Checker<'_> {
         }
         match self.environment.variable(&path.text) {
             Some((origin, ty)) => Ok(read(path.offset(), origin, ty)),
+            None if let Some(named) = type_named(path.offset(), &path.text) => Ok(named),
             None => Err(self.unknown(&path)),
         }
     }
@@ -67,7 +72,12 @@ impl Checker<'_> {
         let wrong = || {
             Fault::new(argument.start(), "`has` asks about a field").help("write `has(identity.username)`")
         };
-        let path = Path::of(argument).ok_or_else(wrong)?;
+        let Some(path) = Path::of(argument) else {
+            let Form::Field { of, name } = &argument.form else { return Err(wrong()) };
+            let Checked::Map(map) = self.expression(of)? else { return Err(wrong()) };
+            let op = Op::Constant(Constant::Bool(map.has(name)));
+            return Ok(Checked::Value(Typed::new(argument.offset, Scalar::Bool, op)));
+        };
         if path.parts.len() < 2 || self.bound(&path)?.is_some() {
             return Err(wrong());
         }
@@ -127,7 +137,8 @@ impl Checker<'_> {
 
     fn unknown_root(&self, name: &str, offset: u32) -> Fault {
         let fault = Fault::new(offset, format!("unknown name {}", quote(name)));
-        if self.environment.function(name).is_some() || super::is_builtin(name) {
+        let declared = self.environment.functions().any(|function| function == name);
+        if declared || super::is_builtin(name) {
             return fault.help(format!("`{name}` is a function: write `{name}(…)`"));
         }
         let mut known = self.environment.members("");
@@ -143,7 +154,18 @@ impl Checker<'_> {
 
 /// Reads a declared variable.
 pub(super) fn read(offset: u32, origin: Origin, ty: Type) -> Checked {
-    let (scalar, words) = match ty {
+    let Some((scalar, words)) = scalar_of(ty) else {
+        let list = List::Read(origin, offset);
+        return Checked::List(TypedList { list, element: Some(Scalar::String), words: None, offset });
+    };
+    let mut value = Typed::new(offset, scalar, Op::Read(origin, scalar));
+    value.words = words;
+    Checked::Value(value)
+}
+
+/// What a declared type is called here; none for a list.
+pub(super) fn scalar_of(ty: Type) -> Option<(Scalar, Words)> {
+    Some(match ty {
         Type::Bool => (Scalar::Bool, None),
         Type::Int => (Scalar::Int, None),
         Type::Uint => (Scalar::Uint, None),
@@ -153,14 +175,8 @@ pub(super) fn read(offset: u32, origin: Origin, ty: Type) -> Checked {
         Type::Timestamp => (Scalar::Timestamp, None),
         Type::Duration => (Scalar::Duration, None),
         Type::Word(words) => (Scalar::String, Some(words)),
-        Type::StringList => {
-            let list = List::Read(origin, offset);
-            return Checked::List(TypedList { list, element: Some(Scalar::String), words: None, offset });
-        }
-    };
-    let mut value = Typed::new(offset, scalar, Op::Read(origin, scalar));
-    value.words = words;
-    Checked::Value(value)
+        Type::StringList => return None,
+    })
 }
 
 /// Names for a message, at most thirty.

@@ -1,5 +1,6 @@
 //! Stage 3: operators and the types they take.
 
+use super::types::is_dynamic;
 use super::{Checked, Checker, Typed, TypedList, article, words};
 use crate::error::Fault;
 use crate::program::{Arithmetic, List, Node, Op, Order, Scalar};
@@ -30,9 +31,10 @@ impl Checker<'_> {
                 self.equality(offset, operator, left, right)
             }
             (Operator::In, [needle, list]) => {
+                let dynamic = is_dynamic(needle);
                 let needle = self.value(needle)?;
                 let list = self.list(list, "the right side of `in`")?;
-                membership(offset, needle, list)
+                membership(offset, needle, list, dynamic)
             }
             (Operator::Index, [list, index]) => self.element(offset, list, index),
             (_, [left, right]) => match order(operator) {
@@ -86,8 +88,9 @@ impl Checker<'_> {
         right: &Expression,
     ) -> Result<Checked, Fault> {
         let negated = operator == Operator::NotEqual;
+        let dynamic = is_dynamic(left) || is_dynamic(right);
         match (self.expression(left)?, self.expression(right)?) {
-            (Checked::Value(left), Checked::Value(right)) if equatable(&left, &right) => {
+            (Checked::Value(left), Checked::Value(right)) if dynamic || equatable(&left, &right) => {
                 words::compared(&left, &right)?;
                 Ok(boolean(offset, Op::Equal { negated, sides: Box::new([left.node, right.node]) }))
             }
@@ -143,7 +146,15 @@ impl Checker<'_> {
     }
 
     fn element(&mut self, offset: u32, list: &Expression, index: &Expression) -> Result<Checked, Fault> {
-        let list = self.list(list, "what `[…]` is applied to")?;
+        let list = match self.expression(list)? {
+            Checked::List(list) => list,
+            Checked::Map(map) => return map.lookup(offset, self.value(index)?),
+            other @ Checked::Value(_) => {
+                let message =
+                    format!("what `[…]` is applied to must be a list or a map, this is {}", other.describe());
+                return Err(Fault::new(list.start(), message));
+            }
+        };
         let index_typed = self.value(index)?;
         if !matches!(index_typed.scalar, Scalar::Int | Scalar::Uint) {
             let message = format!("a list index must be an int, this is {}", article(index_typed.scalar));
@@ -177,9 +188,15 @@ fn unlike(offset: u32, operator: Operator, left: &Checked, right: &Checked) -> F
 }
 
 /// `needle in list`, `list.contains(needle)`
-pub(super) fn membership(offset: u32, needle: Typed, list: TypedList) -> Result<Checked, Fault> {
+pub(super) fn membership(
+    offset: u32,
+    needle: Typed,
+    list: TypedList,
+    dynamic: bool,
+) -> Result<Checked, Fault> {
     let fits = list.element.is_none_or(|element| {
-        element == needle.scalar
+        dynamic
+            || element == needle.scalar
             || (element.is_number() && needle.scalar.is_number())
             || needle.scalar == Scalar::Null
             || element == Scalar::Null

@@ -21,7 +21,8 @@ pub(super) fn looked_for(needle: &Typed, list: &TypedList) -> Result<(), Fault> 
     one_of(list.words, &needle.node)
 }
 
-fn one_of(words: Words, node: &Node) -> Result<(), Fault> {
+/// A constant beside a closed set is in it, or `''`.
+pub(super) fn one_of(words: Words, node: &Node) -> Result<(), Fault> {
     match (words, node.constant_text()) {
         (Some(words), Some(text)) if !text.is_empty() && !words.contains(&text) => {
             let fault = Fault::new(node.offset, format!("{} is not one of the possible values", shown(text)));

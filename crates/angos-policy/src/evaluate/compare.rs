@@ -37,10 +37,12 @@ impl<'a> Frame<'a, '_> {
             (Datum::Bytes(left), Datum::Bytes(right)) => Ok(left == right),
             (Datum::Ip(left), Datum::Ip(right)) => Ok(left == right),
             (Datum::Cidr(left), Datum::Cidr(right)) => Ok(left == right),
+            (Datum::Type(left), Datum::Type(right)) => Ok(left == right),
             _ => match (self.text(left), self.text(right)) {
                 (Some(left), Some(right)) => Ok(left == right),
                 (None, None) => Ok(order_of(left, right) == Some(Ordering::Equal)),
-                _ => Err(at.trouble(Undecidable::Mistyped)),
+                // Values of two types, one of them behind `dyn`.
+                _ => Ok(false),
             },
         }
     }
@@ -76,7 +78,7 @@ impl<'a> Frame<'a, '_> {
 }
 
 /// The order of two booleans, numbers of any type, timestamps or durations; none with NaN.
-fn order_of(left: Datum<'_>, right: Datum<'_>) -> Option<Ordering> {
+pub(super) fn order_of(left: Datum<'_>, right: Datum<'_>) -> Option<Ordering> {
     match (left, right) {
         (Datum::Bool(left), Datum::Bool(right)) => Some(left.cmp(&right)),
         (Datum::Timestamp(left), Datum::Timestamp(right)) => Some(left.cmp(&right)),

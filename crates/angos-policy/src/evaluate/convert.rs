@@ -38,7 +38,7 @@ impl<'a> Frame<'a, '_> {
             Datum::Duration(value) => self.build(&Seconds(value), at),
             Datum::Ip(value) => self.build(&value, at),
             Datum::Cidr(value) => self.build(&value, at),
-            Datum::Absent | Datum::Null => Err(at.unfit(datum)),
+            Datum::Absent | Datum::Null | Datum::Type(_) => Err(at.unfit(datum)),
         }
     }
 
@@ -79,7 +79,7 @@ fn from_text(to: Scalar, text: &str) -> Option<Datum<'static>> {
         Scalar::Duration => Datum::Duration(parse_duration(text)?),
         Scalar::Ip => Datum::Ip(parse_ip(text)?),
         Scalar::Cidr => Datum::Cidr(text.parse::<IpNet>().ok()?),
-        Scalar::Null | Scalar::String | Scalar::Bytes => return None,
+        Scalar::Null | Scalar::String | Scalar::Bytes | Scalar::Type => return None,
     })
 }
 

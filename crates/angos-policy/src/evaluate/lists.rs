@@ -6,18 +6,23 @@ use crate::value::{Undecidable, Value};
 
 /// What a visitor of a list wants next.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
+pub(super) enum Next {
     More,
     Enough,
 }
 
-type Visitor<'v, 'a, 'm> = dyn FnMut(&mut Frame<'a, 'm>, Datum<'a>) -> Outcome<Next> + 'v;
+pub(super) type Visitor<'v, 'a, 'm> = dyn FnMut(&mut Frame<'a, 'm>, Datum<'a>) -> Outcome<Next> + 'v;
 
 impl<'a, 'm> Frame<'a, 'm> {
     /// Shows `visit` each element. Once it has enough, elements that may still fail are evaluated
     /// nevertheless: a list with an error in it is an error, wherever the walk would have stopped.
     /// Strings built for an element are given up after its visit, except the one that was enough.
-    fn each(&mut self, list: &'a List, at: &'a Node, visit: &mut Visitor<'_, 'a, 'm>) -> Outcome<()> {
+    pub(super) fn each(
+        &mut self,
+        list: &'a List,
+        at: &'a Node,
+        visit: &mut Visitor<'_, 'a, 'm>,
+    ) -> Outcome<()> {
         match list {
             List::Read(origin, offset) => {
                 for text in strings(self.source(*origin), *offset)? {
@@ -29,6 +34,13 @@ impl<'a, 'm> Frame<'a, 'm> {
                 Ok(())
             }
             List::Literal(elements) => self.each_element(elements, visit),
+            List::Lookup { key, table } => {
+                let elements = self.lookup(key, table, at)?;
+                self.each_element(elements, visit)
+            }
+            List::Split { text, separator, limit } => {
+                self.each_part([text, separator], limit.as_deref(), at, visit)
+            }
             List::Join(sides) => {
                 let mut next = Next::More;
                 for side in &**sides {
@@ -93,7 +105,7 @@ impl<'a, 'm> Frame<'a, 'm> {
                 return Ok(());
             }
         }
-        self.used = used;
+        self.used = used.max(self.kept);
         Ok(())
     }
 
@@ -169,18 +181,24 @@ impl<'a, 'm> Frame<'a, 'm> {
 
     /// An element by position. A string built for it is kept.
     fn nth(&mut self, list: &'a List, index: usize, at: &'a Node) -> Outcome<Option<Datum<'a>>> {
+        let (used, kept) = (self.used, self.kept);
         let mut position = 0;
         let mut found = None;
-        self.each(list, at, &mut |_, datum| {
+        let walked = self.each(list, at, &mut |frame, datum| {
             if position == index {
                 found = Some(datum);
+                // The rest of the list may be walked nevertheless.
+                frame.kept = frame.used;
                 return Ok(Next::Enough);
             }
             position += 1;
             Ok(Next::More)
-        })?;
+        });
+        self.kept = kept;
+        walked?;
         if let Some(Datum::Built { end, .. }) = found {
-            self.used = end;
+            // It may be older than this walk, and what is between still in use.
+            self.used = used.max(end);
         }
         Ok(found)
     }

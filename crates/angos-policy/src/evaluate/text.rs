@@ -1,6 +1,6 @@
 //! Stage 5: strings: searching them, and building them in the frame's memory.
 
-use super::{Datum, Frame, Outcome};
+use super::{Datum, Frame, Outcome, built};
 use crate::program::{Node, Search};
 use crate::value::Undecidable;
 use regex::Regex;
@@ -11,7 +11,7 @@ impl<'a> Frame<'a, '_> {
     pub(super) fn text<'t>(&'t self, datum: Datum<'t>) -> Option<&'t str> {
         match datum {
             Datum::String(text) => Some(text),
-            Datum::Built { start, end } => std::str::from_utf8(self.memory.get(start..end)?).ok(),
+            Datum::Built { start, end } => built(self.memory, start, end),
             _ => None,
         }
     }
@@ -56,11 +56,12 @@ impl<'a> Frame<'a, '_> {
         Ok(pattern.is_match(text))
     }
 
-    pub(super) fn change_case(&mut self, lower: bool, operand: &'a Node, at: &Node) -> Outcome<Datum<'a>> {
+    pub(super) fn change_case(&mut self, lower: bool, operand: &'a Node) -> Outcome<Datum<'a>> {
         let datum = self.value(operand)?;
         self.spend_on_text(datum, operand)?;
-        let start = self.begin(datum);
-        let end = self.append(datum, operand, at)?;
+        // Always a copy: what was built may be the element of a surrounding loop.
+        let start = self.used;
+        let end = self.place(datum, start, operand)?;
         if let Some(built) = self.memory.get_mut(start..end) {
             if lower { built.make_ascii_lowercase() } else { built.make_ascii_uppercase() }
         }
@@ -72,45 +73,34 @@ impl<'a> Frame<'a, '_> {
         &mut self,
         left: Datum<'a>,
         right_node: &'a Node,
-        at: &Node,
+        at: &'a Node,
     ) -> Outcome<Datum<'a>> {
-        let start = self.begin(left);
-        self.append(left, at, at)?;
+        let (start, middle) = match left {
+            // Nothing is behind it, so it can grow where it stands.
+            Datum::Built { start, end } if end == self.used => (start, end),
+            _ => (self.used, self.place(left, self.used, at)?),
+        };
         let right = self.value(right_node)?;
         self.spend_on_text(right, right_node)?;
-        let end = self.append(right, right_node, at)?;
+        let end = self.place(right, middle, right_node)?;
         Ok(Datum::Built { start, end })
     }
 
-    /// Where a string that begins with `datum` will begin.
-    fn begin(&self, datum: Datum<'_>) -> usize {
+    /// Puts a string at `start` of the memory, where nothing else is needed but maybe the string itself;
+    /// its end, behind which memory is free.
+    fn place(&mut self, datum: Datum<'a>, start: usize, at: &Node) -> Outcome<usize> {
+        let length = self.text(datum).ok_or(at.unfit(datum))?.len();
+        let end = start + length;
+        let room = self.memory.get_mut(start..end).ok_or(at.trouble(Undecidable::TextTooLong))?;
         match datum {
-            Datum::Built { start, end } if end == self.used => start,
-            _ => self.used,
-        }
-    }
-
-    /// Puts a string at the end of the memory, unless it is what the memory ends with; the new end.
-    fn append(&mut self, datum: Datum<'a>, operand: &Node, at: &Node) -> Outcome<usize> {
-        match datum {
-            Datum::Built { end, .. } if end == self.used => {}
-            Datum::Built { start, end } => {
-                let moved_end = self.used + (end - start);
-                if moved_end > self.memory.len() {
-                    return Err(at.trouble(Undecidable::TextTooLong));
-                }
-                self.memory.copy_within(start..end, self.used);
-                self.used = moved_end;
+            Datum::String(text) => room.copy_from_slice(text.as_bytes()),
+            Datum::Built { start: from, end: to } if from != start => {
+                self.memory.copy_within(from..to, start);
             }
-            Datum::String(text) => {
-                let end = self.used + text.len();
-                let room = self.memory.get_mut(self.used..end).ok_or(at.trouble(Undecidable::TextTooLong))?;
-                room.copy_from_slice(text.as_bytes());
-                self.used = end;
-            }
-            other => return Err(operand.unfit(other)),
+            _ => {}
         }
-        Ok(self.used)
+        self.used = end;
+        Ok(end)
     }
 
     /// Writes a value as text into the memory.

@@ -4,7 +4,9 @@ use super::{Expression, Form, Operator};
 use crate::error::{Fault, quote};
 use crate::limits::TREE_DEPTH_MAX;
 use cel_parser::IdedExpr;
-use cel_parser::common::ast::{CallExpr, Expr, LiteralValue, SourceInfo, operators};
+use cel_parser::common::ast::{
+    CallExpr, EntryExpr, Expr, IdedEntryExpr, LiteralValue, MapExpr, SourceInfo, operators,
+};
 
 pub(super) struct Converter<'a> {
     source: &'a str,
@@ -31,7 +33,7 @@ impl<'a> Converter<'a> {
             }
             Expr::List(list) => (token, Form::List(self.all(&list.elements, depth)?)),
             Expr::Call(call) => return self.call(call, token, depth),
-            Expr::Map(_) => return Err(Fault::new(token, "maps cannot be written in rules")),
+            Expr::Map(map) => (token, Form::Map(self.entries(map, depth)?)),
             Expr::Struct(value) => {
                 let message = format!("messages like {} cannot be written in rules", quote(&value.type_name));
                 return Err(Fault::new(token, message));
@@ -55,6 +57,16 @@ impl<'a> Converter<'a> {
         let form =
             Form::Call { function: call.func_name.clone(), target, arguments: self.all(&call.args, depth)? };
         Ok(Expression { offset: narrow(self.before_parenthesis(token, &call.func_name)), form })
+    }
+
+    fn entries(&self, map: &MapExpr, depth: usize) -> Result<Vec<(Expression, Expression)>, Fault> {
+        let pair = |entry: &IdedEntryExpr| match &entry.expr {
+            EntryExpr::MapEntry(entry) => {
+                Ok((self.convert(&entry.key, depth + 1)?, self.convert(&entry.value, depth + 1)?))
+            }
+            EntryExpr::StructField(_) => Err(Fault::new(0usize, "not a CEL expression")),
+        };
+        map.entries.iter().map(pair).collect()
     }
 
     fn all(&self, nodes: &[IdedExpr], depth: usize) -> Result<Vec<Expression>, Fault> {

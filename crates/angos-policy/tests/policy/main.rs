@@ -1,8 +1,10 @@
 //! Tests of the crate as its users see it.
 //!
+//! - `built`: strings rules build
 //! - `callers`: the identities and requests the tables are walked with
 //! - `seeds`: the rules of the published pages, to the letter
 //! - `language`: what expressions mean, absence and errors included
+//! - `functions`: functions a service declares
 //! - `refused`: what does not load, with the place and the message
 //! - `differential`: generated expressions against another evaluator of CEL
 #![allow(
@@ -12,8 +14,10 @@
     reason = "clippy knows functions marked as tests, not the ones they share"
 )]
 
+mod built;
 mod callers;
 mod differential;
+mod functions;
 mod language;
 mod refused;
 mod seeds;

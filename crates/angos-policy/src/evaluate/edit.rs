@@ -1,0 +1,222 @@
+//! Stage 5: the string functions of CEL's strings extension. Positions count characters. Parts of a string
+//! are ranges of it; only `replace` builds a new one.
+
+use super::lists::{Next, Visitor};
+use super::{Datum, Frame, Outcome, built};
+use crate::program::{Edit, Node};
+use crate::value::Undecidable;
+use std::ops::Range;
+
+impl<'a, 'm> Frame<'a, 'm> {
+    pub(super) fn edit(
+        &mut self,
+        edit: Edit,
+        text_node: &'a Node,
+        arguments: &'a [Node],
+        at: &'a Node,
+    ) -> Outcome<Datum<'a>> {
+        let start = self.used;
+        let text = self.words(text_node, at)?;
+        match (edit, arguments) {
+            (Edit::Trim, []) => {
+                let whole = self.text(text).unwrap_or_default();
+                let from = whole.len() - whole.trim_start().len();
+                section(text, from..from + whole.trim().len(), at)
+            }
+            (Edit::CharAt, [index]) => {
+                let index = self.index(index)?;
+                let whole = self.text(text).unwrap_or_default();
+                let from = byte_of(whole, index).ok_or(at.trouble(Undecidable::Index))?;
+                let length = whole.get(from..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+                section(text, from..from + length, at)
+            }
+            (Edit::Substring, [from, rest @ ..]) => {
+                let from = self.index(from)?;
+                let to = rest.first().map(|to| self.index(to)).transpose()?;
+                let whole = self.text(text).unwrap_or_default();
+                let range = byte_of(whole, from).zip(match to {
+                    Some(to) => byte_of(whole, to),
+                    None => Some(whole.len()),
+                });
+                let (from, to) = range.ok_or(at.trouble(Undecidable::Index))?;
+                section(text, from..to, at)
+            }
+            (Edit::IndexOf | Edit::LastIndexOf, [part, rest @ ..]) => {
+                let part = self.words(part, at)?;
+                let from = rest.first().map(|from| self.index(from)).transpose()?;
+                let (text, part) = (self.text(text).unwrap_or_default(), self.text(part).unwrap_or_default());
+                let found = if edit == Edit::IndexOf {
+                    index_of(text, part, from.unwrap_or(0))
+                } else {
+                    last_index_of(text, part, from)
+                };
+                Ok(Datum::Int(found.and_then(|index| i64::try_from(index).ok()).unwrap_or(-1)))
+            }
+            (Edit::Replace, [old, new, rest @ ..]) => {
+                let (old, new) = (self.words(old, at)?, self.words(new, at)?);
+                let most = rest.first().map(|most| self.limit(most)).transpose()?.flatten();
+                self.replace(text, [old, new], most.unwrap_or(usize::MAX), start, at)
+            }
+            _ => Err(at.trouble(Undecidable::Mistyped)),
+        }
+    }
+
+    /// A string that will be read from end to end.
+    fn words(&mut self, node: &'a Node, at: &Node) -> Outcome<Datum<'a>> {
+        let datum = self.present(node)?;
+        let length = self.text(datum).ok_or(node.unfit(datum))?.len();
+        self.spend(length / 64, at)?;
+        Ok(datum)
+    }
+
+    /// A position; below zero there is none.
+    fn index(&mut self, node: &'a Node) -> Outcome<usize> {
+        match self.value(node)? {
+            Datum::Int(index) => usize::try_from(index).map_err(|_| node.trouble(Undecidable::Index)),
+            other => Err(node.unfit(other)),
+        }
+    }
+
+    /// How often at most; a number below zero is no limit.
+    fn limit(&mut self, node: &'a Node) -> Outcome<Option<usize>> {
+        match self.value(node)? {
+            Datum::Int(limit) => Ok(usize::try_from(limit).ok()),
+            other => Err(node.unfit(other)),
+        }
+    }
+
+    /// Writes the result behind the operands and then over them, at `start`.
+    fn replace(
+        &mut self,
+        text: Datum<'a>,
+        [old, new]: [Datum<'a>; 2],
+        most: usize,
+        start: usize,
+        at: &Node,
+    ) -> Outcome<Datum<'a>> {
+        let (below, free) =
+            self.memory.split_at_mut_checked(self.used).ok_or(at.trouble(Undecidable::TextTooLong))?;
+        let read = |datum| match datum {
+            Datum::String(text) => text,
+            Datum::Built { start, end } => built(below, start, end).unwrap_or_default(),
+            _ => "",
+        };
+        let (text, old, new) = (read(text), read(old), read(new));
+        let mut length = 0;
+        let mut last = 0;
+        let mut push = |piece: &str| {
+            let room = free.get_mut(length..length + piece.len())?;
+            room.copy_from_slice(piece.as_bytes());
+            length += piece.len();
+            Some(())
+        };
+        let mut write = || {
+            for (found, _) in text.match_indices(old).take(most) {
+                push(text.get(last..found)?)?;
+                push(new)?;
+                last = found + old.len();
+            }
+            push(text.get(last..)?)
+        };
+        write().ok_or(at.trouble(Undecidable::TextTooLong))?;
+        self.spend(length / 64, at)?;
+        self.memory.copy_within(self.used..self.used + length, start);
+        self.used = start + length;
+        Ok(Datum::Built { start, end: self.used })
+    }
+
+    /// Shows `visit` the parts of a string between separators, or its characters if the separator is empty.
+    pub(super) fn each_part(
+        &mut self,
+        [text_node, separator_node]: [&'a Node; 2],
+        limit: Option<&'a Node>,
+        at: &'a Node,
+        visit: &mut Visitor<'_, 'a, 'm>,
+    ) -> Outcome<()> {
+        let before = self.used;
+        let text = self.words(text_node, at)?;
+        let separator = self.words(separator_node, at)?;
+        let mut left = limit.map(|limit| self.limit(limit)).transpose()?.flatten().unwrap_or(usize::MAX);
+        let length = self.text(text).map_or(0, str::len);
+        let kept = self.used;
+        let mut from = 0;
+        let mut ended = false;
+        while left > 0 && !ended {
+            // A built string is looked at in full each time.
+            self.spend(if matches!(text, Datum::Built { .. }) { 1 + length / 64 } else { 1 }, at)?;
+            let rest = self.text(text).and_then(|text| text.get(from..)).unwrap_or_default();
+            let by = self.text(separator).unwrap_or_default();
+            let (to, next) = match split_at(rest, by) {
+                Some((to, next)) if left > 1 => (from + to, from + next),
+                _ => {
+                    ended = true;
+                    (length, length)
+                }
+            };
+            if ended && by.is_empty() && from == length {
+                break;
+            }
+            left -= 1;
+            let part = section(text, from..to, at)?;
+            if visit(self, part)? == Next::Enough {
+                return Ok(());
+            }
+            self.used = kept.max(self.kept);
+            from = next;
+        }
+        self.used = before.max(self.kept);
+        Ok(())
+    }
+}
+
+/// A range of a string, in bytes.
+fn section<'a>(text: Datum<'a>, range: Range<usize>, at: &Node) -> Outcome<Datum<'a>> {
+    let part = match text {
+        Datum::String(text) => text.get(range).map(Datum::String),
+        Datum::Built { start, .. } if range.start <= range.end => {
+            Some(Datum::Built { start: start + range.start, end: start + range.end })
+        }
+        _ => None,
+    };
+    part.ok_or(at.trouble(Undecidable::Index))
+}
+
+/// Where the first part ends and the next begins.
+fn split_at(text: &str, separator: &str) -> Option<(usize, usize)> {
+    if separator.is_empty() {
+        let first = text.chars().next()?.len_utf8();
+        return Some((first, first));
+    }
+    text.find(separator).map(|found| (found, found + separator.len()))
+}
+
+/// Where a character begins, the one behind the last included.
+fn byte_of(text: &str, index: usize) -> Option<usize> {
+    text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(index)
+}
+
+fn index_of(text: &str, part: &str, from: usize) -> Option<usize> {
+    if part.is_empty() {
+        return Some(from);
+    }
+    let start = byte_of(text, from)?;
+    let found = text.get(start..)?.find(part)?;
+    Some(from + text.get(start..start + found)?.chars().count())
+}
+
+fn last_index_of(text: &str, part: &str, from: Option<usize>) -> Option<usize> {
+    let count = text.chars().count();
+    if part.is_empty() {
+        return Some(from.unwrap_or(count));
+    }
+    let mut end = match from {
+        Some(from) if from >= count => return None,
+        Some(from) => byte_of(text, from)?.saturating_add(part.len()).min(text.len()),
+        None => text.len(),
+    };
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let found = text.get(..end)?.rfind(part)?;
+    Some(text.get(..found)?.chars().count())
+}

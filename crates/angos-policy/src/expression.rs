@@ -1,0 +1,59 @@
+//! Stages 2 to 5 for one expression of any type: what a service computes besides yes and no.
+
+use crate::check::check_value;
+use crate::environment::Environment;
+use crate::error::{Fault, RuleError};
+use crate::evaluate::Frame;
+use crate::limits::TEXT_MAX_BYTES;
+use crate::policy::on_compiler_thread;
+use crate::program::Program;
+use crate::syntax;
+use crate::value::{Facts, Type, Undecidable, Value};
+use angos_identity::Identity;
+
+/// One compiled expression with a value of any type but a list or a map: a log field, a rate, a key.
+///
+/// Immutable, shared between threads. Everything said of rules holds: checked when compiled, evaluated
+/// without allocation, within [`RULE_COST_MAX`](crate::limits::RULE_COST_MAX).
+#[derive(Debug)]
+pub struct Expression {
+    program: Program,
+    ty: Type,
+}
+
+impl Expression {
+    /// Parses, checks and compiles one expression, or says what is wrong with it. Blocks like
+    /// [`Policy::compile`](crate::Policy::compile).
+    pub fn compile(environment: &Environment, source: &str) -> Result<Self, Box<RuleError>> {
+        let compiled = on_compiler_thread(|| {
+            syntax::parse(source).and_then(|expression| check_value(environment, &expression))
+        });
+        match compiled.unwrap_or_else(|message| Err(Fault::new(0usize, message))) {
+            Ok((program, ty)) => Ok(Self { program, ty }),
+            Err(fault) => Err(Box::new(RuleError::new(0, Some("expression"), source, fault))),
+        }
+    }
+
+    /// The type of its value.
+    pub fn value_type(&self) -> Type {
+        self.ty
+    }
+
+    /// Evaluates it for one request and hands the value, or why there is none, to `then`; what `then`
+    /// returns is returned. A string the expression built lives as long as that call.
+    ///
+    /// The value is [`Value::Absent`] when the expression is a variable this request does not have.
+    /// Neither allocates nor blocks nor panics, beyond what `facts` and `then` do.
+    pub fn evaluate<R>(
+        &self,
+        identity: &Identity,
+        facts: &dyn Facts,
+        then: impl FnOnce(Result<Value<'_>, Undecidable>) -> R,
+    ) -> R {
+        if self.program.builds_text {
+            Frame::new(identity, facts, &mut [0; TEXT_MAX_BYTES]).answer(&self.program, then)
+        } else {
+            Frame::new(identity, facts, &mut []).answer(&self.program, then)
+        }
+    }
+}

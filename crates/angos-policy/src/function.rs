@@ -1,0 +1,42 @@
+//! Stages 1, 3 and 5: functions with arguments that a service declares.
+
+use crate::limits::FUNCTION_PARAMETERS_MAX;
+use crate::value::{Type, Undecidable, Value};
+
+/// What a declared function does: the arguments, in order and of the declared types, to a value of the
+/// declared type or why there is none (then the rule is undecidable).
+///
+/// Never given an absent value: an absent argument makes the rule undecidable before the call. Runs inside
+/// decisions, so it must not block and should not allocate; a rule is charged for the text it passes, not
+/// for what the function does with it. Equal arguments must give equal results.
+pub type Body = for<'v> fn(&[Value<'v>]) -> Result<Value<'v>, Undecidable>;
+
+/// A declared function with arguments.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Function {
+    parameters: [Type; FUNCTION_PARAMETERS_MAX],
+    count: usize,
+    pub(crate) result: Type,
+    pub(crate) body: Body,
+}
+
+impl Function {
+    /// The function, unless it takes nothing or too much, or something that cannot be passed on: lists are
+    /// never stored, and bytes are never built.
+    pub(crate) fn new(parameters: &[Type], result: Type, body: Body) -> Option<Self> {
+        let mut all = [Type::Bool; FUNCTION_PARAMETERS_MAX];
+        all.get_mut(..parameters.len())?.copy_from_slice(parameters);
+        let passed = parameters.iter().all(|ty| !matches!(ty, Type::StringList | Type::Word([])));
+        let returned = !matches!(result, Type::StringList | Type::Bytes | Type::Word([]));
+        (passed && returned && !parameters.is_empty()).then_some(Self {
+            parameters: all,
+            count: parameters.len(),
+            result,
+            body,
+        })
+    }
+
+    pub(crate) fn parameters(&self) -> &[Type] {
+        self.parameters.get(..self.count).unwrap_or_default()
+    }
+}
