@@ -8,8 +8,13 @@ use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
 use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+
+/// A plain or a TLS connection.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
 
 /// Builds connections to one server.
 #[derive(Clone)]
@@ -37,16 +42,19 @@ impl Dialer {
         Dialer { port: server.port, tls }
     }
 
-    pub(crate) async fn connect(&self) -> Connection {
+    /// A connection with no client behind it yet.
+    pub(crate) async fn open(&self) -> Box<dyn Duplex> {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        let sender = match &self.tls {
-            None => handshake(stream).await,
-            Some(config) => {
-                let name = ServerName::try_from("localhost").unwrap();
-                handshake(TlsConnector::from(Arc::clone(config)).connect(name, stream).await.unwrap()).await
-            }
-        };
+        let Some(config) = &self.tls else { return Box::new(stream) };
+        let name = ServerName::try_from("localhost").unwrap();
+        Box::new(TlsConnector::from(Arc::clone(config)).connect(name, stream).await.unwrap())
+    }
+
+    pub(crate) async fn connect(&self) -> Connection {
+        let (sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(self.open().await)).await.unwrap();
+        tokio::spawn(connection);
         Connection { sender }
     }
 
@@ -65,15 +73,6 @@ impl Dialer {
             task.await.unwrap();
         }
     }
-}
-
-async fn handshake<S>(stream: S) -> SendRequest<Full<Bytes>>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
-    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(connection);
-    sender
 }
 
 pub(crate) struct Connection {

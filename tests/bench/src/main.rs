@@ -11,8 +11,10 @@
     reason = "a measuring program: whatever goes wrong must stop it, and what it prints is its product"
 )]
 
+mod calls;
 mod floor;
 mod load;
+mod memory;
 mod report;
 mod servers;
 mod workloads;

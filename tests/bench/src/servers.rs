@@ -40,6 +40,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Processor seconds, user and system, that the server has spent so far.
     pub(crate) fn cpu(&self) -> f64 {
         let text = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();

@@ -1,6 +1,8 @@
 //! What is measured, in the order it is printed.
 
+use crate::calls;
 use crate::load::Dialer;
+use crate::memory;
 use crate::report::Table;
 use crate::servers::{self, Server, Stage};
 use bytes::Bytes;
@@ -31,6 +33,12 @@ fn unique(size: usize, seed: u64) -> Bytes {
     Bytes::from(bytes)
 }
 
+/// A kilobyte and its digest.
+fn small_blob(seed: u64) -> (Bytes, String) {
+    let bytes = unique(1024, seed);
+    (bytes.clone(), digest_of(&bytes))
+}
+
 /// The content every registry is given, and nginx as static files.
 struct Content {
     layer: Bytes,
@@ -52,6 +60,15 @@ impl Content {
 
     fn layer_path(&self) -> String {
         format!("/v2/{NAME}/blobs/{}", digest_of(&self.layer))
+    }
+
+    /// Title, method and path of requests whose cost is not in their bytes.
+    fn small_reads(&self) -> [(&'static str, &'static str, String); 3] {
+        [
+            ("manifest GET by tag", "GET", manifest_path()),
+            ("manifest HEAD by tag", "HEAD", manifest_path()),
+            ("blob HEAD", "HEAD", self.layer_path()),
+        ]
     }
 
     fn write_static(&self, stage: &Stage) {
@@ -90,7 +107,13 @@ pub(crate) async fn run_all(binary: &Path, rounds: usize, only: &str) {
         }
         let [ours, peer] = registries;
         let all: Vec<Server> = [ours, servers::nginx(&stage, tls), peer].into_iter().flatten().collect();
-        pulls(&stage, &all, &content, rounds, only, if tls { "mutual TLS" } else { "plain" }).await;
+        let label = if tls { "mutual TLS" } else { "plain" };
+        pulls(&stage, &all, &content, rounds, only, label).await;
+        memory::stalled(&stage, &all, &content.layer_path(), rounds, only, label).await;
+        if !tls {
+            let blobs: Vec<_> = (0..200).map(|it| small_blob(1 << 40 | it)).collect();
+            calls::count(&stage, &all[0], &content.small_reads(), &blobs, only).await;
+        }
     }
     pushes(&stage, binary, rounds, only).await;
 }
@@ -112,12 +135,7 @@ fn start_and_idle(stage: &Stage, binary: &Path, rounds: usize) {
 }
 
 async fn pulls(stage: &Stage, all: &[Server], content: &Content, rounds: usize, only: &str, label: &str) {
-    let small: [(&str, &'static str, String); 3] = [
-        ("manifest GET by tag", "GET", manifest_path()),
-        ("manifest HEAD by tag", "HEAD", manifest_path()),
-        ("blob HEAD", "HEAD", content.layer_path()),
-    ];
-    for (title, method, path) in small {
+    for (title, method, path) in content.small_reads() {
         let title = format!("{title}, {label}");
         if !title.contains(only) {
             continue;
