@@ -9,7 +9,7 @@ results=$(realpath -m "${2:-results}")
 work=$(mktemp -d /tmp/angos-conformance.XXXXXX)
 pids=()
 cleanup() {
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
+    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true; done # a killed child is no failure
     rm -rf "$work"
 }
 trap cleanup EXIT
