@@ -7,11 +7,8 @@ use crate::configuration::Context;
 use crate::credentials;
 use crate::document::{AccessPolicy, Document, Mode, Rule};
 use crate::layers::At;
-use crate::limits::REPOSITORIES_MAX;
+use crate::limits::{REPOSITORIES_MAX, RULE_NAME_MAX_BYTES};
 use crate::path::KeyPath;
-
-/// Longest name of a rule, in bytes: it stands in every log line the rule decides.
-const RULE_NAME_MAX_BYTES: usize = 64;
 
 /// All policies and credentials; `None` when something in them was wrong and is among the problems.
 pub(crate) fn access(document: &Document, context: &mut Context<'_>) -> Option<Access> {

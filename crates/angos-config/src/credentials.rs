@@ -11,11 +11,8 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::configuration::Context;
 use crate::document::{Auth, Identity};
 use crate::layers::At;
-use crate::limits::{IDENTITIES_MAX, SECRET_FILE_MAX_BYTES};
+use crate::limits::{IDENTITIES_MAX, SECRET_FILE_MAX_BYTES, USERNAME_MAX_BYTES};
 use crate::path::KeyPath;
-
-/// Longest user name and identity id, in bytes: both stand in log lines and may be compared in rules.
-const NAME_MAX_BYTES: usize = 255;
 
 /// All credentials; `None` when something in them was wrong and is among the problems.
 pub(crate) fn credentials(auth: &Auth, context: &mut Context<'_>) -> Option<Credentials> {
@@ -72,7 +69,7 @@ fn username<'a>(
 }
 
 fn is_fit(name: &str) -> bool {
-    (1..=NAME_MAX_BYTES).contains(&name.len()) && !name.chars().any(char::is_control)
+    (1..=USERNAME_MAX_BYTES).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
 fn hash(identity: &Identity, path: &KeyPath, context: &mut Context<'_>) -> Option<PasswordHash> {

@@ -29,3 +29,9 @@ pub const REPOSITORIES_MAX: usize = 10_000;
 
 /// Entries below `[auth.identity]`. Source: ours. More users than this belong into a directory service.
 pub const IDENTITIES_MAX: usize = 10_000;
+
+/// Longest user name and identity id, in bytes: both stand in log lines and may be compared in rules.
+pub const USERNAME_MAX_BYTES: usize = 255;
+
+/// Longest name of a rule, in bytes: it stands in every log line the rule decides.
+pub const RULE_NAME_MAX_BYTES: usize = 64;

@@ -21,22 +21,14 @@ use redb::{ReadableDatabase, TableDefinition};
 use tokio::sync::{mpsc, oneshot};
 
 use self::{commit::Request, database::Shared};
+use crate::limits::{BATCH_MAX_BYTES, BATCHES_WAITING_MAX, KEY_MAX_BYTES};
 use crate::{Batch, BoxFuture, Entry, Error, MetadataStore, Version, Versioned};
 
 /// Key → version (8 bytes) and value.
 const ENTRIES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("entries");
 
-/// Batches that may wait; more make their callers wait.
-const QUEUE: usize = 256;
-
 /// Scans up to this many entries run on the calling thread.
 const INLINE_SCAN: usize = 256;
-
-/// Keys longer than this are refused.
-const KEY_MAX_BYTES: usize = 4 * 1024;
-
-/// Batches heavier than this are refused.
-const BATCH_MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Metadata in one redb file.
 ///
@@ -55,7 +47,7 @@ impl RedbMetadata {
     /// Opens `metadata.redb` in a folder; both are created when missing.
     pub fn open(root_dir: &Path, cache_bytes: usize, sync: bool) -> Result<RedbMetadata, Error> {
         let shared = Arc::new(Shared::open(root_dir, cache_bytes, sync)?);
-        let (queue, waiting) = mpsc::channel(QUEUE);
+        let (queue, waiting) = mpsc::channel(BATCHES_WAITING_MAX);
         let worker = Arc::clone(&shared);
         let thread = Builder::new()
             .name("angos-metadata".into())

@@ -19,6 +19,7 @@ mod blobs;
 mod embedded;
 mod error;
 mod filesystem;
+pub mod limits;
 mod memory;
 mod metadata;
 mod reader;

@@ -7,6 +7,7 @@ use redb::{Database, Table};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{ENTRIES, database::Shared, decode};
+use crate::limits::{GROUP_MAX, GROUP_MAX_BYTES};
 use crate::{Batch, Error, Operation, Version};
 
 /// One caller's batch, and where its answer goes.
@@ -14,12 +15,6 @@ pub(super) struct Request {
     pub(super) batch: Batch,
     pub(super) reply: oneshot::Sender<Result<(), Error>>,
 }
-
-/// Batches committed together at most.
-const GROUP_MAX: usize = 256;
-
-/// A group is not extended once it weighs this much.
-const GROUP_BYTES: usize = 8 * 1024 * 1024;
 
 /// Commits what comes, until the last sender is gone.
 pub(super) fn run(shared: &Shared, mut waiting: mpsc::Receiver<Request>) {
@@ -49,7 +44,7 @@ pub(super) fn run(shared: &Shared, mut waiting: mpsc::Receiver<Request>) {
 fn gather(first: Request, waiting: &mut mpsc::Receiver<Request>) -> Vec<Request> {
     let mut weight = first.batch.weight();
     let mut group = vec![first];
-    while group.len() < GROUP_MAX && weight < GROUP_BYTES {
+    while group.len() < GROUP_MAX && weight < GROUP_MAX_BYTES {
         let Ok(next) = waiting.try_recv() else { break };
         weight += next.batch.weight();
         group.push(next);

@@ -14,16 +14,11 @@ use bytes::{Bytes, BytesMut};
 use tokio::{runtime::Handle, sync::Notify, task::spawn_blocking};
 
 use super::{Store, blocking, content::Content, lease::Leaving};
+use crate::limits::{UPLOAD_WAITING_MAX_BYTES, UPLOADS_WAITING_BYTES};
 use crate::{BoxFuture, Error, Progress, Sink, memory::lock};
 
 /// Bytes that are worth a trip.
 const START: usize = 64 * 1024;
-
-/// Bytes that wait while a thread is busy; then the sender waits.
-const FULL: usize = 256 * 1024;
-
-/// Bytes that wait in all uploads together before [`FULL`] shrinks to [`START`].
-const CROWDED: usize = 64 * 1024 * 1024;
 
 /// Frames below this are copied together, so that many small ones do not occupy much.
 const SMALL: usize = 4 * 1024;
@@ -109,7 +104,7 @@ impl Append {
 
     async fn push(&self, mut bytes: Bytes) -> Result<(), Error> {
         while !bytes.is_empty() {
-            let frame = bytes.split_to(bytes.len().min(FULL));
+            let frame = bytes.split_to(bytes.len().min(UPLOAD_WAITING_MAX_BYTES));
             while !self.flow.accept(&frame)? {
                 self.flow.moved.notified().await;
             }
@@ -150,7 +145,11 @@ impl Flow {
         if let Some(error) = &state.failed {
             return Err(error.clone());
         }
-        let room = if self.buffered.load(Ordering::Relaxed) < CROWDED { FULL } else { START };
+        let room = if self.buffered.load(Ordering::Relaxed) < UPLOADS_WAITING_BYTES {
+            UPLOAD_WAITING_MAX_BYTES
+        } else {
+            START
+        };
         let fits = state.pending.length == 0 || state.pending.length + frame.len() <= room;
         if fits {
             state.pending.push(frame.clone());

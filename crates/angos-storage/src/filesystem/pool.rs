@@ -4,16 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
+use crate::limits::{IDLE_BUFFERS_MAX, READ_BYTES};
 use crate::memory::lock;
 
-/// Bytes read at once: seven whole TLS records. Larger reads cost a little less processor time per byte, but a
-/// client that stalls holds one chunk.
-pub(super) const CHUNK: usize = 112 * 1024;
-
-/// Idle buffers kept at most: 3.5 MiB.
-const IDLE: usize = 32;
-
-/// Buffers of [`CHUNK`] bytes that nobody uses.
+/// Buffers of [`READ_BYTES`] bytes that nobody uses.
 #[derive(Default)]
 pub(super) struct Pool {
     idle: Mutex<Vec<Vec<u8>>>,
@@ -27,14 +21,14 @@ pub(super) struct Buffer {
 }
 
 impl Pool {
-    /// A buffer with room for `length` bytes, at most [`CHUNK`].
+    /// A buffer with room for `length` bytes, at most [`READ_BYTES`].
     pub(super) fn take(self: &Arc<Pool>, length: usize) -> Buffer {
-        let length = length.min(CHUNK);
+        let length = length.min(READ_BYTES);
         // A short read does not occupy a long buffer.
-        let bytes = if length <= CHUNK / 4 {
+        let bytes = if length <= READ_BYTES / 4 {
             vec![0; length]
         } else {
-            lock(&self.idle).pop().unwrap_or_else(|| vec![0; CHUNK])
+            lock(&self.idle).pop().unwrap_or_else(|| vec![0; READ_BYTES])
         };
         Buffer { bytes, filled: length, pool: Arc::clone(self) }
     }
@@ -66,9 +60,9 @@ impl AsRef<[u8]> for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if self.bytes.len() == CHUNK {
+        if self.bytes.len() == READ_BYTES {
             let mut idle = lock(&self.pool.idle);
-            if idle.len() < IDLE {
+            if idle.len() < IDLE_BUFFERS_MAX {
                 idle.push(std::mem::take(&mut self.bytes));
             }
         }

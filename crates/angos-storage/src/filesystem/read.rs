@@ -22,7 +22,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::{
     Store,
     disk::{self, Cached},
-    pool::{Buffer, CHUNK, Pool},
+    pool::{Buffer, Pool},
 };
 use crate::{BlobReader, Error};
 
@@ -138,7 +138,7 @@ impl Stream for Chunks {
             if rest == 0 {
                 return Poll::Ready(None);
             }
-            let buffer = this.pool.take(usize::try_from(rest).unwrap_or(CHUNK));
+            let buffer = this.pool.take(usize::try_from(rest).unwrap_or(crate::limits::READ_BYTES));
             match this.read_cached(buffer) {
                 Ok(outcome) => return Poll::Ready(Some(this.advance(outcome))),
                 Err(buffer) => {
