@@ -65,7 +65,9 @@ fn takes(kind: Kind) -> String {
 #[test]
 fn every_limit_is_documented() {
     let mut table = String::from("| crate | limit | value | what it bounds, and why |\n|---|---|---|---|\n");
-    for (path, text) in sources(&root().join("crates")) {
+    let mut files = sources(&root().join("crates"));
+    files.extend(sources(&root().join("bins")));
+    for (path, text) in files {
         if !path.ends_with("src/limits.rs") {
             continue;
         }

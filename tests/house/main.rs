@@ -1,5 +1,6 @@
 //! The rules of the house, as tests: what continuous integration would check, `cargo test` checks.
 //!
+//! - [`bounds`]: every bound stands in the `limits.rs` of its crate
 //! - [`docs`]: the tables of the reference pages are what the code says
 //! - [`graph`]: the arrows between crates, and who may use which foreign library
 //! - [`tidy`]: sizes, module docs, names, and what a layer must not contain
@@ -11,6 +12,7 @@
     reason = "tests: whatever goes wrong here must stop them"
 )]
 
+mod bounds;
 mod docs;
 mod graph;
 mod tidy;

@@ -6,8 +6,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use angos_server::PasswordHash;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-/// Longest password read, in bytes; longer ones are refused by the hash anyway.
-const INPUT_MAX_BYTES: u64 = 64 * 1024;
+use crate::limits::PASSWORD_INPUT_MAX_BYTES;
 
 pub(crate) fn run() -> Result<(), String> {
     let password = read().map_err(|error| format!("cannot read the password: {error}"))?;
@@ -45,7 +44,7 @@ fn ask(prompt: &str) -> io::Result<String> {
 /// The first line, without its line break.
 fn line(input: impl io::BufRead) -> io::Result<String> {
     let mut text = String::new();
-    io::BufReader::new(input.take(INPUT_MAX_BYTES)).read_line(&mut text)?;
+    io::BufReader::new(input.take(PASSWORD_INPUT_MAX_BYTES)).read_line(&mut text)?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }

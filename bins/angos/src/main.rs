@@ -3,6 +3,7 @@
 mod arguments;
 mod check;
 mod hash_password;
+mod limits;
 mod log;
 mod quickstart;
 mod reload;

@@ -9,8 +9,9 @@ use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use self::certificates::{Authority, Pair, VALID_DAYS};
+use self::certificates::{Authority, Pair};
 use crate::arguments::{LogFormat, Quickstart};
+use crate::limits::QUICKSTART_VALID_DAYS;
 use crate::serve;
 
 const CONFIG: &str = include_str!("quickstart/templates/config.toml");
@@ -168,7 +169,7 @@ impl Texts<'_> {
         [
             ("{{address}}", address.to_string()),
             ("{{port}}", port.to_string()),
-            ("{{days}}", VALID_DAYS.to_string()),
+            ("{{days}}", QUICKSTART_VALID_DAYS.to_string()),
             ("{{host}}", self.host.clone()),
             ("{{docker_host}}", format!("{}:{port}", docker_host(*address))),
             ("{{dir}}", self.folder.display().to_string()),

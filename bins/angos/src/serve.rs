@@ -1,7 +1,6 @@
 //! `angos server`: everything is checked, then the ports are opened, then signals are obeyed.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use angos_config::{Acceptor, Configuration, Storage};
 use angos_server::{Handle, Server};
@@ -9,14 +8,9 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::LogFormat;
+use crate::limits::{BLOCKING_THREADS_MAX, LAST_WRITES};
 use crate::reload::Reload;
 use crate::{check, log};
-
-/// Threads for file operations that block. More than a disk can serve at once; few enough to bound memory.
-const BLOCKING_THREADS_MAX: usize = 64;
-
-/// Time for file operations under way to end once no request is left, or a second signal cut them.
-const LAST_WRITES: Duration = Duration::from_secs(2);
 
 /// Serves until a signal ends it. The error is everything that keeps it from starting.
 pub(crate) fn run(files: &[PathBuf], format: LogFormat) -> Result<(), String> {

@@ -1,5 +1,7 @@
 //! Every bound this crate holds an operator's input to, with its reason.
 
+use std::time::Duration;
+
 /// Bytes of one configuration file. Source: ours. Some thousand repositories with their rules fit ten
 /// times over; a device or a log named by mistake does not fill memory.
 pub const FILE_MAX_BYTES: u64 = 1024 * 1024;
@@ -35,3 +37,21 @@ pub const USERNAME_MAX_BYTES: usize = 255;
 
 /// Longest name of a rule, in bytes: it stands in every log line the rule decides.
 pub const RULE_NAME_MAX_BYTES: usize = 64;
+
+/// Longest unknown word, in bytes, for which a known one is suggested. Source: ours. The comparison is quadratic.
+pub const SUGGESTION_MAX_BYTES: usize = 64;
+
+/// How long the files must rest after a change before they are read again: 250 ms. Source: ours. A burst
+/// of events ends: an editor's rename, a Kubernetes symlink swap, a key after its certificate.
+pub const WATCH_REST: Duration = Duration::from_millis(250);
+
+/// How often the files are looked at although the system reported no change: 1 minute. Source: ours. Network
+/// file systems and some container mounts report nothing.
+pub const WATCH_POLL: Duration = Duration::from_mins(1);
+
+/// Symbolic links followed from one watched file to the next folder to watch. Source: ours; Kubernetes makes two.
+pub const WATCH_LINKS_MAX: usize = 16;
+
+/// Bytes of a watched file that are compared: 16 MiB. Source: ours. It is more than any file of a configuration
+/// may hold; what is named by mistake does not fill memory.
+pub const WATCH_FILE_MAX_BYTES: u64 = 16 * 1024 * 1024;

@@ -1,15 +1,16 @@
 //! The nearest known word to a mistyped one.
 
+use crate::limits::SUGGESTION_MAX_BYTES;
+
 /// The candidate nearest to `word`, if it is near enough to be what was meant: at most a third of its
 /// letters differ (swapped neighbours count once). Ties go to the earlier candidate.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    const LONGEST: usize = 64;
-    if word.len() > LONGEST {
+    if word.len() > SUGGESTION_MAX_BYTES {
         return None;
     }
     candidates
         .into_iter()
-        .filter(|candidate| candidate.len() <= LONGEST)
+        .filter(|candidate| candidate.len() <= SUGGESTION_MAX_BYTES)
         .map(|candidate| (distance(word, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= (candidate.len().max(word.len()) / 3).max(1))
         .min_by_key(|(distance, _)| *distance)

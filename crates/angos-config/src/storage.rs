@@ -44,7 +44,7 @@ pub(crate) fn settings(document: &Document, context: &mut Context<'_>) -> Settin
         blobs: BlobSettings::Filesystem { root_dir: blobs },
         metadata: MetadataSettings::Redb {
             root_dir: metadata,
-            cache_bytes: cache.unwrap_or(MetadataSettings::CACHE_BYTES),
+            cache_bytes: cache.unwrap_or(angos_storage::limits::METADATA_CACHE_BYTES),
         },
         sync: document.storage.sync.unwrap_or(true),
     }

@@ -6,17 +6,11 @@ use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-/// Time for a burst of events to end: an editor's rename, a Kubernetes symlink swap, a key after its
-/// certificate.
-const DEBOUNCE: Duration = Duration::from_millis(250);
-
-/// Longest time a change may go unseen where the system reports none (some network file systems).
-const POLL: Duration = Duration::from_mins(1);
+use crate::limits::{WATCH_FILE_MAX_BYTES, WATCH_LINKS_MAX, WATCH_POLL, WATCH_REST};
 
 /// Notices changes of a set of files.
 ///
@@ -82,9 +76,9 @@ impl Watch {
                     std::future::pending::<()>().await;
                 }
             };
-            let is_event = tokio::time::timeout(POLL, event).await.is_ok();
+            let is_event = tokio::time::timeout(WATCH_POLL, event).await.is_ok();
             if is_event {
-                tokio::time::sleep(DEBOUNCE).await;
+                tokio::time::sleep(WATCH_REST).await;
                 let _ = self.events.try_recv();
             }
             if self.look().await {
@@ -134,11 +128,9 @@ impl std::fmt::Debug for Watch {
 
 /// The folders in which a change may change what `file` names.
 fn folders(file: &Path) -> Vec<PathBuf> {
-    /// Links followed; more would be a loop.
-    const LINKS_MAX: usize = 16;
     let mut folders = Vec::new();
     let mut file = file.to_path_buf();
-    for _ in 0..LINKS_MAX {
+    for _ in 0..WATCH_LINKS_MAX {
         let folder = match file.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
             _ => PathBuf::from("."),
@@ -162,14 +154,12 @@ fn beside(link: &Path, to: &Path) -> PathBuf {
 
 /// A hash of the file's content; `None` when it cannot be read.
 fn fingerprint(hasher: &RandomState, file: &Path) -> Option<u64> {
-    /// More than any file of a configuration may hold.
-    const MAX_BYTES: u64 = 16 * 1024 * 1024;
     let file = File::open(file).ok()?;
     if !file.metadata().ok()?.is_file() {
         return None;
     }
     let mut bytes = Vec::new();
-    file.take(MAX_BYTES).read_to_end(&mut bytes).ok()?;
+    file.take(WATCH_FILE_MAX_BYTES).read_to_end(&mut bytes).ok()?;
     let mut hasher = hasher.build_hasher();
     hasher.write(&bytes);
     Some(hasher.finish())

@@ -13,7 +13,7 @@ use x509_cert::time::{Time, Validity};
 
 use crate::alternative_names::AlternativeNames;
 use crate::error::{CertificateError, Field, Part};
-use crate::limits::{CERTIFICATE_MAX_BYTES, EXTENSIONS_MAX};
+use crate::limits::{CERTIFICATE_MAX_BYTES, EXTENSIONS_MAX, SERIAL_NUMBER_MAX_BYTES};
 use crate::name::Name;
 use crate::text::hex;
 use crate::tlv::{Element, Elements, NotDer, tag};
@@ -261,7 +261,6 @@ fn alternative_names(extensions: Option<&[u8]>) -> Result<Option<Vec<u8>>, Certi
 
 /// RFC 5280 §4.1.2.2: positive and at most 20 octets, to which the encoding may add one zero.
 fn serial_number(integer: Element<'_>) -> Result<String, CertificateError> {
-    const MAX_OCTETS: usize = 20;
     let malformed = CertificateError::Malformed(Part::SerialNumber);
     SerialNumber::<Rfc5280>::from_der(integer.whole).map_err(|_| malformed)?;
     let magnitude = match integer.value {
@@ -269,7 +268,7 @@ fn serial_number(integer: Element<'_>) -> Result<String, CertificateError> {
         [0, rest @ ..] if !rest.is_empty() => rest,
         octets => octets,
     };
-    if magnitude.len() > MAX_OCTETS { Err(malformed) } else { Ok(hex(magnitude)) }
+    if magnitude.len() > SERIAL_NUMBER_MAX_BYTES { Err(malformed) } else { Ok(hex(magnitude)) }
 }
 
 fn validity(der: &[u8]) -> Result<(i64, i64), CertificateError> {

@@ -44,3 +44,8 @@ pub const DNS_LABEL_MAX_BYTES: usize = 63;
 ///
 /// Source: SPIFFE-ID §2.3.
 pub const SPIFFE_TRUST_DOMAIN_MAX_BYTES: usize = 255;
+
+/// Size of a serial number, in bytes.
+///
+/// Source: RFC 5280 §4.1.2.2; the encoding may add one zero.
+pub const SERIAL_NUMBER_MAX_BYTES: usize = 20;

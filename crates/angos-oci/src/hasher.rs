@@ -94,11 +94,6 @@ impl Hasher {
     }
 }
 
-/// Most content a restored state may have seen: 2^60 bytes, half of what SHA-256 is defined for.
-///
-/// Source: ours. `sha2` counts bits without looking, so a damaged count would overflow later.
-const CONTENT_MAX_BYTES: u128 = 1 << 60;
-
 /// Restores the state of `sha2`: `HASH` bytes of chaining value, `COUNT` bytes that count the blocks seen, the partial block.
 fn deserialize<S: SerializableState, const HASH: usize, const COUNT: usize>(
     state: &[u8],
@@ -106,7 +101,7 @@ fn deserialize<S: SerializableState, const HASH: usize, const COUNT: usize>(
 ) -> Result<S, RestoreError> {
     let count = state.get(HASH..HASH + COUNT).ok_or(RestoreError::Damaged)?;
     let blocks = count.iter().rev().fold(0_u128, |blocks, byte| blocks << 8 | u128::from(*byte));
-    if blocks > CONTENT_MAX_BYTES / block_bytes {
+    if blocks > crate::limits::HASHED_MAX_BYTES / block_bytes {
         return Err(RestoreError::Damaged);
     }
     let state = <&SerializedState<S>>::try_from(state).map_err(|_| RestoreError::Damaged)?;

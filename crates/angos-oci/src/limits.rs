@@ -59,3 +59,8 @@ pub const SIZE_MAX: u64 = i64::MAX.cast_unsigned();
 ///
 /// Source: ours. Enough to recognise a mistake, too little to flood a log.
 pub const EXCERPT_MAX_CHARACTERS: usize = 64;
+
+/// Most content that a restored hash state may have seen: 2^60 bytes, half of what SHA-256 is defined for.
+///
+/// Source: ours. `sha2` counts bits without looking, so a damaged count would overflow later.
+pub(crate) const HASHED_MAX_BYTES: u128 = 1 << 60;

@@ -45,9 +45,6 @@ impl Fault {
     }
 }
 
-/// Characters of the rule's line shown on either side of the fault.
-const EXCERPT_CHARS: usize = 60;
-
 impl RuleError {
     pub(crate) fn new(rule: usize, name: Option<&str>, source: &str, mut fault: Fault) -> Self {
         fault.offset = fault.offset.min(source.len());
@@ -60,13 +57,15 @@ impl RuleError {
         let tail = after.split('\n').next().unwrap_or("");
         let column = head.chars().count() + 1;
         let mut excerpt = String::new();
-        if column > EXCERPT_CHARS + 1 {
+        if column > crate::limits::EXCERPT_MAX_CHARS + 1 {
             excerpt.push('…');
         }
-        head.chars().skip((column - 1).saturating_sub(EXCERPT_CHARS)).for_each(|c| show(&mut excerpt, c));
+        head.chars()
+            .skip((column - 1).saturating_sub(crate::limits::EXCERPT_MAX_CHARS))
+            .for_each(|c| show(&mut excerpt, c));
         let caret = excerpt.chars().count();
-        tail.chars().take(EXCERPT_CHARS).for_each(|c| show(&mut excerpt, c));
-        if tail.chars().nth(EXCERPT_CHARS).is_some() {
+        tail.chars().take(crate::limits::EXCERPT_MAX_CHARS).for_each(|c| show(&mut excerpt, c));
+        if tail.chars().nth(crate::limits::EXCERPT_MAX_CHARS).is_some() {
             excerpt.push('…');
         }
         Self { rule, name: name.map(str::to_owned), fault, line, column, excerpt, caret }

@@ -43,3 +43,9 @@ pub const FUNCTION_PARAMETERS_MAX: usize = 4;
 /// Stack of the thread that parses and checks rules: an unoptimised parser needs far more than the 2 MiB
 /// of an ordinary thread for input that is within the limits above.
 pub(crate) const COMPILER_STACK_BYTES: usize = 32 * 1024 * 1024;
+
+/// Characters of a rule's line that an error shows on either side of the fault; about a terminal's width in all.
+pub(crate) const EXCERPT_MAX_CHARS: usize = 60;
+
+/// Longest unknown name, in characters, for which a known one is suggested: the comparison is quadratic.
+pub(crate) const SUGGESTION_MAX_CHARS: usize = 64;

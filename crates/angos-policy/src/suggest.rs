@@ -1,9 +1,11 @@
 //! Stage 3: the known name an unknown one was probably meant to be.
 
+use crate::limits::SUGGESTION_MAX_CHARS;
+
 /// The nearest of `known` to `word`, if it is near enough to be a slip of the pen.
 pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let word: Vec<char> = word.chars().take(LONGEST + 1).collect();
-    if word.len() > LONGEST {
+    let word: Vec<char> = word.chars().take(SUGGESTION_MAX_CHARS + 1).collect();
+    if word.len() > SUGGESTION_MAX_CHARS {
         return None;
     }
     let allowed = (word.len() / 3).max(1);
@@ -15,16 +17,13 @@ pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
         .map(|(_, candidate)| candidate)
 }
 
-/// Names longer than this are not corrected: the comparison is quadratic.
-const LONGEST: usize = 64;
-
 /// Insertions, deletions and substitutions between two words, letter case being half forgiven.
 fn distance(word: &[char], candidate: &str) -> usize {
     if candidate.chars().map(|c| c.to_ascii_lowercase()).eq(word.iter().map(char::to_ascii_lowercase)) {
         return 0;
     }
     let mut row: Vec<usize> = (0..=word.len()).collect();
-    for (i, c) in candidate.chars().take(LONGEST).enumerate() {
+    for (i, c) in candidate.chars().take(SUGGESTION_MAX_CHARS).enumerate() {
         let mut diagonal = i;
         let mut left = i + 1;
         if let Some(first) = row.first_mut() {

@@ -21,12 +21,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::StoredManifest;
-
-/// Writers of different namespaces rarely meet in one of so many groups; a meeting costs one missed fill.
-const GROUPS: usize = 64;
-
-/// What an entry costs beside the bytes of its manifest: keys, counters and slots.
-const OVERHEAD_BYTES: u64 = 256;
+use crate::limits::{CACHE_ENTRY_BYTES, CACHE_GROUPS};
 
 pub(crate) struct ManifestCache {
     entries: Option<Cache<Key, Cached, Weight>>,
@@ -85,7 +80,7 @@ impl Weighter<Key, Cached> for Weight {
             Cached::Target(_) | Cached::Size(_) => key.name.len(),
             Cached::Revision(manifest) => key.name.len() + manifest.bytes.len(),
         };
-        OVERHEAD_BYTES + u64::try_from(bytes).unwrap_or(u64::MAX / 2)
+        CACHE_ENTRY_BYTES + u64::try_from(bytes).unwrap_or(u64::MAX / 2)
     }
 }
 
@@ -97,7 +92,7 @@ impl ManifestCache {
         Self {
             entries: (capacity > 0).then(|| Cache::with_weighter(items, capacity, Weight)),
             hasher: RandomState::new(),
-            generations: (0..GROUPS).map(|_| Mutex::new(0)).collect(),
+            generations: (0..CACHE_GROUPS).map(|_| Mutex::new(0)).collect(),
         }
     }
 
@@ -179,10 +174,10 @@ impl ManifestCache {
     }
 
     fn in_group<T>(&self, name: &Name, work: impl FnOnce(&mut u64) -> T) -> T {
-        let group = usize::try_from(self.hasher.hash_one(name) % GROUPS as u64).unwrap_or(0);
+        let group = usize::try_from(self.hasher.hash_one(name) % CACHE_GROUPS as u64).unwrap_or(0);
         match self.generations.get(group) {
             Some(lock) => work(&mut lock.lock().unwrap_or_else(PoisonError::into_inner)),
-            // There are GROUPS of them.
+            // There are CACHE_GROUPS of them.
             None => work(&mut 0),
         }
     }

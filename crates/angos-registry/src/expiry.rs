@@ -6,11 +6,9 @@ use angos_oci::Name;
 use angos_storage::Batch;
 
 use crate::clock::nanoseconds;
+use crate::limits::SESSIONS_PER_SWEEP;
 use crate::record::Upload;
 use crate::{Error, Registry, Result, key};
-
-/// Sessions looked at by one call of [`Registry::expire_uploads`].
-pub const SESSIONS_PER_SWEEP: usize = 128;
 
 impl Registry {
     /// Ends some sessions that are older than `upload_expiry` and returns how many; to be called every few minutes.

@@ -41,7 +41,6 @@ pub use angos_storage::{BlobReader, Storage};
 pub use crate::body::{Body, BodyError};
 pub use crate::clock::Clock;
 pub use crate::error::{Error, Result};
-pub use crate::expiry::SESSIONS_PER_SWEEP;
 pub use crate::immutable::{PatternError, TagPatterns};
 pub use crate::listing::Page;
 pub use crate::manifests::StoredManifest;

@@ -54,3 +54,38 @@ pub(crate) const BY_MAX_BYTES: usize = 256;
 ///
 /// Source: ours; far above any honest pattern over 128 characters.
 pub(crate) const PATTERN_MAX_BYTES: usize = 256 << 10;
+
+/// Tags or names read from the metadata at once while a page is made: 1000.
+///
+/// Source: ours. Tags come with their records, which are dropped before the next ones are read.
+pub(crate) const ENTRIES_PER_SCAN: usize = 1000;
+
+/// Referrers read from the metadata at once while a page is made: 100.
+///
+/// Source: ours. Each may weigh [`LISTED_MAX_BYTES`], and most pages need no more.
+pub(crate) const REFERRERS_PER_SCAN: usize = 100;
+
+/// Upload sessions looked at by one call of [`Registry::expire_uploads`](crate::Registry::expire_uploads): 128.
+///
+/// Source: ours. It bounds the time of a call, which others wait for; whoever calls goes on while there are more.
+pub const SESSIONS_PER_SWEEP: usize = 128;
+
+/// How often an operation starts again because others changed what it had read: 32. Then it is an error.
+///
+/// Source: ours. Each attempt fails only when another one succeeded in between.
+pub(crate) const ATTEMPTS_MAX: usize = 32;
+
+/// Tags handled in one batch while a digest is deleted: 256.
+///
+/// Source: ours. It bounds memory, and the time others wait for the batch.
+pub(crate) const TAGS_PER_BATCH: usize = 256;
+
+/// Groups of namespaces whose writers keep each other from filling the manifest cache: 64.
+///
+/// Source: ours. Writers of different namespaces rarely meet in one of so many; a meeting costs one missed fill.
+pub(crate) const CACHE_GROUPS: usize = 64;
+
+/// What an entry of the manifest cache counts beside the bytes of its manifest: 256 bytes.
+///
+/// Source: ours, a generous count of keys, counters and slots, so that the cache stays below its configured size.
+pub(crate) const CACHE_ENTRY_BYTES: u64 = 256;

@@ -2,11 +2,8 @@
 
 use angos_oci::{Name, Tag};
 
-use crate::limits::PAGE_MAX;
+use crate::limits::{ENTRIES_PER_SCAN, PAGE_MAX};
 use crate::{Error, Registry, Result, key};
-
-/// Entries read at once. Tags come with their records, which are dropped before the next ones are read.
-const SCAN: usize = 1000;
 
 /// A part of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +46,7 @@ impl Registry {
         }
         loop {
             // One more than wanted tells whether there is a next page.
-            let limit = (wanted + 1 - items.len()).min(SCAN);
+            let limit = (wanted + 1 - items.len()).min(ENTRIES_PER_SCAN);
             let page = self.metadata().scan(prefix, after.as_deref(), limit).await?;
             let is_last = page.len() < limit;
             after = page.last().map(|entry| entry.key.to_vec());

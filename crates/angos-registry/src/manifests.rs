@@ -4,6 +4,7 @@ use angos_oci::{Digest, MediaType, Name, Reference, Tag};
 use angos_storage::Batch;
 use bytes::{Bytes, BytesMut};
 
+use crate::limits::{ATTEMPTS_MAX, TAGS_PER_BATCH};
 use crate::record::{Content, Moment, REMOVED, Record as _, Revision, TagEntry};
 use crate::registry::to_the_end;
 use crate::{Error, Registry, Result, key};
@@ -18,12 +19,6 @@ pub struct StoredManifest {
     /// Their digest.
     pub digest: Digest,
 }
-
-/// How often an operation starts again because others changed what it had read.
-pub(crate) const ATTEMPTS: usize = 32;
-
-/// Tags handled in one batch while a digest is deleted; bounds memory and the time others wait.
-const TAGS_PER_BATCH: usize = 256;
 
 impl Registry {
     /// The manifest a tag or a digest names in a namespace; from memory where possible.
@@ -45,7 +40,7 @@ impl Registry {
             Some(digest) => Some(digest),
             None => self.target(name, tag).await?,
         };
-        for _ in 0..ATTEMPTS {
+        for _ in 0..ATTEMPTS_MAX {
             let Some(digest) = target else { return Ok(None) };
             if let Some(manifest) = self.revision(name, &digest).await? {
                 return Ok(Some(manifest));
@@ -123,7 +118,7 @@ impl Registry {
     async fn delete_revision(&self, name: &Name, digest: &Digest) -> Result<()> {
         let mut attempts = 0;
         let mut has_begun = false;
-        while attempts < ATTEMPTS {
+        while attempts < ATTEMPTS_MAX {
             match self.delete_some(name, digest).await {
                 Ok(Remaining::Nothing) => return Ok(()),
                 Ok(Remaining::More) => has_begun = true,

@@ -7,8 +7,7 @@ use angos_oci::{Algorithm, Descriptor, Digest, Manifest, MediaType, Name, Refere
 use angos_storage::Batch;
 use bytes::Bytes;
 
-use crate::limits::{BY_MAX_BYTES, INLINE_MAX_BYTES};
-use crate::manifests::ATTEMPTS;
+use crate::limits::{ATTEMPTS_MAX, BY_MAX_BYTES, INLINE_MAX_BYTES};
 use crate::record::{Content, Record as _, Revision, TagEntry};
 use crate::registry::to_the_end;
 use crate::{Error, Registry, Result, key, referrers};
@@ -114,7 +113,7 @@ impl Registry {
             writer.write(push.bytes.clone()).await?;
             writer.commit(&push.digest).await?;
         }
-        for _ in 0..ATTEMPTS {
+        for _ in 0..ATTEMPTS_MAX {
             let batch = self.push_batch(push).await?;
             let applied = self.metadata().apply(batch).await;
             self.0.cache.invalidate(&push.name, Some(&push.digest), &push.tags);

@@ -5,12 +5,10 @@ use bytes::Bytes;
 
 use crate::limits::{
     LISTED_MAX_BYTES, REFERRERS_LOOKED_AT_MAX, REFERRERS_PAGE_MAX_BYTES, REFERRERS_PER_PAGE_MAX,
+    REFERRERS_PER_SCAN,
 };
 use crate::record::{self, Referrer};
 use crate::{Error, Registry, Result, key};
-
-/// Entries read at once.
-const SCAN: usize = 100;
 
 /// A part of the referrers of a subject, ordered by digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,8 +64,8 @@ impl Registry {
         let mut last = after.copied();
         loop {
             let from = last.map(|digest| key::referrer(name, subject, &digest));
-            let page = self.metadata().scan(&prefix, from.as_deref(), SCAN).await?;
-            let is_last = page.len() < SCAN;
+            let page = self.metadata().scan(&prefix, from.as_deref(), REFERRERS_PER_SCAN).await?;
+            let is_last = page.len() < REFERRERS_PER_SCAN;
             for entry in page {
                 let digest = key::digest_after(&entry.key, &prefix);
                 let digest = digest.ok_or(Error::Corrupt { what: "digest of a referrer" })?;

@@ -4,13 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-/// Pause after an error that a retry at once would only repeat: no file descriptors, no memory.
-const BREATHER: Duration = Duration::from_millis(100);
+use crate::limits::ACCEPT_PAUSE;
 
 /// Accepts until `end` resolves, and closes the port then. Each connection is a task of its own, so that a defect ends that one alone, and
 /// holds a place of `places` until its end; without a free place new ones wait in the kernel's queue.
@@ -42,7 +40,7 @@ pub(crate) async fn accept<F>(
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(target: "angos::server", %error, "cannot accept connections");
-                tokio::time::sleep(BREATHER).await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }

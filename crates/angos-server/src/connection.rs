@@ -22,15 +22,12 @@ use crate::exchange;
 use crate::handshake::Caller;
 use crate::limits::{
     HTTP1_BUFFER_BYTES, HTTP2_CONNECTION_WINDOW_BYTES, HTTP2_SEND_BUFFER_BYTES, HTTP2_STREAM_WINDOW_BYTES,
-    REQUEST_HEAD_BYTES, SLOW_PIECES,
+    JUDGED_AT_MOST_EVERY, REQUEST_HEAD_BYTES, SLOW_PIECES,
 };
 use crate::request_id::RequestId;
 use crate::settings::Settings;
 use crate::shared::{Phase, Shared};
 use crate::wire::Wire;
-
-/// However short the timeouts, a connection is not looked at more often.
-const SHORTEST_PACE: Duration = Duration::from_millis(10);
 
 /// One connection, as its requests see it.
 #[derive(Debug)]
@@ -102,7 +99,7 @@ where
     let (mut draining, mut closed) = (shared.phase.subscribe(), shared.phase.subscribe());
     let mut draining = pin!(draining.wait_for(|phase| *phase >= Phase::Draining));
     let mut closed = pin!(closed.wait_for(|phase| *phase == Phase::Closed));
-    let mut rounds = tokio::time::interval(Activity::pace(timeouts).max(SHORTEST_PACE));
+    let mut rounds = tokio::time::interval(Activity::pace(timeouts).max(JUDGED_AT_MOST_EVERY));
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut closing = None;
     loop {

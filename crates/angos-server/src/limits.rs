@@ -113,3 +113,49 @@ pub const VERIFICATIONS_WAITING: usize = 256;
 /// Source: ours. Clients send the password with every request; a pull makes dozens. Replacing the access set forgets
 /// it at once.
 pub const CREDENTIAL_REMEMBERED: Duration = Duration::from_mins(1);
+
+/// Shortest argon2id hash that is accepted: 16 bytes, half of what `hash-password` makes. Shorter ones could be guessed.
+pub const PASSWORD_ARGON2_HASH_MIN_BYTES: usize = 16;
+
+/// Lowest cost a bcrypt hash may state: 4, the lowest that bcrypt defines.
+pub const PASSWORD_BCRYPT_COST_MIN: u32 = 4;
+
+/// Bytes of a password that bcrypt looks at: 72. A longer one is never accepted against a bcrypt hash.
+///
+/// Source: the definition of bcrypt. Whatever follows would be ignored, and so be no secret.
+pub const PASSWORD_BCRYPT_BYTES: usize = 72;
+
+/// Connections the kernel keeps, per listener, until they are accepted: 4096.
+///
+/// Source: ours; Linux caps it at `net.core.somaxconn`, 4096 by default.
+pub const BACKLOG: u32 = 4096;
+
+/// Pause after an error of accepting that a retry at once would only repeat (no file descriptors, no memory): 100 ms.
+///
+/// Source: ours. It keeps a full process from spinning, and is short beside what a client waits.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Connections of the management listener: 64. More wait in the kernel's queue.
+///
+/// Source: ours. Probes and scrapers are few, and whoever floods this port must not take memory from the registry.
+pub const MANAGEMENT_CONNECTIONS: usize = 64;
+
+/// How long the storage may take to show that it answers before `/readyz` says no: 2 s.
+///
+/// Source: ours. Probes ask every few seconds; one that waits longer says nothing useful.
+pub const READY_WITHIN: Duration = Duration::from_secs(2);
+
+/// Shortest interval at which a connection is judged idle or stalled, however short the timeouts: 10 ms.
+///
+/// Source: ours. It bounds what ten thousand connections that do nothing cost.
+pub const JUDGED_AT_MOST_EVERY: Duration = Duration::from_millis(10);
+
+/// Pause between two sweeps of expired uploads: 1 minute. While a sweep finds some it goes on at once.
+///
+/// Source: ours. Uploads expire after hours.
+pub const SWEEP_EVERY: Duration = Duration::from_mins(1);
+
+/// How long connections that are cut at the end of the drain time may take to notice: 1 s.
+///
+/// Source: ours. Each only has to be woken once.
+pub const CUT_WITHIN: Duration = Duration::from_secs(1);

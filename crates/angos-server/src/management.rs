@@ -4,7 +4,6 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -14,17 +13,11 @@ use tokio::net::TcpStream;
 
 use crate::body::ResponseBody;
 use crate::exchange::finish;
-use crate::limits::HTTP1_BUFFER_BYTES;
+use crate::limits::{HTTP1_BUFFER_BYTES, READY_WITHIN};
 use crate::refuse::{Refusal, refuse};
 use crate::respond::{Outcome, respond};
 use crate::route::RouteError;
 use crate::shared::{Phase, Shared};
-
-/// Connections at once. Probes and scrapers are few.
-pub(crate) const CONNECTIONS: usize = 64;
-
-/// How long the storage may take to show that it answers.
-const READY_WITHIN: Duration = Duration::from_secs(2);
 
 /// Serves one management connection.
 pub(crate) async fn serve(shared: Arc<Shared>, socket: TcpStream, _: SocketAddr) {

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use angos_registry::{Registry, Storage};
 use angos_tls::Acceptor;
@@ -17,19 +16,12 @@ use crate::accept::accept;
 use crate::access::{Access, AccessInForce};
 use crate::handle::Handle;
 use crate::handshake::shake;
-use crate::limits::COLLECTED_BYTES;
+use crate::limits::{BACKLOG, COLLECTED_BYTES, CUT_WITHIN, MANAGEMENT_CONNECTIONS, SWEEP_EVERY};
 use crate::management;
 use crate::metrics::Metrics;
 use crate::request_id::RequestIds;
 use crate::settings::Settings;
 use crate::shared::{Phase, Shared};
-
-/// Connections the kernel keeps until they are accepted.
-const BACKLOG: u32 = 4096;
-/// Pause between two sweeps of expired uploads.
-const SWEEP_EVERY: Duration = Duration::from_mins(1);
-/// How long connections that are cut may take to notice.
-const CUT_WITHIN: Duration = Duration::from_secs(1);
 
 /// A registry that has its ports and serves once [`run`](Self::run) is awaited.
 #[derive(Debug)]
@@ -150,7 +142,7 @@ async fn beside(shared: Arc<Shared>, management: Option<TcpListener>) {
     let probes = async {
         match management {
             Some(listener) => {
-                let places = Arc::new(Semaphore::new(management::CONNECTIONS));
+                let places = Arc::new(Semaphore::new(MANAGEMENT_CONNECTIONS));
                 let serve = |socket, address| management::serve(Arc::clone(&shared), socket, address);
                 accept(listener, places, until(&shared, Phase::Closed), serve).await;
             }

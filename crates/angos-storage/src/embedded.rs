@@ -21,14 +21,11 @@ use redb::{ReadableDatabase, TableDefinition};
 use tokio::sync::{mpsc, oneshot};
 
 use self::{commit::Request, database::Shared};
-use crate::limits::{BATCH_MAX_BYTES, BATCHES_WAITING_MAX, KEY_MAX_BYTES};
+use crate::limits::{BATCH_MAX_BYTES, BATCHES_WAITING_MAX, INLINE_SCAN_MAX, KEY_MAX_BYTES};
 use crate::{Batch, BoxFuture, Entry, Error, MetadataStore, Version, Versioned};
 
 /// Key → version (8 bytes) and value.
 const ENTRIES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("entries");
-
-/// Scans up to this many entries run on the calling thread.
-const INLINE_SCAN: usize = 256;
 
 /// Metadata in one redb file.
 ///
@@ -110,7 +107,7 @@ impl MetadataStore for RedbMetadata {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Entry>, Error>> {
         Box::pin(async move {
-            if limit <= INLINE_SCAN {
+            if limit <= INLINE_SCAN_MAX {
                 return self.shared.scan(prefix, after, limit);
             }
             let (shared, prefix, after) =

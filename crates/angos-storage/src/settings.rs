@@ -2,6 +2,7 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
+use crate::limits::METADATA_CACHE_BYTES;
 use crate::{
     BlobStore, Error, MetadataStore,
     embedded::RedbMetadata,
@@ -42,16 +43,11 @@ pub enum MetadataSettings {
     Redb {
         /// The folder.
         root_dir: PathBuf,
-        /// Bytes of memory for pages, at most. [`MetadataSettings::CACHE_BYTES`] by default.
+        /// Bytes of memory for pages, at most. [`METADATA_CACHE_BYTES`] by default.
         cache_bytes: usize,
     },
     /// In memory, gone with the process.
     Memory,
-}
-
-impl MetadataSettings {
-    /// Default of `cache_bytes`: 8 MiB. The page cache of the system stands behind it.
-    pub const CACHE_BYTES: usize = 8 * 1024 * 1024;
 }
 
 impl Settings {
@@ -60,7 +56,7 @@ impl Settings {
         let root_dir = root_dir.into();
         Settings {
             blobs: BlobSettings::Filesystem { root_dir: root_dir.clone() },
-            metadata: MetadataSettings::Redb { root_dir, cache_bytes: MetadataSettings::CACHE_BYTES },
+            metadata: MetadataSettings::Redb { root_dir, cache_bytes: METADATA_CACHE_BYTES },
             sync: true,
         }
     }

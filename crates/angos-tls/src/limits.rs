@@ -50,3 +50,9 @@ pub const REFUSAL_LINGER: Duration = Duration::from_secs(1);
 ///
 /// Source: ours. Enough for what a client sends behind its handshake before it sees the alert.
 pub const REFUSAL_DRAIN_BYTES: usize = 64 * 1024;
+
+/// Most characters of a PEM label that an error repeats: 40.
+///
+/// Source: ours. The longest label in use, `BEGIN ENCRYPTED PRIVATE KEY`, is below; a file of another kind must not fill
+/// the log.
+pub const PEM_LABEL_MAX_CHARS: usize = 40;

@@ -14,7 +14,6 @@ use crate::load_error::Problem;
 use crate::offered::printable;
 
 const BEGIN: &[u8] = b"-----BEGIN ";
-const LABEL_MAX_CHARS: usize = 40;
 
 /// Reads a regular file of at most [`limits::PEM_MAX_BYTES`]. A pipe or device is refused, not waited for.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
@@ -44,9 +43,10 @@ pub(crate) fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>,
 /// wrapping that were passed over would leave the operator with other trust than the file seems to say.
 pub(crate) fn only_certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
     match labels(bytes)?.into_iter().find(|label| *label != b"CERTIFICATE") {
-        Some(label) => {
-            Err(Problem::UnexpectedSection(printable(&String::from_utf8_lossy(label), LABEL_MAX_CHARS)))
-        }
+        Some(label) => Err(Problem::UnexpectedSection(printable(
+            &String::from_utf8_lossy(label),
+            limits::PEM_LABEL_MAX_CHARS,
+        ))),
         None => certificates(bytes),
     }
 }

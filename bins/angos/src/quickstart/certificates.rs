@@ -6,11 +6,7 @@ use rcgen::{
 };
 use time::{Duration, OffsetDateTime};
 
-/// How long the certificates hold: long enough to try things, too short to rely on.
-pub(super) const VALID_DAYS: i64 = 90;
-
-/// Clocks of clients may be behind ours by this much.
-const CLOCK_DIFFERENCE: Duration = Duration::hours(1);
+use crate::limits::{QUICKSTART_CLOCK_DIFFERENCE, QUICKSTART_VALID_DAYS};
 
 /// An authority that lives as long as this value: its key is never written anywhere.
 pub(super) struct Authority {
@@ -69,7 +65,7 @@ fn parameters(common_name: &str, organization: Option<&str>) -> CertificateParam
     }
     parameters.distinguished_name.push(DnType::CommonName, common_name);
     let now = OffsetDateTime::now_utc();
-    parameters.not_before = now - CLOCK_DIFFERENCE;
-    parameters.not_after = now + Duration::days(VALID_DAYS);
+    parameters.not_before = now - QUICKSTART_CLOCK_DIFFERENCE;
+    parameters.not_after = now + Duration::days(QUICKSTART_VALID_DAYS.into());
     parameters
 }

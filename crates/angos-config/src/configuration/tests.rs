@@ -492,7 +492,7 @@ fn defaults_are_those_the_schema_promises() {
         ("global.immutable_tags", server.registry.immutable_tags.to_string()),
         ("global.upload_expiry", span(server.registry.upload_expiry)),
         ("global.manifest_cache_size", size(server.registry.manifest_cache_bytes)),
-        ("metadata_store.fs.cache_size", size(angos_storage::MetadataSettings::CACHE_BYTES as u64)),
+        ("metadata_store.fs.cache_size", size(angos_storage::limits::METADATA_CACHE_BYTES as u64)),
         ("storage.sync", read.storage.sync.to_string()),
     ] {
         // "24h" and "1d" are the same promise.

@@ -1,5 +1,7 @@
 //! Changes as editors, Kubernetes and administrators make them.
 
+use std::time::Duration;
+
 use std::os::unix::fs::symlink;
 
 use super::*;

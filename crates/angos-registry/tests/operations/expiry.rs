@@ -1,7 +1,8 @@
 //! Sessions that nobody finishes.
 
 use angos_oci::Algorithm;
-use angos_registry::{SESSIONS_PER_SWEEP, Settings};
+use angos_registry::Settings;
+use angos_registry::limits::SESSIONS_PER_SWEEP;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 

@@ -7,11 +7,9 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc};
 use argon2::{Argon2, Params};
 
 use crate::limits::{
-    PASSWORD_ARGON2_KIB, PASSWORD_ARGON2_LANES, PASSWORD_ARGON2_PASSES, PASSWORD_BCRYPT_COST, PASSWORD_BYTES,
+    PASSWORD_ARGON2_HASH_MIN_BYTES, PASSWORD_ARGON2_KIB, PASSWORD_ARGON2_LANES, PASSWORD_ARGON2_PASSES,
+    PASSWORD_BCRYPT_BYTES, PASSWORD_BCRYPT_COST, PASSWORD_BCRYPT_COST_MIN, PASSWORD_BYTES,
 };
-
-/// Bytes of a password that bcrypt looks at.
-const BCRYPT_BYTES: usize = 72;
 
 /// The hash of a password, in one of the two forms that are accepted:
 ///
@@ -74,7 +72,7 @@ impl PasswordHash {
             Kind::Argon2id(hash) => Argon2::default().verify_password(password, hash.as_ref()).is_ok(),
             Kind::Bcrypt(hash) => {
                 let matches = bcrypt::verify(password, hash).unwrap_or(false);
-                matches & (password.len() <= BCRYPT_BYTES) & !password.contains(&0)
+                matches & (password.len() <= PASSWORD_BCRYPT_BYTES) & !password.contains(&0)
             }
         }
     }
@@ -104,12 +102,12 @@ impl FromStr for PasswordHash {
 fn argon2id(text: &str) -> Result<PasswordHash, PasswordHashError> {
     /// The only version in use; older hashes are weaker and say another number or none.
     const VERSION: u32 = 19;
-    /// What [`PasswordHash::create`] makes, halved: shorter ones could be guessed.
-    const HASH_MIN_BYTES: usize = 16;
 
     let hash = phc::PasswordHash::new(text).map_err(|_| PasswordHashError::Damaged)?;
     let parameters = Params::try_from(&hash).map_err(|_| PasswordHashError::Damaged)?;
-    if hash.salt.is_none() || hash.hash.as_ref().is_none_or(|hash| hash.len() < HASH_MIN_BYTES) {
+    if hash.salt.is_none()
+        || hash.hash.as_ref().is_none_or(|hash| hash.len() < PASSWORD_ARGON2_HASH_MIN_BYTES)
+    {
         return Err(PasswordHashError::Damaged);
     }
     if hash.version != Some(VERSION) {
@@ -125,10 +123,9 @@ fn argon2id(text: &str) -> Result<PasswordHash, PasswordHashError> {
 }
 
 fn bcrypt(text: &str) -> Result<PasswordHash, PasswordHashError> {
-    const COST_MIN: u32 = 4;
     let parts: bcrypt::HashParts = text.parse().map_err(|_| PasswordHashError::Damaged)?;
     match parts.get_cost() {
-        ..COST_MIN => Err(PasswordHashError::Damaged),
+        ..PASSWORD_BCRYPT_COST_MIN => Err(PasswordHashError::Damaged),
         cost if cost > PASSWORD_BCRYPT_COST => Err(PasswordHashError::TooCostly),
         _ => Ok(PasswordHash(Kind::Bcrypt(text.into()))),
     }
@@ -189,12 +186,15 @@ mod tests {
 
     #[test]
     fn bcrypt_refuses_what_it_cannot_tell_apart() {
-        let long = [b'x'; BCRYPT_BYTES];
+        let long = [b'x'; PASSWORD_BCRYPT_BYTES];
         let hash = cheap_bcrypt(&long);
         assert!(hash.verify(&long));
-        assert!(!hash.verify(&[b'x'; BCRYPT_BYTES + 1]));
-        assert!(!hash.verify(&[b'x'; BCRYPT_BYTES - 1]));
-        assert!(bcrypt::verify([b'x'; BCRYPT_BYTES + 1], &cheap_text(&hash)).unwrap(), "the trap is real");
+        assert!(!hash.verify(&[b'x'; PASSWORD_BCRYPT_BYTES + 1]));
+        assert!(!hash.verify(&[b'x'; PASSWORD_BCRYPT_BYTES - 1]));
+        assert!(
+            bcrypt::verify([b'x'; PASSWORD_BCRYPT_BYTES + 1], &cheap_text(&hash)).unwrap(),
+            "the trap is real"
+        );
 
         let hash = cheap_bcrypt(b"a");
         assert!(hash.verify(b"a"));

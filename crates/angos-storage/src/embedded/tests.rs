@@ -3,10 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use super::*;
-use crate::{MetadataSettings, suite};
+use crate::limits::METADATA_CACHE_BYTES;
+use crate::suite;
 
 fn open(root: &Path) -> Result<RedbMetadata, Error> {
-    RedbMetadata::open(root, MetadataSettings::CACHE_BYTES, true)
+    RedbMetadata::open(root, METADATA_CACHE_BYTES, true)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,7 +2,7 @@
 //!
 //! Bytes wait here until there is enough for a trip to a blocking thread. Once there, the thread takes
 //! whatever has come meanwhile, until nothing is left: a fast sender keeps it busy with large writes, and
-//! behind one that stalls there is neither a thread nor more than [`START`] bytes.
+//! behind one that stalls there is neither a thread nor more than [`UPLOAD_WAITING_START_BYTES`] bytes.
 
 use std::sync::{
     Arc, Mutex,
@@ -14,14 +14,10 @@ use bytes::{Bytes, BytesMut};
 use tokio::{runtime::Handle, sync::Notify, task::spawn_blocking};
 
 use super::{Store, blocking, content::Content, lease::Leaving};
-use crate::limits::{UPLOAD_WAITING_MAX_BYTES, UPLOADS_WAITING_BYTES};
+use crate::limits::{
+    FRAME_SMALL_BYTES, UPLOAD_WAITING_MAX_BYTES, UPLOAD_WAITING_START_BYTES, UPLOADS_WAITING_BYTES,
+};
 use crate::{BoxFuture, Error, Progress, Sink, memory::lock};
-
-/// Bytes that are worth a trip.
-const START: usize = 64 * 1024;
-
-/// Frames below this are copied together, so that many small ones do not occupy much.
-const SMALL: usize = 4 * 1024;
 
 /// One append. Dropping it gives everything back that was not acknowledged.
 pub(super) struct Append {
@@ -60,7 +56,7 @@ impl Pending {
     fn push(&mut self, frame: Bytes) {
         self.length += frame.len();
         self.buffered.fetch_add(frame.len(), Ordering::Relaxed);
-        if frame.len() < SMALL {
+        if frame.len() < FRAME_SMALL_BYTES {
             self.tail.extend_from_slice(&frame);
         } else {
             self.close_tail();
@@ -148,13 +144,13 @@ impl Flow {
         let room = if self.buffered.load(Ordering::Relaxed) < UPLOADS_WAITING_BYTES {
             UPLOAD_WAITING_MAX_BYTES
         } else {
-            START
+            UPLOAD_WAITING_START_BYTES
         };
         let fits = state.pending.length == 0 || state.pending.length + frame.len() <= room;
         if fits {
             state.pending.push(frame.clone());
         }
-        if (!fits || state.pending.length >= START)
+        if (!fits || state.pending.length >= UPLOAD_WAITING_START_BYTES)
             && let Some(content) = state.content.take()
         {
             let flow = Arc::clone(self);

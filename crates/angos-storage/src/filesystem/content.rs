@@ -11,10 +11,8 @@ use super::{
     record::Record,
     sessions::{data_path, state_path},
 };
+use crate::limits::REHASH_BYTES;
 use crate::{Error, Progress, SessionId};
-
-/// Bytes read at once when content is hashed again.
-const REHASH: usize = 256 * 1024;
 
 /// Where the content is, and so what becomes of it.
 pub(super) enum Place {
@@ -188,10 +186,10 @@ impl Content {
 /// Hashes the first `length` bytes of a file.
 pub(super) fn hash(file: &File, length: u64, algorithm: Algorithm) -> std::io::Result<Hasher> {
     let mut hasher = Hasher::new(algorithm);
-    let mut buffer = vec![0; REHASH];
+    let mut buffer = vec![0; REHASH_BYTES];
     let mut position = 0;
     while position < length {
-        let wanted = usize::try_from(length - position).unwrap_or(REHASH).min(REHASH);
+        let wanted = usize::try_from(length - position).unwrap_or(REHASH_BYTES).min(REHASH_BYTES);
         let chunk = buffer.get_mut(..wanted).unwrap_or_default();
         file.read_exact_at(chunk, position)?;
         hasher.update(chunk);

@@ -17,6 +17,7 @@ use rustix::{
     io::Errno,
 };
 
+use crate::limits::WRITE_BACK_BYTES;
 use crate::{Error, SessionId};
 
 /// What a system call is for; tests make them fail by this name.
@@ -52,9 +53,6 @@ pub(super) enum Cached<T> {
     Missing,
     Unknown,
 }
-
-/// Bytes after which the disk is asked to start writing, so that the final sync finds little to do.
-const WRITE_BACK: u64 = 8 * 1024 * 1024;
 
 const BLOBS: &str = "blobs";
 pub(super) const UPLOADS: &str = "uploads";
@@ -226,10 +224,10 @@ impl Disk {
     /// Asks the disk to begin with what is complete. Only a hint; of pages that are being written this
     /// drops none from the cache.
     fn start_write_back(&self, file: &File, from: u64, to: u64) {
-        let done = to / WRITE_BACK * WRITE_BACK;
+        let done = to / WRITE_BACK_BYTES * WRITE_BACK_BYTES;
         if self.sync && from < done {
-            let length = std::num::NonZeroU64::new(WRITE_BACK);
-            let _ = rustix::fs::fadvise(file, done - WRITE_BACK, length, Advice::DontNeed);
+            let length = std::num::NonZeroU64::new(WRITE_BACK_BYTES);
+            let _ = rustix::fs::fadvise(file, done - WRITE_BACK_BYTES, length, Advice::DontNeed);
         }
     }
 

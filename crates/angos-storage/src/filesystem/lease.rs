@@ -6,13 +6,10 @@ use std::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
+use crate::limits::WRITER_LEAVING;
 use crate::{Error, SessionId, memory::lock};
-
-/// How long a new writer waits for one that is leaving: the rest of one write to the disk.
-const LEAVING: Duration = Duration::from_secs(1);
 
 /// The sessions that a writer holds.
 #[derive(Default)]
@@ -46,7 +43,7 @@ impl Leases {
     /// Takes the session; blocks shortly behind a writer that is leaving.
     pub(super) fn take(self: &Arc<Leases>, id: SessionId) -> Result<Lease, Error> {
         let is_leaving = |held: &mut HashMap<SessionId, Leaving>| held.get(&id).is_some_and(Leaving::is_set);
-        let waited = self.freed.wait_timeout_while(lock(&self.held), LEAVING, is_leaving);
+        let waited = self.freed.wait_timeout_while(lock(&self.held), WRITER_LEAVING, is_leaving);
         let (mut held, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if held.contains_key(&id) {
             return Err(Error::SessionBusy);

@@ -9,9 +9,6 @@ use angos_oci::{Algorithm, Digest, Hasher};
 
 const MAGIC: &[u8; 16] = b"angos-session-1\n";
 
-/// A record is never longer; saved hashers are below 300 bytes.
-pub(super) const MAX_BYTES: usize = 1024;
-
 const CHECKSUM_BYTES: usize = Algorithm::Sha256.byte_len();
 
 /// What is acknowledged of a session.

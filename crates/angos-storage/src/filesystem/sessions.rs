@@ -9,8 +9,9 @@ use super::{
     Store,
     content::{Content, hash},
     disk::UPLOADS,
-    record::{MAX_BYTES, Record},
+    record::Record,
 };
+use crate::limits::RECORD_MAX_BYTES;
 use crate::{Error, Progress, SessionId};
 
 /// The content of a session.
@@ -97,7 +98,7 @@ impl Store {
         let Some(file) = self.disk.open_file(&path, OFlags::RDONLY)? else {
             return Ok((0, Some(Hasher::new(algorithm))));
         };
-        let mut bytes = [0; MAX_BYTES];
+        let mut bytes = [0; RECORD_MAX_BYTES];
         let mut filled = 0;
         while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
             match file.read_at(room, filled as u64) {
