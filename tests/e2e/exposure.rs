@@ -67,11 +67,18 @@ async fn secrets_never_reach_the_log() {
         anonymous.header("www-authenticate").starts_with("Basic "),
         "a challenge when a credential could help"
     );
+    let upload = good.send("POST", "/v2/a/blobs/uploads/", &[], "").await.unwrap();
+    let session = upload.header("location").rsplit('/').next().unwrap().to_owned();
+    assert_eq!(session.len(), 82, "{session}");
+    let path = format!("/v2/a/blobs/uploads/{session}");
+    assert_eq!(good.send("DELETE", &path, &[], "").await.unwrap().status, StatusCode::NO_CONTENT);
     registry.signal("HUP");
     registry.wait_for_log("reload");
     let log = registry.log();
-    let tail = hash.rsplit('$').next().unwrap();
-    for secret in ["the-very-secret-password", "another-secret-guess", tail, "YWRtaW46"] {
+    assert!(log.contains(r#"username="admin" reason=the password is wrong"#), "{log}");
+    assert!(log.contains(&session[..50]), "{log}");
+    let (tail, code) = (hash.rsplit('$').next().unwrap(), &session[50..]);
+    for secret in ["the-very-secret-password", "another-secret-guess", tail, "YWRtaW46", code] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
 }

@@ -80,13 +80,13 @@ pub(crate) async fn authenticate(
         let username = username.as_deref();
         let subject = caller.certificate.as_ref().map(|certificate| certificate.subject());
         tracing::debug!(
-            target: "angos::auth", client_ip = %address, ?username, ?subject, reason = %error, "credential refused"
+            target: "angos::auth", client_ip = %address, username, subject, reason = %error, "credential refused"
         );
         error
     })?;
     if let Some(credential) = &credential {
         let (id, username) = (&*credential.id, &*credential.username);
-        tracing::debug!(target: "angos::auth", client_ip = %address, ?id, ?username, "credential accepted");
+        tracing::debug!(target: "angos::auth", client_ip = %address, id, username, "credential accepted");
     }
     Ok(Identity::new(address, caller.certificate.clone(), credential))
 }

@@ -16,7 +16,7 @@ use crate::operations::{Context, operate};
 use crate::refuse::{Refusal, refuse};
 use crate::request_id::RequestId;
 use crate::respond::{Outcome, respond};
-use crate::route::{Action, route};
+use crate::route::{Action, route, without_secrets};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -57,7 +57,7 @@ pub(crate) async fn answer(
         request_id = %id,
         client_ip = %connection.caller.address,
         method = ?head.method,
-        path = ?head.uri.path(),
+        path = ?without_secrets(head.uri.path()),
         action = action.map(Action::as_str),
         status,
         microseconds = elapsed.as_micros(),

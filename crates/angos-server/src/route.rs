@@ -9,6 +9,8 @@ mod query;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use angos_oci::{Algorithm, Digest, Name, Reference, ReferenceError, Tag};
 use angos_registry::UploadId;
 use hyper::Method;
@@ -122,6 +124,21 @@ pub(crate) fn route(method: &Method, path: &str, query: Option<&str>) -> Result<
     let target = Target::of(&path)?;
     let query = Query::parse(query.unwrap_or_default())?;
     target.operation(Verb::of(method), &query)
+}
+
+/// The path as a log may show it: the code that proves an upload session is the client's own is taken out.
+pub(crate) fn without_secrets(path: &str) -> Cow<'_, str> {
+    let decoded = decode(path).unwrap_or(Cow::Borrowed(path));
+    let mut is_secret = false;
+    let mut shown = |segment: &str| match segment.parse::<UploadId>() {
+        Ok(id) => {
+            is_secret = true;
+            id.without_code().to_string()
+        }
+        Err(_) => segment.to_owned(),
+    };
+    let segments: Vec<String> = decoded.split('/').map(&mut shown).collect();
+    if is_secret { Cow::Owned(segments.join("/")) } else { Cow::Borrowed(path) }
 }
 
 /// The methods that mean something here.

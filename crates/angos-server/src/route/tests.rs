@@ -279,6 +279,22 @@ fn paths_are_not_normalised() {
 }
 
 #[test]
+fn a_log_does_not_show_the_code_of_an_upload() {
+    let (session, code) = ("5".repeat(50), "c".repeat(32));
+    let shown = format!("/v2/a/blobs/uploads/{session}{}", "0".repeat(32));
+    for path in [
+        format!("/v2/a/blobs/uploads/{session}{code}"),
+        format!("/v2/a/blobs/%75ploads/{session}{}%63", "c".repeat(31)),
+    ] {
+        assert_eq!(without_secrets(&path), shown);
+    }
+    assert!(!without_secrets(&format!("/v2/a%zz/{session}{code}/")).contains(&code));
+    for path in ["/v2/a/blobs/uploads/", "/v2/%61/tags/list", "", "/v2/a%zz"] {
+        assert_eq!(without_secrets(path), path);
+    }
+}
+
+#[test]
 fn actions_have_distinct_words() {
     let words: HashSet<_> = Action::WORDS.iter().collect();
     assert_eq!(words.len(), Action::ALL.len());
