@@ -12,6 +12,7 @@ mod lists;
 mod maps;
 mod math;
 mod network;
+mod prospect;
 mod text;
 
 use crate::environment::Origin;
@@ -22,6 +23,7 @@ use crate::value::{Facts, Undecidable, Value};
 use angos_identity::Identity;
 pub(crate) use convert::convert_constant;
 use ipnet::IpNet;
+pub(crate) use prospect::{Outcomes, Prospect};
 use std::net::IpAddr;
 
 /// The value of an expression.

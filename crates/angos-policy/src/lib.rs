@@ -14,7 +14,8 @@
 //! | 5 evaluate | `evaluate.rs` and its modules | program + identity + facts → value or the reason there is none |
 //! | 6 decide | `policy.rs` | the values of all rules → decision |
 //!
-//! An [`Expression`] of any type takes the same path without the last stage (`expression.rs`).
+//! Before everything about a request is known, [`Policy::consider`] tells what is certain of it
+//! (`consider.rs`): proofs for tools, by the same evaluator. An [`Expression`] of any type takes the same path without the last stage (`expression.rs`).
 //!
 //! # Guarantees
 //! - A rule that cannot be decided (an absent value used, an overflow, the cost bound) never allows: when no
@@ -28,6 +29,7 @@
 
 mod attribute;
 mod check;
+mod consider;
 mod environment;
 mod error;
 mod evaluate;
@@ -41,6 +43,7 @@ mod suggest;
 mod syntax;
 mod value;
 
+pub use consider::{Caller, Circumstances, Known, Possibility, Presence};
 pub use environment::{Environment, EnvironmentBuilder, EnvironmentError};
 pub use error::RuleError;
 pub use expression::Expression;

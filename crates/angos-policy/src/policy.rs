@@ -144,6 +144,11 @@ impl Policy {
         }
     }
 
+    /// The compiled rules, in order.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &Program> {
+        self.rules.iter().map(|rule| &rule.program)
+    }
+
     /// What is answered when no rule is true.
     pub fn default_decision(&self) -> DefaultDecision {
         self.default

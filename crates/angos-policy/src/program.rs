@@ -1,5 +1,7 @@
 //! Stage 4: a checked rule, every name resolved and every type known.
 
+mod origins;
+
 use crate::environment::Origin;
 use crate::function::Body;
 use crate::moment::{Moment, Part};

@@ -2,6 +2,7 @@
 //!
 //! - `built`: strings rules build
 //! - `callers`: the identities and requests the tables are walked with
+//! - `consider`: what can be said before everything is known
 //! - `seeds`: the rules of the published pages, to the letter
 //! - `language`: what expressions mean, absence and errors included
 //! - `functions`: functions a service declares
@@ -16,6 +17,7 @@
 
 mod built;
 mod callers;
+mod consider;
 mod differential;
 mod functions;
 mod language;

@@ -1,0 +1,297 @@
+//! Stage 5 for what is only partly known: program + circumstances → every outcome there may be.
+//!
+//! An expression that reads nothing unknown is evaluated as in a decision. Of the others, those that join
+//! and compare are followed; any other may have any outcome, which is always a sound answer.
+
+use super::{Datum, Frame, Outcome, admit};
+use crate::consider::{Circumstances, Example, Known};
+use crate::environment::Origin;
+use crate::limits::TEXT_MAX_BYTES;
+use crate::program::{List, Node, Op, Program, Quantifier, Search};
+use crate::value::{Undecidable, Value};
+use angos_identity::Identity;
+
+/// The outcomes a rule, or a part of one that is yes or no, may have in one completion or another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Outcomes(u8);
+
+impl Outcomes {
+    const NONE: Self = Self(0);
+    const YES: Self = Self(1);
+    const NO: Self = Self(2);
+    /// No value.
+    const FAILS: Self = Self(4);
+    /// No value because of the cost bound, which no other side of `&&` and `||` outweighs.
+    const EXHAUSTS: Self = Self(8);
+    const EITHER: Self = Self(1 | 2);
+    const ANY: Self = Self(1 | 2 | 4 | 8);
+
+    pub(crate) fn may_be(self, answer: bool) -> bool {
+        self.meets(Self::of(answer))
+    }
+
+    pub(crate) fn is_always(self, answer: bool) -> bool {
+        self == Self::of(answer)
+    }
+
+    fn of(answer: bool) -> Self {
+        if answer { Self::YES } else { Self::NO }
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those of `self` that are among `others`.
+    fn among(self, others: Self) -> Self {
+        Self(self.0 & others.0)
+    }
+
+    fn meets(self, others: Self) -> bool {
+        self.among(others) != Self::NONE
+    }
+
+    fn negated(self) -> Self {
+        let Self(bits) = self;
+        Self((bits & !3) | (bits & 1) << 1 | (bits & 2) >> 1)
+    }
+
+    /// What [`Frame::junction`] makes of each pair.
+    fn joined(self, right: Self, settles: bool) -> Self {
+        let decided = Self::of(settles).or(Self::EXHAUSTS);
+        let mut all = self.among(decided);
+        if self.meets(Self::of(!settles)) {
+            all = all.or(right);
+        }
+        if self.meets(Self::FAILS) {
+            all = all.or(right.among(decided));
+            if right.meets(Self::of(!settles).or(Self::FAILS)) {
+                all = all.or(Self::FAILS);
+            }
+        }
+        all
+    }
+}
+
+impl From<Outcome<bool>> for Outcomes {
+    /// Out of budget says nothing: the decision may take a shorter way.
+    fn from(outcome: Outcome<bool>) -> Self {
+        match outcome {
+            Ok(answer) => Self::of(answer),
+            Err(trouble) if trouble.cause == Undecidable::Cost => Self::ANY,
+            Err(_) => Self::FAILS,
+        }
+    }
+}
+
+/// What is known of one side of a comparison.
+enum Side<'a> {
+    Exact(Datum<'a>),
+    Variable(Known<'a>),
+    Open,
+}
+
+/// Follows one rule.
+pub(crate) struct Prospect<'a, 'm> {
+    frame: Frame<'a, 'm>,
+    identity: &'a Identity,
+    circumstances: &'a dyn Circumstances,
+    /// A part of the rule that is taken to be true or false, whatever it is.
+    assumed: Option<(&'a Node, bool)>,
+}
+
+impl<'a> Prospect<'a, '_> {
+    /// Follows `program`, with a part of it taken to be true or false.
+    pub(crate) fn follow(
+        program: &'a Program,
+        identity: &'a Identity,
+        circumstances: &'a dyn Circumstances,
+        assumed: Option<(&'a Node, bool)>,
+    ) -> Outcomes {
+        let facts = Example(circumstances);
+        let memory = &mut [0; TEXT_MAX_BYTES];
+        let frame = Frame::new(identity, &facts, memory);
+        Prospect { frame, identity, circumstances, assumed }.truth(&program.root)
+    }
+
+    fn truth(&mut self, node: &'a Node) -> Outcomes {
+        if self.frame.spend(1, node).is_err() {
+            return Outcomes::ANY;
+        }
+        if let Some((_, answer)) = self.assumed.filter(|(part, _)| std::ptr::eq(*part, node)) {
+            return Outcomes::of(answer);
+        }
+        match &node.op {
+            Op::Not(operand) => self.truth(operand).negated(),
+            Op::And(sides) => self.joined(sides, false),
+            Op::Or(sides) => self.joined(sides, true),
+            Op::If(parts) => {
+                let [condition, yes, no] = &**parts;
+                let condition = self.truth(condition);
+                let mut all = condition.among(Outcomes::FAILS.or(Outcomes::EXHAUSTS));
+                for (answer, chosen) in [(true, yes), (false, no)] {
+                    if condition.may_be(answer) {
+                        all = all.or(self.truth(chosen));
+                    }
+                }
+                all
+            }
+            _ if self.is_closed(node) => self.frame.truth(node).into(),
+            Op::Read(origin, _) => match self.known(*origin) {
+                Known::Exactly(Value::Bool(value)) => Outcomes::of(value),
+                Known::Exactly(_) => Outcomes::FAILS,
+                Known::Present | Known::StartsWith(_) => Outcomes::EITHER,
+                Known::Nothing => Outcomes::EITHER.or(Outcomes::FAILS),
+            },
+            Op::Has(origin) => self.has(*origin),
+            Op::Equal { negated, sides } => {
+                let equal = self.equal(sides, node);
+                if *negated { equal.negated() } else { equal }
+            }
+            Op::In { needle, list } => self.contained(needle, list, node),
+            Op::Search { search, sides } => self.found(*search, sides),
+            Op::Quantified { quantifier, list, .. } if self.is_empty(list, node) => {
+                Outcomes::of(*quantifier == Quantifier::All)
+            }
+            _ => Outcomes::ANY,
+        }
+    }
+
+    fn joined(&mut self, sides: &'a [Node; 2], settles: bool) -> Outcomes {
+        let [left, right] = sides;
+        let left = self.truth(left);
+        left.joined(self.truth(right), settles)
+    }
+
+    fn known(&self, origin: Origin) -> Known<'a> {
+        match origin {
+            Origin::Identity(attribute) => self.circumstances.caller().known(attribute),
+            Origin::Fact(index) => self.circumstances.fact(index),
+        }
+    }
+
+    fn has(&self, origin: Origin) -> Outcomes {
+        match self.known(origin) {
+            Known::Exactly(Value::Absent | Value::Strings([])) => Outcomes::NO,
+            Known::Exactly(_) | Known::StartsWith(_) => Outcomes::YES,
+            // A list that is there may be empty.
+            Known::Present | Known::Nothing => Outcomes::EITHER,
+        }
+    }
+
+    fn side(&mut self, node: &'a Node) -> Side<'a> {
+        if let Op::Read(origin, scalar) = &node.op {
+            return match self.known(*origin) {
+                Known::Exactly(value) => admit(value, *scalar).map_or(Side::Open, Side::Exact),
+                known => Side::Variable(known),
+            };
+        }
+        if !self.is_closed(node) {
+            return Side::Open;
+        }
+        self.frame.value(node).map_or(Side::Open, Side::Exact)
+    }
+
+    fn equal(&mut self, sides: &'a [Node; 2], at: &Node) -> Outcomes {
+        let [left, right] = sides;
+        let used = self.frame.used;
+        let outcomes = match (self.side(left), self.side(right)) {
+            (Side::Exact(left), Side::Exact(right)) => self.frame.equal(left, right, at).into(),
+            (Side::Exact(exact), Side::Variable(known)) | (Side::Variable(known), Side::Exact(exact)) => {
+                self.equals(known, exact, at)
+            }
+            (Side::Variable(_), Side::Variable(_)) => Outcomes::EITHER.or(Outcomes::FAILS),
+            _ => Outcomes::ANY,
+        };
+        self.frame.used = used;
+        outcomes
+    }
+
+    /// Whether a value of which this is known is equal to `exact`.
+    fn equals(&self, known: Known<'a>, exact: Datum<'a>, at: &Node) -> Outcomes {
+        let of_absent = || Outcomes::from(self.frame.equal(Datum::Absent, exact, at));
+        let of_present = match (known, exact) {
+            (_, Datum::Null) => Outcomes::NO,
+            (_, Datum::Absent) => Outcomes::EITHER.or(Outcomes::FAILS),
+            (Known::StartsWith(start), exact) => match self.frame.text(exact) {
+                Some(text) if !text.starts_with(start) => Outcomes::NO,
+                _ => Outcomes::EITHER,
+            },
+            _ => Outcomes::EITHER,
+        };
+        if matches!(known, Known::Nothing) { of_absent().or(of_present) } else { of_present }
+    }
+
+    /// `needle in list` where the list is written out.
+    fn contained(&mut self, needle: &'a Node, list: &'a List, at: &Node) -> Outcomes {
+        let List::Literal(elements) = list else { return Outcomes::ANY };
+        let is_constant = |element: &Node| matches!(element.op, Op::Constant(_));
+        if !elements.iter().all(is_constant) || self.frame.spend(elements.len(), at).is_err() {
+            return Outcomes::ANY;
+        }
+        let needle = match self.side(needle) {
+            Side::Open => return Outcomes::ANY,
+            needle => needle,
+        };
+        elements.iter().filter_map(Node::constant).fold(Outcomes::NO, |found, element| {
+            let element = Datum::from(element);
+            let here = match needle {
+                Side::Exact(needle) => self.frame.equal(needle, element, at).into(),
+                Side::Variable(known) => self.equals(known, element, at),
+                Side::Open => Outcomes::ANY,
+            };
+            found.joined(here, true)
+        })
+    }
+
+    /// `text.startsWith(part)` and its like, of a variable.
+    fn found(&mut self, search: Search, sides: &'a [Node; 2]) -> Outcomes {
+        let [text, part] = sides;
+        let used = self.frame.used;
+        let (text, part) = (self.side(text), self.side(part));
+        let outcomes = match (search, text, part) {
+            (Search::StartsWith | Search::EndsWith, Side::Variable(known), Side::Exact(part)) => {
+                match (known, self.frame.text(part)) {
+                    (Known::StartsWith(start), Some(part)) if search == Search::StartsWith => {
+                        match (start.starts_with(part), part.starts_with(start)) {
+                            (true, _) => Outcomes::YES,
+                            (false, true) => Outcomes::EITHER,
+                            (false, false) => Outcomes::NO,
+                        }
+                    }
+                    (Known::Present | Known::StartsWith(_), Some(_)) => Outcomes::EITHER,
+                    _ => Outcomes::EITHER.or(Outcomes::FAILS),
+                }
+            }
+            _ => Outcomes::ANY,
+        };
+        self.frame.used = used;
+        outcomes
+    }
+
+    /// Whether a list is known to have no element.
+    fn is_empty(&mut self, list: &'a List, at: &'a Node) -> bool {
+        self.is_closed_list(list) && matches!(self.frame.count(list, at), Ok(Datum::Int(0)))
+    }
+
+    fn is_closed(&self, node: &Node) -> bool {
+        let mut closed = true;
+        node.each_origin(&mut |origin| closed &= self.is_exact(origin));
+        closed
+    }
+
+    fn is_closed_list(&self, list: &List) -> bool {
+        let mut closed = true;
+        list.each_origin(&mut |origin| closed &= self.is_exact(origin));
+        closed
+    }
+
+    /// Whether the frame reads here what any completion says.
+    fn is_exact(&self, origin: Origin) -> bool {
+        match (origin, self.known(origin)) {
+            (Origin::Identity(attribute), Known::Exactly(value)) => attribute.read(self.identity) == value,
+            (Origin::Fact(_), Known::Exactly(_)) => true,
+            _ => false,
+        }
+    }
+}
