@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use angos_tls::{ClientAuth, LoadError, Material, Settings};
+use angos_tls::{ClientAuth, LoadError, Material, Setting, Settings};
 
 use crate::configuration::Context;
 use crate::document::{self, Tls};
@@ -47,22 +47,30 @@ pub(crate) fn material(
 }
 
 fn load(settings: &Settings, context: &mut Context<'_>) -> Result<Option<Material>, NotLoaded> {
-    let section = KeyPath::of(&["server", "tls"]);
     match Material::load(settings) {
         Ok(material) => {
             for warning in material.warnings() {
-                let path = section.key(warning.setting().as_str());
+                let path = key_path(warning.setting());
                 context.warning(&path, warning.to_string(), "replace it");
             }
             Ok(Some(material))
         }
         Err(errors) => {
             for error in errors {
-                let path = section.key(error.setting().as_str());
+                let path = key_path(error.setting());
                 context.error_with_help(&path, At::Value, described(&error), error.remedy());
             }
             Err(NotLoaded)
         }
+    }
+}
+
+/// Where a setting is written.
+fn key_path(setting: Setting) -> KeyPath {
+    let section = KeyPath::of(&["server", "tls"]);
+    match setting {
+        Setting::ClientAuthority(..) => section.key("client_ca_bundle"),
+        other => section.key(&other.to_string()),
     }
 }
 

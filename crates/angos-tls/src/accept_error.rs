@@ -4,10 +4,10 @@ use std::error::Error as StdError;
 use std::io;
 
 use angos_identity::CertificateError;
-use rustls::CertificateError as Refusal;
 
 use crate::class::Class;
 use crate::offered::Offered;
+use crate::refusal::{Refusal, classify};
 use crate::verifier::Seen;
 
 /// Why a connection was not accepted. The connection is closed when this is returned.
@@ -44,16 +44,28 @@ pub enum AcceptError {
 
 impl AcceptError {
     pub(crate) fn new(error: io::Error, seen: Seen) -> Self {
-        if let (Some(error), Some(offered)) = (seen.unreadable, &seen.refused) {
-            return Self::Identity { error, offered: Box::new(offered.clone()) };
+        let offered = seen.refused.map(Box::new);
+        let error = match error.downcast::<rustls::Error>() {
+            Ok(error) => error,
+            Err(error) => return Self::Io(error),
+        };
+        match (seen.refusal, offered) {
+            (Some(refusal), Some(offered)) => Self::refused(refusal, *offered),
+            (_, offered) => Self::Tls { class: class_of(&error), detail: Box::new(error), offered },
         }
-        match error.downcast::<rustls::Error>() {
-            Ok(error) => Self::Tls {
-                class: classify(&error),
-                detail: Box::new(error),
-                offered: seen.refused.map(Box::new),
-            },
-            Err(error) => Self::Io(error),
+    }
+
+    /// A chain that is not good.
+    pub(crate) fn refused(refusal: Refusal, offered: Offered) -> Self {
+        let offered = Box::new(offered);
+        match refusal {
+            Refusal { unreadable: Some(error), .. } => Self::Identity { error, offered },
+            Refusal { class, words: Some(words), .. } => {
+                Self::Tls { class, detail: words.into(), offered: Some(offered) }
+            }
+            Refusal { class, error, .. } => {
+                Self::Tls { class, detail: Box::new(error), offered: Some(offered) }
+            }
         }
     }
 
@@ -103,19 +115,10 @@ impl AcceptError {
     }
 }
 
-fn classify(error: &rustls::Error) -> Class {
+fn class_of(error: &rustls::Error) -> Class {
     match error {
         rustls::Error::NoCertificatesPresented => Class::NoCertificate,
-        rustls::Error::InvalidCertificate(refusal) => match refusal {
-            Refusal::UnknownIssuer => Class::UnknownAuthority,
-            Refusal::Expired | Refusal::ExpiredContext { .. } => Class::Expired,
-            Refusal::NotValidYet | Refusal::NotValidYetContext { .. } => Class::NotYetValid,
-            Refusal::InvalidPurpose | Refusal::InvalidPurposeContext { .. } => Class::WrongUsage,
-            Refusal::BadSignature
-            | Refusal::UnsupportedSignatureAlgorithmContext { .. }
-            | Refusal::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Class::BadSignature,
-            _ => Class::BadCertificate,
-        },
+        rustls::Error::InvalidCertificate(error) => classify(error),
         _ => Class::Protocol,
     }
 }

@@ -1,20 +1,24 @@
 //! Accepting a connection: byte stream → TLS stream and peer, under the material of the moment.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use angos_identity::Certificate;
-use arc_swap::ArcSwap;
-use rustls::{ServerConfig, ServerConnection};
+use rustls::{HandshakeKind, ServerConfig, ServerConnection};
+use rustls_pki_types::UnixTime;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::accept_error::AcceptError;
+use crate::distrust::Distrust;
+use crate::generation::{Generations, InForce};
 use crate::limits;
 use crate::material::Material;
 use crate::offered::Offered;
 use crate::peer::Peer;
+use crate::settings::ClientAuth;
 use crate::stream::Stream;
+use crate::trust::Verified;
 use crate::verifier::{Seen, observe};
 
 /// Turns byte streams into TLS streams. Clones share the material: one [`replace`](Acceptor::replace) is seen
@@ -23,47 +27,75 @@ use crate::verifier::{Seen, observe};
 /// Each handshake runs under exactly one generation of the material, from its first byte to its last.
 #[derive(Clone, Debug)]
 pub struct Acceptor {
-    current: Arc<ArcSwap<Generation>>,
-}
-
-#[derive(Debug)]
-struct Generation {
-    number: u64,
-    material: Arc<Material>,
+    in_force: Arc<InForce>,
+    /// Another mode than the material's.
+    client_auth: Option<ClientAuth>,
 }
 
 impl Acceptor {
     /// An acceptor whose material is generation 1.
     pub fn new(material: Material) -> Self {
-        let first = Generation { number: 1, material: Arc::new(material) };
-        Self { current: Arc::new(ArcSwap::from_pointee(first)) }
+        Self { in_force: Arc::new(InForce::new(material)), client_auth: None }
     }
 
-    /// Puts `material` in place of the current set, at once and as a whole, and returns its generation.
+    /// A clone that treats clients in its own way: for a second port, with the same material and generations.
     ///
-    /// Handshakes that have begun finish under the old set; connections that are established are not touched.
-    /// Material that does not load never gets here, so a failed reload changes nothing.
-    pub fn replace(&self, material: Material) -> u64 {
-        let material = Arc::new(material);
-        let previous = self
-            .current
-            .rcu(|current| Generation { number: current.number + 1, material: Arc::clone(&material) });
-        previous.number + 1
+    /// [`Required`](ClientAuth::Required) without client authorities refuses everybody.
+    #[must_use]
+    pub fn with_client_auth(&self, client_auth: ClientAuth) -> Self {
+        Self { client_auth: Some(client_auth), ..self.clone() }
     }
 
-    /// The number of the current set: 1, and one more for each [`replace`](Acceptor::replace).
+    /// Puts `material` in place of the current set, at once and as a whole, and returns the generation in force.
+    /// A set that says the same as the current one changes nothing: no new generation, nobody is looked at again.
+    ///
+    /// Handshakes that have begun finish under the old set; what becomes of established connections is for
+    /// their owner to decide, with [`recheck`](Acceptor::recheck). Material that does not load never gets here,
+    /// so a failed reload changes nothing.
+    pub fn replace(&self, material: Material) -> u64 {
+        self.in_force.replace(material)
+    }
+
+    /// The number of the current set: 1, and one more for each set that took another's place.
     pub fn generation(&self) -> u64 {
-        self.current.load().number
+        self.in_force.load().number
+    }
+
+    /// Tells of every generation after the current one.
+    pub fn generations(&self) -> Generations {
+        self.in_force.subscribe()
     }
 
     /// The current set.
     pub fn material(&self) -> Arc<Material> {
-        Arc::clone(&self.current.load().material)
+        Arc::clone(&self.in_force.load().material)
+    }
+
+    /// How this acceptor treats clients under the current set.
+    pub fn client_auth(&self) -> ClientAuth {
+        self.mode(&self.in_force.load().material)
     }
 
     /// The rustls configuration of the current set; see [`Material::server_config`] for what it lacks.
     pub fn server_config(&self) -> Arc<ServerConfig> {
-        Arc::clone(self.current.load().material.server_config())
+        let generation = self.in_force.load();
+        Arc::clone(generation.material.config(self.mode(&generation.material)))
+    }
+
+    /// Whether a connection accepted earlier, by this acceptor, would be accepted now: under the material in
+    /// force, at this moment.
+    ///
+    /// Cheap while nothing changed: an atomic load and a look at the clock. After a change the chain the client
+    /// presented is verified again, once per generation and peer. Never blocks on anything but another such
+    /// verification of the same peer.
+    pub fn recheck(&self, peer: &Peer) -> Result<(), Distrust> {
+        let generation = self.in_force.load();
+        let material = &generation.material;
+        peer.standing().check(generation.number, unix_now(), |verified| match verified {
+            None if self.mode(material) == ClientAuth::Required => Err(Distrust::CertificateRequired),
+            None => Ok(i64::MAX),
+            Some(verified) => again(material, verified),
+        })
     }
 
     /// Performs the handshake. Guarantees: a [`Peer`] with a certificate proved that it holds it, and the
@@ -76,15 +108,15 @@ impl Acceptor {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        let generation = self.current.load_full();
+        let generation = self.in_force.load_full();
         let material = &generation.material;
-        let handshake = TlsAcceptor::from(Arc::clone(material.server_config())).accept(stream);
-        let handshake = observe(handshake.into_fallible());
+        let config = Arc::clone(material.config(self.mode(material)));
+        let handshake = observe(TlsAcceptor::from(config).accept(stream).into_fallible());
         let outcome = timeout(material.handshake_timeout(), handshake).await;
         let error = match outcome {
-            Ok((Ok(tls), seen)) => match identity(tls.get_ref().1, seen) {
-                Ok(certificate) => {
-                    let peer = Peer::new(tls.get_ref().1, certificate, generation.number);
+            Ok((Ok(tls), seen)) => match verified(tls.get_ref().1, seen, material) {
+                Ok(verified) => {
+                    let peer = Peer::new(tls.get_ref().1, verified, generation.number);
                     return Ok((Stream::new(tls), peer));
                 }
                 Err(error) => error,
@@ -100,19 +132,47 @@ impl Acceptor {
         error.log(generation.number);
         Err(error)
     }
+
+    fn mode(&self, material: &Material) -> ClientAuth {
+        self.client_auth.unwrap_or_else(|| material.client_auth())
+    }
 }
 
-/// The identity of a finished handshake. The verifier has read it; should it not have been asked, it is read
-/// here, so that a certificate is never lost.
-fn identity(connection: &ServerConnection, seen: Seen) -> Result<Option<Arc<Certificate>>, AcceptError> {
-    match (connection.peer_certificates().and_then(<[_]>::first), seen.identity) {
-        (None, _) => Ok(None),
-        (Some(_), Some(identity)) => Ok(Some(identity)),
-        (Some(leaf), None) => match Certificate::from_der(leaf) {
-            Ok(identity) => Ok(Some(Arc::new(identity))),
-            Err(error) => Err(AcceptError::Identity { error, offered: Box::new(Offered::from_der(leaf)) }),
-        },
+/// Until when a chain that was good before is good under `material`.
+fn again(material: &Material, verified: &Verified) -> Result<i64, Distrust> {
+    let Some((leaf, intermediates)) = verified.chain.split_first() else {
+        return Err(Distrust::AuthorityRemoved);
+    };
+    let now = material.trust().verify(leaf, intermediates, UnixTime::now());
+    let now = now.map_err(|refusal| Distrust::from(refusal.class))?;
+    if now.identity.authority() == verified.identity.authority() {
+        Ok(now.until)
+    } else {
+        Err(Distrust::AuthorityChanged)
     }
+}
+
+fn unix_now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs().cast_signed())
+}
+
+/// The verified chain of a finished handshake. The verifier has noted it; should it not have been asked, as when
+/// a session is resumed, the chain is verified here, so that a certificate never counts unverified.
+fn verified(
+    connection: &ServerConnection,
+    seen: Seen,
+    material: &Material,
+) -> Result<Option<Arc<Verified>>, AcceptError> {
+    let Some((leaf, intermediates)) = connection.peer_certificates().and_then(<[_]>::split_first) else {
+        return Ok(None);
+    };
+    let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
+    if let Some(verified) = seen.verified.filter(|verified| !resumed && verified.chain.first() == Some(leaf))
+    {
+        return Ok(Some(verified));
+    }
+    let verified = material.trust().verify(leaf, intermediates, UnixTime::now());
+    verified.map(Some).map_err(|refusal| AcceptError::refused(refusal, Offered::from_der(leaf)))
 }
 
 /// Keeps a refused connection until the client has closed it, so that the alert is not lost in a reset.

@@ -1,67 +1,65 @@
-//! The client authorities: PEM → trust anchors, each proven to be an authority.
+//! The client authorities: PEM → trust anchors, each proven to be an authority and to belong to one bundle alone.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use angos_identity::Certificate;
-use rustls::RootCertStore;
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use sha2::{Digest, Sha256};
 use webpki::{EndEntityCert, KeyUsage};
 
 use crate::limits;
 use crate::load_error::Problem;
 use crate::offered::printable;
+use crate::outline::{KeyUse, Outline};
 use crate::pem;
 
-/// The authorities of one bundle.
-#[derive(Debug)]
-pub(crate) struct Authorities {
-    pub(crate) roots: Arc<RootCertStore>,
-    /// What the certificates say about themselves, in order.
-    pub(crate) certificates: Vec<Certificate>,
+/// One certificate of a bundle: whom it names, and how far its word goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Anchor {
+    pub(crate) trusted: TrustAnchor<'static>,
+    pub(crate) subject: String,
+    pub(crate) not_before: i64,
+    pub(crate) not_after: i64,
+    /// Most intermediates below it. None: any number.
+    pub(crate) path_length: Option<usize>,
+    /// SHA-256 of the certificate.
+    pub(crate) digest: [u8; 32],
 }
 
-impl Authorities {
-    /// Reads a bundle, or lists everything that is wrong with it.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Vec<Problem>> {
-        let bundle = pem::only_certificates(bytes).map_err(|problem| vec![problem])?;
-        if bundle.len() > limits::CLIENT_AUTHORITIES_MAX {
-            return Err(vec![Problem::TooManyAuthorities]);
-        }
-        let mut roots = RootCertStore::empty();
-        let mut certificates = Vec::with_capacity(bundle.len());
-        let mut problems = Vec::new();
-        for (der, position) in bundle.iter().zip(1..) {
-            match authority(der, position) {
-                Ok(certificate) => certificates.push(certificate),
-                Err(problem) => problems.push(problem),
-            }
-            if let Err(error) = roots.add(der.clone())
-                && problems.is_empty()
-            {
-                problems.push(Problem::BadCertificate { position, reason: error.to_string() });
-            }
-        }
-        if problems.is_empty() { Ok(Self { roots: Arc::new(roots), certificates }) } else { Err(problems) }
+/// Reads a bundle, or lists everything that is wrong with it.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Anchor>, Vec<Problem>> {
+    let bundle = pem::only_certificates(bytes).map_err(|problem| vec![problem])?;
+    if bundle.len() > limits::CLIENT_AUTHORITIES_MAX {
+        return Err(vec![Problem::TooManyAuthorities]);
     }
-
-    /// Whether the names of the authorities are few enough to be sent to every client.
-    pub(crate) fn fit_as_hints(&self) -> bool {
-        let bytes: usize = self.roots.subjects().iter().map(|name| name.as_ref().len() + 2).sum();
-        bytes <= limits::AUTHORITY_HINTS_MAX_BYTES
+    let mut anchors = Vec::with_capacity(bundle.len());
+    let mut problems = Vec::new();
+    for (der, position) in bundle.iter().zip(1..) {
+        match anchor(der, position) {
+            Ok(anchor) => anchors.push(anchor),
+            Err(problem) => problems.push(problem),
+        }
     }
+    if problems.is_empty() { Ok(anchors) } else { Err(problems) }
 }
 
-fn authority(der: &CertificateDer<'_>, position: usize) -> Result<Certificate, Problem> {
+fn anchor(der: &CertificateDer<'_>, position: usize) -> Result<Anchor, Problem> {
     let bad = |reason: String| Problem::BadCertificate { position, reason };
     let certificate = Certificate::from_der(der).map_err(|error| bad(error.to_string()))?;
     let entity = EndEntityCert::try_from(der).map_err(|error| bad(error.to_string()))?;
-    if is_authority(&entity, &certificate) {
-        Ok(certificate)
-    } else {
-        let subject = printable(certificate.subject(), limits::OFFERED_TEXT_MAX_CHARS);
-        Err(Problem::NotAnAuthority { position, subject })
+    let outline = Outline::read(der).ok_or_else(|| bad("it cannot be read".to_owned()))?;
+    let subject = printable(certificate.subject(), limits::OFFERED_TEXT_MAX_CHARS);
+    if !is_authority(&entity, &certificate) {
+        return Err(Problem::NotAnAuthority { position, subject });
     }
+    if !outline.allows(KeyUse::CertificateSigning) {
+        return Err(Problem::MayNotSign { position, subject });
+    }
+    let trusted = webpki::anchor_from_trusted_cert(der).map_err(|error| bad(error.to_string()))?.to_owned();
+    let Outline { not_before, not_after, path_length, .. } = outline;
+    let digest = Sha256::digest(der).into();
+    Ok(Anchor { trusted, subject, not_before, not_after, path_length, digest })
 }
 
 /// Whether the certificate has the basic constraint CA:TRUE.
@@ -80,4 +78,23 @@ fn is_authority(entity: &EndEntityCert<'_>, certificate: &Certificate) -> bool {
         None,
     );
     matches!(verdict, Err(webpki::Error::CaUsedAsEndEntity))
+}
+
+/// The authorities of one bundle, and what is demanded of the certificates they vouch for.
+#[derive(Clone, Debug)]
+pub(crate) struct Authority {
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) spiffe_trust_domain: Option<String>,
+    pub(crate) anchors: Vec<Anchor>,
+}
+
+/// The first certificate of `anchors` that is also one of `others`' (the same name and the same key), counted
+/// from 1.
+pub(crate) fn shared(anchors: &[Anchor], others: &[Anchor]) -> Option<(usize, String)> {
+    let same = |one: &Anchor, other: &Anchor| {
+        one.trusted.subject == other.trusted.subject
+            && one.trusted.subject_public_key_info == other.trusted.subject_public_key_info
+    };
+    let place = anchors.iter().position(|one| others.iter().any(|other| same(one, other)))?;
+    anchors.get(place).map(|anchor| (place + 1, anchor.subject.clone()))
 }

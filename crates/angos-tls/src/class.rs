@@ -10,17 +10,26 @@ pub enum Class {
     Timeout,
     /// A certificate is required and none was offered.
     NoCertificate,
-    /// No configured authority signed the certificate, or an intermediate is missing from what was offered.
+    /// No configured authority signed the certificate.
     UnknownAuthority,
+    /// An intermediate is missing from what was offered: the certificate's issuer is one that vouched for
+    /// others before.
+    IncompleteChain,
     /// The certificate, or an intermediate, is past its end of validity.
     Expired,
     /// The certificate, or an intermediate, is not valid yet.
     NotYetValid,
+    /// The certificate, or an intermediate, is on a revocation list.
+    Revoked,
+    /// No usable revocation list says whether the certificate, or an intermediate, is revoked.
+    RevocationUnknown,
     /// The certificate is not meant for client authentication.
     WrongUsage,
     /// A signature is wrong: of the certificate, or of the client's proof that it holds the private key.
     BadSignature,
-    /// The certificate is malformed or breaks another rule (name constraint, path length, critical extension).
+    /// A name in the certificate is outside what its authorities may vouch for.
+    NameConstraint,
+    /// The certificate is malformed or breaks another rule (path length, critical extension).
     BadCertificate,
     /// What the client sent is not a TLS handshake this server can finish, or the client refused the server.
     Protocol,
@@ -32,14 +41,18 @@ pub enum Class {
 
 impl Class {
     /// Every class, so that counters can start at zero.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::Timeout,
         Self::NoCertificate,
         Self::UnknownAuthority,
+        Self::IncompleteChain,
         Self::Expired,
         Self::NotYetValid,
+        Self::Revoked,
+        Self::RevocationUnknown,
         Self::WrongUsage,
         Self::BadSignature,
+        Self::NameConstraint,
         Self::BadCertificate,
         Self::Protocol,
         Self::Io,
@@ -52,10 +65,14 @@ impl Class {
             Self::Timeout => "timeout",
             Self::NoCertificate => "no_certificate",
             Self::UnknownAuthority => "unknown_authority",
+            Self::IncompleteChain => "incomplete_chain",
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",
+            Self::Revoked => "revoked",
+            Self::RevocationUnknown => "revocation_unknown",
             Self::WrongUsage => "wrong_usage",
             Self::BadSignature => "bad_signature",
+            Self::NameConstraint => "name_constraint",
             Self::BadCertificate => "bad_certificate",
             Self::Protocol => "protocol",
             Self::Io => "io",
@@ -69,16 +86,22 @@ impl Class {
             Self::Timeout => "the handshake did not finish in time",
             Self::NoCertificate => "a client certificate is required and none was offered",
             Self::UnknownAuthority => {
-                "no authority in the client CA bundle signed the certificate, or the client did not send its intermediates"
+                "no client authority signed the certificate, or the client did not send its intermediates"
             }
+            Self::IncompleteChain => "the client did not send the intermediate that signed its certificate",
             Self::Expired => "the certificate or one of its intermediates has expired",
             Self::NotYetValid => {
                 "the certificate or one of its intermediates is not valid yet; check both clocks"
             }
-            Self::WrongUsage => "the certificate's extended key usage does not include client authentication",
+            Self::Revoked => "the certificate or one of its intermediates is revoked",
+            Self::RevocationUnknown => {
+                "no revocation list in force says whether the certificate or one of its intermediates is revoked"
+            }
+            Self::WrongUsage => "the certificate's key usage does not include client authentication",
             Self::BadSignature => {
                 "a signature is wrong: the client does not hold the certificate's key, or another authority of the same name signed it"
             }
+            Self::NameConstraint => "a name in the certificate is outside what its authorities may vouch for",
             Self::BadCertificate => "the certificate is malformed or breaks a constraint of its issuer",
             Self::Protocol => "no TLS connection could be agreed on",
             Self::Io => "the connection failed or was closed in mid-handshake",

@@ -5,32 +5,46 @@
 //! | stage | file | in → out |
 //! |---|---|---|
 //! | settings | `settings.rs` | what the operator chose |
-//! | load | `pem.rs`, `authorities.rs`, `material.rs` | files → [`Material`], or every [`LoadError`] |
+//! | load | `pem.rs`, `authorities.rs`, `loading.rs` | files → [`Material`], or every [`LoadError`] |
+//! | replace | `material.rs`, `generation.rs` | [`Material`] → the generation in force |
 //! | accept | `acceptor.rs` | byte stream → [`Stream`] and [`Peer`], or an [`AcceptError`] |
-//! | verify | `verifier.rs`, `offered.rs` | client certificate → identity, or what was [`Offered`] and why it was refused |
+//! | verify | `verifier.rs`, `trust.rs`, `outline.rs`, `der.rs` | client chain → identity, or what was [`Offered`] and why it was refused |
+//! | recheck | `peer.rs`, `distrust.rs` | [`Peer`] → still trusted, or [`Distrust`] |
 
 mod accept_error;
 mod acceptor;
 mod authorities;
+mod bounded;
 mod class;
+mod der;
+mod distrust;
+mod expiry;
+mod generation;
 pub mod limits;
 mod load_error;
+mod loading;
 mod material;
 mod offered;
+mod outline;
 mod peer;
 mod pem;
+mod refusal;
 mod settings;
 mod stream;
+mod trust;
 mod verifier;
 mod warning;
 
 pub use accept_error::AcceptError;
 pub use acceptor::Acceptor;
 pub use class::Class;
+pub use distrust::Distrust;
+pub use expiry::{Expiry, ExpiryKind};
+pub use generation::Generations;
 pub use load_error::{LoadError, Problem};
 pub use material::Material;
 pub use offered::Offered;
 pub use peer::{Peer, Protocol};
-pub use settings::{ClientAuth, Setting, Settings};
+pub use settings::{AuthoritySetting, ClientAuth, ClientAuthority, Setting, Settings};
 pub use stream::Stream;
 pub use warning::{Concern, Warning};

@@ -25,6 +25,17 @@ pub const PEM_MAX_BYTES: u64 = 1024 * 1024;
 /// chain is sent with every handshake. Ordinary chains have 2 to 6 KiB.
 pub const SERVER_CHAIN_MAX_BYTES: usize = 32 * 1024;
 
+/// Longest name of a client authority: 63 bytes.
+///
+/// Source: RFC 1035 §2.3.4, the length of one DNS label: such a name fits wherever names go.
+pub const AUTHORITY_NAME_MAX_BYTES: usize = 63;
+
+/// Most client chains that are remembered as verified: 4096.
+///
+/// Source: ours. A client that comes back is not verified anew while nothing changed. At 2 to 4 KiB each they
+/// take at most 16 MiB, when that many different clients came.
+pub const VERIFIED_CHAINS_MAX: usize = 4096;
+
 /// Most client authorities in one bundle: 1024.
 ///
 /// Source: ours. Finding the issuer of a client certificate is linear in their number.

@@ -130,14 +130,44 @@ pub enum Problem {
         /// Its subject.
         subject: String,
     },
+    /// An authority whose key usage does not allow it to sign certificates.
+    #[error("certificate {position} ({subject}) may not sign certificates: its key usage lacks keyCertSign")]
+    MayNotSign {
+        /// Its place in the file.
+        position: usize,
+        /// Its subject.
+        subject: String,
+    },
+    /// An authority that is in another bundle too: which one vouches for a client would be chance.
+    #[error("certificate {position} ({subject}) is also in the bundle of {other}")]
+    SharedAuthority {
+        /// Its place in the file.
+        position: usize,
+        /// Its subject.
+        subject: String,
+        /// The other bundle's authority.
+        other: String,
+    },
+    /// A name with other characters than lower-case letters, digits and `-`, or too long, or empty.
+    #[error(
+        "the name is not made of 1 to {} lower-case letters, digits and `-`",
+        limits::AUTHORITY_NAME_MAX_BYTES
+    )]
+    BadAuthorityName,
+    /// Two authorities of the same name.
+    #[error("another client authority has the same name")]
+    RepeatedAuthorityName,
+    /// What no SPIFFE id can have as its trust domain.
+    #[error("this is no SPIFFE trust domain: lower-case letters, digits, `.`, `-` and `_`, 1 to 255 of them")]
+    BadTrustDomain,
     /// More than [`limits::CLIENT_AUTHORITIES_MAX`].
-    #[error("the file holds more than {} authorities", limits::CLIENT_AUTHORITIES_MAX)]
+    #[error("there are more than {} authorities", limits::CLIENT_AUTHORITIES_MAX)]
     TooManyAuthorities,
     /// More than [`limits::SERVER_CHAIN_MAX_BYTES`].
     #[error("the certificate chain is larger than {} bytes", limits::SERVER_CHAIN_MAX_BYTES)]
     ChainTooLarge,
     /// Client certificates are required, and there is nothing to verify them with.
-    #[error("client certificates are required, but no client_ca_bundle is set")]
+    #[error("client certificates are required, but there are no client authorities")]
     RequiredWithoutAuthorities,
     /// A deadline of zero or beyond [`limits::HANDSHAKE_TIMEOUT_MAX`].
     #[error("the handshake deadline is zero or longer than {} s", limits::HANDSHAKE_TIMEOUT_MAX.as_secs())]
@@ -179,10 +209,15 @@ impl Problem {
             Self::NotAnAuthority { .. } => {
                 "put the certificate of the authority that signed it there instead (basic constraints CA:TRUE)"
             }
+            Self::MayNotSign { .. } => "put an authority there that may sign certificates",
+            Self::SharedAuthority { .. } => "keep it in one of them",
+            Self::BadAuthorityName => "write something like \"build-agents\"",
+            Self::RepeatedAuthorityName => "give each its own name, or put both bundles into one file",
+            Self::BadTrustDomain => "write it as in spiffe://<trust domain>/..., without the scheme",
             Self::TooManyAuthorities => "keep only the authorities that sign client certificates",
             Self::ChainTooLarge => "keep only the server's certificate and its intermediates",
             Self::RequiredWithoutAuthorities => {
-                "set client_ca_bundle to the authorities that sign client certificates, or drop the requirement"
+                "name the authorities that sign client certificates, or drop the requirement"
             }
             Self::TimeoutOutOfRange => "choose a few seconds",
             Self::Refused(_) => "check that the certificate and key are of a common kind",

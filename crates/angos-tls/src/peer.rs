@@ -1,10 +1,15 @@
-//! What is known about the other side once the handshake is done.
+//! What is known about the other side once the handshake is done, and whether it still holds.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use angos_identity::Certificate;
 use rustls::crypto::SupportedKxGroup;
-use rustls::{NamedGroup, ProtocolVersion, ServerConnection};
+use rustls::{HandshakeKind, NamedGroup, ProtocolVersion, ServerConnection};
+
+use crate::distrust::Distrust;
+use crate::trust::Verified;
 
 /// The application protocol agreed on by ALPN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,17 +29,18 @@ impl Protocol {
 /// The client of one connection, as proven by its handshake. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    certificate: Option<Arc<Certificate>>,
+    standing: Arc<Standing>,
     protocol: Protocol,
     generation: u64,
     tls13: bool,
     post_quantum: bool,
+    resumed: bool,
 }
 
 impl Peer {
     pub(crate) fn new(
         connection: &ServerConnection,
-        certificate: Option<Arc<Certificate>>,
+        verified: Option<Arc<Verified>>,
         generation: u64,
     ) -> Self {
         let protocol = match connection.alpn_protocol() {
@@ -43,18 +49,25 @@ impl Peer {
         };
         let group = connection.negotiated_key_exchange_group().map(SupportedKxGroup::name);
         Self {
-            certificate,
+            standing: Arc::new(Standing::new(verified, generation)),
             protocol,
             generation,
             tls13: connection.protocol_version() == Some(ProtocolVersion::TLSv1_3),
             post_quantum: group == Some(NamedGroup::X25519MLKEM768),
+            resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
         }
     }
 
     /// The certificate the client proved to hold, verified against the client authorities when the handshake
     /// took place. None: the client offered none, and it was not required.
     pub fn certificate(&self) -> Option<&Arc<Certificate>> {
-        self.certificate.as_ref()
+        self.standing.verified.as_ref().map(|verified| &verified.identity)
+    }
+
+    /// The name of the [`ClientAuthority`](crate::ClientAuthority) that vouched for the certificate. None: there
+    /// is no certificate, or that authority has no name.
+    pub fn authority(&self) -> Option<&str> {
+        self.certificate()?.authority()
     }
 
     /// The protocol to speak on the stream.
@@ -67,6 +80,20 @@ impl Peer {
         self.generation
     }
 
+    /// The moment from which on [`Acceptor::recheck`](crate::Acceptor::recheck) refuses this peer if nothing else
+    /// changes: the second after the earliest `notAfter` of the verified path, the authority's included.
+    /// None: an anonymous peer.
+    pub fn trusted_until(&self) -> Option<SystemTime> {
+        self.standing.verified.as_ref()?;
+        let end = self.standing.until.load(Ordering::Acquire).saturating_add(1);
+        UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(end).unwrap_or(0)))
+    }
+
+    /// Whether the handshake continued an earlier session of the same client, in which it proved to hold the key.
+    pub fn is_resumed(&self) -> bool {
+        self.resumed
+    }
+
     /// `TLSv1.3` or `TLSv1.2`; no other version is ever agreed on.
     pub fn tls_version(&self) -> &'static str {
         if self.tls13 { "TLSv1.3" } else { "TLSv1.2" }
@@ -75,5 +102,63 @@ impl Peer {
     /// Whether the key exchange withstands a quantum computer (`X25519MLKEM768`).
     pub fn is_post_quantum(&self) -> bool {
         self.post_quantum
+    }
+
+    pub(crate) fn standing(&self) -> &Standing {
+        &self.standing
+    }
+}
+
+/// Under which generation a peer was last found acceptable, and until when that holds. Shared by its clones.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    verified: Option<Arc<Verified>>,
+    generation: AtomicU64,
+    until: AtomicI64,
+    /// The verdict of a later generation. Held while it is made, so that each is made once.
+    verdict: Mutex<Option<(u64, Distrust)>>,
+}
+
+impl Standing {
+    fn new(verified: Option<Arc<Verified>>, generation: u64) -> Self {
+        let until = verified.as_ref().map_or(i64::MAX, |verified| verified.until);
+        Self {
+            verified,
+            generation: AtomicU64::new(generation),
+            until: AtomicI64::new(until),
+            verdict: Mutex::new(None),
+        }
+    }
+
+    /// Whether the peer is acceptable under `generation` at `now`; `verify` is asked once per generation and
+    /// answers until when.
+    pub(crate) fn check(
+        &self,
+        generation: u64,
+        now: i64,
+        verify: impl FnOnce(Option<&Verified>) -> Result<i64, Distrust>,
+    ) -> Result<(), Distrust> {
+        if self.generation.load(Ordering::Acquire) < generation {
+            let mut verdict = self.verdict.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((judged, distrust)) = *verdict
+                && judged >= generation
+            {
+                return Err(distrust);
+            }
+            if self.generation.load(Ordering::Acquire) < generation {
+                match verify(self.verified.as_deref()) {
+                    Ok(until) => {
+                        // In this order: whoever sees the generation sees what it said.
+                        self.until.store(until, Ordering::Release);
+                        self.generation.store(generation, Ordering::Release);
+                    }
+                    Err(distrust) => {
+                        *verdict = Some((generation, distrust));
+                        return Err(distrust);
+                    }
+                }
+            }
+        }
+        if now > self.until.load(Ordering::Acquire) { Err(Distrust::Expired) } else { Ok(()) }
     }
 }

@@ -2,17 +2,20 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::limits;
 
 /// Whether a client without a certificate is served. Default: [`Optional`](ClientAuth::Optional).
 ///
-/// In both modes a certificate that *is* offered must be valid: an invalid one ends the handshake and never
-/// turns its holder into an anonymous client.
+/// A certificate that *is* offered must be valid in both modes that ask for one: an invalid one ends the
+/// handshake and never turns its holder into an anonymous client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClientAuth {
+    /// Clients are not asked for a certificate; each [`Peer`](crate::Peer) is anonymous.
+    None,
     /// A client may connect without a certificate; its [`Peer`](crate::Peer) then has none.
     #[default]
     Optional,
@@ -29,9 +32,9 @@ pub struct Settings {
     pub server_certificate_bundle: PathBuf,
     /// The private key of that certificate, unencrypted, as PKCS#8, PKCS#1 or SEC1.
     pub server_private_key: PathBuf,
-    /// The authorities that may sign client certificates. None: clients are never asked for a certificate.
-    pub client_ca_bundle: Option<PathBuf>,
-    /// Whether a client must have a certificate. Without `client_ca_bundle`, `Required` is refused.
+    /// The authorities that may sign client certificates. Empty: clients are never asked for a certificate.
+    pub client_authorities: Vec<ClientAuthority>,
+    /// Whether a client must have a certificate. Without authorities, `Required` is refused.
     pub client_auth: ClientAuth,
     /// Time a client has to finish the handshake; more than zero, at most
     /// [`limits::HANDSHAKE_TIMEOUT_MAX`].
@@ -44,18 +47,43 @@ impl Settings {
         Self {
             server_certificate_bundle: certificate_bundle.into(),
             server_private_key: private_key.into(),
-            client_ca_bundle: None,
+            client_authorities: Vec::new(),
             client_auth: ClientAuth::default(),
             handshake_timeout: limits::HANDSHAKE_TIMEOUT,
         }
     }
 
-    /// The same settings with client certificates signed by an authority of `bundle`.
+    /// The same settings with client certificates signed by an authority of `bundle`, besides those there were.
     #[must_use]
     pub fn client_authorities(mut self, bundle: impl Into<PathBuf>, client_auth: ClientAuth) -> Self {
-        self.client_ca_bundle = Some(bundle.into());
+        self.client_authorities.push(ClientAuthority::new(bundle));
         self.client_auth = client_auth;
         self
+    }
+}
+
+/// Who may sign client certificates: one bundle of authorities that are trusted alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientAuthority {
+    /// What [`Peer::authority`](crate::Peer::authority) says of clients it vouches for: lower-case letters,
+    /// digits and `-`, at most [`limits::AUTHORITY_NAME_MAX_BYTES`], and no two alike. None: it has no name, and
+    /// its clients no authority's name.
+    pub name: Option<Arc<str>>,
+    /// The authorities' certificates. The same one must not be in two bundles.
+    pub bundle: PathBuf,
+    /// A certificate counts only if it carries a SPIFFE id of this trust domain. None: any, or no SPIFFE id.
+    pub spiffe_trust_domain: Option<String>,
+}
+
+impl ClientAuthority {
+    /// The authorities of `bundle`, without a name or further demands.
+    pub fn new(bundle: impl Into<PathBuf>) -> Self {
+        Self { name: None, bundle: bundle.into(), spiffe_trust_domain: None }
+    }
+
+    /// The authorities of `bundle` under a name.
+    pub fn named(name: impl Into<Arc<str>>, bundle: impl Into<PathBuf>) -> Self {
+        Self { name: Some(name.into()), ..Self::new(bundle) }
     }
 }
 
@@ -67,29 +95,47 @@ pub enum Setting {
     ServerCertificateBundle,
     /// [`Settings::server_private_key`]
     ServerPrivateKey,
-    /// [`Settings::client_ca_bundle`]
-    ClientCaBundle,
+    /// A field of the element at this place of [`Settings::client_authorities`].
+    ClientAuthority(usize, AuthoritySetting),
     /// [`Settings::client_auth`]
     ClientAuth,
     /// [`Settings::handshake_timeout`]
     HandshakeTimeout,
 }
 
-impl Setting {
-    /// The field's name as written in [`Settings`].
+/// A field of [`ClientAuthority`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AuthoritySetting {
+    /// [`ClientAuthority::name`]
+    Name,
+    /// [`ClientAuthority::bundle`]
+    Bundle,
+    /// [`ClientAuthority::spiffe_trust_domain`]
+    SpiffeTrustDomain,
+}
+
+impl AuthoritySetting {
+    /// The field's name as written in [`ClientAuthority`].
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::ServerCertificateBundle => "server_certificate_bundle",
-            Self::ServerPrivateKey => "server_private_key",
-            Self::ClientCaBundle => "client_ca_bundle",
-            Self::ClientAuth => "client_auth",
-            Self::HandshakeTimeout => "handshake_timeout",
+            Self::Name => "name",
+            Self::Bundle => "bundle",
+            Self::SpiffeTrustDomain => "spiffe_trust_domain",
         }
     }
 }
 
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        match self {
+            Self::ServerCertificateBundle => f.write_str("server_certificate_bundle"),
+            Self::ServerPrivateKey => f.write_str("server_private_key"),
+            Self::ClientAuthority(place, field) => {
+                write!(f, "client_authorities[{place}].{}", field.as_str())
+            }
+            Self::ClientAuth => f.write_str("client_auth"),
+            Self::HandshakeTimeout => f.write_str("handshake_timeout"),
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Verifying client certificates: webpki decides, this wrapper reads the identity and remembers what was offered.
+//! The rustls side of verification: what a client offers goes to [`Trust`], and what was found travels back.
 //!
 //! One verifier serves all connections and is told nothing about the one it works for. What it learns travels
 //! back to the accept call through a task-local slot, which exists exactly as long as [`observe`] polls.
@@ -7,31 +7,33 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::sync::Arc;
 
-use angos_identity::{Certificate, CertificateError};
 use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, UnixTime};
 
 use crate::offered::Offered;
+use crate::refusal::Refusal;
+use crate::trust::{Trust, Verified};
 
 tokio::task_local! {
     static SEEN: RefCell<Seen>;
 }
 
-/// What the verifier saw during one handshake.
+/// What was seen during one handshake.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// The identity of a leaf whose chain is good. Its holder may still fail to prove possession of the key,
-    /// so this counts only once the handshake has succeeded.
-    pub(crate) identity: Option<Arc<Certificate>>,
+    /// A chain that is good. Its holder may still fail to prove possession of the key, so this counts only once
+    /// the handshake has succeeded.
+    pub(crate) verified: Option<Arc<Verified>>,
     /// The leaf that was refused.
     pub(crate) refused: Option<Offered>,
-    /// Why the identity in a good certificate could not be read.
-    pub(crate) unreadable: Option<CertificateError>,
+    /// Why its chain is not good.
+    pub(crate) refusal: Option<Refusal>,
 }
 
-/// Runs a handshake and returns what the verifier saw meanwhile.
+/// Runs a handshake and returns what was seen meanwhile.
 pub(crate) async fn observe<F: Future>(handshake: F) -> (F::Output, Seen) {
     SEEN.scope(RefCell::default(), async {
         let output = handshake.await;
@@ -45,35 +47,39 @@ fn note(change: impl FnOnce(&mut Seen)) {
     let _unobserved = SEEN.try_with(|seen| change(&mut seen.borrow_mut()));
 }
 
-/// Accepts what `inner` accepts, provided that the identity in it can be read.
+/// Accepts what [`Trust`] finds good.
 #[derive(Debug)]
-pub(crate) struct IdentityVerifier {
-    inner: Arc<dyn ClientCertVerifier>,
+pub(crate) struct Verifier {
+    trust: Arc<Trust>,
+    mandatory: bool,
+    hints: Vec<DistinguishedName>,
 }
 
-impl IdentityVerifier {
-    pub(crate) fn new(inner: Arc<dyn ClientCertVerifier>) -> Self {
-        Self { inner }
+impl Verifier {
+    pub(crate) fn new(trust: Arc<Trust>, mandatory: bool) -> Self {
+        let hints = trust.hints();
+        Self { trust, mandatory, hints }
     }
 }
 
-impl ClientCertVerifier for IdentityVerifier {
+impl ClientCertVerifier for Verifier {
     fn verify_client_cert(
         &self,
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let refuse = |error| refuse(leaf, error);
-        let verified = self.inner.verify_client_cert(leaf, intermediates, now).map_err(refuse)?;
-        match Certificate::from_der(leaf) {
-            Ok(identity) => note(|seen| seen.identity = Some(Arc::new(identity))),
-            Err(error) => {
-                note(|seen| seen.unreadable = Some(error));
-                return Err(refuse(Error::InvalidCertificate(rustls::CertificateError::BadEncoding)));
+        match self.trust.verify(leaf, intermediates, now) {
+            Ok(verified) => {
+                note(|seen| seen.verified = Some(verified));
+                Ok(ClientCertVerified::assertion())
+            }
+            Err(refusal) => {
+                let error = refuse(leaf, refusal.error.clone());
+                note(|seen| seen.refusal = Some(refusal));
+                Err(error)
             }
         }
-        Ok(verified)
     }
 
     fn verify_tls12_signature(
@@ -82,7 +88,8 @@ impl ClientCertVerifier for IdentityVerifier {
         leaf: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, leaf, signature).map_err(|error| refuse(leaf, error))
+        verify_tls12_signature(message, leaf, signature, self.trust.algorithms())
+            .map_err(|error| refuse(leaf, error))
     }
 
     fn verify_tls13_signature(
@@ -91,27 +98,20 @@ impl ClientCertVerifier for IdentityVerifier {
         leaf: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, leaf, signature).map_err(|error| refuse(leaf, error))
-    }
-
-    fn offer_client_auth(&self) -> bool {
-        self.inner.offer_client_auth()
+        verify_tls13_signature(message, leaf, signature, self.trust.algorithms())
+            .map_err(|error| refuse(leaf, error))
     }
 
     fn client_auth_mandatory(&self) -> bool {
-        self.inner.client_auth_mandatory()
+        self.mandatory
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.inner.root_hint_subjects()
+        &self.hints
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
-    }
-
-    fn requires_raw_public_keys(&self) -> bool {
-        self.inner.requires_raw_public_keys()
+        self.trust.algorithms().supported_schemes()
     }
 }
 

@@ -57,10 +57,9 @@ pub enum Concern {
     ServerExpired,
     /// The server's certificate is not valid yet: clients will refuse it.
     ServerNotYetValid,
-    /// A client authority has expired. Certificates it signed are **still accepted** while they are valid
-    /// themselves: path validation (RFC 5280 §6.1) takes a name and a key from an authority and ignores its dates.
+    /// A client authority has expired: certificates it signed are refused.
     AuthorityExpired,
-    /// A client authority is not valid yet. Certificates it signed are accepted, for the same reason.
+    /// A client authority is not valid yet: certificates it signed are refused.
     AuthorityNotYetValid,
 }
 
@@ -70,10 +69,10 @@ impl fmt::Display for Concern {
             Self::ServerExpired => "has expired; clients will refuse it",
             Self::ServerNotYetValid => "is not valid yet; clients will refuse it",
             Self::AuthorityExpired => {
-                "is an authority that has expired; client certificates it signed are still accepted until it is removed"
+                "is an authority that has expired; client certificates it signed are refused"
             }
             Self::AuthorityNotYetValid => {
-                "is an authority that is not valid yet; client certificates it signed are accepted already"
+                "is an authority that is not valid yet; client certificates it signed are refused"
             }
         })
     }

@@ -1,7 +1,7 @@
 //! Every kind of client certificate × client authentication mode × TLS version.
 
 use angos_test_ca::{Authority, Leaf, Usage};
-use angos_tls::ClientAuth;
+use angos_tls::{ClientAuth, ClientAuthority};
 use rustls::{AlertDescription as Alert, version};
 
 use crate::client::{Client, Credential};
@@ -106,7 +106,7 @@ fn malformed(clients: &Authority) -> Vec<Row> {
 async fn check_mode(mode: Option<ClientAuth>) {
     let site = Site::new(mode);
     let acceptor = site.acceptor();
-    assert_eq!(acceptor.material().client_auth(), mode);
+    assert_eq!(acceptor.client_auth(), mode.unwrap_or(ClientAuth::None));
     let rows = [good, of_another_authority, out_of_place, malformed].map(|rows| rows(&site.clients));
     for row in rows.into_iter().flatten() {
         for tls in [&version::TLS12, &version::TLS13] {
@@ -165,7 +165,7 @@ async fn more_authorities_than_fit_a_hint_still_verify() {
     // 75 KiB of names: more than TLS has room for.
     let many: Vec<_> = (0..550).map(|i| Authority::new(&format!("{i:0>120}"))).collect();
     let bundle: String = many.iter().map(Authority::certificate_pem).collect();
-    site.settings.client_ca_bundle = Some(site.file("many.pem", bundle));
+    site.settings.client_authorities = vec![ClientAuthority::new(site.file("many.pem", bundle))];
     let acceptor = site.acceptor();
     for tls in [&version::TLS12, &version::TLS13] {
         let client = Client::new(&site.servers).tls(tls);

@@ -8,11 +8,13 @@
 )]
 
 mod agreement; // protocol versions, ALPN, key exchange
+mod authorities; // which of several vouches
 mod clients; // every kind of client certificate × mode × TLS version
 mod deadline; // clients that do not finish
 mod embedding; // the example, run
 mod events; // what the log says about a refused client
 mod material; // files that do not load, and those that do
+mod recheck; // connections that outlive the trust they were built on
 mod reload; // generations
 
 mod client; // test side: a client that does as told

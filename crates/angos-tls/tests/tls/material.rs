@@ -5,10 +5,14 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::Duration;
 
 use angos_test_ca::{Authority, Key, Leaf};
-use angos_tls::{ClientAuth, LoadError, Material, Problem, Setting, limits};
+use angos_tls::{
+    AuthoritySetting, ClientAuth, ClientAuthority, LoadError, Material, Problem, Setting, limits,
+};
 
 use crate::client::Client;
 use crate::site::Site;
+
+const BUNDLE: Setting = Setting::ClientAuthority(0, AuthoritySetting::Bundle);
 
 /// The one thing that is wrong with a site's settings.
 fn only_error(site: &Site) -> LoadError {
@@ -53,18 +57,18 @@ fn a_file_of_something_else_is_named_with_its_remedy() {
         ("too large", vec![b'\n'; 1024 * 1024 + 1], "larger than 1048576 bytes"),
     ];
     for (name, content, expected) in rows {
-        for setting in [Setting::ClientCaBundle, Setting::ServerCertificateBundle] {
+        for setting in [BUNDLE, Setting::ServerCertificateBundle] {
             let mut site = Site::required();
             let file = site.file("wrong.pem", content);
             match setting {
-                Setting::ClientCaBundle => site.settings.client_ca_bundle = Some(file.clone()),
+                BUNDLE => site.settings.client_authorities = vec![ClientAuthority::new(&file)],
                 _ => site.settings.server_certificate_bundle.clone_from(&file),
             }
             let error = only_error(&site);
             assert_eq!((error.setting(), error.file()), (setting, Some(file.as_path())), "{name}");
             let text = error.to_string();
             assert!(text.contains(expected), "{name}: {text}");
-            assert!(text.contains("wrong.pem") && text.contains(setting.as_str()), "{name}: {text}");
+            assert!(text.contains("wrong.pem") && text.contains(&setting.to_string()), "{name}: {text}");
             assert!(text.ends_with(error.remedy()), "{name}: {text}");
         }
     }
@@ -75,7 +79,7 @@ fn the_largest_file_is_read() {
     let mut site = Site::required();
     let mut content = site.clients.certificate_pem();
     content.push_str(&"\n".repeat(1024 * 1024 - content.len()));
-    site.settings.client_ca_bundle = Some(site.file("padded.pem", content));
+    site.settings.client_authorities = vec![ClientAuthority::new(site.file("padded.pem", content))];
     assert!(site.load().is_ok());
 }
 
@@ -107,7 +111,7 @@ fn a_client_authority_must_be_one() {
     ];
     for (name, content, expected) in rows {
         let mut site = Site::required();
-        site.settings.client_ca_bundle = Some(site.file("ca.pem", content));
+        site.settings.client_authorities = vec![ClientAuthority::new(site.file("ca.pem", content))];
         let errors = site.load().map(|_| ()).unwrap_err();
         assert_eq!(errors.len(), expected.len(), "{name}: {errors:?}");
         for (error, expected) in errors.iter().zip(*expected) {
@@ -123,9 +127,10 @@ fn more_authorities_than_the_limit_are_refused() {
     let ca = site.clients.certificate_pem();
     let count = limits::CLIENT_AUTHORITIES_MAX + 1;
     assert!(u64::try_from(ca.len() * count).unwrap() <= limits::PEM_MAX_BYTES);
-    site.settings.client_ca_bundle = Some(site.file("many.pem", ca.repeat(count)));
+    site.settings.client_authorities = vec![ClientAuthority::new(site.file("many.pem", ca.repeat(count)))];
     assert!(matches!(only_error(&site).problem(), Problem::TooManyAuthorities));
-    site.settings.client_ca_bundle = Some(site.file("many.pem", ca.repeat(count - 1)));
+    site.settings.client_authorities =
+        vec![ClientAuthority::new(site.file("many.pem", ca.repeat(count - 1)))];
     assert!(site.load().is_ok());
 }
 
@@ -259,14 +264,14 @@ fn paths_that_lead_nowhere() {
         let error = only_error(site);
         assert!(error.to_string().contains(expected), "{error}");
     };
-    site.settings.client_ca_bundle = Some(site.path().join("absent.pem"));
+    site.settings.client_authorities = vec![ClientAuthority::new(site.path().join("absent.pem"))];
     check(&site, "does not exist; check the path");
-    site.settings.client_ca_bundle = Some(site.path().to_owned());
+    site.settings.client_authorities = vec![ClientAuthority::new(site.path().to_owned())];
     check(&site, "not a regular file");
     symlink("nowhere", site.path().join("dangling.pem")).unwrap();
-    site.settings.client_ca_bundle = Some(site.path().join("dangling.pem"));
+    site.settings.client_authorities = vec![ClientAuthority::new(site.path().join("dangling.pem"))];
     check(&site, "does not exist");
-    site.settings.client_ca_bundle = Some("/dev/zero".into());
+    site.settings.client_authorities = vec![ClientAuthority::new("/dev/zero")];
     check(&site, "not a regular file");
 }
 
@@ -276,7 +281,7 @@ fn a_file_that_may_not_be_read() {
     let file = site.file("secret.pem", site.clients.certificate_pem());
     fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
     let denied = fs::File::open(&file).is_err(); // the superuser reads it all the same
-    site.settings.client_ca_bundle = Some(file);
+    site.settings.client_authorities = vec![ClientAuthority::new(file)];
     match site.load() {
         Ok(_) => assert!(!denied),
         Err(errors) => {
@@ -292,9 +297,13 @@ fn everything_wrong_is_told_at_once() {
         .client_authorities("/absent/ca.pem", ClientAuth::Required);
     settings.handshake_timeout = Duration::ZERO;
     let errors = Material::load(&settings).map(|_| ()).unwrap_err();
-    let settings: Vec<_> = errors.iter().map(|error| error.setting().as_str()).collect();
-    let expected =
-        ["handshake_timeout", "server_certificate_bundle", "server_private_key", "client_ca_bundle"];
+    let settings: Vec<_> = errors.iter().map(|error| error.setting().to_string()).collect();
+    let expected = [
+        "handshake_timeout",
+        "server_certificate_bundle",
+        "server_private_key",
+        "client_authorities[0].bundle",
+    ];
     assert_eq!(settings, expected);
 }
 
@@ -304,7 +313,7 @@ fn settings_that_cannot_be_meant() {
     site.settings.client_auth = ClientAuth::Required;
     let error = only_error(&site);
     assert_eq!((error.setting(), error.file()), (Setting::ClientAuth, None));
-    assert!(error.to_string().contains("no client_ca_bundle is set"), "{error}");
+    assert!(error.to_string().contains("there are no client authorities"), "{error}");
 
     for (timeout, good) in [
         (Duration::ZERO, false),

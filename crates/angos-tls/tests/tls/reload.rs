@@ -1,10 +1,11 @@
 //! Replacing the material: as a whole, at once, and never by a set that does not load.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use angos_test_ca::{Authority, Leaf};
-use angos_tls::{Acceptor, ClientAuth};
+use angos_tls::{Acceptor, ClientAuth, ClientAuthority, Material};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use crate::client::Client;
@@ -28,7 +29,7 @@ async fn another_authority_is_trusted_at_once_by_every_clone() {
     assert_eq!(outcome(&old, &clone).await, Ok(1));
     assert_eq!(outcome(&new, &clone).await, Err("unknown_authority"));
 
-    site.settings.client_ca_bundle = Some(authority.write(site.path(), "new"));
+    site.settings.client_authorities = vec![ClientAuthority::new(authority.write(site.path(), "new"))];
     assert_eq!(acceptor.replace(site.load().unwrap()), 2);
     assert_eq!((acceptor.generation(), clone.generation()), (2, 2));
     assert_eq!(outcome(&old, &clone).await, Err("unknown_authority"));
@@ -80,17 +81,24 @@ async fn a_handshake_that_has_begun_finishes_under_its_own_generation() {
     let (near, far) = duplex(64 * 1024);
     let mut accepting = Box::pin(acceptor.accept(far));
     assert!(futures_poll_once(&mut accepting).await.is_none(), "it waits for the client");
-    acceptor.replace(site.load().unwrap());
+    acceptor.replace(changed(&site, 1));
     let (accepted, connected) = tokio::join!(accepting, client.connect(near));
     let ((mut server, peer), mut client) = (accepted.unwrap(), connected.unwrap());
     assert_eq!((peer.generation(), acceptor.generation()), (1, 2));
     // An established connection is not touched by further changes.
-    acceptor.replace(site.load().unwrap());
+    acceptor.replace(changed(&site, 2));
     server.write_all(b"still here").await.unwrap();
     server.flush().await.unwrap();
     let mut said = [0; 10];
     client.read_exact(&mut said).await.unwrap();
     assert_eq!(&said, b"still here");
+}
+
+/// The site's material, and yet another set for each number.
+fn changed(site: &Site, number: u64) -> Material {
+    let mut settings = site.settings.clone();
+    settings.handshake_timeout += Duration::from_millis(number);
+    Material::load(&settings).unwrap()
 }
 
 /// Polls a future one time.
@@ -107,7 +115,7 @@ async fn concurrent_reloads_lose_no_handshake_and_no_number() {
     let site = Arc::new(Site::required());
     let acceptor = site.acceptor();
     let client = Client::new(&site.servers).with(site.clients.issue(&Leaf::client("alice")));
-    let (done, replaced) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (done, replaced) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let reloaders: Vec<_> = (0..2)
         .map(|_| {
             let (site, acceptor) = (Arc::clone(&site), acceptor.clone());
@@ -115,10 +123,10 @@ async fn concurrent_reloads_lose_no_handshake_and_no_number() {
             std::thread::spawn(move || {
                 let mut last = 0;
                 while !done.load(Ordering::Relaxed) {
-                    let number = acceptor.replace(site.load().unwrap());
+                    let material = changed(&site, replaced.fetch_add(1, Ordering::Relaxed) + 1);
+                    let number = acceptor.replace(material);
                     assert!(number > last, "generations only grow");
                     last = number;
-                    replaced.fetch_add(1, Ordering::Relaxed);
                     std::thread::yield_now();
                 }
             })
@@ -131,6 +139,5 @@ async fn concurrent_reloads_lose_no_handshake_and_no_number() {
     for reloader in reloaders {
         reloader.join().unwrap();
     }
-    let replaced = u64::try_from(replaced.load(Ordering::Relaxed)).unwrap();
-    assert_eq!(acceptor.generation(), replaced + 1);
+    assert_eq!(acceptor.generation(), replaced.load(Ordering::Relaxed) + 1);
 }

@@ -1,0 +1,54 @@
+//! What of a set will end, and when: for metrics and for warnings in time.
+
+use std::path::{Path, PathBuf};
+
+/// What kind of thing ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ExpiryKind {
+    /// A server certificate: clients will refuse it.
+    Server,
+    /// A client authority: certificates it vouches for will be refused.
+    ClientAuthority,
+}
+
+impl ExpiryKind {
+    /// The word for metrics and logs; stable.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server_certificate",
+            Self::ClientAuthority => "client_authority",
+        }
+    }
+}
+
+/// One end of validity in a [`Material`](crate::Material).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    pub(crate) kind: ExpiryKind,
+    pub(crate) subject: String,
+    pub(crate) file: PathBuf,
+    pub(crate) at: i64,
+}
+
+impl Expiry {
+    /// What ends.
+    pub fn kind(&self) -> ExpiryKind {
+        self.kind
+    }
+
+    /// Whose it is: the certificate's subject, escaped and bounded.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The file it is from.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The last second of validity, since 1970.
+    pub fn at(&self) -> i64 {
+        self.at
+    }
+}

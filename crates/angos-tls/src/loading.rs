@@ -1,0 +1,259 @@
+//! From files to one set of material, or everything that is wrong with them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use angos_identity::Certificate;
+use rustls::crypto::CryptoProvider;
+use rustls::server::ResolvesServerCert;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use sha2::{Digest, Sha256};
+use webpki::EndEntityCert;
+
+use crate::authorities::{self, Anchor, Authority};
+use crate::expiry::{Expiry, ExpiryKind};
+use crate::load_error::{LoadError, Problem};
+use crate::material::{self, Configs, Material};
+use crate::settings::{AuthoritySetting, ClientAuth, ClientAuthority, Setting, Settings};
+use crate::trust::Trust;
+use crate::warning::{Concern, Warning};
+use crate::{limits, offered, pem};
+
+pub(crate) fn load(settings: &Settings) -> Result<Material, Vec<LoadError>> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs().cast_signed());
+    Loading::new(settings, now).finish()
+}
+
+/// A set on its way: what is wrong and what is odd so far.
+struct Loading<'a> {
+    settings: &'a Settings,
+    now: i64,
+    errors: Vec<LoadError>,
+    warnings: Vec<Warning>,
+    expiries: Vec<Expiry>,
+}
+
+impl<'a> Loading<'a> {
+    fn new(settings: &'a Settings, now: i64) -> Self {
+        Self { settings, now, errors: Vec::new(), warnings: Vec::new(), expiries: Vec::new() }
+    }
+
+    fn finish(mut self) -> Result<Material, Vec<LoadError>> {
+        let settings = self.settings;
+        if settings.handshake_timeout.is_zero() || settings.handshake_timeout > limits::HANDSHAKE_TIMEOUT_MAX
+        {
+            self.errors.push(LoadError::in_setting(Setting::HandshakeTimeout, Problem::TimeoutOutOfRange));
+        }
+        let provider = Arc::new(material::provider());
+        let chain = self.server_chain();
+        let key = self.server_key();
+        let authorities = self.client_authorities();
+        let certified = chain.zip(key).and_then(|(chain, key)| self.certified_key(chain, key, &provider));
+        let (Some((certified, server_digest)), true) = (certified, self.errors.is_empty()) else {
+            return Err(self.errors);
+        };
+        let client_auth = if authorities.is_empty() { ClientAuth::None } else { settings.client_auth };
+        let trust = Arc::new(Trust::new(authorities, provider.signature_verification_algorithms));
+        let server: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(certified));
+        let configs = Configs::new(&provider, &server, &trust).map_err(|problem| {
+            let file = &settings.server_certificate_bundle;
+            vec![LoadError::in_file(Setting::ServerCertificateBundle, file, problem)]
+        })?;
+        Ok(Material {
+            trust,
+            client_auth,
+            configs,
+            handshake_timeout: settings.handshake_timeout,
+            warnings: self.warnings,
+            expiries: self.expiries,
+            server_digest,
+        })
+    }
+
+    fn server_chain(&mut self) -> Option<Vec<CertificateDer<'static>>> {
+        let (setting, file) = (Setting::ServerCertificateBundle, &self.settings.server_certificate_bundle);
+        let chain = self.note(setting, file, pem::read(file).and_then(|bytes| server_chain(&bytes)))?;
+        if let Some(certificate) = chain.first().and_then(|leaf| Certificate::from_der(leaf).ok()) {
+            let concerns = [Concern::ServerExpired, Concern::ServerNotYetValid];
+            let subject = offered::printable(certificate.subject(), limits::OFFERED_TEXT_MAX_CHARS);
+            let validity = (certificate.not_before(), certificate.not_after());
+            self.note_validity(setting, file, 1, &subject, validity, concerns);
+            self.note_expiry(ExpiryKind::Server, file, subject, certificate.not_after());
+        }
+        Some(chain)
+    }
+
+    fn server_key(&mut self) -> Option<PrivateKeyDer<'static>> {
+        let file = &self.settings.server_private_key;
+        self.note(Setting::ServerPrivateKey, file, pem::read(file).and_then(|bytes| pem::private_key(&bytes)))
+    }
+
+    fn client_authorities(&mut self) -> Vec<Authority> {
+        if self.settings.client_authorities.is_empty() && self.settings.client_auth == ClientAuth::Required {
+            let problem = Problem::RequiredWithoutAuthorities;
+            self.errors.push(LoadError::in_setting(Setting::ClientAuth, problem));
+        }
+        let mut authorities: Vec<Authority> = Vec::new();
+        let mut names: Vec<&str> = Vec::new();
+        for (place, written) in self.settings.client_authorities.iter().enumerate() {
+            self.check_name(place, written, &mut names);
+            self.check_trust_domain(place, written);
+            let Some(anchors) = self.anchors(place, written) else { continue };
+            let setting = Setting::ClientAuthority(place, AuthoritySetting::Bundle);
+            for other in &authorities {
+                if let Some((position, subject)) = authorities::shared(&anchors, &other.anchors) {
+                    let other = match &other.name {
+                        Some(name) => format!("the client authority \"{name}\""),
+                        None => "the client authority without a name".to_owned(),
+                    };
+                    let problem = Problem::SharedAuthority { position, subject, other };
+                    self.errors.push(LoadError::in_file(setting, &written.bundle, problem));
+                }
+            }
+            let (name, spiffe_trust_domain) = (written.name.clone(), written.spiffe_trust_domain.clone());
+            authorities.push(Authority { name, spiffe_trust_domain, anchors });
+        }
+        let count: usize = authorities.iter().map(|authority| authority.anchors.len()).sum();
+        if count > limits::CLIENT_AUTHORITIES_MAX {
+            let place = authorities.len().saturating_sub(1);
+            let setting = Setting::ClientAuthority(place, AuthoritySetting::Bundle);
+            self.errors.push(LoadError::in_setting(setting, Problem::TooManyAuthorities));
+        }
+        authorities
+    }
+
+    fn check_name<'n>(&mut self, place: usize, written: &'n ClientAuthority, names: &mut Vec<&'n str>) {
+        let Some(name) = written.name.as_deref() else { return };
+        let setting = Setting::ClientAuthority(place, AuthoritySetting::Name);
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if name.is_empty() || name.len() > limits::AUTHORITY_NAME_MAX_BYTES || !name.bytes().all(allowed) {
+            self.errors.push(LoadError::in_setting(setting, Problem::BadAuthorityName));
+        } else if names.contains(&name) {
+            self.errors.push(LoadError::in_setting(setting, Problem::RepeatedAuthorityName));
+        }
+        names.push(name);
+    }
+
+    /// The characters a trust domain may have, by the SPIFFE ID specification, §2.1.
+    fn check_trust_domain(&mut self, place: usize, written: &ClientAuthority) {
+        let Some(domain) = written.spiffe_trust_domain.as_deref() else { return };
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
+        if domain.is_empty() || domain.len() > 255 || !domain.bytes().all(allowed) {
+            let setting = Setting::ClientAuthority(place, AuthoritySetting::SpiffeTrustDomain);
+            self.errors.push(LoadError::in_setting(setting, Problem::BadTrustDomain));
+        }
+    }
+
+    fn anchors(&mut self, place: usize, written: &ClientAuthority) -> Option<Vec<Anchor>> {
+        let (setting, file) = (Setting::ClientAuthority(place, AuthoritySetting::Bundle), &written.bundle);
+        let bytes = self.note(setting, file, pem::read(file))?;
+        match authorities::parse(&bytes) {
+            Ok(anchors) => {
+                let concerns = [Concern::AuthorityExpired, Concern::AuthorityNotYetValid];
+                for (anchor, position) in anchors.iter().zip(1..) {
+                    let validity = (anchor.not_before, anchor.not_after);
+                    self.note_validity(setting, file, position, &anchor.subject, validity, concerns);
+                    let subject = anchor.subject.clone();
+                    self.note_expiry(ExpiryKind::ClientAuthority, file, subject, anchor.not_after);
+                }
+                Some(anchors)
+            }
+            Err(problems) => {
+                let errors = problems.into_iter().map(|problem| LoadError::in_file(setting, file, problem));
+                self.errors.extend(errors);
+                None
+            }
+        }
+    }
+
+    fn certified_key(
+        &mut self,
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        provider: &CryptoProvider,
+    ) -> Option<(CertifiedKey, [u8; 32])> {
+        let mut digest = Sha256::new();
+        for der in chain.iter().map(AsRef::as_ref).chain([key.secret_der()]) {
+            digest.update(der.len().to_le_bytes());
+            digest.update(der);
+        }
+        let certified =
+            provider.key_provider.load_private_key(key).map_err(|_| Problem::UnusablePrivateKey).and_then(
+                |key| {
+                    let certified = CertifiedKey::new(chain, key);
+                    // A key whose public half is unknown counts as a mismatch: it cannot be shown to belong.
+                    certified.keys_match().map(|()| certified).map_err(|_| Problem::KeyMismatch)
+                },
+            );
+        let certified = self.note(Setting::ServerPrivateKey, &self.settings.server_private_key, certified)?;
+        Some((certified, digest.finalize().into()))
+    }
+
+    fn note<T>(&mut self, setting: Setting, file: &Path, result: Result<T, Problem>) -> Option<T> {
+        result.map_err(|problem| self.errors.push(LoadError::in_file(setting, file, problem))).ok()
+    }
+
+    fn note_expiry(&mut self, kind: ExpiryKind, file: &Path, subject: String, at: i64) {
+        self.expiries.push(Expiry { kind, subject, file: file.to_owned(), at });
+    }
+
+    fn note_validity(
+        &mut self,
+        setting: Setting,
+        file: &Path,
+        position: usize,
+        subject: &str,
+        (not_before, not_after): (i64, i64),
+        [expired, not_yet_valid]: [Concern; 2],
+    ) {
+        let concern = if self.now > not_after {
+            expired
+        } else if self.now < not_before {
+            not_yet_valid
+        } else {
+            return;
+        };
+        self.warnings.push(Warning::new(setting, file, position, subject.to_owned(), concern));
+    }
+}
+
+fn server_chain(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
+    let chain = pem::certificates(bytes)?;
+    for (certificate, position) in chain.iter().zip(1..) {
+        EndEntityCert::try_from(certificate)
+            .map_err(|error| Problem::BadCertificate { position, reason: error.to_string() })?;
+    }
+    let bytes: usize = chain.iter().map(|certificate| certificate.len()).sum();
+    if bytes > limits::SERVER_CHAIN_MAX_BYTES { Err(Problem::ChainTooLarge) } else { Ok(chain) }
+}
+
+#[cfg(test)]
+mod tests {
+    use angos_test_ca::{Authority, Leaf};
+
+    use super::*;
+
+    const DAY: i64 = 24 * 3600;
+
+    #[test]
+    fn authorities_outside_their_validity_are_warned_about() {
+        let directory = tempfile::tempdir().unwrap();
+        let authority = Authority::new("Client CA");
+        let (certificate, key) =
+            authority.issue(&Leaf::server(["localhost"])).write(directory.path(), "server");
+        let settings = Settings::new(certificate, key)
+            .client_authorities(authority.write(directory.path(), "ca"), ClientAuth::Optional);
+        let today = Certificate::from_der(&authority.certificate_der()).unwrap().not_before() + DAY;
+        let check = |now: i64, expected: &[Concern]| {
+            let loading = Loading::new(&settings, now);
+            let material = loading.finish().unwrap();
+            let concerns: Vec<_> = material.warnings().iter().map(Warning::concern).collect();
+            assert_eq!(concerns, expected, "at {now}");
+        };
+        check(today, &[]);
+        check(today + 10 * DAY, &[Concern::ServerExpired, Concern::AuthorityExpired]);
+        check(today - 10 * DAY, &[Concern::ServerNotYetValid, Concern::AuthorityNotYetValid]);
+    }
+}

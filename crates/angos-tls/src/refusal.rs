@@ -1,0 +1,99 @@
+//! Why a chain is not accepted: one class, the words for the log, and what the client is told.
+
+use std::sync::Arc;
+
+use rustls::{CertificateError, OtherError};
+use webpki::Error as Cause;
+
+use crate::class::Class;
+
+/// The verdict on a chain that is not accepted.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) class: Class,
+    /// Chooses the alert the client is sent.
+    pub(crate) error: rustls::Error,
+    /// For the log, where the error does not say it all.
+    pub(crate) words: Option<String>,
+    /// The chain is good, but the identity in it cannot be read.
+    pub(crate) unreadable: Option<angos_identity::CertificateError>,
+}
+
+impl Refusal {
+    /// A refusal of our own, in our own words.
+    pub(crate) fn new(class: Class, words: impl Into<String>) -> Self {
+        let error = match class {
+            Class::Revoked => CertificateError::Revoked,
+            Class::RevocationUnknown => CertificateError::UnknownRevocationStatus,
+            Class::WrongUsage => CertificateError::InvalidPurpose,
+            Class::Expired => CertificateError::Expired,
+            Class::NotYetValid => CertificateError::NotValidYet,
+            Class::UnknownAuthority | Class::IncompleteChain => CertificateError::UnknownIssuer,
+            Class::Identity => CertificateError::BadEncoding,
+            _ => CertificateError::ApplicationVerificationFailure,
+        };
+        Self { class, error: error.into(), words: Some(words.into()), unreadable: None }
+    }
+
+    /// A refusal of a good chain whose leaf does not say who its holder is.
+    pub(crate) fn unreadable(error: angos_identity::CertificateError) -> Self {
+        Self { unreadable: Some(error), ..Self::new(Class::Identity, error.to_string()) }
+    }
+}
+
+impl From<Cause> for Refusal {
+    fn from(cause: Cause) -> Self {
+        let error = match &cause {
+            Cause::BadDer | Cause::BadDerTime | Cause::TrailingData(_) => CertificateError::BadEncoding,
+            Cause::CertNotValidYet { time, not_before } => {
+                CertificateError::NotValidYetContext { time: *time, not_before: *not_before }
+            }
+            Cause::CertExpired { time, not_after } => {
+                CertificateError::ExpiredContext { time: *time, not_after: *not_after }
+            }
+            Cause::InvalidCertValidity => CertificateError::Expired,
+            Cause::UnknownIssuer => CertificateError::UnknownIssuer,
+            Cause::RequiredEkuNotFoundContext(_) | Cause::EmptyEkuExtension => {
+                CertificateError::InvalidPurpose
+            }
+            Cause::InvalidSignatureForPublicKey => CertificateError::BadSignature,
+            Cause::UnsupportedSignatureAlgorithmContext(context) => {
+                CertificateError::UnsupportedSignatureAlgorithmContext {
+                    signature_algorithm_id: context.signature_algorithm_id.clone(),
+                    supported_algorithms: context.supported_algorithms.clone(),
+                }
+            }
+            Cause::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => {
+                CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                    signature_algorithm_id: context.signature_algorithm_id.clone(),
+                    public_key_algorithm_id: context.public_key_algorithm_id.clone(),
+                }
+            }
+            _ => CertificateError::Other(OtherError(Arc::new(cause.clone()))),
+        };
+        let class = match &cause {
+            Cause::NameConstraintViolation | Cause::MalformedNameConstraint => Class::NameConstraint,
+            _ => classify(&error),
+        };
+        Self { class, error: error.into(), words: None, unreadable: None }
+    }
+}
+
+/// The class of what the TLS library says about a certificate.
+pub(crate) fn classify(error: &CertificateError) -> Class {
+    use CertificateError as E;
+    match error {
+        E::UnknownIssuer => Class::UnknownAuthority,
+        E::Expired | E::ExpiredContext { .. } => Class::Expired,
+        E::NotValidYet | E::NotValidYetContext { .. } => Class::NotYetValid,
+        E::Revoked => Class::Revoked,
+        E::UnknownRevocationStatus | E::ExpiredRevocationList | E::ExpiredRevocationListContext { .. } => {
+            Class::RevocationUnknown
+        }
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => Class::WrongUsage,
+        E::BadSignature
+        | E::UnsupportedSignatureAlgorithmContext { .. }
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Class::BadSignature,
+        _ => Class::BadCertificate,
+    }
+}

@@ -1,0 +1,268 @@
+//! Verifying a client's chain: webpki finds a path to an authority, and here it is decided whether that path is
+//! good enough. The same code judges a handshake, a resumption and a connection that is looked at again.
+
+use std::cell::{OnceCell, RefCell};
+use std::ptr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use angos_identity::{Certificate, CertificateError};
+use rustls::DistinguishedName;
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use sha2::{Digest, Sha256};
+use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
+
+use crate::authorities::{Anchor, Authority};
+use crate::bounded::Bounded;
+use crate::class::Class;
+use crate::limits;
+use crate::outline::{KeyUse, Outline};
+use crate::refusal::Refusal;
+
+/// A chain that was found good, and for how long that holds.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    pub(crate) identity: Arc<Certificate>,
+    /// What the client presented, so that it can be judged again under other authorities.
+    pub(crate) chain: Box<[CertificateDer<'static>]>,
+    /// First and last second of its validity: of every certificate of the path, the authority's included.
+    pub(crate) from: i64,
+    pub(crate) until: i64,
+}
+
+impl Verified {
+    pub(crate) fn holds_at(&self, now: i64) -> bool {
+        (self.from..=self.until).contains(&now)
+    }
+}
+
+/// Everything that decides whether a client's chain is good, of one set of material.
+#[derive(Debug)]
+pub(crate) struct Trust {
+    authorities: Vec<Authority>,
+    /// The anchors of all authorities, for webpki; and beside each what webpki does not look at.
+    anchors: Vec<TrustAnchor<'static>>,
+    details: Vec<Detail>,
+    algorithms: WebPkiSupportedAlgorithms,
+    /// Chains found good before. A verdict depends on nothing but chain, trust and time, so while both last it
+    /// can be told again; proof that the client holds the key is demanded each time by TLS itself.
+    known: Mutex<Bounded<[u8; 32], Arc<Verified>>>,
+}
+
+/// What is known of one anchor.
+#[derive(Debug)]
+struct Detail {
+    authority: usize,
+    not_before: i64,
+    not_after: i64,
+    path_length: Option<usize>,
+}
+
+/// The path that was accepted.
+#[derive(Clone, Copy)]
+struct Accepted {
+    authority: usize,
+    from: i64,
+    until: i64,
+}
+
+impl Trust {
+    pub(crate) fn new(authorities: Vec<Authority>, algorithms: WebPkiSupportedAlgorithms) -> Self {
+        let mut anchors = Vec::new();
+        let mut details = Vec::new();
+        for (place, authority) in authorities.iter().enumerate() {
+            for Anchor { trusted, not_before, not_after, path_length, .. } in &authority.anchors {
+                anchors.push(trusted.clone());
+                details.push(Detail {
+                    authority: place,
+                    not_before: *not_before,
+                    not_after: *not_after,
+                    path_length: *path_length,
+                });
+            }
+        }
+        let known = Mutex::new(Bounded::new(limits::VERIFIED_CHAINS_MAX));
+        Self { authorities, anchors, details, algorithms, known }
+    }
+
+    /// Everything a verdict depends on, beside chain and time.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        for Authority { name, spiffe_trust_domain, anchors } in &self.authorities {
+            digest.update(format!("{name:?} {spiffe_trust_domain:?} {} ", anchors.len()));
+            for anchor in anchors {
+                digest.update(anchor.digest);
+            }
+        }
+        digest.finalize().into()
+    }
+
+    pub(crate) fn algorithms(&self) -> &WebPkiSupportedAlgorithms {
+        &self.algorithms
+    }
+
+    /// The names of the authorities, if they are few enough to be sent to every client.
+    pub(crate) fn hints(&self) -> Vec<DistinguishedName> {
+        let name = |anchor: &TrustAnchor<'_>| DistinguishedName::in_sequence(anchor.subject.as_ref());
+        let names: Vec<_> = self.anchors.iter().map(name).collect();
+        let bytes: usize = names.iter().map(|name| name.as_ref().len() + 2).sum();
+        if bytes <= limits::AUTHORITY_HINTS_MAX_BYTES { names } else { Vec::new() }
+    }
+
+    /// Verifies a chain as a client presents it: the leaf, then whatever else it sends, in any order.
+    ///
+    /// Time is bounded by webpki's budget of signatures and path steps.
+    pub(crate) fn verify(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Arc<Verified>, Refusal> {
+        let key = digest(leaf, intermediates);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key).map(Arc::clone);
+        if let Some(known) = known.filter(|known| known.holds_at(seconds(now))) {
+            return Ok(known);
+        }
+        let verified = Arc::new(self.verify_anew(leaf, intermediates, now)?);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(key, Arc::clone(&verified), 1);
+        Ok(verified)
+    }
+
+    fn verify_anew(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Verified, Refusal> {
+        let entity = EndEntityCert::try_from(leaf)?;
+        let identity = OnceCell::new();
+        let candidate = Candidate { trust: self, identity: &identity, now: seconds(now) };
+        let (accepted, refused) = (RefCell::new(None), RefCell::new(None));
+        let judge = |path: &VerifiedPath<'_>| match candidate.judge(path) {
+            Ok(good) => {
+                accepted.replace(Some(good));
+                Ok(())
+            }
+            Err(refusal) => {
+                // Other paths may do better. Should none, a path that was complete says most.
+                refused.borrow_mut().get_or_insert(refusal);
+                Err(webpki::Error::UnknownIssuer)
+            }
+        };
+        let outcome = entity.verify_for_usage(
+            self.algorithms.all,
+            &self.anchors,
+            intermediates,
+            now,
+            KeyUsage::client_auth(),
+            None,
+            Some(&judge),
+        );
+        let path = match outcome {
+            Ok(_) => accepted.take(),
+            Err(error) => return Err(refused.take().unwrap_or_else(|| error.into())),
+        };
+        let Some(Accepted { authority, from, until }) = path else {
+            return Err(webpki::Error::UnknownIssuer.into());
+        };
+        let read = identity.into_inner().unwrap_or_else(|| Certificate::from_der(leaf));
+        let identity = read.map_err(Refusal::unreadable)?;
+        let identity = match self.authorities.get(authority).and_then(|authority| authority.name.clone()) {
+            Some(name) => identity.with_authority(name),
+            None => identity,
+        };
+        let chain = std::iter::once(leaf).chain(intermediates).map(|der| der.clone().into_owned()).collect();
+        Ok(Verified { identity: Arc::new(identity), chain, from, until })
+    }
+}
+
+/// One chain under judgement.
+struct Candidate<'a> {
+    trust: &'a Trust,
+    /// Read when first needed: a chain that is refused is not worth it.
+    identity: &'a OnceCell<Result<Certificate, CertificateError>>,
+    now: i64,
+}
+
+impl Candidate<'_> {
+    /// What RFC 5280 demands of a path and webpki leaves out, and what the operator demands besides.
+    fn judge(&self, path: &VerifiedPath<'_>) -> Result<Accepted, Refusal> {
+        let place = self.trust.anchors.iter().position(|anchor| ptr::eq(anchor, path.anchor()));
+        let found = place.and_then(|place| self.trust.details.get(place));
+        let detail = found.ok_or(webpki::Error::UnknownIssuer)?;
+        let authority = self.trust.authorities.get(detail.authority).ok_or(webpki::Error::UnknownIssuer)?;
+        let leaf = path.end_entity().der();
+        self.authority_holds(detail, path)?;
+        let outline = outline(&leaf)?;
+        if !outline.allows(KeyUse::DigitalSignature) {
+            return Err(Refusal::new(Class::WrongUsage, "its key usage does not include digitalSignature"));
+        }
+        let mut from = outline.not_before.max(detail.not_before);
+        let mut until = outline.not_after.min(detail.not_after);
+        for certificate in path.intermediate_certificates() {
+            let der = certificate.der();
+            let outline = self::outline(&der)?;
+            if !outline.allows(KeyUse::CertificateSigning) {
+                let words = "an intermediate's key usage does not include keyCertSign";
+                return Err(Refusal::new(Class::BadCertificate, words));
+            }
+            from = from.max(outline.not_before);
+            until = until.min(outline.not_after);
+        }
+        self.in_trust_domain(authority, &leaf)?;
+        Ok(Accepted { authority: detail.authority, from, until })
+    }
+
+    /// The anchor's own validity and path length, which webpki does not look at.
+    fn authority_holds(&self, anchor: &Detail, path: &VerifiedPath<'_>) -> Result<(), Refusal> {
+        if self.now > anchor.not_after {
+            return Err(Refusal::new(Class::Expired, "the authority that vouches for it has expired"));
+        }
+        if self.now < anchor.not_before {
+            return Err(Refusal::new(
+                Class::NotYetValid,
+                "the authority that vouches for it is not valid yet",
+            ));
+        }
+        // RFC 5280 §6.1.4 (l): a certificate that names itself as its issuer does not count.
+        let counted = |certificate: &&webpki::Cert<'_>| certificate.issuer() != certificate.subject();
+        let below = path.intermediate_certificates().filter(counted).count();
+        if anchor.path_length.is_some_and(|most| below > most) {
+            return Err(webpki::Error::PathLenConstraintViolated.into());
+        }
+        Ok(())
+    }
+
+    fn in_trust_domain(&self, authority: &Authority, leaf: &CertificateDer<'_>) -> Result<(), Refusal> {
+        let Some(wanted) = &authority.spiffe_trust_domain else { return Ok(()) };
+        let identity = self.identity.get_or_init(|| Certificate::from_der(leaf));
+        let identity = identity.as_ref().map_err(|error| Refusal::unreadable(*error))?;
+        if identity.spiffe_trust_domain() == Some(wanted) {
+            return Ok(());
+        }
+        let words = match identity.spiffe_id() {
+            Some(_) => format!("its SPIFFE id is not of the trust domain {wanted}"),
+            None => format!("it has no SPIFFE id, and one of the trust domain {wanted} is demanded"),
+        };
+        Err(Refusal::new(Class::NameConstraint, words))
+    }
+}
+
+fn outline<'a>(der: &'a CertificateDer<'_>) -> Result<Outline<'a>, Refusal> {
+    Outline::read(der).ok_or_else(|| webpki::Error::BadDer.into())
+}
+
+pub(crate) fn seconds(now: UnixTime) -> i64 {
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Tells two chains apart, lengths included.
+fn digest(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for der in std::iter::once(leaf).chain(intermediates) {
+        digest.update(der.len().to_le_bytes());
+        digest.update(der);
+    }
+    digest.finalize().into()
+}

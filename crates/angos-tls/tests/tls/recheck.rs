@@ -1,0 +1,158 @@
+//! Connections that outlive the trust they were built on.
+
+use std::time::{Duration, SystemTime};
+
+use angos_test_ca::{Authority, Leaf};
+use angos_tls::{Acceptor, ClientAuth, ClientAuthority, Distrust, Peer};
+
+use crate::client::Client;
+use crate::site::Site;
+
+async fn accepted(site: &Site, acceptor: &Acceptor, leaf: Option<Leaf>) -> Peer {
+    let mut client = Client::new(&site.servers);
+    if let Some(leaf) = leaf {
+        client = client.with(site.clients.issue(&leaf));
+    }
+    client.attempt(acceptor).await.server.unwrap()
+}
+
+#[tokio::test]
+async fn the_same_again_is_no_new_generation() {
+    let mut site = Site::required();
+    let acceptor = site.acceptor();
+    let mut generations = acceptor.generations();
+    let bundle = site.settings.client_authorities[0].bundle.clone();
+    assert_eq!(acceptor.replace(site.load().unwrap()), 1);
+    // The same certificates in other clothes.
+    let ca = site.clients.certificate_pem();
+    std::fs::write(&bundle, format!("# our authority\r\n{}", ca.replace('\n', "\r\n"))).unwrap();
+    assert_eq!(acceptor.replace(site.load().unwrap()), 1);
+    let waiting = tokio::time::timeout(Duration::from_millis(20), generations.changed()).await;
+    assert!(waiting.is_err(), "nothing changed");
+
+    let check = |site: &Site, expected: u64, change: &str| {
+        assert_eq!(acceptor.replace(site.load().unwrap()), expected, "{change}");
+        assert_eq!(acceptor.replace(site.load().unwrap()), expected, "{change}, again");
+    };
+    site.settings.client_auth = ClientAuth::Optional;
+    check(&site, 2, "mode");
+    site.settings.client_authorities[0].name = Some("clients".into());
+    check(&site, 3, "name");
+    site.settings.client_authorities[0].spiffe_trust_domain = Some("prod.example".into());
+    check(&site, 4, "trust domain");
+    site.settings.handshake_timeout += Duration::from_secs(1);
+    check(&site, 5, "deadline");
+    std::fs::write(&bundle, format!("{ca}{}", Authority::new("Second").certificate_pem())).unwrap();
+    check(&site, 6, "bundle");
+    let (certificate, key) = site.servers.issue(&Leaf::server(["localhost"])).write(site.path(), "server");
+    assert_eq!(
+        (&certificate, &key),
+        (&site.settings.server_certificate_bundle, &site.settings.server_private_key)
+    );
+    check(&site, 7, "server certificate");
+    assert_eq!(generations.changed().await, 7, "the last of those that were missed");
+}
+
+#[tokio::test]
+async fn generations_are_told_to_those_who_wait() {
+    let mut site = Site::required();
+    let acceptor = site.acceptor();
+    let mut generations = acceptor.generations();
+    site.settings.client_auth = ClientAuth::Optional;
+    let (told, ()) = tokio::join!(generations.changed(), async {
+        tokio::task::yield_now().await;
+        acceptor.replace(site.load().unwrap());
+    });
+    assert_eq!((told, acceptor.generation()), (2, 2));
+    drop(acceptor);
+    assert!(tokio::time::timeout(Duration::from_millis(20), generations.changed()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_peer_whose_authority_is_gone_is_distrusted_and_the_others_are_not() {
+    let mut site = Site::required();
+    let other = Authority::new("Other CA");
+    site.settings.client_authorities.push(ClientAuthority::named("other", other.write(site.path(), "other")));
+    let acceptor = site.acceptor();
+    let alice = accepted(&site, &acceptor, Some(Leaf::client("alice"))).await;
+    let client = Client::new(&site.servers).with(other.intermediate("Team").issue(&Leaf::client("bob")));
+    let bob = client.attempt(&acceptor).await.server.unwrap();
+    assert_eq!((acceptor.recheck(&alice), acceptor.recheck(&bob)), (Ok(()), Ok(())));
+
+    site.settings.client_authorities.remove(0);
+    acceptor.replace(site.load().unwrap());
+    for _ in 0..3 {
+        assert_eq!(acceptor.recheck(&alice), Err(Distrust::AuthorityRemoved));
+        assert_eq!(acceptor.recheck(&alice.clone()), Err(Distrust::AuthorityRemoved));
+        assert_eq!(acceptor.recheck(&bob), Ok(()));
+    }
+    // It may come back.
+    let bundle = site.clients.write(site.path(), "clients");
+    site.settings.client_authorities.push(ClientAuthority::new(bundle));
+    acceptor.replace(site.load().unwrap());
+    assert_eq!((acceptor.recheck(&alice), acceptor.recheck(&bob)), (Ok(()), Ok(())));
+    assert_eq!((alice.generation(), acceptor.generation()), (1, 3));
+}
+
+#[tokio::test]
+async fn other_rules_for_the_same_authority_count() {
+    let mut site = Site::required();
+    let acceptor = site.acceptor();
+    let alice = accepted(&site, &acceptor, Some(Leaf::client("alice"))).await;
+    let check = |site: &Site, expected| {
+        acceptor.replace(site.load().unwrap());
+        assert_eq!(acceptor.recheck(&alice).map_err(Distrust::class), expected);
+    };
+    let impostor = Authority::new("Client CA");
+    let original = site.settings.clone();
+    site.settings.client_authorities[0].name = Some("renamed".into());
+    check(&site, Err("authority_changed"));
+    site.settings.client_authorities[0].name = None;
+    site.settings.client_authorities[0].spiffe_trust_domain = Some("prod.example".into());
+    check(&site, Err("name_constraint"));
+    site.settings.client_authorities = vec![ClientAuthority::new(impostor.write(site.path(), "impostor"))];
+    check(&site, Err("authority_removed"));
+    site.settings.client_authorities.clear();
+    site.settings.client_auth = ClientAuth::None;
+    check(&site, Err("authority_removed"));
+    site.settings = original;
+    check(&site, Ok(()));
+}
+
+#[tokio::test]
+async fn anonymous_peers_are_distrusted_when_certificates_become_required() {
+    let mut site = Site::new(Some(ClientAuth::Optional));
+    let acceptor = site.acceptor();
+    let port = acceptor.with_client_auth(ClientAuth::Optional);
+    let peer = accepted(&site, &acceptor, None).await;
+    let other = accepted(&site, &port, None).await;
+    assert_eq!((peer.trusted_until(), peer.authority(), peer.is_resumed()), (None, None, false));
+    site.settings.client_auth = ClientAuth::Required;
+    acceptor.replace(site.load().unwrap());
+    assert_eq!(acceptor.recheck(&peer), Err(Distrust::CertificateRequired));
+    assert_eq!(port.recheck(&other), Ok(()), "a port with its own mode");
+}
+
+#[tokio::test]
+async fn trust_ends_with_the_certificate() {
+    let site = Site::required();
+    let acceptor = site.acceptor();
+    // The shortest of the path: the leaf's second day is beyond nobody's.
+    let alice = accepted(&site, &acceptor, Some(Leaf::client("alice"))).await;
+    let end = alice.certificate().unwrap().not_after();
+    let told = alice.trusted_until().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!(told.as_secs(), u64::try_from(end).unwrap() + 1);
+    // The authority ends before the leaf.
+    let long = accepted(&site, &acceptor, Some(Leaf::client("long").valid(-60, 30 * 24 * 3600))).await;
+    let authority = angos_identity::Certificate::from_der(&site.clients.certificate_der()).unwrap();
+    let told = long.trusted_until().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!(told.as_secs(), u64::try_from(authority.not_after()).unwrap() + 1);
+
+    let brief = accepted(&site, &acceptor, Some(Leaf::client("brief").valid(-60, 2))).await;
+    let end = brief.trusted_until().unwrap();
+    while SystemTime::now() < end {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(acceptor.recheck(&brief), Err(Distrust::Expired));
+    assert_eq!(acceptor.recheck(&alice), Ok(()));
+}
