@@ -1,5 +1,7 @@
 //! Who may do what: policies compiled, credentials read.
 
+use std::collections::HashMap;
+
 use angos_policy::{DefaultDecision, Environment, Policy, RuleError, RuleSource};
 use angos_server::{Access, Name};
 
@@ -39,13 +41,13 @@ struct Compiler<'a, 'b> {
 }
 
 impl Compiler<'_, '_> {
-    fn repositories(&mut self, document: &Document) -> Option<Vec<(String, Policy)>> {
+    fn repositories(&mut self, document: &Document) -> Option<HashMap<String, Policy>> {
         if document.repository.len() > REPOSITORIES_MAX {
             let message = format!("more than {REPOSITORIES_MAX} repositories have settings");
             self.context.error(&KeyPath::of(&["repository"]), At::Key, message);
             return None;
         }
-        let mut compiled = Some(Vec::new());
+        let mut compiled = Some(HashMap::new());
         for (name, repository) in &document.repository {
             let path = KeyPath::of(&["repository", name]);
             if name.parse::<Name>().is_err() {
@@ -58,9 +60,9 @@ impl Compiler<'_, '_> {
             }
             let Some(written) = &repository.access_policy else { continue };
             let policy = self.policy(written, &path.key("access_policy"));
-            compiled = compiled.zip(policy).map(|(mut list, policy)| {
-                list.push((name.clone(), policy));
-                list
+            compiled = compiled.zip(policy).map(|(mut all, policy)| {
+                all.insert(name.clone(), policy);
+                all
             });
         }
         compiled

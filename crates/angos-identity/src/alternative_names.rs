@@ -9,7 +9,18 @@ use crate::error::{CertificateError, Field, Part, ValueFault};
 use crate::limits::{ALTERNATIVE_NAMES_MAX, DNS_LABEL_MAX_BYTES, DNS_NAME_MAX_BYTES};
 use crate::spiffe::SpiffeId;
 use crate::text;
-use crate::tlv::{Element, Elements, NotDer, tag};
+use crate::tlv::{Elements, NotDer, tag};
+
+// Tag octets of the kinds (RFC 5280 §4.2.1.6).
+const OTHER_NAME: u8 = 0xa0;
+const EMAIL_ADDRESS: u8 = 0x81;
+const DNS_NAME: u8 = 0x82;
+const X400_ADDRESS: u8 = 0xa3;
+const DIRECTORY_NAME: u8 = 0xa4;
+const EDI_PARTY_NAME: u8 = 0xa5;
+const URI: u8 = 0x86;
+const IP_ADDRESS: u8 = 0x87;
+const REGISTERED_ID: u8 = 0x88;
 
 /// All alternative names, each kind in certificate order.
 #[derive(Debug, Clone, Default)]
@@ -36,35 +47,61 @@ impl AlternativeNames {
                     limit: ALTERNATIVE_NAMES_MAX,
                 });
             }
-            names.add(elements.any().map_err(malformed)?)?; // of an empty list, this is the error
+            let name = elements.any().map_err(malformed)?; // of an empty list, this is the error
+            names.add(name.tag, name.value)?;
             if elements.is_empty() {
                 return Ok(names);
             }
         }
     }
 
-    fn add(&mut self, name: Element<'_>) -> Result<(), CertificateError> {
-        const OTHER_NAME: u8 = 0xa0;
-        const EMAIL_ADDRESS: u8 = 0x81;
-        const DNS_NAME: u8 = 0x82;
-        const X400_ADDRESS: u8 = 0xa3;
-        const DIRECTORY_NAME: u8 = 0xa4;
-        const EDI_PARTY_NAME: u8 = 0xa5;
-        const URI: u8 = 0x86;
-        const IP_ADDRESS: u8 = 0x87;
-        const REGISTERED_ID: u8 = 0x88;
-
-        match name.tag {
-            EMAIL_ADDRESS => {
-                self.email_addresses.push(checked(name.value, Field::EmailAddresses, is_email_address)?);
+    /// The names that are written out, each kind checked as if it had been read.
+    pub(crate) fn described(
+        dns_names: &[String],
+        email_addresses: &[String],
+        uris: &[String],
+        ip_addresses: &[String],
+    ) -> Result<Self, CertificateError> {
+        let count = dns_names.len() + email_addresses.len() + uris.len() + ip_addresses.len();
+        if count > ALTERNATIVE_NAMES_MAX {
+            return Err(CertificateError::TooMany {
+                part: Part::AlternativeNames,
+                limit: ALTERNATIVE_NAMES_MAX,
+            });
+        }
+        let mut names = Self::default();
+        for name in dns_names {
+            names.add(DNS_NAME, name.as_bytes())?;
+        }
+        for address in email_addresses {
+            names.add(EMAIL_ADDRESS, address.as_bytes())?;
+        }
+        for uri in uris {
+            names.add(URI, uri.as_bytes())?;
+        }
+        for address in ip_addresses {
+            let malformed =
+                CertificateError::Value { field: Field::IpAddresses, fault: ValueFault::Malformed };
+            match address.parse().map_err(|_| malformed)? {
+                IpAddr::V4(address) => names.add(IP_ADDRESS, &address.octets())?,
+                IpAddr::V6(address) => names.add(IP_ADDRESS, &address.octets())?,
             }
-            DNS_NAME => self.dns_names.push(checked(name.value, Field::DnsNames, is_dns_name)?),
+        }
+        Ok(names)
+    }
+
+    fn add(&mut self, tag: u8, value: &[u8]) -> Result<(), CertificateError> {
+        match tag {
+            EMAIL_ADDRESS => {
+                self.email_addresses.push(checked(value, Field::EmailAddresses, is_email_address)?);
+            }
+            DNS_NAME => self.dns_names.push(checked(value, Field::DnsNames, is_dns_name)?),
             URI => {
-                let uri = checked(name.value, Field::Uris, is_uri)?;
+                let uri = checked(value, Field::Uris, is_uri)?;
                 self.add_spiffe(&uri)?;
                 self.uris.push(uri);
             }
-            IP_ADDRESS => self.ip_addresses.push(ip_address(name.value)?),
+            IP_ADDRESS => self.ip_addresses.push(ip_address(value)?),
             OTHER_NAME | X400_ADDRESS | DIRECTORY_NAME | EDI_PARTY_NAME | REGISTERED_ID => {}
             _ => return Err(CertificateError::Malformed(Part::AlternativeNames)),
         }

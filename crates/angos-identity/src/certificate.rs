@@ -29,15 +29,15 @@ const SUBJECT_ALTERNATIVE_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap(
 /// Values compare as they stand: no letter case is folded, no Unicode normalised.
 #[derive(Debug, Clone)]
 pub struct Certificate {
-    subject: Name,
-    issuer: String,
-    names: AlternativeNames,
-    serial_number: String,
-    fingerprint: String,
-    public_key_fingerprint: String,
-    not_before: i64,
-    not_after: i64,
-    authority: Option<Arc<str>>,
+    pub(crate) subject: Name,
+    pub(crate) issuer: String,
+    pub(crate) names: AlternativeNames,
+    pub(crate) serial_number: String,
+    pub(crate) fingerprint: String,
+    pub(crate) public_key_fingerprint: String,
+    pub(crate) not_before: i64,
+    pub(crate) not_after: i64,
+    pub(crate) authority: Option<Arc<str>>,
 }
 
 impl Certificate {

@@ -104,6 +104,12 @@ pub enum Field {
     Uris,
     /// An IP address.
     IpAddresses,
+    /// The serial number.
+    SerialNumber,
+    /// The hash of the certificate.
+    Fingerprint,
+    /// The hash of the public key.
+    PublicKeyFingerprint,
 }
 
 impl std::fmt::Display for Field {
@@ -115,6 +121,9 @@ impl std::fmt::Display for Field {
             Self::EmailAddresses => "e-mail addresses",
             Self::Uris => "URIs",
             Self::IpAddresses => "IP addresses",
+            Self::SerialNumber => "serial number",
+            Self::Fingerprint => "fingerprint",
+            Self::PublicKeyFingerprint => "public key fingerprint",
         })
     }
 }

@@ -9,6 +9,7 @@
 //! | `alternative_names` | DNS names, e-mail addresses, URIs, IP addresses |
 //! | `spiffe` | a SPIFFE id |
 //! | `text` | the string types of ASN.1 |
+//! | `facts` | nothing: a certificate that is described instead of read |
 //! | `identity` | who a caller is, from certificate, credential and address |
 //!
 #![doc = include_str!("../README.md")]
@@ -16,6 +17,7 @@
 mod alternative_names;
 mod certificate;
 mod error;
+mod facts;
 mod identity;
 pub mod limits;
 mod name;
@@ -25,4 +27,5 @@ mod tlv;
 
 pub use certificate::Certificate;
 pub use error::{CertificateError, Field, Part, SpiffeFault, ValueFault};
+pub use facts::CertificateFacts;
 pub use identity::{Credential, Identity, Method};

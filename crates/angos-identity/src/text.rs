@@ -38,6 +38,11 @@ pub(crate) fn read(tag: u8, bytes: &[u8]) -> Result<String, ValueFault> {
     }
 }
 
+/// As [`read`], for what is written out as text.
+pub(crate) fn read_utf8(text: &str) -> Result<String, ValueFault> {
+    read(0x0c, text.as_bytes())
+}
+
 /// As [`read`], for the alternative names, whose tags imply an IA5 string.
 pub(crate) fn read_ia5(bytes: &[u8]) -> Result<String, ValueFault> {
     read(0x16, bytes)

@@ -49,4 +49,5 @@ pub use error::RuleError;
 pub use expression::Expression;
 pub use function::Body;
 pub use policy::{Decision, DefaultDecision, Policy, Reason, RuleSource};
+pub use suggest::nearest;
 pub use value::{Facts, NoFacts, Type, Undecidable, Value};

@@ -2,8 +2,15 @@
 
 use crate::limits::SUGGESTION_MAX_CHARS;
 
-/// The nearest of `known` to `word`, if it is near enough to be a slip of the pen.
-pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+/// The nearest of `known` to `word`, if it is near enough to be a slip of the pen: for a service that refuses names of
+/// its own as kindly as rules are refused.
+///
+/// Words longer than 64 characters are not corrected.
+///
+/// ```
+/// assert_eq!(angos_policy::nearest("usrname", ["id", "username"]), Some("username"));
+/// ```
+pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let word: Vec<char> = word.chars().take(SUGGESTION_MAX_CHARS + 1).collect();
     if word.len() > SUGGESTION_MAX_CHARS {
         return None;

@@ -1,8 +1,9 @@
 //! Who may do what, as one set that is replaced as a whole.
 
+use std::collections::HashMap;
+
 use angos_policy::Policy;
 
-use crate::authorize::Policies;
 use crate::credentials::Credentials;
 
 /// Policies and credentials, compiled and complete. Replaced atomically by
@@ -12,8 +13,8 @@ pub struct Access {
     /// Asked about every request. None: only the repository policies rule.
     pub global: Option<Policy>,
     /// Asked about requests on the repository of that name and everything below it, after the global one. Of several
-    /// that apply the longest name rules alone. When a name occurs twice the last one counts.
-    pub repositories: Vec<(String, Policy)>,
+    /// that apply the longest name rules alone.
+    pub repositories: HashMap<String, Policy>,
     /// The user names and passwords that are accepted.
     pub credentials: Credentials,
 }
@@ -21,15 +22,7 @@ pub struct Access {
 /// A set in use.
 #[derive(Debug)]
 pub(crate) struct AccessInForce {
-    pub(crate) policies: Policies,
-    pub(crate) credentials: Credentials,
-}
-
-impl AccessInForce {
-    pub(crate) fn new(access: Access, generation: u64) -> Self {
-        Self {
-            policies: Policies::new(access.global, access.repositories, generation),
-            credentials: access.credentials,
-        }
-    }
+    pub(crate) access: Access,
+    /// Names the set in the decision log.
+    pub(crate) generation: u64,
 }

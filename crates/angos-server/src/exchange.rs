@@ -79,20 +79,21 @@ async fn stages(
     }
     let operation = route(&head.method, head.uri.path(), head.uri.query())?;
     *action = Some(operation.action());
-    let access = shared.access.load_full();
-    let configured = !access.credentials.is_empty();
+    let in_force = shared.access.load_full();
+    let credentials = &in_force.access.credentials;
+    let configured = !credentials.is_empty();
     let (caller, proxies) = (&connection.caller, &shared.settings.trusted_proxies);
     if is_foreign(&head.method, &head.headers) {
         return Err(Refusal::Denied { challenge: false });
     }
-    let identity = authenticate(caller, &head.headers, &access.credentials, proxies)
+    let identity = authenticate(caller, &head.headers, credentials, proxies)
         .await
         .map_err(|error| Refusal::Authentication { error, challenge: configured })?;
     let challenge = configured && !head.headers.contains_key(AUTHORIZATION);
     let gate = Gate {
-        policies: &access.policies,
+        in_force: &in_force,
         identity: &identity,
-        method: head.method.as_str(),
+        method: &head.method,
         time: SystemTime::now(),
         request: id,
         metrics: &shared.metrics,

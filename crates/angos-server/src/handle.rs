@@ -23,8 +23,8 @@ impl Handle {
     pub fn replace_access(&self, access: Access) -> u64 {
         // Of two replacements at once one goes first. A poisoned lock protects nothing that could be broken.
         let _order = self.shared.replacing.lock();
-        let generation = self.shared.access.load().policies.generation() + 1;
-        self.shared.access.store(Arc::new(AccessInForce::new(access, generation)));
+        let generation = self.shared.access.load().generation + 1;
+        self.shared.access.store(Arc::new(AccessInForce { access, generation }));
         self.shared.metrics.generation.set(gauge(generation));
         generation
     }

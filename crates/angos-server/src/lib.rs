@@ -16,7 +16,7 @@
 //!
 //! Stages 4 to 9 are called in their order by `exchange.rs`. Beside the path: `server.rs` and `handle.rs` (bind, run,
 //! drain, reload), `settings.rs` and `limits.rs` (every bound with its reason), `environment.rs` (what a policy may name),
-//! `activity.rs` and `wire.rs` (clients that stand still, connections that close), `body.rs`, `metrics.rs`,
+//! `inquiry.rs` and `judge.rs` (what is asked of policies, and what they answer), `activity.rs` and `wire.rs` (clients that stand still, connections that close), `body.rs`, `metrics.rs`,
 //! `management.rs` (probes without policy), `request_id.rs`.
 #![doc = include_str!("../README.md")]
 
@@ -32,6 +32,8 @@ mod environment;
 mod exchange;
 mod handle;
 mod handshake;
+mod inquiry;
+mod judge;
 pub mod limits;
 mod management;
 mod metrics;
@@ -53,5 +55,8 @@ pub use angos_registry::{Settings as RegistrySettings, Storage, TagPatterns};
 pub use credentials::{Credentials, CredentialsBuilder, PasswordHash, PasswordHashError};
 pub use environment::environment;
 pub use handle::Handle;
+pub use inquiry::{Inquiry, InquiryError};
+pub use judge::Judgement;
+pub use route::{Action, UnknownAction};
 pub use server::{Server, StartError};
 pub use settings::{Limits, Settings, Timeouts};

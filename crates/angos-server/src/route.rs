@@ -15,7 +15,7 @@ use angos_oci::{Algorithm, Digest, Name, Reference, ReferenceError, Tag};
 use angos_registry::UploadId;
 use hyper::Method;
 
-pub(crate) use self::action::Action;
+pub use self::action::{Action, UnknownAction};
 use self::query::{Query, decode};
 
 /// One thing a request asks for, with all it names already of its type.

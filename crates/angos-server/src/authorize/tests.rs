@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use angos_identity::Credential;
 use angos_oci::Algorithm;
-use angos_policy::{DefaultDecision, RuleSource};
+use angos_policy::{DefaultDecision, Policy, RuleSource};
 
 use super::*;
+use crate::access::Access;
 use crate::environment::environment;
 use crate::request_id::RequestIds;
 
@@ -14,9 +15,10 @@ fn policy(rule: &str) -> Policy {
     Policy::compile(&environment(), DefaultDecision::Deny, &[RuleSource::from(rule)]).expect("a sound rule")
 }
 
-fn policies(global: Option<&str>, repositories: &[(&str, &str)]) -> Policies {
+fn policies(global: Option<&str>, repositories: &[(&str, &str)]) -> AccessInForce {
     let repositories = repositories.iter().map(|(name, rule)| ((*name).to_owned(), policy(rule))).collect();
-    Policies::new(global.map(policy), repositories, 1)
+    let access = Access { global: global.map(policy), repositories, ..Access::default() };
+    AccessInForce { access, generation: 1 }
 }
 
 fn caller(username: Option<&str>) -> Identity {
@@ -29,12 +31,12 @@ fn pull(name: &str) -> Operation {
     Operation::GetManifest { name: name.parse().expect("a name"), reference }
 }
 
-fn admits(policies: &Policies, username: Option<&str>, operation: Operation) -> bool {
+fn admits(policies: &AccessInForce, username: Option<&str>, operation: Operation) -> bool {
     let (identity, metrics) = (caller(username), Metrics::new());
     let gate = Gate {
-        policies,
+        in_force: policies,
         identity: &identity,
-        method: "GET",
+        method: &Method::GET,
         time: SystemTime::now(),
         request: RequestIds::new().next(),
         metrics: &metrics,

@@ -1,6 +1,10 @@
 //! The words for what a request does.
 
+use std::str::FromStr;
+
 use angos_oci::Name;
+use angos_policy::nearest;
+use hyper::Method;
 
 use super::Operation;
 
@@ -9,19 +13,19 @@ macro_rules! actions {
     ($($variant:ident = $word:literal,)*) => {
         /// What a request does. The same closed set of words is used by policies, metrics and the decision log.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub(crate) enum Action {
-            $($variant,)*
+        pub enum Action {
+            $(#[doc = concat!("`", $word, "`")] $variant,)*
         }
 
         impl Action {
             /// The word of each of [`Action::ALL`].
-            pub(crate) const WORDS: &'static [&'static str] = &[$($word,)*];
+            pub const WORDS: &'static [&'static str] = &[$($word,)*];
 
             /// Every action.
-            pub(crate) const ALL: [Self; Self::WORDS.len()] = [$(Self::$variant,)*];
+            pub const ALL: [Self; Self::WORDS.len()] = [$(Self::$variant,)*];
 
             /// The word.
-            pub(crate) const fn as_str(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)*
                 }
@@ -49,6 +53,51 @@ actions! {
     Healthz = "healthz",
     Readyz = "readyz",
     Metrics = "metrics",
+}
+
+impl Action {
+    /// The method clients use for it, GET rather than HEAD.
+    pub(crate) const fn method(self) -> Method {
+        match self {
+            Self::GetApiVersion
+            | Self::GetManifest
+            | Self::GetBlob
+            | Self::GetUpload
+            | Self::GetReferrers
+            | Self::ListTags
+            | Self::ListCatalog
+            | Self::Healthz
+            | Self::Readyz
+            | Self::Metrics => Method::GET,
+            Self::PutManifest | Self::CompleteUpload => Method::PUT,
+            Self::StartUpload | Self::MountBlob => Method::POST,
+            Self::UpdateUpload => Method::PATCH,
+            Self::DeleteManifest | Self::DeleteBlob | Self::CancelUpload => Method::DELETE,
+        }
+    }
+
+    pub(crate) const fn is_about_manifest(self) -> bool {
+        matches!(self, Self::GetManifest | Self::PutManifest | Self::DeleteManifest)
+    }
+}
+
+/// No action has this name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no such action{}", nearest.map_or_else(String::new, |action| format!("; did you mean `{}`?", action.as_str())))]
+pub struct UnknownAction {
+    /// The action that was probably meant.
+    pub nearest: Option<Action>,
+}
+
+impl FromStr for Action {
+    type Err = UnknownAction;
+
+    fn from_str(word: &str) -> Result<Self, UnknownAction> {
+        let named = |word: &str| Self::ALL.into_iter().find(|action| action.as_str() == word);
+        named(word).ok_or_else(|| UnknownAction {
+            nearest: nearest(word, Self::WORDS.iter().copied()).and_then(named),
+        })
+    }
 }
 
 impl Operation {

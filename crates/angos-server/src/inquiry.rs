@@ -1,0 +1,265 @@
+//! Stage 6, the question: one thing a caller wants, as policies see it, without HTTP.
+
+mod written;
+
+use std::cell::OnceCell;
+use std::fmt::{self, Write as _};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use angos_oci::{Algorithm, Digest, Name, Reference, Tag};
+use angos_policy::Value;
+use angos_registry::UploadId;
+use hyper::Method;
+
+pub use self::written::InquiryError;
+use crate::route::{Action, Operation};
+
+/// One thing a caller wants to do, which policies answer with yes or no.
+///
+/// The server makes one or several of each request; tools make them by name ([`Inquiry::set`]) and ask
+/// [`Access::judge`](crate::Access::judge), which is what the server asks.
+///
+/// Making one and asking about it costs no more than reference counts, except that lists of tags and artifact types,
+/// and the text of a digest, are written out when a rule asks for them.
+#[derive(Debug, Clone)]
+pub struct Inquiry {
+    action: Action,
+    namespace: Option<Name>,
+    reference: Option<Reference>,
+    tag: Option<Tag>,
+    digest: Option<Digest>,
+    /// Tags to set besides the one a manifest is pushed by.
+    tags: Vec<Tag>,
+    session: Option<UploadId>,
+    from: Option<Name>,
+    n: Option<usize>,
+    last: Option<String>,
+    artifact_type: Option<String>,
+    algorithm: Option<Algorithm>,
+    method: Method,
+    time: SystemTime,
+    digest_text: OnceCell<Text>,
+    session_text: OnceCell<Text>,
+    tag_texts: OnceCell<Vec<String>>,
+}
+
+impl Inquiry {
+    /// An inquiry about an action at a moment, and nothing more particular. The method is the one clients use for it.
+    pub fn new(action: Action, time: SystemTime) -> Self {
+        Self {
+            action,
+            namespace: None,
+            reference: None,
+            tag: None,
+            digest: None,
+            tags: Vec::new(),
+            session: None,
+            from: None,
+            n: None,
+            last: None,
+            artifact_type: None,
+            algorithm: None,
+            method: action.method(),
+            time,
+            digest_text: OnceCell::new(),
+            session_text: OnceCell::new(),
+            tag_texts: OnceCell::new(),
+        }
+    }
+
+    /// Everything there is to ask about an operation; all of it has to be allowed.
+    ///
+    /// What a request names several of, tags to set or artifact types to list, is asked about one by one too, so that
+    /// a rule about `request.tag` cannot be passed by naming the tag where only `request.tags` tells.
+    pub(crate) fn all<'a>(
+        operation: &'a Operation,
+        method: &'a Method,
+        time: SystemTime,
+    ) -> impl Iterator<Item = Self> + 'a {
+        let about = move || Self::about(operation, method, time);
+        let (tags, types): (&[Tag], &[String]) = match operation {
+            Operation::PutManifest { tags, .. } => (tags, &[]),
+            Operation::GetReferrers { artifact_types, .. } => (&[], artifact_types),
+            _ => (&[], &[]),
+        };
+        // One request that starts an upload and completes it needs both.
+        let completion = matches!(operation, Operation::PushBlob { .. })
+            .then(|| Self { action: Action::CompleteUpload, ..about() });
+        let each_tag = tags.iter().map(move |tag| Self { tag: Some(tag.clone()), ..about() });
+        let each_type =
+            types.iter().skip(1).map(move |wanted| Self { artifact_type: Some(wanted.clone()), ..about() });
+        std::iter::once(about()).chain(completion).chain(each_tag).chain(each_type)
+    }
+
+    /// What an operation asks first, and mostly all it asks.
+    pub(crate) fn about(operation: &Operation, method: &Method, time: SystemTime) -> Self {
+        let mut inquiry = Self::new(operation.action(), time);
+        inquiry.namespace = operation.namespace().cloned();
+        inquiry.method = method.clone();
+        match operation {
+            Operation::GetManifest { reference, .. } | Operation::DeleteManifest { reference, .. } => {
+                inquiry.reference = Some(reference.clone());
+            }
+            Operation::PutManifest { reference, tags, .. } => {
+                inquiry.reference = Some(reference.clone());
+                inquiry.tags.clone_from(tags);
+            }
+            Operation::GetBlob { digest, .. }
+            | Operation::DeleteBlob { digest, .. }
+            | Operation::PushBlob { digest, .. } => inquiry.digest = Some(*digest),
+            Operation::MountBlob { digest, from, .. } => {
+                inquiry.digest = Some(*digest);
+                inquiry.from.clone_from(from);
+            }
+            Operation::StartUpload { algorithm, .. } => inquiry.algorithm = *algorithm,
+            Operation::GetUpload { id, .. }
+            | Operation::UpdateUpload { id, .. }
+            | Operation::CancelUpload { id, .. } => inquiry.session = Some(*id),
+            Operation::CompleteUpload { id, digest, .. } => {
+                inquiry.session = Some(*id);
+                inquiry.digest = Some(*digest);
+            }
+            Operation::GetReferrers { digest, artifact_types, n, .. } => {
+                inquiry.digest = Some(*digest);
+                inquiry.artifact_type = artifact_types.first().cloned();
+                inquiry.n = *n;
+            }
+            Operation::ListTags { n, last, .. } | Operation::ListCatalog { n, last } => {
+                inquiry.n = *n;
+                inquiry.last.clone_from(last);
+            }
+            _ => {}
+        }
+        inquiry
+    }
+
+    /// Whether a caller may see a repository in a listing.
+    pub(crate) fn list(name: &Name, method: &Method, time: SystemTime) -> Self {
+        Self { namespace: Some(name.clone()), method: method.clone(), ..Self::new(Action::ListTags, time) }
+    }
+
+    /// Whether a caller may read a blob.
+    pub(crate) fn read(name: &Name, digest: &Digest, method: &Method, time: SystemTime) -> Self {
+        let method = method.clone();
+        let (namespace, digest) = (Some(name.clone()), Some(*digest));
+        Self { namespace, digest, method, ..Self::new(Action::GetBlob, time) }
+    }
+
+    /// What the caller wants to do.
+    pub fn action(&self) -> Action {
+        self.action
+    }
+
+    /// The repository it is about.
+    pub fn namespace(&self) -> Option<&Name> {
+        self.namespace.as_ref()
+    }
+
+    /// The value of the `index`-th variable that [`environment`](crate::environment) declares.
+    pub(crate) fn fact(&self, index: usize) -> Value<'_> {
+        match index {
+            0 => Value::String(self.action.as_str()),
+            1 => text(self.namespace.as_ref()),
+            2 => match self.tag() {
+                Some(tag) if self.has_reference() => Value::String(tag.as_ref()),
+                None if self.has_reference() => self.digest_text(),
+                _ => Value::Absent,
+            },
+            3 => text(self.tag()),
+            4 => self.digest_text(),
+            5 => Value::Strings(self.tag_texts.get_or_init(|| self.tag_list())),
+            6 => written(self.session.as_ref(), &self.session_text),
+            7 => text(self.from.as_ref()),
+            8 => self.n.map_or(Value::Absent, |n| Value::Int(i64::try_from(n).unwrap_or(i64::MAX))),
+            9 => text(self.last.as_ref()),
+            10 => text(self.artifact_type.as_ref()),
+            11 => self.algorithm().map_or(Value::Absent, |algorithm| Value::String(algorithm.as_str())),
+            12 => Value::String(self.method.as_str()),
+            13 => timestamp(self.time),
+            _ => Value::Absent,
+        }
+    }
+
+    /// Manifests have references: a tag or a digest, and of both it is the tag that a rule has to know.
+    fn has_reference(&self) -> bool {
+        self.reference.is_some() || self.action.is_about_manifest()
+    }
+
+    fn tag(&self) -> Option<&Tag> {
+        self.tag.as_ref().or_else(|| self.reference.as_ref()?.tag())
+    }
+
+    fn digest(&self) -> Option<&Digest> {
+        self.digest.as_ref().or_else(|| self.reference.as_ref()?.digest())
+    }
+
+    fn digest_text(&self) -> Value<'_> {
+        written(self.digest(), &self.digest_text)
+    }
+
+    fn algorithm(&self) -> Option<Algorithm> {
+        self.algorithm.or_else(|| self.digest().map(Digest::algorithm))
+    }
+
+    /// Every tag a push would set.
+    fn tag_list(&self) -> Vec<String> {
+        if self.action != Action::PutManifest {
+            return Vec::new();
+        }
+        let first = self.tag().filter(|tag| !self.tags.contains(tag));
+        first.into_iter().chain(&self.tags).map(ToString::to_string).collect()
+    }
+}
+
+fn text<T: AsRef<str>>(text: Option<&T>) -> Value<'_> {
+    text.map_or(Value::Absent, |text| Value::String(text.as_ref()))
+}
+
+fn timestamp(time: SystemTime) -> Value<'static> {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Value::Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos())
+}
+
+/// The text of a value that is only spelled out when a rule asks for it.
+fn written<'a>(value: Option<&impl fmt::Display>, cell: &'a OnceCell<Text>) -> Value<'a> {
+    value.map_or(Value::Absent, |value| Value::String(cell.get_or_init(|| Text::of(value)).as_str()))
+}
+
+/// `sha512:` and 128 hexadecimal digits, the longest such text.
+const TEXT_BYTES: usize = 7 + 128;
+
+/// A short text without the heap.
+#[derive(Debug, Clone)]
+struct Text {
+    bytes: [u8; TEXT_BYTES],
+    length: usize,
+}
+
+impl Text {
+    fn of(value: &impl fmt::Display) -> Self {
+        let mut text = Self { bytes: [0; TEXT_BYTES], length: 0 };
+        // Digests and upload ids fit. What did not would be cut, and equal nothing.
+        let _ = write!(text, "{value}");
+        text
+    }
+
+    fn as_str(&self) -> &str {
+        self.bytes
+            .get(..self.length)
+            .and_then(|written| std::str::from_utf8(written).ok())
+            .unwrap_or_default()
+    }
+}
+
+impl fmt::Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        let room = self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
