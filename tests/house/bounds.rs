@@ -17,7 +17,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("crates/angos-registry/src/upload_id.rs", "BYTES", "length of an upload id"),
     ("crates/angos-server/src/activity.rs", "FREE", "stands for none"),
     ("crates/angos-server/src/credentials/password.rs", "VERSION", "of argon2"),
-    ("crates/angos-server/src/environment.rs", "TEXT_BYTES", "length of the longest digest, written out"),
+    ("crates/angos-server/src/inquiry.rs", "TEXT_BYTES", "length of the longest digest, written out"),
     ("crates/angos-server/src/request_id.rs", "TEXT_BYTES", "length of a request id"),
     ("crates/angos-storage/src/embedded/database.rs", "FORMAT_VERSION", "of the file"),
     ("crates/angos-storage/src/filesystem/record.rs", "CHECKSUM_BYTES", "length of a checksum"),
