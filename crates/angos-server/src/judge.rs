@@ -118,11 +118,8 @@ struct Asked<'a> {
 impl Facts for Asked<'_> {
     fn fact(&self, index: usize) -> Value<'_> {
         match index {
-            HAS_REPOSITORY_POLICY => Value::Bool(self.has_repository_policy),
+            14 => Value::Bool(self.has_repository_policy),
             index => self.inquiry.fact(index),
         }
     }
 }
-
-/// The place of `has_repository_policy()` in the environment.
-const HAS_REPOSITORY_POLICY: usize = 14;
