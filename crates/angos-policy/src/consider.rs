@@ -6,6 +6,7 @@
 use crate::attribute::Attribute;
 use crate::evaluate::{Outcomes, Prospect};
 use crate::policy::{DefaultDecision, Policy};
+use crate::program::Program;
 use crate::value::{Facts, Value};
 use angos_identity::{Credential, Identity, Method};
 use std::net::{IpAddr, Ipv4Addr};
@@ -165,7 +166,7 @@ impl Policy {
     /// allocates.
     pub fn consider(&self, circumstances: &dyn Circumstances) -> Possibility {
         let example = circumstances.caller().example();
-        let follow = |program| Prospect::follow(program, &example, circumstances, None);
+        let follow = |program: &Program| Prospect::follow(&program.root, &example, circumstances, None);
         let rules: Vec<Outcomes> = self.programs().map(follow).collect();
         let (always, possible) = match self.default_decision() {
             // Allowed when a rule is true, whatever the others are.
@@ -184,7 +185,7 @@ impl Policy {
     /// when there is no such rule. Proofs and cost as in [`consider`](Self::consider).
     pub fn consider_rule(&self, rule: usize, circumstances: &dyn Circumstances) -> Possibility {
         let example = circumstances.caller().example();
-        let follow = |program| Prospect::follow(program, &example, circumstances, None);
+        let follow = |program: &Program| Prospect::follow(&program.root, &example, circumstances, None);
         let outcomes = self.programs().nth(rule).map(follow);
         Possibility::of(
             outcomes.is_some_and(|outcomes| outcomes.is_always(true)),

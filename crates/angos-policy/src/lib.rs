@@ -15,7 +15,8 @@
 //! | 6 decide | `policy.rs` | the values of all rules → decision |
 //!
 //! Before everything about a request is known, [`Policy::consider`] tells what is certain of it
-//! (`consider.rs`): proofs for tools, by the same evaluator. An [`Expression`] of any type takes the same path without the last stage (`expression.rs`).
+//! (`consider.rs`), and [`Policy::redundancies`] and [`Policy::rests_on_absence`] what looks wrong in it
+//! (`redundancy.rs`, `absence.rs`): proofs for tools, by the same evaluator. An [`Expression`] of any type takes the same path without the last stage (`expression.rs`).
 //!
 //! # Guarantees
 //! - A rule that cannot be decided (an absent value used, an overflow, the cost bound) never allows: when no
@@ -27,6 +28,7 @@
 #![doc = ""]
 #![doc = include_str!("../README.md")]
 
+mod absence;
 mod attribute;
 mod check;
 mod consider;
@@ -39,15 +41,18 @@ pub mod limits;
 mod moment;
 mod policy;
 mod program;
+mod redundancy;
 mod suggest;
 mod syntax;
 mod value;
 
+pub use absence::{Absence, Variable};
 pub use consider::{Caller, Circumstances, Known, Possibility, Presence};
 pub use environment::{Environment, EnvironmentBuilder, EnvironmentError};
 pub use error::RuleError;
 pub use expression::Expression;
 pub use function::Body;
 pub use policy::{Decision, DefaultDecision, Policy, Reason, RuleSource};
+pub use redundancy::Redundancy;
 pub use suggest::nearest;
 pub use value::{Facts, NoFacts, Type, Undecidable, Value};

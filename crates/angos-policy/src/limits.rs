@@ -40,6 +40,14 @@ pub const VARIABLES_MAX: usize = 1024;
 /// Most arguments a declared function may take; they live on the stack of a decision.
 pub const FUNCTION_PARAMETERS_MAX: usize = 4;
 
+/// Most ways in which a rule may be true (what `||` joins once `&&` is multiplied out) that are told apart when
+/// redundant rules are looked for. People write a handful.
+pub const ALTERNATIVES_MAX: usize = 32;
+
+/// Most comparisons of one rule that are tried when it is asked whether it rests on something absent; each
+/// try follows the rule once.
+pub const COMPARISONS_MAX: usize = 64;
+
 /// Stack of the thread that parses and checks rules: an unoptimised parser needs far more than the 2 MiB
 /// of an ordinary thread for input that is within the limits above.
 pub(crate) const COMPILER_STACK_BYTES: usize = 32 * 1024 * 1024;

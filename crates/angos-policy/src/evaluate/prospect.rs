@@ -7,7 +7,7 @@ use super::{Datum, Frame, Outcome, admit};
 use crate::consider::{Circumstances, Example, Known};
 use crate::environment::Origin;
 use crate::limits::TEXT_MAX_BYTES;
-use crate::program::{List, Node, Op, Program, Quantifier, Search};
+use crate::program::{List, Node, Op, Quantifier, Search};
 use crate::value::{Undecidable, Value};
 use angos_identity::Identity;
 
@@ -101,9 +101,9 @@ pub(crate) struct Prospect<'a, 'm> {
 }
 
 impl<'a> Prospect<'a, '_> {
-    /// Follows `program`, with a part of it taken to be true or false.
+    /// Follows a rule, or a part of one outside loops, with a part of it taken to be true or false.
     pub(crate) fn follow(
-        program: &'a Program,
+        node: &'a Node,
         identity: &'a Identity,
         circumstances: &'a dyn Circumstances,
         assumed: Option<(&'a Node, bool)>,
@@ -111,7 +111,7 @@ impl<'a> Prospect<'a, '_> {
         let facts = Example(circumstances);
         let memory = &mut [0; TEXT_MAX_BYTES];
         let frame = Frame::new(identity, &facts, memory);
-        Prospect { frame, identity, circumstances, assumed }.truth(&program.root)
+        Prospect { frame, identity, circumstances, assumed }.truth(node)
     }
 
     fn truth(&mut self, node: &'a Node) -> Outcomes {

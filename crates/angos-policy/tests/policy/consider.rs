@@ -11,9 +11,9 @@ use proptest::sample::select;
 use std::sync::LazyLock;
 
 /// What is known: a caller, and of the facts those named; nothing of the others.
-struct Partly {
-    caller: Caller,
-    facts: Vec<(usize, Known<'static>)>,
+pub(crate) struct Partly {
+    pub(crate) caller: Caller,
+    pub(crate) facts: Vec<(usize, Known<'static>)>,
 }
 
 impl Circumstances for Partly {
@@ -26,7 +26,10 @@ impl Circumstances for Partly {
     }
 }
 
-const CERTIFIED: Caller = Caller::With { certificate: Presence::Present, credential: Presence::Absent };
+/// A caller with a certificate and nothing else.
+pub(crate) const fn certified() -> Caller {
+    Caller::With { certificate: Presence::Present, credential: Presence::Absent }
+}
 
 /// An upload of a manifest to somewhere below `prod/`, by whom it may be.
 fn put(caller: Caller) -> Partly {
@@ -39,7 +42,7 @@ fn put(caller: Caller) -> Partly {
     Partly { caller, facts }
 }
 
-fn policy(default: DefaultDecision, rules: &[&str]) -> Policy {
+pub(crate) fn policy(default: DefaultDecision, rules: &[&str]) -> Policy {
     let sources: Vec<RuleSource> = rules.iter().map(|rule| RuleSource::from(*rule)).collect();
     Policy::compile(&environment(), default, &sources).unwrap_or_else(|errors| panic!("{}", errors[0]))
 }
@@ -47,7 +50,7 @@ fn policy(default: DefaultDecision, rules: &[&str]) -> Policy {
 #[test]
 fn what_is_certain_of_a_rule() {
     use Possibility::{Always, Never, Sometimes};
-    let (nobody, certified, anybody) = (put(Caller::ANONYMOUS), put(CERTIFIED), put(Caller::ANYBODY));
+    let (nobody, certified, anybody) = (put(Caller::ANONYMOUS), put(certified()), put(Caller::ANYBODY));
     for (rule, [expected_of_nobody, expected_of_certified, expected_of_anybody]) in [
         ("true", [Always; 3]),
         ("1 == 2", [Never; 3]),
@@ -285,7 +288,7 @@ fn rules() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn no_decision_contradicts_a_proof(
         sources in prop::collection::vec(rules(), 1..4),
@@ -301,6 +304,28 @@ proptest! {
             let contradicted = if decision.allowed { Possibility::Never } else { Possibility::Always };
             let possibility = policy.consider(&world.partly());
             prop_assert!(possibility != contradicted, "{sources:?} {default:?} {world:?}: {decision:?}");
+        }
+    }
+
+    #[test]
+    fn leaving_a_redundant_rule_out_changes_no_decision(
+        (first, second) in (rules(), rules()),
+        default in select(vec![DefaultDecision::Deny, DefaultDecision::Allow]),
+        worlds in prop::collection::vec(worlds(), 24),
+    ) {
+        let rules = [&first, &second, &format!("({first}) && ({second})"), &format!("({second}) || 1 == 2")];
+        let sources = rules.map(|rule| RuleSource::from(rule.as_str()));
+        let Ok(whole) = Policy::compile(&environment(), default, &sources) else { return Ok(()) };
+        let partly: Vec<Partly> = worlds.iter().map(World::partly).collect();
+        let situations: Vec<&dyn Circumstances> = partly.iter().map(|it| it as &dyn Circumstances).collect();
+        for redundancy in whole.redundancies(&situations) {
+            let mut fewer = sources.to_vec();
+            fewer.remove(redundancy.rule);
+            let fewer = Policy::compile(&environment(), default, &fewer).expect("it compiled with one more");
+            for world in &worlds {
+                let (with, without) = [&whole, &fewer].map(|it| it.decide(world.identity(), &world.request())).into();
+                prop_assert_eq!(with.allowed, without.allowed, "{:?} {:?} {:?} {:?}", rules, default, redundancy, world);
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 //! - `built`: strings rules build
 //! - `callers`: the identities and requests the tables are walked with
 //! - `consider`: what can be said before everything is known
+//! - `judged`: what looks wrong in rules
 //! - `seeds`: the rules of the published pages, to the letter
 //! - `language`: what expressions mean, absence and errors included
 //! - `functions`: functions a service declares
@@ -20,6 +21,7 @@ mod callers;
 mod consider;
 mod differential;
 mod functions;
+mod judged;
 mod language;
 mod refused;
 mod seeds;

@@ -1,0 +1,135 @@
+//! Beside stage 6: rules that are true of a request because it lacks what they ask about.
+
+use crate::attribute::ATTRIBUTES;
+use crate::consider::{Circumstances, Known};
+use crate::environment::Origin;
+use crate::evaluate::Prospect;
+use crate::limits::COMPARISONS_MAX;
+use crate::policy::Policy;
+use crate::program::{Constant, Node, Op};
+use crate::value::Value;
+
+/// Something rules may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Variable {
+    /// A variable under `identity`, by its path.
+    Identity(&'static str),
+    /// The variable or function of this index, as [`Facts::fact`](crate::Facts::fact) counts them.
+    Fact(usize),
+}
+
+/// A comparison with something that is absent, without which a rule would not be true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Absence {
+    /// Byte offset in the rule's text of the comparison, or of what is absent in it.
+    pub offset: usize,
+    /// What is absent.
+    pub variable: Variable,
+}
+
+impl From<Origin> for Variable {
+    fn from(origin: Origin) -> Self {
+        match origin {
+            Origin::Fact(index) => Self::Fact(index),
+            Origin::Identity(attribute) => {
+                let path = ATTRIBUTES.iter().find(|(_, known, _)| *known == attribute);
+                Self::Identity(path.map_or("identity", |(path, _, _)| path))
+            }
+        }
+    }
+}
+
+impl Policy {
+    /// What the rule at this index reads, each once.
+    pub fn variables(&self, rule: usize) -> Vec<Variable> {
+        let mut variables = Vec::new();
+        if let Some(program) = self.programs().nth(rule) {
+            program.root.each_origin(&mut |origin| {
+                let variable = Variable::from(origin);
+                if !variables.contains(&variable) {
+                    variables.push(variable);
+                }
+            });
+        }
+        variables
+    }
+
+    /// The first comparison the rule at this index may be true by only because what it compares is known to
+    /// be absent: `identity.username != 'bob'` of an anonymous caller, `!('x' in list)` and
+    /// `list.all(…)` of a list without elements. Comparisons with `null` and `''` ask for absence and are meant.
+    ///
+    /// None, too, when there is no such rule, when the rule is never true, and of what stands behind the first
+    /// [`COMPARISONS_MAX`](crate::limits::COMPARISONS_MAX) comparisons.
+    pub fn rests_on_absence(&self, rule: usize, circumstances: &dyn Circumstances) -> Option<Absence> {
+        let root = &self.programs().nth(rule)?.root;
+        let identity = circumstances.caller().example();
+        let follow = |node, assumed| Prospect::follow(node, &identity, circumstances, assumed);
+        let mut comparisons = Vec::new();
+        root.comparisons(&mut comparisons);
+        comparisons.into_iter().find_map(|node| {
+            let absence = absent_in(node, circumstances)?;
+            let outcomes = follow(node, None);
+            let answer = outcomes.is_always(true);
+            let is_settled = answer || outcomes.is_always(false);
+            // To be in a list is to be asked for: such a list contains null or ''.
+            let is_meant = answer && matches!(node.op, Op::In { .. });
+            let decides =
+                || follow(root, None).may_be(true) && !follow(root, Some((node, !answer))).may_be(true);
+            (is_settled && !is_meant && decides()).then_some(absence)
+        })
+    }
+}
+
+impl Node {
+    /// The comparisons a rule is joined of.
+    fn comparisons<'a>(&'a self, found: &mut Vec<&'a Node>) {
+        match &self.op {
+            Op::Not(of) => of.comparisons(found),
+            Op::And(sides) | Op::Or(sides) => sides.iter().for_each(|side| side.comparisons(found)),
+            Op::If(parts) => parts.iter().for_each(|part| part.comparisons(found)),
+            Op::Equal { .. } | Op::In { .. } | Op::Quantified { .. } if found.len() < COMPARISONS_MAX => {
+                found.push(self);
+            }
+            _ => {}
+        }
+    }
+
+    fn is_null_or_empty(&self) -> bool {
+        match self.constant() {
+            Some(Constant::Null) => true,
+            Some(Constant::String(text)) => text.is_empty(),
+            _ => false,
+        }
+    }
+}
+
+/// What is absent in a comparison, if something is and nobody asked whether it is.
+fn absent_in(node: &Node, circumstances: &dyn Circumstances) -> Option<Absence> {
+    let is_absent = |origin: Origin| {
+        let known = match origin {
+            Origin::Identity(attribute) => circumstances.caller().known(attribute),
+            Origin::Fact(index) => circumstances.fact(index),
+        };
+        matches!(known, Known::Exactly(Value::Absent | Value::Strings([])))
+    };
+    if let Op::Equal { sides, .. } = &node.op {
+        let read = |side: &Node| match side.op {
+            Op::Read(origin, _) if is_absent(origin) => {
+                Some(Absence { offset: side.offset as usize, variable: origin.into() })
+            }
+            _ => None,
+        };
+        return match &**sides {
+            sides if sides.iter().any(Node::is_null_or_empty) => None,
+            sides => sides.iter().find_map(read),
+        };
+    }
+    let mut absent = None;
+    node.each_origin(&mut |origin| {
+        if is_absent(origin) {
+            absent.get_or_insert(origin);
+        }
+    });
+    absent.map(|origin| Absence { offset: node.offset as usize, variable: origin.into() })
+}

@@ -1,0 +1,154 @@
+//! Beside stage 6: rules that say nothing another rule does not say.
+
+use crate::consider::Circumstances;
+use crate::evaluate::{Outcomes, Prospect};
+use crate::limits::ALTERNATIVES_MAX;
+use crate::policy::{DefaultDecision, Policy, on_compiler_thread};
+use crate::program::{Node, Op};
+use crate::syntax::{self, Expression, Form, Operator};
+
+/// A rule that could be left out, because of another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Redundancy {
+    /// Index of the rule.
+    pub rule: usize,
+    /// Index of the rule that is true whenever it is.
+    pub because_of: usize,
+}
+
+/// A rule as what `||` joins, each as what `&&` joins, by their numbers.
+type Alternatives = Vec<Vec<usize>>;
+
+/// Parts of rules. What is written the same has the same number.
+#[derive(Default)]
+struct Parts<'a> {
+    written: Vec<Expression>,
+    compiled: Vec<&'a Node>,
+}
+
+impl Policy {
+    /// Rules that could be left out without changing any decision in a completion of `situations`: whenever
+    /// one is true another is, and whenever it has no value that other is not false. Of two rules that say the
+    /// same only the later is named; a rule that is never true is not named at all.
+    ///
+    /// Each answer is a proof; not every redundant rule is found. Blocks like [`compile`](Self::compile), for
+    /// a time that grows with the square of the number of rules.
+    pub fn redundancies(&self, situations: &[&dyn Circumstances]) -> Vec<Redundancy> {
+        let sources: Vec<&str> = (0..self.len()).map(|rule| self.rule_source(rule)).collect();
+        // A rule that compiled parses; without a thread to parse on, nothing is known.
+        let parse = || sources.iter().map(|source| syntax::parse(source).ok()).collect();
+        let written: Vec<Option<Expression>> = on_compiler_thread(parse).unwrap_or_default();
+        Search::new(self, &written, situations).all()
+    }
+}
+
+/// Everything that is compared.
+struct Search {
+    default: DefaultDecision,
+    rules: Vec<Alternatives>,
+    /// For each situation, the outcomes of each part.
+    outcomes: Vec<Vec<Outcomes>>,
+}
+
+impl Search {
+    fn new(policy: &Policy, written: &[Option<Expression>], situations: &[&dyn Circumstances]) -> Self {
+        let mut parts = Parts::default();
+        let rules = policy.programs().zip(written);
+        let rules = rules
+            .map(|(program, written)| {
+                written.as_ref().map_or_else(Vec::new, |it| parts.alternatives(it, &program.root))
+            })
+            .collect();
+        let judge = |circumstances: &&dyn Circumstances| {
+            let example = circumstances.caller().example();
+            let follow = |node: &&Node| Prospect::follow(node, &example, *circumstances, None);
+            parts.compiled.iter().map(follow).collect()
+        };
+        let outcomes = situations.iter().map(judge).collect();
+        Self { default: policy.default_decision(), rules, outcomes }
+    }
+
+    fn all(&self) -> Vec<Redundancy> {
+        let mut found: Vec<Redundancy> = Vec::new();
+        for rule in 0..self.rules.len() {
+            let is_superfluous = |other: &usize| {
+                *other != rule && self.implies(rule, *other) && (*other < rule || !self.implies(*other, rule))
+            };
+            if !self.is_dead(rule)
+                && let Some(because_of) = (0..self.rules.len()).find(is_superfluous)
+            {
+                found.push(Redundancy { rule, because_of });
+            }
+        }
+        found
+    }
+
+    fn alternatives(&self, rule: usize) -> &[Vec<usize>] {
+        self.rules.get(rule).map_or(&[], Vec::as_slice)
+    }
+
+    fn is_dead(&self, rule: usize) -> bool {
+        self.outcomes.iter().all(|outcomes| {
+            self.alternatives(rule).iter().all(|alternative| self.is_ruled_out(alternative, outcomes))
+        })
+    }
+
+    /// Whether `rule` being true, or without a value, means that `other` is not false, and in the first case true.
+    ///
+    /// An alternative of `rule` that is not false has no false part; an alternative of `other` made of parts of
+    /// it and of true ones has none either.
+    fn implies(&self, rule: usize, other: usize) -> bool {
+        self.outcomes.iter().all(|outcomes| {
+            self.alternatives(rule).iter().all(|alternative| {
+                let holds = |part: &usize| {
+                    alternative.contains(part) || outcomes.get(*part).is_some_and(|it| it.is_always(true))
+                };
+                self.is_ruled_out(alternative, outcomes)
+                    || self.alternatives(other).iter().any(|other| other.iter().all(holds))
+            })
+        })
+    }
+
+    /// Whether an alternative does not count: it is never true, or, where no value denies too, always false.
+    fn is_ruled_out(&self, alternative: &[usize], outcomes: &[Outcomes]) -> bool {
+        alternative.iter().filter_map(|part| outcomes.get(*part)).any(|part| match self.default {
+            DefaultDecision::Deny => !part.may_be(true),
+            DefaultDecision::Allow => part.is_always(false),
+        })
+    }
+}
+
+impl<'a> Parts<'a> {
+    /// Splits a rule along `||` and `&&`, as far as that stays small.
+    fn alternatives(&mut self, written: &Expression, compiled: &'a Node) -> Alternatives {
+        let (Form::Operation { operator, operands }, Op::And(sides) | Op::Or(sides)) =
+            (&written.form, &compiled.op)
+        else {
+            return vec![vec![self.number(written, compiled)]];
+        };
+        let ([left, right], [left_node, right_node]) = (operands.as_slice(), &**sides) else {
+            return vec![vec![self.number(written, compiled)]];
+        };
+        let mut left = self.alternatives(left, left_node);
+        let right = self.alternatives(right, right_node);
+        match operator {
+            Operator::Or if left.len() + right.len() <= ALTERNATIVES_MAX => {
+                left.extend(right);
+                left
+            }
+            Operator::And if left.len() * right.len() <= ALTERNATIVES_MAX => left
+                .iter()
+                .flat_map(|left| right.iter().map(|right| [left.as_slice(), right].concat()))
+                .collect(),
+            _ => vec![vec![self.number(written, compiled)]],
+        }
+    }
+
+    fn number(&mut self, written: &Expression, compiled: &'a Node) -> usize {
+        self.written.iter().position(|known| known == written).unwrap_or_else(|| {
+            self.written.push(written.clone());
+            self.compiled.push(compiled);
+            self.written.len() - 1
+        })
+    }
+}

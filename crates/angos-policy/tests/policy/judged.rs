@@ -1,0 +1,129 @@
+//! What tools are told about rules that look wrong: those another makes redundant, and those that rest on absence.
+
+use crate::consider::{Partly, certified, policy};
+use angos_policy::{Caller, Circumstances, DefaultDecision, Known, Redundancy, Value, Variable};
+
+/// Anonymous and certified callers, reading and writing, each with or without a tag.
+fn situations() -> Vec<Partly> {
+    let mut all = Vec::new();
+    for action in crate::callers::ACTIONS {
+        for tag in [Known::Present, Known::Exactly(Value::Absent)] {
+            for caller in [Caller::ANONYMOUS, certified()] {
+                let facts = vec![(0, Known::Exactly(Value::String(action))), (2, tag)];
+                all.push(Partly { caller, facts });
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn redundant_rules_are_found_and_no_others() {
+    use DefaultDecision::{Allow, Deny};
+    let situations = situations();
+    let situations: Vec<&dyn Circumstances> = situations.iter().map(|it| it as &dyn Circumstances).collect();
+    let none: &[(usize, usize)] = &[];
+    for (default, rules, expected) in [
+        (Deny, &["request.n == 1", "request.n == 2"] as &[&str], none),
+        (Deny, &["request.n == 1", "request.n  ==  1"], &[(1, 0)]),
+        (Deny, &["request.n == 1", "request.n == 1 && request.tag == 'a'"], &[(1, 0)]),
+        (
+            Deny,
+            &["request.tag == 'a' && request.n == 1 && 'x' in request.tags", "'x' in request.tags"],
+            &[(0, 1)],
+        ),
+        (Deny, &["request.n == 1 || request.n == 2", "request.n == 2"], &[(1, 0)]),
+        (Deny, &["request.n == 1 || request.n == 2", "request.n == 2 || request.n == 3"], none),
+        (
+            Deny,
+            &[
+                "(request.n == 1 || request.n == 2) && request.tag == 'a'",
+                "request.tag == 'a' && request.n == 2",
+            ],
+            &[(1, 0)],
+        ),
+        (
+            Deny,
+            &["request.action.startsWith('get-')", "request.action == 'get-blob' && request.n == 1"],
+            &[(1, 0)],
+        ),
+        (
+            Deny,
+            &[
+                "request.action == 'get-blob' && request.n == 1",
+                "request.action.startsWith('get-') && request.n == 1",
+            ],
+            &[(0, 1)],
+        ),
+        (Deny, &["request.action == 'get-blob'", "request.action.startsWith('get-')"], &[(0, 1)]),
+        (Deny, &["request.action in ['get-blob', 'metrics']", "request.action.startsWith('get-')"], none),
+        (
+            Deny,
+            &["identity.certificate.present", "identity.certificate.organizations.contains('b')"],
+            &[(1, 0)],
+        ),
+        (Deny, &["identity.username != ''", "identity.username == 'a'"], none),
+        // Never true: another finding.
+        (Deny, &["request.n == 1", "false && request.n == 1"], none),
+        // Without a value it denies, which the other does not always.
+        (Allow, &["request.n == 1", "request.n == 1 && request.tag == 'a'"], &[(1, 0)]),
+        (Allow, &["identity.certificate.present", "identity.certificate.organizations[0] == 'b'"], none),
+        (Deny, &["identity.certificate.present", "identity.certificate.organizations[0] == 'b'"], &[(1, 0)]),
+    ] {
+        let found = policy(default, rules).redundancies(&situations);
+        let expected: Vec<Redundancy> = expected
+            .iter()
+            .map(|(rule, because_of)| Redundancy { rule: *rule, because_of: *because_of })
+            .collect();
+        assert_eq!(found, expected, "{default:?} {rules:#?}");
+    }
+}
+
+#[test]
+fn what_rests_on_absence_is_found_with_its_place() {
+    let username = Variable::Identity("identity.username");
+    let names = Variable::Identity("identity.certificate.common_names");
+    for (rule, expected) in [
+        ("identity.username != 'bob'", Some((0, username))),
+        ("'bob' != identity.username", Some((9, username))),
+        ("!(identity.username == 'bob')", Some((2, username))),
+        ("request.n == 1 && identity.username != 'bob'", Some((18, username))),
+        ("identity.username != 'bob' && identity.username != 'eve'", Some((0, username))),
+        ("identity.username != 'bob' || identity.certificate.present", Some((0, username))),
+        ("!(identity.username in ['bob', 'eve'])", Some((20, username))),
+        ("!('x' in identity.certificate.common_names)", Some((6, names))),
+        ("identity.certificate.common_names.all(n, n != 'x')", Some((34, names))),
+        ("!identity.certificate.common_names.exists(n, n == 'x')", Some((35, names))),
+        ("request.tag != 'latest'", Some((0, Variable::Fact(2)))),
+        // Meant so, or guarded, or never true, or true for another reason.
+        ("identity.username == null", None),
+        ("identity.username == ''", None),
+        ("identity.username != ''", None),
+        ("identity.username in ['', 'bob']", None),
+        ("!has(identity.username)", None),
+        ("size(identity.certificate.common_names) == 0", None),
+        ("identity.username == 'bob'", None),
+        ("'x' in identity.certificate.common_names", None),
+        ("identity.username != '' && identity.username != 'bob'", None),
+        ("identity.certificate.present && identity.certificate.common_names.all(n, n != 'x')", None),
+        ("has(request.tag) && request.tag != 'latest'", None),
+        ("identity.username != 'bob' || request.action == 'metrics'", None),
+        ("request.action != 'metrics'", None),
+        ("true", None),
+        ("request.n != 1", None),
+    ] {
+        let facts = vec![(0, Known::Exactly(Value::String("metrics"))), (2, Known::Exactly(Value::Absent))];
+        let circumstances = Partly { caller: Caller::ANONYMOUS, facts };
+        let found = policy(DefaultDecision::Deny, &[rule]).rests_on_absence(0, &circumstances);
+        assert_eq!(found.map(|it| (it.offset, it.variable)), expected, "{rule}");
+    }
+}
+
+#[test]
+fn what_a_rule_reads() {
+    let policy =
+        policy(DefaultDecision::Deny, &["true", "has(request.tag) && request.tag == identity.username"]);
+    assert_eq!(policy.variables(0), []);
+    assert_eq!(policy.variables(1), [Variable::Fact(2), Variable::Identity("identity.username")]);
+    assert_eq!(policy.variables(2), []);
+}
