@@ -29,3 +29,4 @@ pub use certificate::Certificate;
 pub use error::{CertificateError, Field, Part, SpiffeFault, ValueFault};
 pub use facts::CertificateFacts;
 pub use identity::{Credential, Identity, Method};
+pub use name::distinguished_name;

@@ -3,7 +3,7 @@
 use der::asn1::ObjectIdentifier;
 
 use crate::error::{CertificateError, Field, Part, ValueFault};
-use crate::limits::{NAME_ATTRIBUTES_MAX, VALUE_MAX_BYTES};
+use crate::limits::{CERTIFICATE_MAX_BYTES, NAME_ATTRIBUTES_MAX, VALUE_MAX_BYTES};
 use crate::text::{self, hex};
 use crate::tlv::{Element, Elements, NotDer, tag};
 
@@ -93,6 +93,18 @@ impl Name {
     }
 }
 
+/// The RFC 4514 text of a name that stands by itself, as in the list of authorities a TLS server accepts.
+///
+/// `der` is a `Name` and nothing after it; time and memory are bounded by [`limits`](crate::limits).
+pub fn distinguished_name(der: &[u8]) -> Result<String, CertificateError> {
+    if der.len() > CERTIFICATE_MAX_BYTES {
+        return Err(CertificateError::TooLarge { size: der.len() });
+    }
+    let contents =
+        Elements::only(der, tag::SEQUENCE).map_err(|NotDer| CertificateError::Malformed(Part::Issuer))?;
+    Ok(Name::read(contents, Part::Issuer, Field::Issuer)?.text)
+}
+
 /// The next type and value. An empty set has none, which is an error too.
 fn attribute<'a>(attributes: &mut Elements<'a>) -> Result<(ObjectIdentifier, Element<'a>), NotDer> {
     let mut pair = Elements::of(attributes.expect(tag::SEQUENCE)?.value);
@@ -146,5 +158,22 @@ mod tests {
         check("  ", r"\ \ ");
         check(" ", r"\ ");
         check("Lučić", "Lučić");
+    }
+
+    #[test]
+    fn a_name_by_itself() {
+        let check = |der: &[u8], expected: Result<&str, CertificateError>| {
+            assert_eq!(distinguished_name(der), expected.map(str::to_owned), "{der:02x?}");
+        };
+        let name = b"\x30\x0d\x31\x0b\x30\x09\x06\x03\x55\x04\x03\x0c\x02CA";
+        let malformed = Err(CertificateError::Malformed(Part::Issuer));
+        check(name, Ok("CN=CA"));
+        check(b"\x30\x00", Ok(""));
+        check(b"", malformed);
+        check(&name[..10], malformed);
+        check(&[&name[..], b"\x30\x00"].concat(), malformed);
+        check(b"\x31\x00", malformed);
+        let oversized = CERTIFICATE_MAX_BYTES + 1;
+        check(&vec![0; oversized], Err(CertificateError::TooLarge { size: oversized }));
     }
 }

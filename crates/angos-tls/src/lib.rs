@@ -28,6 +28,7 @@ mod offered;
 mod outline;
 mod peer;
 mod pem;
+pub mod probe;
 mod refusal;
 mod settings;
 mod stream;

@@ -67,3 +67,23 @@ pub const REFUSAL_DRAIN_BYTES: usize = 64 * 1024;
 /// Source: ours. The longest label in use, `BEGIN ENCRYPTED PRIVATE KEY`, is below; a file of another kind must not fill
 /// the log.
 pub const PEM_LABEL_MAX_CHARS: usize = 40;
+
+/// Most bytes a probe reads from a server: 256 KiB.
+///
+/// Source: ours. A handshake with a long chain and a long list of authorities has less than 100 KiB.
+pub const PROBE_READ_MAX_BYTES: usize = 256 * 1024;
+
+/// How many of the first bytes of a server a probe remembers: 64.
+///
+/// Source: ours. Enough to tell HTTP, SSH or SMTP from TLS.
+pub const PROBE_GREETING_BYTES: usize = 64;
+
+/// How many bytes of an answer a probe listens for: 1 KiB.
+///
+/// Source: ours. The status line of an HTTP response is among them.
+pub const PROBE_ANSWER_BYTES: usize = 1024;
+
+/// Most names, certificates or sections of one kind a probe reports: 64.
+///
+/// Source: ours. They are read by people.
+pub const PROBE_NAMES_MAX: usize = 64;

@@ -98,7 +98,7 @@ fn sections(bytes: &[u8]) -> Result<Vec<(SectionKind, Vec<u8>)>, Problem> {
 
 /// The labels of all sections, in order. The parser ignores a BEGIN line that is indented, or has other text
 /// before or behind it, and with it the section; here it is an error. A label returned holds nothing but a label.
-fn labels(bytes: &[u8]) -> Result<Vec<&[u8]>, Problem> {
+pub(crate) fn labels(bytes: &[u8]) -> Result<Vec<&[u8]>, Problem> {
     let mut labels = Vec::new();
     for line in bytes.split(|byte| matches!(byte, b'\n' | b'\r')) {
         match line.windows(BEGIN.len()).position(|window| window == BEGIN) {

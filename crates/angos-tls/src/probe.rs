@@ -1,0 +1,29 @@
+//! The other end of the wire: a client's handshake, performed to find out why one fails. Nothing that serves uses it.
+//!
+//! | stage | file | in → out |
+//! |---|---|---|
+//! | read | `probe/files.rs` | a client's files → [`Pair`] and [`Inspected`] certificates, or what is wrong with each |
+//! | look | `probe/inspected.rs` | DER → what the certificate says of itself |
+//! | dial | `probe/handshake.rs` | byte stream → [`Sighting`]: all that was seen up to the end |
+//! | note | `probe/recorder.rs`, `probe/tap.rs` | what the TLS library asks and what the wire carries → remembered |
+//! | name | `probe/alert.rs` | the number of an alert → its name |
+//!
+//! # Guarantees
+//!
+//! A peer or file may hold anything: [`Probe::run`] ends by its deadline, reads at most
+//! [`limits::PROBE_READ_MAX_BYTES`](crate::limits::PROBE_READ_MAX_BYTES), and files are read as far as
+//! [`limits::PEM_MAX_BYTES`](crate::limits::PEM_MAX_BYTES). The client's certificate is shown only to a server that
+//! the given authorities vouch for, as a real client would. Every text taken from a certificate is printable.
+
+mod alert;
+mod files;
+mod handshake;
+mod inspected;
+mod recorder;
+mod tap;
+
+pub use alert::Alert;
+pub use files::{Pair, PairFile, certificates, sections, system_authorities};
+pub use handshake::{BadName, End, Probe, Sighting};
+pub use inspected::{Inspected, Standing};
+pub use recorder::{Asked, Distrusted};
