@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 
 use crate::der::tlv;
+use crate::extension::{CRL_SIGN, DIGITAL_SIGNATURE, KEY_CERT_SIGN, Subtree};
+use crate::key::{Key, Signature};
 use crate::subject::{Attribute, COMMON_NAME, ORGANIZATION, ORGANIZATIONAL_UNIT, Text};
 
 const HOUR: i64 = 3600;
@@ -20,19 +22,8 @@ pub enum Usage {
     None,
     /// Code signing alone: neither end of a TLS connection.
     Other,
-}
-
-/// The key of a certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
-    /// ECDSA on P-256 (default).
-    P256,
-    /// ECDSA on P-384.
-    P384,
-    /// Ed25519.
-    Ed25519,
-    /// RSA of 2048 bits.
-    Rsa,
+    /// The purpose that means all purposes (RFC 5280 §4.2.1.12).
+    Any,
 }
 
 /// What a certificate should say. Valid from an hour ago until tomorrow unless told otherwise.
@@ -42,7 +33,13 @@ pub struct Leaf {
     pub(crate) alternative_names: Vec<u8>,
     pub(crate) extensions: Vec<(Vec<u64>, bool, Vec<u8>)>,
     pub(crate) usage: Usage,
+    pub(crate) is_authority: Option<bool>,
+    pub(crate) path_length: Option<u8>,
+    pub(crate) key_identifiers: bool,
+    pub(crate) key_usage: Option<u16>,
     pub(crate) key: Key,
+    pub(crate) signature: Signature,
+    pub(crate) version: u8,
     pub(crate) serial: Option<Vec<u8>>,
     pub(crate) not_before: i64,
     pub(crate) not_after: i64,
@@ -56,7 +53,13 @@ impl Leaf {
             alternative_names: Vec::new(),
             extensions: Vec::new(),
             usage,
+            is_authority: Some(false),
+            path_length: None,
+            key_identifiers: true,
+            key_usage: Some(DIGITAL_SIGNATURE),
             key: Key::P256,
+            signature: Signature::Customary,
+            version: 3,
             serial: None,
             not_before: -HOUR,
             not_after: 24 * HOUR,
@@ -66,6 +69,15 @@ impl Leaf {
     /// A client certificate with this common name.
     pub fn client(common_name: &str) -> Self {
         Self::new(Usage::Client).common_name(common_name)
+    }
+
+    /// An authority with this common name, valid from yesterday until the day after tomorrow.
+    pub fn authority(common_name: &str) -> Self {
+        Self {
+            is_authority: Some(true),
+            key_usage: Some(KEY_CERT_SIGN | CRL_SIGN),
+            ..Self::new(Usage::None).common_name(common_name).valid(-24 * HOUR, 48 * HOUR)
+        }
     }
 
     /// A server certificate for these names; a name that reads as an IP address becomes one.
@@ -144,7 +156,14 @@ impl Leaf {
         self
     }
 
-    /// Adds any extension with these bytes, which nobody checks.
+    /// Leaves the identifiers of its own key and of its issuer's out.
+    #[must_use]
+    pub fn without_key_identifiers(mut self) -> Self {
+        self.key_identifiers = false;
+        self
+    }
+
+    /// Adds any extension with these bytes, which nobody checks, even if the certificate has one of that kind.
     #[must_use]
     pub fn extension(mut self, kind: &[u64], critical: bool, bytes: &[u8]) -> Self {
         self.extensions.push((kind.to_vec(), critical, bytes.to_vec()));
@@ -158,6 +177,55 @@ impl Leaf {
         self
     }
 
+    /// Sets what the basic constraints say: an authority, none, or (without a value) nothing, for lack of the extension.
+    #[must_use]
+    pub fn basic_constraints(mut self, is_authority: Option<bool>) -> Self {
+        self.is_authority = is_authority;
+        self
+    }
+
+    /// Sets how many intermediates may follow below this authority.
+    #[must_use]
+    pub fn path_length(mut self, most: u8) -> Self {
+        self.path_length = Some(most);
+        self
+    }
+
+    /// Sets the key usage: the named bits of RFC 5280 §4.2.1.3, or (without a value) no such extension.
+    #[must_use]
+    pub fn key_usage(mut self, bits: Option<u16>) -> Self {
+        self.key_usage = bits;
+        self
+    }
+
+    /// Adds a distribution point of revocation lists for each of these URIs.
+    #[must_use]
+    pub fn crl_distribution_points(self, uris: &[&str]) -> Self {
+        let points = crate::extension::crl_distribution_points(uris);
+        self.extension(&crate::extension::CRL_DISTRIBUTION_POINTS, false, &points)
+    }
+
+    /// Adds the name constraints of an authority, critical as RFC 5280 wants them.
+    #[must_use]
+    pub fn name_constraints(self, permitted: &[Subtree], excluded: &[Subtree]) -> Self {
+        let value = crate::extension::name_constraints(permitted, excluded);
+        self.extension(&crate::extension::NAME_CONSTRAINTS, true, &value)
+    }
+
+    /// Sets how the issuer signs. Its key must be of that kind.
+    #[must_use]
+    pub fn signature(mut self, signature: Signature) -> Self {
+        self.signature = signature;
+        self
+    }
+
+    /// Sets the version of the certificate; versions below 3 have no extensions.
+    #[must_use]
+    pub fn version(mut self, version: u8) -> Self {
+        self.version = version;
+        self
+    }
+
     /// Sets the kind of key.
     #[must_use]
     pub fn key(mut self, key: Key) -> Self {
@@ -165,7 +233,7 @@ impl Leaf {
         self
     }
 
-    /// Sets the serial number: a positive integer, big end first, of any length. Default: derived from the key.
+    /// Sets the serial number: a positive integer, big end first, of any length. Default: 16 random bytes.
     #[must_use]
     pub fn serial(mut self, bytes: &[u8]) -> Self {
         self.serial = Some(bytes.to_vec());

@@ -1,7 +1,8 @@
 //! A certificate authority made at test time; nothing that expires is checked in.
 //!
 //! Guarantee: what [`Authority::issue`] returns is signed by that authority and says exactly what the [`Leaf`]
-//! asked for, odd encodings included: every byte of subject and alternative names is under the test's control.
+//! asked for, odd encodings included: every byte of subject, alternative names and extensions is under the test's
+//! control, whether X.509 allows it or not. So is every byte of a [`RevocationList`].
 //!
 //! ```
 //! use angos_test_ca::{Authority, Leaf};
@@ -19,9 +20,15 @@
 
 mod authority;
 mod der;
+mod extension;
+mod key;
 mod leaf;
+mod revocation;
 mod subject;
 
-pub use authority::{Authority, Issued};
-pub use leaf::{Key, Leaf, Usage};
+pub use authority::{Authority, Issued, pem};
+pub use extension::{CRL_SIGN, DIGITAL_SIGNATURE, KEY_CERT_SIGN, KEY_ENCIPHERMENT, Subtree};
+pub use key::{Key, Signature, sign_pss_sha256};
+pub use leaf::{Leaf, Usage};
+pub use revocation::{RevocationList, Scope};
 pub use subject::Text;

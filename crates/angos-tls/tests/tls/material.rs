@@ -182,7 +182,7 @@ fn the_private_key_must_be_one_and_the_right_one() {
 
 #[tokio::test]
 async fn every_kind_of_key_in_every_wrapping_serves() {
-    for key in [Key::P256, Key::P384, Key::Ed25519, Key::Rsa] {
+    for key in [Key::P256, Key::P384, Key::P521, Key::Ed25519, Key::Rsa] {
         let mut site = Site::new(None);
         let issued = site.servers.issue(&Leaf::server(["localhost"]).key(key));
         site.settings.server_certificate_bundle = site.file("server.pem", &issued.certificate_pem);
@@ -191,10 +191,12 @@ async fn every_kind_of_key_in_every_wrapping_serves() {
             vec![rest.clone(), rest.replace('\n', "\r\n"), format!("{}{rest}", issued.certificate_pem)];
         let parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
         match key {
-            Key::P256 | Key::P384 => {
+            Key::P256 | Key::P384 | Key::P521 => {
                 wrappings.push(format!("{parameters}{}", traditional("EC PRIVATE KEY", &issued.key_der)));
             }
-            Key::Rsa => wrappings.push(traditional("RSA PRIVATE KEY", &issued.key_der)),
+            Key::Rsa | Key::Rsa1024 | Key::Rsa4096 => {
+                wrappings.push(traditional("RSA PRIVATE KEY", &issued.key_der));
+            }
             Key::Ed25519 => {}
         }
         for wrapping in wrappings {
