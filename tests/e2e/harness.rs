@@ -161,7 +161,13 @@ fn spawn(folder: &Path, filter: &str, log: &Arc<Mutex<String>>) -> (Child, Socke
 
 /// The address in the newest line that announces the registry's listener.
 fn listening(log: &str) -> Option<SocketAddr> {
-    let line = log.lines().rev().find(|it| it.contains("listening") && !it.contains("management"))?;
+    let is_registry = |line: &&str| !line.contains("management") && !line.contains("listener=");
+    let line = log.lines().rev().find(|line| line.contains("listening") && is_registry(line))?;
+    address_in(line)
+}
+
+/// The address a line of the log tells.
+fn address_in(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("address=")?;
     rest.split_whitespace().next()?.trim_matches('"').parse().ok()
 }
@@ -180,6 +186,13 @@ impl Registry {
     /// A client without TLS.
     pub(crate) fn plain_client(&self) -> Client {
         Client::plain(self.address)
+    }
+
+    /// The address of a further listener.
+    pub(crate) fn address_of(&self, listener: &str) -> SocketAddr {
+        let words = format!("listener=\"{listener}\"");
+        self.wait_for_log(&words);
+        address_in(self.log().lines().find(|line| line.contains(&words)).unwrap()).unwrap()
     }
 
     /// All that the process has logged so far.

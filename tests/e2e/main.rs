@@ -7,6 +7,7 @@
 //! - [`http2`]: floods of frames, streams and headers
 //! - [`hostile`]: smuggled, oversized, slow and contradictory requests
 //! - [`isolation`]: what belongs to one team stays with it
+//! - [`listeners`]: further ports, each with its own TLS and surfaces
 //! - [`push_and_pull`]: an image goes in and comes out, over every transport
 //! - [`races`]: requests that meet on a session, a blob or a tag
 //! - [`reload`]: certificates and policy swapped under load; bad sets
@@ -30,6 +31,7 @@ mod harness;
 mod hostile;
 mod http2;
 mod isolation;
+mod listeners;
 mod push_and_pull;
 mod races;
 mod reload;

@@ -58,6 +58,7 @@ fn takes(kind: Kind) -> String {
         Kind::Size { min, max } => format!("size, {min} to {max} bytes"),
         Kind::Duration { min, max } => format!("duration, {min:?} to {max:?}"),
         Kind::Word(words) => words.iter().map(|it| format!("`\"{it}\"`")).collect::<Vec<_>>().join(" or "),
+        Kind::Words(words) => format!("list of {}", takes(Kind::Word(words))),
         other => format!("{other:?}").to_lowercase(),
     }
 }

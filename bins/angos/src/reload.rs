@@ -20,9 +20,8 @@ pub(crate) struct Reload {
 }
 
 impl Reload {
-    /// Follows changes of `watched`, and signals, until dropped.
-    pub(crate) async fn follow(self, watched: Vec<PathBuf>, mut hangup: Signal) {
-        let Ok(mut watch) = tokio::task::spawn_blocking(move || Watch::new(watched)).await else { return };
+    /// Follows changes that `watch` sees, and signals, until dropped.
+    pub(crate) async fn follow(self, mut watch: Watch, mut hangup: Signal) {
         loop {
             tokio::select! {
                 () = watch.changed() => {}

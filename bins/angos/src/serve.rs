@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use angos_config::{Acceptor, Configuration, Storage};
+use angos_config::{Acceptor, Configuration, Storage, Watch};
 use angos_server::{Handle, Server};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
@@ -40,13 +40,16 @@ async fn serve(files: Vec<PathBuf>, configuration: Configuration, storage: Stora
     let hangup = signal(SignalKind::hangup()).map_err(cannot)?;
 
     let Configuration { server, tls, access, files: watched, fixed, .. } = configuration;
+    // Before the ports are open: whoever sees them open may count on every later change being noticed.
+    let watch = tokio::task::spawn_blocking(move || Watch::new(watched)).await;
+    let watch = watch.map_err(|error| format!("cannot watch the configuration: {error}"))?;
     let acceptor = tls.map(Acceptor::new);
     let is_plain = acceptor.is_none();
     let server = Server::bind(server, acceptor, access, storage).map_err(|error| with_causes(&error))?;
     announce(&server, is_plain);
     let handle = server.handle();
     let reload = Reload { files, fixed, handle: handle.clone() };
-    let reloads = tokio::spawn(reload.follow(watched, hangup));
+    let reloads = tokio::spawn(reload.follow(watch, hangup));
     let mut running = tokio::spawn(server.run());
     let mut signals = 0;
     loop {
@@ -91,5 +94,9 @@ fn announce(server: &Server, is_plain: bool) {
     }
     if let Some(address) = server.management_addr() {
         tracing::info!(target: "angos::server", %address, "management listening");
+    }
+    for (listener, address) in server.listeners().filter(|(listener, _)| listener.is_further()) {
+        let scheme = if listener.tls { "https" } else { "http" };
+        tracing::info!(target: "angos::server", listener = listener.name, %address, scheme, "listening");
     }
 }

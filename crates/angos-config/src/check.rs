@@ -5,7 +5,7 @@ use figment::value::{Dict, Empty, Tag, Value};
 
 use crate::kind::{Kind, Mismatch};
 use crate::layers::{At, Layers};
-use crate::limits::RULES_MAX;
+use crate::limits::{RULES_MAX, SECTIONS_MAX};
 use crate::nearest::nearest;
 use crate::path::KeyPath;
 use crate::problem::Problem;
@@ -38,6 +38,7 @@ impl Checker<'_> {
                 }
                 Found::Key(key) => self.value(key, value, &path),
                 Found::Table => self.below(value, &path, &names),
+                Found::Tables => self.each_below(value, &path, &names),
             };
             if let Some(kept) = kept {
                 sound.insert(name, kept);
@@ -54,6 +55,31 @@ impl Checker<'_> {
             return None;
         };
         Some(Value::Dict(tag, self.table(table, path, names)))
+    }
+
+    /// A list of tables. One that is wrong is emptied.
+    fn each_below(&mut self, value: Value, path: &KeyPath, names: &[&str]) -> Option<Value> {
+        let found = found(&value, path);
+        let Value::Array(tag, mut elements) = value else {
+            let message =
+                format!("`{path}` is a list of sections: expected an array of tables, found {found}");
+            let problem = self.layers.error(path, At::Value, message);
+            self.problems.push(problem.with_help(format!("write [[{path}]], once for each")));
+            return None;
+        };
+        if elements.len() > SECTIONS_MAX {
+            let message =
+                format!("`{path}` has {} sections, at most {SECTIONS_MAX} are taken", elements.len());
+            self.problems.push(self.layers.error(path, At::Key, message));
+            elements.truncate(SECTIONS_MAX);
+        }
+        for (index, element) in elements.iter_mut().enumerate() {
+            let whole = std::mem::replace(element, Value::Empty(Tag::Default, Empty::None));
+            if let Some(sound) = self.below(whole, &path.index(index), names) {
+                *element = sound;
+            }
+        }
+        Some(Value::Array(tag, elements))
     }
 
     fn unknown(&mut self, path: &KeyPath, names: &[&str]) {

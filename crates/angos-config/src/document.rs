@@ -36,6 +36,7 @@ pub(crate) struct Server {
     pub(crate) max_http2_streams: Option<u32>,
     pub(crate) tls: Option<Tls>,
     pub(crate) management: Option<Management>,
+    pub(crate) listener: Vec<Option<Listener>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -60,6 +61,24 @@ pub(crate) enum ClientAuth {
 pub(crate) struct Management {
     pub(crate) bind_address: Option<IpAddr>,
     pub(crate) port: Option<u16>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Listener {
+    pub(crate) name: Option<String>,
+    pub(crate) bind_address: Option<IpAddr>,
+    pub(crate) port: Option<u16>,
+    pub(crate) tls: Option<bool>,
+    pub(crate) surfaces: Option<Vec<Option<Surface>>>,
+    pub(crate) max_connections: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Surface {
+    Registry,
+    Management,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -10,7 +10,7 @@ use crate::limits::VARIABLE_MAX_BYTES;
 use crate::nearest::nearest;
 use crate::path::{KeyPath, Segment};
 use crate::problem::{Origin, Problem};
-use crate::schema::{self, Found, Key, SCHEMA, is_chosen};
+use crate::schema::{self, Found, Key, LIST, SCHEMA, is_chosen};
 
 const PREFIX: &str = "ANGOS_";
 const SEPARATOR: &str = "__";
@@ -115,6 +115,12 @@ fn variable(name: &str, text: &str, files: &[ConfigFile]) -> Result<Variable, Bo
             None => problem.with_help(example).into_warning(),
         }));
     };
+    if let Some((list, _)) = key.path.split_once(LIST) {
+        let help = format!("write [[{list}]] in a file");
+        return Err(Box::new(
+            error(format!("`{list}` is a list of sections, which no variable can set")).with_help(help),
+        ));
+    }
     let path = spelled(key, &parts, files);
     let value = value(key, text).map_err(|expected| {
         let message = format!("`{path}` takes {expected}, written as in a file");
@@ -153,7 +159,8 @@ fn value(key: &Key, text: &str) -> Result<Value, String> {
 /// The variable that was meant: one whose letters are the same, or nearly.
 fn suggestion(lower: &str) -> Option<String> {
     let joined = lower.replace(SEPARATOR, "_");
-    let fixed = || SCHEMA.iter().map(|key| key.path).filter(|path| !path.contains('<'));
+    let fixed =
+        || SCHEMA.iter().map(|key| key.path).filter(|path| !path.contains('<') && !path.contains(LIST));
     let same = fixed().find(|path| path.replace('.', "_") == joined);
     let path = same.or_else(|| nearest(&lower.replace(SEPARATOR, "."), fixed()))?;
     Some(format!("{PREFIX}{}", path.replace('.', SEPARATOR).to_ascii_uppercase()))

@@ -6,7 +6,7 @@ use figment::value::Value;
 
 use crate::kind::Kind;
 use crate::quantity::{Size, Span};
-use crate::schema::{Key, SCHEMA};
+use crate::schema::{Key, LIST, SCHEMA};
 
 /// The values of all keys that take effect only at start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,9 +14,16 @@ pub struct Fixed(BTreeMap<&'static str, String>);
 
 impl Fixed {
     pub(crate) fn of(checked: &Value) -> Fixed {
-        let keys = SCHEMA.iter().filter(|key| !key.reload);
-        let mut values: BTreeMap<_, _> =
-            keys.map(|key| (key.path, canonical(key, checked.find_ref(key.path)))).collect();
+        let mut values: BTreeMap<&'static str, String> = BTreeMap::new();
+        for key in SCHEMA.iter().filter(|key| !key.reload) {
+            match key.path.split_once(LIST) {
+                // A list of sections waits as a whole.
+                Some((list, below)) => {
+                    *values.entry(list).or_default() += &each(key, checked.find_ref(list), below);
+                }
+                None => drop(values.insert(key.path, canonical(key, checked.find_ref(key.path)))),
+            }
+        }
         // Keys below may change; that there is TLS at all may not.
         values.insert("server.tls", checked.find_ref("server.tls").is_some().to_string());
         Fixed(values)
@@ -27,6 +34,14 @@ impl Fixed {
         let differs = |(key, value): &(&&'static str, &String)| other.0.get(**key) != Some(*value);
         self.0.iter().filter(differs).map(|(key, _)| *key).collect()
     }
+}
+
+/// The value of one key in each section of a list.
+fn each(key: &Key, list: Option<&Value>, below: &str) -> String {
+    let sections = list.and_then(Value::as_array).unwrap_or_default();
+    let below = below.trim_start_matches('.');
+    let values: Vec<_> = sections.iter().map(|section| canonical(key, section.find_ref(below))).collect();
+    format!("{values:?}")
 }
 
 /// One spelling for each meaning: `30`, `"30s"` and the default of thirty seconds are the same.
@@ -86,6 +101,9 @@ mod tests {
             ("global.trusted_proxies = ['::1']", "", vec!["global.trusted_proxies"]),
             ("global.trusted_proxies = []", "", vec![]),
             ("[server.tls]", "", vec!["server.tls"]),
+            ("[[server.listener]]\nport = 1", "", vec!["server.listener"]),
+            ("[[server.listener]]\nport = 1", "[[server.listener]]\nport = 2", vec!["server.listener"]),
+            ("[[server.listener]]\nport = 1", "[[server.listener]]\nport = 1\ntls = true", vec![]),
             ("[server.tls]\nclient_auth = 'required'", "[server.tls]", vec![]),
             ("[global.access_policy]\nrules = ['true']", "", vec![]),
             ("blob_store.fs.root_dir = 'a'", "blob_store.fs.root_dir = 'b'", vec!["blob_store.fs.root_dir"]),

@@ -48,6 +48,8 @@ pub enum Kind {
     Address,
     /// One of a closed set of words.
     Word(&'static [&'static str]),
+    /// A list of words of a closed set, each at most once.
+    Words(&'static [&'static str]),
     /// A list of IP addresses and networks.
     Networks,
     /// A list of regular expressions.
@@ -81,7 +83,7 @@ impl Kind {
             }
             Kind::Address => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
             Kind::Word(words) => value.as_str().is_some_and(|text| words.contains(&text)),
-            Kind::Networks | Kind::Patterns | Kind::Rules => value.as_array().is_some(),
+            Kind::Words(_) | Kind::Networks | Kind::Patterns | Kind::Rules => value.as_array().is_some(),
         };
         (!suits).then(|| Mismatch { expected: self.to_string(), help: self.help(value) })
     }
@@ -89,6 +91,7 @@ impl Kind {
     /// What is wrong with one element of a list of this kind.
     pub(crate) fn element_mismatch(self, element: &Value) -> Option<Mismatch> {
         let (suits, expected) = match self {
+            Kind::Words(words) => return Kind::Word(words).mismatch(element),
             Kind::Networks => (
                 element.as_str().is_some_and(|text| network(text).is_some()),
                 "an IP address or network such as \"10.0.0.0/8\"",
@@ -105,7 +108,7 @@ impl Kind {
 
     /// Whether the value is a list whose elements are checked one by one.
     pub(crate) fn is_list(self) -> bool {
-        matches!(self, Kind::Networks | Kind::Patterns | Kind::Rules)
+        matches!(self, Kind::Words(_) | Kind::Networks | Kind::Patterns | Kind::Rules)
     }
 
     fn help(self, value: &Value) -> Option<String> {
@@ -119,7 +122,7 @@ impl Kind {
             (Kind::Integer { .. }, Value::String(_, text)) if text.parse::<u64>().is_ok() => {
                 Some(format!("write {text} without quotes"))
             }
-            (Kind::Networks | Kind::Patterns | Kind::Rules, Value::String(..)) => {
+            (Kind::Words(_) | Kind::Networks | Kind::Patterns | Kind::Rules, Value::String(..)) => {
                 Some("put it into brackets: [\"...\"]".to_owned())
             }
             _ => None,
@@ -170,6 +173,7 @@ impl fmt::Display for Kind {
                 }
                 Ok(())
             }
+            Kind::Words(words) => write!(out, "an array of {}", Kind::Word(words)),
             Kind::Networks => out.write_str("an array of IP addresses and networks"),
             Kind::Patterns => out.write_str("an array of regular expressions"),
             Kind::Rules => out.write_str("an array of rules"),

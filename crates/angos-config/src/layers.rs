@@ -60,7 +60,7 @@ impl Layers {
     /// Whether any layer has something at `path`, sound or not.
     pub(crate) fn has(&self, path: &KeyPath) -> bool {
         self.variables.iter().any(|variable| variable.path.starts_with(path))
-            || self.files.iter().any(|file| file.find(path).is_some())
+            || self.files_of(path).any(|file| file.find(path).is_some())
     }
 
     /// `path` as the operator meant it: relative to the folder of the file that has the value at `key`, or to
@@ -140,7 +140,16 @@ impl Layers {
         });
         variable
             .map(Source::Variable)
-            .or_else(|| self.files.iter().rev().find_map(|file| Some(Source::File(file, file.find(path)?))))
+            .or_else(|| self.files_of(path).find_map(|file| Some(Source::File(file, file.find(path)?))))
+    }
+
+    /// The files that may have the value at `path`, the one that holds first. A list is replaced as a whole, so an element
+    /// of one, and what is below it, can only be in the last file that has the list.
+    fn files_of(&self, path: &KeyPath) -> impl Iterator<Item = &ConfigFile> {
+        let list = path.list();
+        let has_list = move |file: &&ConfigFile| list.as_ref().is_none_or(|list| file.find(list).is_some());
+        let only = if path.list().is_some() { 1 } else { usize::MAX };
+        self.files.iter().rev().filter(has_list).take(only)
     }
 }
 

@@ -23,6 +23,7 @@ mod fixed;
 mod kind;
 mod layers;
 pub mod limits;
+mod listeners;
 mod nearest;
 mod path;
 mod problem;

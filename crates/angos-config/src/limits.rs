@@ -55,3 +55,10 @@ pub const WATCH_LINKS_MAX: usize = 16;
 /// Bytes of a watched file that are compared: 16 MiB. Source: ours. It is more than any file of a configuration
 /// may hold; what is named by mistake does not fill memory.
 pub const WATCH_FILE_MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Sections of one list of sections, such as `[[server.listener]]`. Source: ours. They are written by people, and
+/// each listener is a port.
+pub const SECTIONS_MAX: usize = 256;
+
+/// Longest name of a listener, in bytes. Source: ours. It is a label of metrics, and stands in log lines.
+pub const LISTENER_NAME_MAX_BYTES: usize = 63;

@@ -37,6 +37,12 @@ impl KeyPath {
         Some(KeyPath(above.to_vec()))
     }
 
+    /// The list that this is an element of, or below an element of; the outermost one.
+    pub(crate) fn list(&self) -> Option<KeyPath> {
+        let length = self.0.iter().position(|segment| matches!(segment, Segment::Index(_)))?;
+        Some(KeyPath(self.0.iter().take(length).cloned().collect()))
+    }
+
     pub(crate) fn segments(&self) -> &[Segment] {
         &self.0
     }

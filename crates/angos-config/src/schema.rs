@@ -8,7 +8,8 @@ use crate::kind::Kind;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Key {
-    /// Dotted path; a part in angle brackets stands for a name the operator chooses.
+    /// Dotted path; a part in angle brackets stands for a name the operator chooses, `[]` follows the name of a list of
+    /// tables.
     pub path: &'static str,
     /// What it takes.
     pub kind: Kind,
@@ -31,6 +32,7 @@ const fn fixed(path: &'static str, kind: Kind, default: &'static str, doc: &'sta
 const PORT: Kind = Kind::Integer { min: 0, max: 65_535 };
 const TIMEOUT: Kind = Kind::Duration { min: Duration::from_millis(100), max: Duration::from_hours(24) };
 const MODES: Kind = Kind::Word(&["deny", "allow"]);
+const SURFACES: &[&str] = &["registry", "management"];
 const COUNT: Kind = Kind::Integer { min: 1, max: 1_000_000 };
 const TIB: u64 = 1 << 40;
 
@@ -51,6 +53,12 @@ pub static SCHEMA: &[Key] = &[
     live("server.tls.client_ca_bundle", Kind::Path, "", "PEM file: the authorities that may sign client certificates; without it clients are never asked for one."),
     live("server.tls.client_auth", Kind::Word(&["optional", "required"]), "\"optional\"", "Whether a client must present a certificate of client_ca_bundle."),
     live("server.tls.handshake_timeout", Kind::Duration { min: Duration::from_millis(100), max: Duration::from_mins(5) }, "\"10s\"", "Time a client has to finish the TLS handshake."),
+    fixed("server.listener[].name", Kind::Text, "", "Name of a further listener, in logs and metrics; required, each once."),
+    fixed("server.listener[].bind_address", Kind::Address, "\"127.0.0.1\"", "Address this listener listens on."),
+    fixed("server.listener[].port", PORT, "", "Port this listener listens on; required, 0 lets the system choose one."),
+    fixed("server.listener[].tls", Kind::Flag, "true", "Whether it speaks TLS, with the material of [server.tls]."),
+    fixed("server.listener[].surfaces", Kind::Words(SURFACES), "[\"registry\"]", "What it serves: registry (under the policies), management (health and metrics, without policy)."),
+    fixed("server.listener[].max_connections", COUNT, "1024", "Open connections of this listener; more wait until one closes."),
     fixed("server.management.bind_address", Kind::Address, "\"127.0.0.1\"", "Address of the management listener: health and metrics over plain HTTP, without policy."),
     fixed("server.management.port", PORT, "", "Port of the management listener; required with [server.management]."),
     fixed("global.max_manifest_size", Kind::Size { min: 1024, max: 4 << 20 }, "\"4MiB\"", "Largest manifest accepted."),
@@ -80,20 +88,25 @@ pub static SCHEMA: &[Key] = &[
 pub(crate) enum Found {
     Key(&'static Key),
     Table,
+    /// A list of tables, all with the same keys.
+    Tables,
     Unknown,
 }
 
 /// What the schema has at `path`.
 pub(crate) fn find(path: &[&str]) -> Found {
-    let mut is_table = path.is_empty();
+    let mut found = if path.is_empty() { Found::Table } else { Found::Unknown };
     for key in SCHEMA {
         match matched(key.path, path) {
             Some(0) => return Found::Key(key),
-            Some(_) => is_table = true,
+            Some(_) => {
+                let last = key.path.split('.').nth(path.len().wrapping_sub(1)).unwrap_or_default();
+                found = if last.ends_with(LIST) { Found::Tables } else { Found::Table };
+            }
             None => {}
         }
     }
-    if is_table { Found::Table } else { Found::Unknown }
+    found
 }
 
 /// The names known directly below the table at `path`, each once; not those the operator chooses.
@@ -103,6 +116,7 @@ pub(crate) fn names_below(path: &[&str]) -> Vec<&'static str> {
         .filter(|key| matched(key.path, path).is_some_and(|left| left > 0))
         .filter_map(|key| key.path.split('.').nth(path.len()))
         .filter(|name| !is_chosen(name))
+        .map(|name| name.trim_end_matches(LIST))
         .collect();
     names.dedup();
     names
@@ -113,12 +127,15 @@ pub(crate) fn is_chosen(part: &str) -> bool {
     part.starts_with('<')
 }
 
+/// What follows the name of a list of tables in a key's path.
+pub(crate) const LIST: &str = "[]";
+
 /// How many parts `pattern` has beyond `path`, if it starts with it.
 fn matched(pattern: &str, path: &[&str]) -> Option<usize> {
     let mut parts = pattern.split('.');
     for name in path {
         let part = parts.next()?;
-        if !is_chosen(part) && part != *name {
+        if !is_chosen(part) && part.trim_end_matches(LIST) != *name {
             return None;
         }
     }
@@ -136,6 +153,8 @@ mod tests {
         assert!(matches!(find(&["server", "tls"]), Found::Table));
         assert!(matches!(find(&["auth", "identity", "anything"]), Found::Table));
         assert!(matches!(find(&[]), Found::Table));
+        assert!(matches!(find(&["server", "listener"]), Found::Tables));
+        assert!(matches!(find(&["server", "listener", "port"]), Found::Key(_)));
         assert!(matches!(find(&["server", "prot"]), Found::Unknown));
         assert!(matches!(find(&["server", "port", "x"]), Found::Unknown));
         assert_eq!(names_below(&["server", "management"]), ["bind_address", "port"]);

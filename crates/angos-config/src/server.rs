@@ -9,6 +9,7 @@ use crate::configuration::Context;
 use crate::document::{Document, Global, Server};
 use crate::kind::network;
 use crate::layers::At;
+use crate::listeners::{listeners, overlap};
 use crate::path::KeyPath;
 
 pub(crate) fn settings(document: &Document, context: &mut Context<'_>) -> Settings {
@@ -26,6 +27,7 @@ pub(crate) fn settings(document: &Document, context: &mut Context<'_>) -> Settin
         written.port.unwrap_or(settings.listen.port()),
     );
     settings.management = management(written, settings.listen, context);
+    settings.listeners = listeners(written, &settings, context);
     settings.trusted_proxies = networks(&document.global);
     settings.registry = registry(&document.global, context);
     settings
@@ -52,9 +54,7 @@ fn management(server: &Server, listen: SocketAddr, context: &mut Context<'_>) ->
         return None;
     };
     let address = SocketAddr::new(written.bind_address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), port);
-    let overlaps =
-        address.ip() == listen.ip() || address.ip().is_unspecified() || listen.ip().is_unspecified();
-    if port != 0 && port == listen.port() && overlaps {
+    if overlap(address, listen) {
         let message = format!("the management listener and the registry cannot both listen on port {port}");
         context.error(&section.key("port"), At::Value, message);
     }

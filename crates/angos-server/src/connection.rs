@@ -24,6 +24,7 @@ use crate::limits::{
     HTTP1_BUFFER_BYTES, HTTP2_CONNECTION_WINDOW_BYTES, HTTP2_SEND_BUFFER_BYTES, HTTP2_STREAM_WINDOW_BYTES,
     JUDGED_AT_MOST_EVERY, REQUEST_HEAD_BYTES, SLOW_PIECES,
 };
+use crate::listener::Door;
 use crate::request_id::RequestId;
 use crate::settings::Settings;
 use crate::shared::{Phase, Shared};
@@ -33,23 +34,29 @@ use crate::wire::Wire;
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) door: Arc<Door>,
     pub(crate) caller: Caller,
     pub(crate) activity: Arc<Activity>,
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.shared.metrics.connections.dec();
+        self.door.connections.dec();
     }
 }
 
 /// Serves requests until the connection ends, is idle or stalled for too long, or the server drains.
-pub(crate) async fn serve<S>(shared: Arc<Shared>, stream: S, caller: Caller, protocol: Protocol)
-where
+pub(crate) async fn serve<S>(
+    shared: Arc<Shared>,
+    door: Arc<Door>,
+    stream: S,
+    caller: Caller,
+    protocol: Protocol,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    shared.metrics.connections.inc();
-    let connection = Arc::new(Connection { shared, caller, activity: Arc::new(Activity::new()) });
+    door.connections.inc();
+    let connection = Arc::new(Connection { shared, door, caller, activity: Arc::new(Activity::new()) });
     let settings = &connection.shared.settings;
     let requests = Arc::clone(&connection);
     let service = service_fn(move |request| {
@@ -96,9 +103,8 @@ where
     let shared = &connection.shared;
     let timeouts = &shared.settings.timeouts;
     let mut http = pin!(http);
-    let (mut draining, mut closed) = (shared.phase.subscribe(), shared.phase.subscribe());
-    let mut draining = pin!(draining.wait_for(|phase| *phase >= Phase::Draining));
-    let mut closed = pin!(closed.wait_for(|phase| *phase == Phase::Closed));
+    let mut ending = pin!(shared.until(connection.door.ends));
+    let mut closed = pin!(shared.until(Phase::Closed));
     let mut rounds = tokio::time::interval(Activity::pace(timeouts).max(JUDGED_AT_MOST_EVERY));
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut closing = None;
@@ -123,11 +129,11 @@ where
                     return;
                 }
             },
-            _ = draining.as_mut(), if closing.is_none() => {
+            () = ending.as_mut(), if closing.is_none() => {
                 closing = Some(Instant::now());
                 http.as_mut().graceful_shutdown();
             }
-            _ = closed.as_mut() => return,
+            () = closed.as_mut() => return,
         }
     }
 }
@@ -139,16 +145,26 @@ pub(crate) struct InFlight {
     request: RequestId,
     /// Its response's place among those the client has to take.
     response: Option<usize>,
-    _place: OwnedSemaphorePermit,
+    /// None for a request of the management surface: it is answered however many others there are, and not counted.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl InFlight {
     /// A place, or none when the server has as many requests as it takes.
     pub(crate) fn enter(connection: &Arc<Connection>, request: RequestId) -> Option<Self> {
         let place = Arc::clone(&connection.shared.request_places).try_acquire_owned().ok()?;
-        connection.activity.request_started();
         connection.shared.metrics.in_flight.inc();
-        Some(Self { connection: Arc::clone(connection), request, response: None, _place: place })
+        Some(Self::new(connection, request, Some(place)))
+    }
+
+    /// Without a place: a request of the management surface.
+    pub(crate) fn beside(connection: &Arc<Connection>, request: RequestId) -> Self {
+        Self::new(connection, request, None)
+    }
+
+    fn new(connection: &Arc<Connection>, request: RequestId, place: Option<OwnedSemaphorePermit>) -> Self {
+        connection.activity.request_started();
+        Self { connection: Arc::clone(connection), request, response: None, place }
     }
 
     /// From now on the client has to take what it asked for.
@@ -189,7 +205,9 @@ impl Drop for InFlight {
             self.connection.activity.streaming_finished(response);
         }
         self.connection.activity.request_finished();
-        shared.metrics.in_flight.dec();
+        if self.place.is_some() {
+            shared.metrics.in_flight.dec();
+        }
         if std::thread::panicking() {
             shared.metrics.panics.inc();
         }

@@ -12,6 +12,7 @@ use crate::authenticate::{authenticate, is_foreign};
 use crate::authorize::{Denied, Gate};
 use crate::body::{RequestBody, ResponseBody};
 use crate::connection::{Connection, InFlight};
+use crate::management;
 use crate::operations::{Context, operate};
 use crate::refuse::{Refusal, refuse};
 use crate::request_id::RequestId;
@@ -32,6 +33,9 @@ pub(crate) async fn answer(
     let started = Instant::now();
     let shared = &connection.shared;
     let id = shared.request_ids.next();
+    if let Some(response) = management::answer(&connection, id, &request).await {
+        return response;
+    }
     let (head, incoming) = request.into_parts();
     let in_flight = InFlight::enter(&connection, id);
     let mut action = None;

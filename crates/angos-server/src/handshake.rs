@@ -9,6 +9,7 @@ use angos_tls::{Acceptor, Protocol};
 use tokio::net::TcpStream;
 
 use crate::connection;
+use crate::listener::Door;
 use crate::shared::Shared;
 
 /// The other side of a connection, known before its first request.
@@ -18,10 +19,11 @@ pub(crate) struct Caller {
     pub(crate) certificate: Option<Arc<Certificate>>,
 }
 
-/// Secures a fresh connection, if the server has TLS, and serves it. A failed handshake ends it; nothing is ever
+/// Secures a fresh connection, if its listener has TLS, and serves it. A failed handshake ends it; nothing is ever
 /// served in plaintext on a listener that has TLS.
 pub(crate) async fn shake(
     shared: Arc<Shared>,
+    door: Arc<Door>,
     acceptor: Option<Acceptor>,
     socket: TcpStream,
     address: SocketAddr,
@@ -29,13 +31,13 @@ pub(crate) async fn shake(
     let address = address.ip().to_canonical();
     let Some(acceptor) = acceptor else {
         let caller = Caller { address, certificate: None };
-        return connection::serve(shared, socket, caller, Protocol::Http1).await;
+        return connection::serve(shared, door, socket, caller, Protocol::Http1).await;
     };
     match acceptor.accept(socket).await {
         Ok((stream, peer)) => {
             shared.metrics.handshake("ok");
             let caller = Caller { address, certificate: peer.certificate().cloned() };
-            connection::serve(shared, stream, caller, peer.protocol()).await;
+            connection::serve(shared, door, stream, caller, peer.protocol()).await;
         }
         Err(error) => {
             // Who was refused and why is told by `angos-tls` under `angos::auth`.

@@ -14,9 +14,10 @@
 //! | 8 store | `angos-registry` → `angos-storage` | verified bytes → rest | storage traits |
 //! | 9 respond | `respond.rs` (success), `refuse.rs` (every refusal) | outcome or reason → HTTP response; statuses are chosen here alone | hyper |
 //!
-//! Stages 4 to 9 are called in their order by `exchange.rs`. Beside the path: `server.rs` and `handle.rs` (bind, run,
-//! drain, reload), `settings.rs` and `limits.rs` (every bound with its reason), `environment.rs` (what a policy may name),
-//! `inquiry.rs` and `judge.rs` (what is asked of policies, and what they answer), `activity.rs` and `wire.rs` (clients that stand still, connections that close), `body.rs`, `metrics.rs`,
+//! Stages 4 to 9 are called in their order by `exchange.rs`. Beside the path: `server.rs`, `listener.rs` and `handle.rs`
+//! (bind, run, drain, reload), `settings.rs` and `limits.rs` (every bound with its reason), `environment.rs` (what a policy
+//! may name), `inquiry.rs` and `judge.rs` (what is asked of policies, and what they answer), `activity.rs` and `wire.rs`
+//! (clients that stand still, connections that close), `body.rs`, `metrics.rs`,
 //! `management.rs` (probes without policy), `request_id.rs`.
 #![doc = include_str!("../README.md")]
 
@@ -35,6 +36,7 @@ mod handshake;
 mod inquiry;
 mod judge;
 pub mod limits;
+mod listener;
 mod management;
 mod metrics;
 mod operations;
@@ -59,4 +61,4 @@ pub use inquiry::{Inquiry, InquiryError};
 pub use judge::Judgement;
 pub use route::{Action, UnknownAction};
 pub use server::{Server, StartError};
-pub use settings::{Limits, Settings, Timeouts};
+pub use settings::{Limits, Listener, Settings, Surfaces, Timeouts};

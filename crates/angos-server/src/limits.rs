@@ -159,3 +159,8 @@ pub const SWEEP_EVERY: Duration = Duration::from_mins(1);
 ///
 /// Source: ours. Each only has to be woken once.
 pub const CUT_WITHIN: Duration = Duration::from_secs(1);
+
+/// Default of [`Listener::max_connections`](crate::Listener::max_connections): 1024.
+///
+/// Source: ours. A further listener is for probes, tools or one network, and must not take all of the memory.
+pub const LISTENER_CONNECTIONS: usize = 1024;

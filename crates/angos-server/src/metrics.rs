@@ -39,7 +39,7 @@ pub(crate) struct Metrics {
     pub(crate) allowed: Counter,
     pub(crate) denied: Counter,
     handshakes: Family<Labels<1>, Counter>,
-    pub(crate) connections: Gauge,
+    connections: Family<[(&'static str, String); 1], Gauge>,
     pub(crate) in_flight: Gauge,
     pub(crate) received_bytes: Counter,
     pub(crate) sent_bytes: Counter,
@@ -57,6 +57,8 @@ impl Metrics {
         let mut registry = Registry::with_prefix("angos");
         let decisions = Family::<Labels<1>, Counter>::default();
         let reloads = Family::<Labels<1>, Counter>::default();
+        let connections = Family::<[(&'static str, String); 1], Gauge>::default();
+        registry.register("connections", "Open connections, by listener", connections.clone());
         let handshakes = Family::<Labels<1>, Counter>::default();
         registry.register("decisions", "Policy decisions on requests, by outcome", decisions.clone());
         registry.register("reloads", "Configuration reloads, by outcome", reloads.clone());
@@ -66,7 +68,7 @@ impl Metrics {
             allowed: decisions.get_or_create_owned(&[("outcome", "allow")]),
             denied: decisions.get_or_create_owned(&[("outcome", "deny")]),
             handshakes,
-            connections: gauge(&mut registry, "connections", "Open connections of the registry listener"),
+            connections,
             in_flight: gauge(&mut registry, "requests_in_flight", "Requests being answered"),
             received_bytes: counter(&mut registry, "received_bytes", "Bytes of request bodies read"),
             sent_bytes: counter(
@@ -106,6 +108,11 @@ impl Metrics {
     /// Counts one handshake; `class` is `ok` or the class of the failure.
     pub(crate) fn handshake(&self, class: &'static str) {
         self.handshakes.get_or_create(&[("outcome", class)]).inc();
+    }
+
+    /// The connections of one listener.
+    pub(crate) fn connections(&self, listener: &str) -> Gauge {
+        self.connections.get_or_create_owned(&[("listener", listener.to_owned())])
     }
 
     /// Everything, as text.

@@ -1,6 +1,5 @@
-//! The whole server: bind, run, drain; and the handle that changes it while it runs.
+//! The whole server: bind, run, drain.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -8,19 +7,17 @@ use std::sync::{Arc, Mutex};
 use angos_registry::{Registry, Storage};
 use angos_tls::Acceptor;
 use arc_swap::ArcSwap;
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::accept::accept;
 use crate::access::{Access, AccessInForce};
 use crate::handle::Handle;
-use crate::handshake::shake;
-use crate::limits::{BACKLOG, COLLECTED_BYTES, CUT_WITHIN, MANAGEMENT_CONNECTIONS, SWEEP_EVERY};
-use crate::management;
+use crate::limits::{COLLECTED_BYTES, CUT_WITHIN, MANAGEMENT_CONNECTIONS, SWEEP_EVERY};
+use crate::listener::{Bound, Places, ends};
 use crate::metrics::Metrics;
 use crate::request_id::RequestIds;
-use crate::settings::Settings;
+use crate::settings::{Listener, Settings, Surfaces};
 use crate::shared::{Phase, Shared};
 
 /// A registry that has its ports and serves once [`run`](Self::run) is awaited.
@@ -28,8 +25,7 @@ use crate::shared::{Phase, Shared};
 pub struct Server {
     shared: Arc<Shared>,
     acceptor: Option<Acceptor>,
-    listener: TcpListener,
-    management: Option<TcpListener>,
+    listeners: Vec<Bound>,
 }
 
 /// Why a server did not start. Nothing is left open.
@@ -48,6 +44,12 @@ pub enum StartError {
     /// A limit of zero serves nobody.
     #[error("{0} must be at least 1")]
     Zero(&'static str),
+    /// Two listeners have the same name.
+    #[error("two listeners are named {0}")]
+    SameName(String),
+    /// A listener speaks TLS, and there is no acceptor for it.
+    #[error("listener {0} speaks TLS, and there is no TLS material")]
+    NoAcceptor(String),
     /// Ports are opened inside a tokio runtime.
     #[error("no tokio runtime is running here")]
     NoRuntime,
@@ -67,17 +69,9 @@ impl Server {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(StartError::NoRuntime);
         }
-        for (name, value) in [
-            ("limits.max_connections", settings.limits.max_connections),
-            ("limits.max_requests", settings.limits.max_requests),
-            ("limits.max_http2_streams", settings.limits.max_http2_streams as usize),
-        ] {
-            if value == 0 {
-                return Err(StartError::Zero(name));
-            }
-        }
-        let listener = listen(settings.listen)?;
-        let management = settings.management.map(listen).transpose()?;
+        let listeners = listeners(&settings, acceptor.as_ref());
+        check(&settings, &listeners)?;
+        let listeners = open(listeners, acceptor.as_ref())?;
         let metrics = Metrics::new();
         metrics.generation.set(1);
         metrics.tls_generation.set(acceptor.as_ref().map_or(0, |acceptor| gauge(acceptor.generation())));
@@ -94,17 +88,26 @@ impl Server {
             replacing: Mutex::new(()),
             settings,
         };
-        Ok(Self { shared: Arc::new(shared), acceptor, listener, management })
+        Ok(Self { shared: Arc::new(shared), acceptor, listeners })
     }
 
     /// The address of the registry, with the port the system chose if the settings left it open.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        // The first one is always there.
+        self.listeners.first().ok_or(io::ErrorKind::NotFound)?.address()
     }
 
     /// The address of the management listener, if there is one.
     pub fn management_addr(&self) -> Option<SocketAddr> {
-        self.management.as_ref().and_then(|listener| listener.local_addr().ok())
+        self.listeners()
+            .find(|(listener, _)| listener.name == Listener::MANAGEMENT)
+            .map(|(_, address)| address)
+    }
+
+    /// Every listener, in the order registry, management, further ones; with the address it has, so with the port the
+    /// system chose if its settings left it open.
+    pub fn listeners(&self) -> impl Iterator<Item = (&Listener, SocketAddr)> {
+        self.listeners.iter().filter_map(|bound| Some((&bound.settings, bound.address().ok()?)))
     }
 
     /// A handle that outlives [`run`](Self::run).
@@ -116,51 +119,85 @@ impl Server {
     ///
     /// Dropping the future stops accepting; connections live on until they end.
     pub async fn run(self) {
-        let Self { shared, acceptor, listener, management } = self;
-        let places =
-            shared.settings.limits.max_connections.min(u32::MAX as usize).min(Semaphore::MAX_PERMITS);
-        let connections = Arc::new(Semaphore::new(places));
-        let beside = tokio::spawn(beside(Arc::clone(&shared), management));
-        accept(listener, Arc::clone(&connections), until(&shared, Phase::Draining), |socket, address| {
-            shake(Arc::clone(&shared), acceptor.clone(), socket, address)
-        })
-        .await;
-        // The port is closed. Every place is free again when the last connection has ended.
-        let all = u32::try_from(places).unwrap_or(u32::MAX);
-        let drained = timeout(shared.settings.timeouts.drain, connections.acquire_many(all)).await.is_ok();
+        let Self { shared, acceptor: _, listeners } = self;
+        let (mut doors, mut beside) = (JoinSet::new(), JoinSet::new());
+        for listener in listeners {
+            let until_drained = ends(&listener.settings) == Phase::Draining;
+            let set = if until_drained { &mut doors } else { &mut beside };
+            set.spawn(listener.serve(Arc::clone(&shared)));
+        }
+        let sweeping = Arc::clone(&shared);
+        let mut chores = JoinSet::new();
+        chores.spawn(async move { sweep(&sweeping).await });
+
+        let mut places = Vec::new();
+        while let Some(closed) = doors.join_next().await {
+            places.extend(closed);
+        }
+        // These ports are closed. Every place is free again when the last connection has ended.
+        let drained = timeout(shared.settings.timeouts.drain, empty(&places)).await.is_ok();
         shared.phase.send_replace(Phase::Closed);
         if !drained {
             tracing::warn!(target: "angos::server", "requests in flight were cut at the end of the drain time");
-            let _ = timeout(CUT_WITHIN, connections.acquire_many(all)).await;
+            let _ = timeout(CUT_WITHIN, empty(&places)).await;
         }
-        let _ = beside.await;
+        while beside.join_next().await.is_some() {}
     }
 }
 
-/// What runs beside the registry until the very end.
-async fn beside(shared: Arc<Shared>, management: Option<TcpListener>) {
-    let probes = async {
-        match management {
-            Some(listener) => {
-                let places = Arc::new(Semaphore::new(MANAGEMENT_CONNECTIONS));
-                let serve = |socket, address| management::serve(Arc::clone(&shared), socket, address);
-                accept(listener, places, until(&shared, Phase::Closed), serve).await;
-            }
-            None => until(&shared, Phase::Closed).await,
+/// Every listener there is to be, the registry's first.
+fn listeners(settings: &Settings, acceptor: Option<&Acceptor>) -> Vec<Listener> {
+    let mut registry = Listener::new(Listener::REGISTRY, settings.listen);
+    registry.tls = acceptor.is_some();
+    registry.max_connections = settings.limits.max_connections;
+    let management = settings.management.map(|address| {
+        let mut management = Listener::new(Listener::MANAGEMENT, address);
+        management.tls = false;
+        management.surfaces = Surfaces::MANAGEMENT;
+        management.max_connections = MANAGEMENT_CONNECTIONS;
+        management
+    });
+    [registry].into_iter().chain(management).chain(settings.listeners.iter().cloned()).collect()
+}
+
+fn check(settings: &Settings, listeners: &[Listener]) -> Result<(), StartError> {
+    for (name, value) in [
+        ("limits.max_connections", settings.limits.max_connections),
+        ("limits.max_requests", settings.limits.max_requests),
+        ("limits.max_http2_streams", settings.limits.max_http2_streams as usize),
+    ] {
+        if value == 0 {
+            return Err(StartError::Zero(name));
         }
+    }
+    for (index, listener) in listeners.iter().enumerate() {
+        if listener.max_connections == 0 {
+            return Err(StartError::Zero("listener.max_connections"));
+        }
+        if listeners.iter().take(index).any(|other| other.name == listener.name) {
+            return Err(StartError::SameName(listener.name.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn open(listeners: Vec<Listener>, acceptor: Option<&Acceptor>) -> Result<Vec<Bound>, StartError> {
+    let open = |listener: Listener| {
+        let address = listener.address;
+        let acceptor = match (listener.tls, acceptor) {
+            (false, _) => None,
+            (true, Some(acceptor)) => Some(acceptor.clone()),
+            (true, None) => return Err(StartError::NoAcceptor(listener.name)),
+        };
+        Bound::open(listener, acceptor).map_err(|source| StartError::Listen { address, source })
     };
-    tokio::select! {
-        () = probes => {}
-        () = sweep(&shared) => {}
-    }
+    listeners.into_iter().map(open).collect()
 }
 
-/// Resolves when the server has come to a phase.
-fn until(shared: &Shared, wanted: Phase) -> impl Future<Output = ()> + Send + use<> {
-    let mut phase = shared.phase.subscribe();
-    async move {
-        // The sender lives as long as the server.
-        let _ = phase.wait_for(|phase| *phase >= wanted).await;
+/// Resolves when no connection is left at any of the listeners.
+async fn empty(places: &[Places]) {
+    for places in places {
+        places.empty().await;
     }
 }
 
@@ -177,17 +214,6 @@ async fn sweep(shared: &Shared) {
             }
         }
     }
-}
-
-fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    let open = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // A restart must not wait for the last connections of the process before it.
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
-    };
-    open().map_err(|source| StartError::Listen { address, source })
 }
 
 /// A generation as a gauge has it.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use angos_registry::Settings as RegistrySettings;
 use ipnet::IpNet;
 
+use crate::limits::LISTENER_CONNECTIONS;
+
 /// Everything [`Server::bind`](crate::Server::bind) needs to know besides who may do what.
 ///
 /// The defaults serve a registry on `0.0.0.0:8000` without a management listener.
@@ -17,6 +19,8 @@ pub struct Settings {
     /// Address and port of a second listener that speaks plain HTTP and answers `/healthz`, `/readyz` and
     /// `/metrics` *without policy*. Default none. Bind it where only probes and scrapers reach it.
     pub management: Option<SocketAddr>,
+    /// Further listeners, each with a name of its own. Default none.
+    pub listeners: Vec<Listener>,
     /// Peers whose `Forwarded` and `X-Forwarded-For` headers are believed. Default none: anyone can write a header.
     pub trusted_proxies: Vec<IpNet>,
     /// How long things may take.
@@ -32,12 +36,71 @@ impl Default for Settings {
         Self {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8000)),
             management: None,
+            listeners: Vec::new(),
             trusted_proxies: Vec::new(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),
             registry: RegistrySettings::default(),
         }
     }
+}
+
+/// A listener beside the one of [`Settings::listen`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Listener {
+    /// Its name in logs and metrics: different from all others, [`REGISTRY`](Self::REGISTRY) and
+    /// [`MANAGEMENT`](Self::MANAGEMENT) included.
+    pub name: String,
+    /// Address and port; port 0 picks a free one, see [`Server::listeners`](crate::Server::listeners).
+    pub address: SocketAddr,
+    /// Whether it speaks TLS, with the acceptor of the server. Default true; without an acceptor the server does not
+    /// start.
+    pub tls: bool,
+    /// What it serves. Default the registry.
+    pub surfaces: Surfaces,
+    /// Open connections, TLS handshakes included. Default 1024. Past it new ones wait in the kernel's queue until one
+    /// closes.
+    pub max_connections: usize,
+}
+
+impl Listener {
+    /// Name of the listener of [`Settings::listen`].
+    pub const REGISTRY: &str = "registry";
+    /// Name of the listener of [`Settings::management`].
+    pub const MANAGEMENT: &str = "management";
+
+    /// Whether it is one of [`Settings::listeners`].
+    pub fn is_further(&self) -> bool {
+        self.name != Self::REGISTRY && self.name != Self::MANAGEMENT
+    }
+
+    /// The registry, over TLS, on another address.
+    pub fn new(name: impl Into<String>, address: SocketAddr) -> Self {
+        Self {
+            name: name.into(),
+            address,
+            tls: true,
+            surfaces: Surfaces::REGISTRY,
+            max_connections: LISTENER_CONNECTIONS,
+        }
+    }
+}
+
+/// What a listener serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Surfaces {
+    /// The registry, under the policies; its probes and metrics too.
+    pub registry: bool,
+    /// `/healthz`, `/readyz` and `/metrics` without policy; whatever else the registry would serve is not there.
+    pub management: bool,
+}
+
+impl Surfaces {
+    /// The registry alone.
+    pub const REGISTRY: Surfaces = Surfaces { registry: true, management: false };
+    /// Health and metrics alone.
+    pub const MANAGEMENT: Surfaces = Surfaces { registry: false, management: true };
 }
 
 /// How long a client may take before it is cut off. There is no bound on a whole transfer, only on standing still.

@@ -38,3 +38,14 @@ pub(crate) struct Shared {
     /// Held while the access set is replaced, so that generations count up.
     pub(crate) replacing: Mutex<()>,
 }
+
+impl Shared {
+    /// Resolves when the server has come to a phase.
+    pub(crate) fn until(&self, wanted: Phase) -> impl Future<Output = ()> + Send + use<> {
+        let mut phase = self.phase.subscribe();
+        async move {
+            // The sender lives as long as the server.
+            let _ = phase.wait_for(|phase| *phase >= wanted).await;
+        }
+    }
+}

@@ -449,6 +449,94 @@ fn later_files_win() {
 }
 
 #[test]
+fn listeners_are_checked_one_by_one_and_together() {
+    let plain = |lines: &str| format!("[[server.listener]]\nname = 'a'\nport = 1\ntls = false\n{lines}");
+    check(
+        "[[server.listener]]\n[[server.listener]]\nname = 'Probes!'\nport = 9\ntls = false",
+        &[
+            "1:1 `server.listener[0]` has no `name` | write name = \"probes\"",
+            "1:1 `server.listener[0]` has no `port` | write port = 9000",
+            "1:1 `server.listener[0]` speaks TLS, and there is no [server.tls] | add [server.tls], or write tls = false if everything, passwords included, may be sent in the clear",
+            "3:8 the name of a listener has 1 to 63 of the characters a-z, 0-9 and -",
+        ],
+    );
+    check(
+        &plain("bogus = 1"),
+        &[
+            "5:1 unknown key `server.listener[0].bogus` | known here: name, bind_address, port, tls, surfaces, max_connections",
+        ],
+    );
+    check(
+        &plain("surfaces = ['registry', 'managment']"),
+        &[
+            "5:25 `server.listener[0].surfaces[1]`: expected \"registry\" or \"management\", found the string \"managment\" | did you mean \"management\"?",
+        ],
+    );
+    check(&plain("surfaces = ['registry', 'registry']"), &["5:25 \"registry\" is there twice"]);
+    check(
+        &plain("surfaces = []"),
+        &["5:12 `server.listener[0]` serves nothing | write [\"registry\"], [\"management\"] or both"],
+    );
+    check(
+        &plain("[[server.listener]]\nname = 'a'\nport = 0\ntls = false"),
+        &["6:8 another listener is named \"a\" already"],
+    );
+    check(
+        &plain("[[server.listener]]\nname = 'registry'\nport = 1\nbind_address = '0.0.0.0'\ntls = false"),
+        &[
+            "6:8 \"registry\" is the name of a listener that has a section of its own; choose another",
+            "7:8 `server.listener[1]` and `server.listener[0]` cannot both listen on port 1",
+        ],
+    );
+    check(
+        "[server]\nport = 1\n[[server.listener]]\nname = 'a'\nport = 1\ntls = false",
+        &["5:8 `server.listener[0]` and `server` cannot both listen on port 1"],
+    );
+    check(
+        "[server.listener]\nname = 'a'",
+        &[
+            "1:9 `server.listener` is a list of sections: expected an array of tables, found a table | write [[server.listener]], once for each",
+        ],
+    );
+    check(
+        "server.listener = [5]",
+        &["1:20 `server.listener[0]` is a section: expected a table, found the number 5"],
+    );
+}
+
+#[test]
+fn listeners_mean_what_they_say() {
+    let read = loaded(
+        "[[server.listener]]\nname = 'probes'\nbind_address = '::'\nport = 9\ntls = false\nsurfaces = ['management', 'registry']\nmax_connections = 3",
+    );
+    let [listener] = &read.server.listeners[..] else { panic!("{:?}", read.server.listeners) };
+    assert_eq!((listener.name.as_str(), listener.tls, listener.max_connections), ("probes", false, 3));
+    assert_eq!(listener.address, "[::]:9".parse().expect("an address"));
+    assert_eq!((listener.surfaces.registry, listener.surfaces.management), (true, true));
+    assert_eq!(
+        rendered(read.warnings.iter())[..2],
+        [
+            "5:1 listener \"probes\" serves the registry without TLS: everything, passwords included, is sent in the clear | leave `tls` out, or bind it to a loopback address",
+            "6:1 listener \"probes\" shows health and metrics, without policy, to everybody who can reach [::]:9 | bind it where only probes and scrapers reach it",
+        ]
+    );
+}
+
+#[test]
+fn a_list_of_sections_is_replaced_as_a_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (first, second) = (folder.path().join("1.toml"), folder.path().join("2.toml"));
+    std::fs::write(&first, "[[server.listener]]\nname = 'a'\nport = 1\ntls = false").expect("a file");
+    std::fs::write(&second, "\n[[server.listener]]\nname = 'b'\ntls = false").expect("a file");
+    let problems = load(&[first, second.clone()], no_variables()).expect_err("no port");
+    let found: Vec<_> = problems.iter().map(|problem| (problem.file(), problem.line())).collect();
+    assert_eq!(found[..1], [(Some(second.as_path()), Some(2))], "{problems}");
+    let variable = [("ANGOS_SERVER__LISTENER__PORT".to_owned(), "1".to_owned())];
+    let problems = load(&[second], variable.into_iter()).expect_err("a variable").to_string();
+    assert!(problems.contains("write [[server.listener]] in a file"), "{problems}");
+}
+
+#[test]
 fn warnings_do_not_refuse() {
     let read = loaded(
         "[global.access_policy]\ndefault_allow = true\n[repository.a.access_policy]\ndefault_allow = false\n[storage]\nsync = false\n[global]\nimmutable_tags_exclusions = ['x']",

@@ -235,7 +235,9 @@ async fn http2_speaks_the_same_language() {
     let (near, far) = tokio::io::duplex(64 * 1024);
     let caller = crate::handshake::Caller { address: server.address.ip(), certificate: None };
     let shared = std::sync::Arc::clone(&server.handle.shared);
-    tokio::spawn(crate::connection::serve(shared, far, caller, angos_tls::Protocol::Http2));
+    let door = crate::listener::Door::new(&crate::Listener::new("x", server.address), &shared);
+    let door = std::sync::Arc::new(door);
+    tokio::spawn(crate::connection::serve(shared, door, far, caller, angos_tls::Protocol::Http2));
     let executor = hyper_util::rt::TokioExecutor::new();
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(executor, TokioIo::new(near)).await.expect("a connection");
@@ -264,7 +266,9 @@ async fn a_refused_http2_upload_reads_its_refusal_and_the_connection_lives() {
     let (near, far) = tokio::io::duplex(64 * 1024);
     let caller = crate::handshake::Caller { address: server.address.ip(), certificate: None };
     let shared = std::sync::Arc::clone(&server.handle.shared);
-    tokio::spawn(crate::connection::serve(shared, far, caller, angos_tls::Protocol::Http2));
+    let door = crate::listener::Door::new(&crate::Listener::new("x", server.address), &shared);
+    let door = std::sync::Arc::new(door);
+    tokio::spawn(crate::connection::serve(shared, door, far, caller, angos_tls::Protocol::Http2));
     let executor = hyper_util::rt::TokioExecutor::new();
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(executor, TokioIo::new(near)).await.expect("a connection");
