@@ -73,7 +73,7 @@ impl Policy {
             let answer = outcomes.is_always(true);
             let is_settled = answer || outcomes.is_always(false);
             // To be in a list is to be asked for: such a list contains null or ''.
-            let is_meant = answer && matches!(node.op, Op::In { .. });
+            let is_meant = answer && matches!(node.op, Op::In(_));
             let decides =
                 || follow(root, None).may_be(true) && !follow(root, Some((node, !answer))).may_be(true);
             (is_settled && !is_meant && decides()).then_some(absence)
@@ -88,7 +88,7 @@ impl Node {
             Op::Not(of) => of.comparisons(found),
             Op::And(sides) | Op::Or(sides) => sides.iter().for_each(|side| side.comparisons(found)),
             Op::If(parts) => parts.iter().for_each(|part| part.comparisons(found)),
-            Op::Equal { .. } | Op::In { .. } | Op::Quantified { .. } if found.len() < COMPARISONS_MAX => {
+            Op::Equal { .. } | Op::In(_) | Op::Quantified { .. } if found.len() < COMPARISONS_MAX => {
                 found.push(self);
             }
             _ => {}
@@ -99,6 +99,7 @@ impl Node {
         match self.constant() {
             Some(Constant::Null) => true,
             Some(Constant::String(text)) => text.is_empty(),
+            Some(Constant::List(elements)) => elements.is_empty(),
             _ => false,
         }
     }

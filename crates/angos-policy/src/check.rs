@@ -2,135 +2,106 @@
 
 mod calls;
 mod functions;
+mod literals;
 mod loops;
-mod maps;
 mod math;
+mod methods;
 mod names;
+mod needs;
 mod operators;
+mod shape;
 mod texts;
+mod times;
 mod types;
 mod words;
 
 use crate::environment::Environment;
 use crate::error::Fault;
-use crate::program::{Constant, List, Node, Op, Program, Scalar};
+use crate::program::{Constant, Node, Op, Program, Scalar};
 use crate::syntax::{Expression, Form};
 use crate::value::Type;
 pub(crate) use functions::is_builtin;
-use maps::TypedMap;
+use shape::Shape;
 
 /// Checks and compiles one rule, which must be boolean.
 pub(crate) fn check(environment: &Environment, rule: &Expression) -> Result<Program, Fault> {
-    let mut checker = Checker { environment, scope: Vec::new(), builds_text: false };
-    let root = match checker.expression(rule)? {
-        Checked::Value(Typed { node, scalar: Scalar::Bool, .. }) => node,
-        other => {
-            let message = format!("a rule must be true or false, this is {}", other.describe());
-            let fault = Fault::new(rule.start(), message);
-            return Err(match other {
-                Checked::Map(_) => fault.help("ask for one of its values: `map[key]`"),
-                Checked::List(_) => fault.help("ask something about the list: `size(…) > 0`, `'x' in …`"),
-                Checked::Value(_) => fault.help("compare it with something: `… == 'x'`"),
-            });
-        }
-    };
-    Ok(Program { root, builds_text: checker.builds_text })
+    let Typed { node: root, shape, .. } = Checker::new(environment).expression(rule)?;
+    if !shape.may(|scalar| scalar == Scalar::Bool) {
+        let message = format!("a rule must be true or false, this is {}", shape.describe());
+        let fault = Fault::new(rule.start(), message);
+        return Err(match shape {
+            Shape::Map(_) => fault.help("ask for one of its values: `map[key]`"),
+            Shape::List(_) => fault.help("ask something about the list: `size(…) > 0`, `'x' in …`"),
+            _ => fault.help("compare it with something: `… == 'x'`"),
+        });
+    }
+    Ok(Program { needs: root.needs(), root })
 }
 
-/// Checks and compiles one expression that may have any type a [`Value`](crate::Value) can show.
+/// Checks and compiles one expression of any type.
 pub(crate) fn check_value(
     environment: &Environment,
     expression: &Expression,
 ) -> Result<(Program, Type), Fault> {
-    let mut checker = Checker { environment, scope: Vec::new(), builds_text: false };
-    let Typed { node: root, scalar, words } = checker.value(expression)?;
-    let ty = match (scalar, words) {
-        (Scalar::Bool, _) => Type::Bool,
-        (Scalar::Int, _) => Type::Int,
-        (Scalar::Uint, _) => Type::Uint,
-        (Scalar::Double, _) => Type::Double,
-        (Scalar::String, Some(words)) => Type::Word(words),
-        (Scalar::String, None) => Type::String,
-        (Scalar::Bytes, _) => Type::Bytes,
-        (Scalar::Timestamp, _) => Type::Timestamp,
-        (Scalar::Duration, _) => Type::Duration,
-        (Scalar::Null | Scalar::Ip | Scalar::Cidr | Scalar::Type, _) => {
-            let message = format!("the value of an expression cannot be {}", article(scalar));
-            return Err(Fault::new(expression.start(), message).help("compare it, or write `string(…)`"));
-        }
+    let Typed { node: root, shape, words, .. } = Checker::new(environment).expression(expression)?;
+    let ty = match (words, shape.declared()) {
+        (Some(words), Type::String) => Type::Word(words),
+        (_, ty) => ty,
     };
-    Ok((Program { root, builds_text: checker.builds_text }, ty))
+    Ok((Program { needs: root.stored(), root }, ty))
 }
 
 struct Checker<'e> {
     environment: &'e Environment,
-    /// The variables of the loops around the expression, innermost last.
+    /// The names of the loops around the expression, innermost last.
     scope: Vec<Bound>,
-    builds_text: bool,
 }
 
 struct Bound {
     name: String,
-    scalar: Scalar,
+    shape: Shape,
     words: Words,
 }
 
-/// The closed set a string belongs to, if any.
+/// The closed set a string, or each element of a list, belongs to, if any.
 type Words = Option<&'static [&'static str]>;
 
 /// An expression that passed.
-enum Checked {
-    Value(Typed),
-    List(TypedList),
-    Map(TypedMap),
-}
-
 struct Typed {
     node: Node,
-    scalar: Scalar,
+    shape: Shape,
     words: Words,
-}
-
-struct TypedList {
-    list: List,
-    /// None for the empty list, whose elements have every type.
-    element: Option<Scalar>,
-    words: Words,
-    offset: u32,
+    /// Where each element of a list, or key of a map, stands that is written out in the rule.
+    places: Vec<u32>,
 }
 
 impl Typed {
-    fn new(offset: u32, scalar: Scalar, op: Op) -> Self {
-        Self { node: Node::new(offset, op), scalar, words: None }
+    fn new(offset: u32, shape: Shape, op: Op) -> Self {
+        Self { node: Node::new(offset, op), shape, words: None, places: Vec::new() }
+    }
+
+    fn one(offset: u32, scalar: Scalar, op: Op) -> Self {
+        Self::new(offset, Shape::One(scalar), op)
+    }
+
+    fn boolean(offset: u32, op: Op) -> Self {
+        Self::new(offset, Shape::BOOL, op)
+    }
+
+    fn among(mut self, words: Words) -> Self {
+        self.words = words;
+        self
     }
 }
 
-impl Checked {
-    fn describe(&self) -> String {
-        match self {
-            Self::Value(value) => article(value.scalar),
-            Self::List(TypedList { element: Some(element), .. }) => format!("a list of {}", element.name()),
-            Self::List(TypedList { element: None, .. }) => "an empty list".to_owned(),
-            Self::Map(map) => map.describe(),
-        }
+impl<'e> Checker<'e> {
+    fn new(environment: &'e Environment) -> Self {
+        Self { environment, scope: Vec::new() }
     }
-}
 
-/// The type with its article.
-fn article(scalar: Scalar) -> String {
-    match scalar {
-        Scalar::Null => "null".to_owned(),
-        Scalar::Bytes => "bytes".to_owned(),
-        Scalar::Int | Scalar::Ip => format!("an {}", scalar.name()),
-        _ => format!("a {}", scalar.name()),
-    }
-}
-
-impl Checker<'_> {
-    fn expression(&mut self, expression: &Expression) -> Result<Checked, Fault> {
-        let constant = |scalar, constant| {
-            Ok(Checked::Value(Typed::new(expression.offset, scalar, Op::Constant(constant))))
-        };
+    fn expression(&mut self, expression: &Expression) -> Result<Typed, Fault> {
+        let offset = expression.offset;
+        let constant = |scalar, constant| Ok(Typed::one(expression.offset, scalar, Op::Constant(constant)));
         match &expression.form {
             Form::Null => constant(Scalar::Null, Constant::Null),
             Form::Bool(value) => constant(Scalar::Bool, Constant::Bool(*value)),
@@ -141,68 +112,35 @@ impl Checker<'_> {
             Form::Bytes(value) => constant(Scalar::Bytes, Constant::Bytes(value.as_slice().into())),
             Form::Name(_) | Form::Field { .. } => self.name(expression),
             Form::Call { function, target, arguments } => {
-                self.call(expression.offset, function, target.as_deref(), arguments)
+                self.call(offset, function, target.as_deref(), arguments)
             }
-            Form::Operation { operator, operands } => self.operation(expression.offset, *operator, operands),
-            Form::List(elements) => self.literal(expression.offset, elements),
-            Form::Map(entries) => self.table(expression.offset, entries),
-        }
-    }
-
-    /// An expression that must not be a list.
-    fn value(&mut self, expression: &Expression) -> Result<Typed, Fault> {
-        match self.expression(expression)? {
-            Checked::Value(value) => Ok(value),
-            Checked::List(list) => Err(Fault::new(list.offset, "a list cannot be used here")
-                .help("ask for one of its elements: `'x' in list`, `list.exists(e, …)`, `list[0]`")),
-            Checked::Map(map) => Err(Fault::new(map.offset(), "a map cannot be used here")
-                .help("ask for one of its values: `map[key]`, or whether it has a key: `key in map`")),
+            Form::Operation { operator, operands } => self.operation(offset, *operator, operands),
+            Form::List(elements) => self.list_literal(offset, elements),
+            Form::Map(entries) => self.map_literal(offset, entries),
         }
     }
 
     /// An expression that must be of one type.
     fn typed(&mut self, expression: &Expression, wanted: Scalar, what: &str) -> Result<Node, Fault> {
-        let checked = self.expression(expression)?;
-        match checked {
-            Checked::Value(Typed { node, scalar, .. }) if scalar == wanted => Ok(node),
+        let Typed { node, shape, .. } = self.expression(expression)?;
+        if shape.may(|scalar| scalar == wanted) {
+            return Ok(node);
+        }
+        let message = format!("{what} must be {}, this is {}", shape::article(wanted), shape.describe());
+        Err(Fault::new(expression.start(), message))
+    }
+
+    /// An expression that must be a list, and the type of its elements.
+    fn list(&mut self, expression: &Expression, what: &str) -> Result<(Typed, Shape), Fault> {
+        let typed = self.expression(expression)?;
+        let element = match &typed.shape {
+            Shape::List(element) => (**element).clone(),
+            Shape::Dyn | Shape::Never => Shape::Dyn,
             other => {
-                let message = format!("{what} must be {}, this is {}", article(wanted), other.describe());
-                Err(Fault::new(expression.start(), message))
-            }
-        }
-    }
-
-    /// An expression that must be a list, or a map, of which it is the keys.
-    fn list(&mut self, expression: &Expression, what: &str) -> Result<TypedList, Fault> {
-        match self.expression(expression)? {
-            Checked::List(list) => Ok(list),
-            Checked::Map(map) => Ok(map.keys()),
-            other @ Checked::Value(_) => {
                 let message = format!("{what} must be a list, this is {}", other.describe());
-                Err(Fault::new(expression.start(), message))
+                return Err(Fault::new(expression.start(), message));
             }
-        }
-    }
-
-    /// `[a, b, …]`: elements of one type, `null` beside strings allowed.
-    fn literal(&mut self, offset: u32, elements: &[Expression]) -> Result<Checked, Fault> {
-        let mut nodes = Vec::with_capacity(elements.len());
-        let mut common: Option<Scalar> = None;
-        for element in elements {
-            let Checked::Value(typed) = self.expression(element)? else {
-                return Err(Fault::new(element.start(), "a list of lists cannot be written in rules"));
-            };
-            common = Some(match common {
-                None | Some(Scalar::Null) => typed.scalar,
-                Some(first) if typed.scalar == Scalar::Null || typed.scalar == first => first,
-                Some(first) => {
-                    let (this, first) = (article(typed.scalar), first.name());
-                    let message = format!("this element is {this}, the ones before it are of type {first}");
-                    return Err(Fault::new(element.start(), message));
-                }
-            });
-            nodes.push(typed.node);
-        }
-        Ok(Checked::List(TypedList { list: List::Literal(nodes), element: common, words: None, offset }))
+        };
+        Ok((typed, element))
     }
 }

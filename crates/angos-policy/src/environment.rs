@@ -20,6 +20,7 @@ struct Declarations {
     /// Functions without arguments.
     nullary: BTreeMap<String, (usize, Type)>,
     functions: BTreeMap<String, Function>,
+    mixed_types: bool,
 }
 
 /// Where the value of a variable comes from.
@@ -59,6 +60,11 @@ impl Environment {
             (path.strip_prefix(group)?.starts_with('.')).then_some(group.len() + 1)
         };
         self.0.variables.keys().filter_map(|path| path.get(under(path)?..)?.split('.').next()).collect()
+    }
+
+    /// Whether rules may mix types as CEL's specification lets them.
+    pub(crate) fn mixes_types(&self) -> bool {
+        self.0.mixed_types
     }
 
     /// A declared function without arguments.
@@ -130,8 +136,7 @@ impl EnvironmentBuilder {
     /// Declares a function of one to [`FUNCTION_PARAMETERS_MAX`] arguments. Takes no index: what it knows
     /// are its arguments.
     ///
-    /// Neither parameters nor the result may be [`Type::StringList`], nor the result [`Type::Bytes`]. An
-    /// argument for a [`Type::Word`] that is written in the rule is one of its words.
+    /// The result may be neither a list, a map nor bytes: there is no place they could live. An argument for a [`Type::Word`] that is written in the rule is one of its words.
     #[must_use]
     pub fn function(mut self, function: &str, parameters: &[Type], result: Type, body: Body) -> Self {
         match (self.unfit_function(function, result), Function::new(parameters, result, body)) {
@@ -141,6 +146,15 @@ impl EnvironmentBuilder {
                 self.declarations.functions.insert(function.to_owned(), declared);
             }
         }
+        self
+    }
+
+    /// Lets rules mix types where the specification of CEL does: `[1, 'a']` is then a `list(dyn)`, the results
+    /// of `?:` may differ, and values of two types are unequal. Without, as is the default, each of these is
+    /// a mistake unless it says `dyn(…)`.
+    #[must_use]
+    pub fn mixed_types(mut self) -> Self {
+        self.declarations.mixed_types = true;
         self
     }
 
@@ -248,9 +262,9 @@ pub enum EnvironmentError {
     #[error("`{0}` is one of no words")]
     NoWords(String),
     /// A function with no parameters, more than [`limits::FUNCTION_PARAMETERS_MAX`](crate::limits::FUNCTION_PARAMETERS_MAX),
-    /// or a list or built bytes among them.
+    /// or a result that is a list, a map or bytes.
     #[error(
-        "`{0}` must take 1 to {FUNCTION_PARAMETERS_MAX} values and return one; lists and built bytes cannot be passed"
+        "`{0}` must take 1 to {FUNCTION_PARAMETERS_MAX} values and return one that is no list, map or bytes"
     )]
     Signature(String),
     /// More than [`limits::VARIABLES_MAX`](crate::limits::VARIABLES_MAX).
@@ -307,7 +321,8 @@ mod tests {
         assert_eq!(declare("f", &[Type::Int], Type::Int), duplicate("f"));
         assert_eq!(declare("g", &[], Type::Int), signature);
         assert_eq!(declare("g", &[Type::Int; 5], Type::Int), signature);
-        assert_eq!(declare("g", &[Type::StringList], Type::Int), signature);
+        assert_eq!(declare("g", &[Type::StringList], Type::Int), None);
+        assert_eq!(declare("g", &[Type::Int], Type::StringList), signature);
         assert_eq!(declare("g", &[Type::Int], Type::Bytes), signature);
         let words = Environment::builder().variable("a", Type::Word(&[])).build();
         assert_eq!(words.err(), Some(EnvironmentError::NoWords(owned("a"))));

@@ -1,53 +1,37 @@
 //! Stage 5: program + identity + facts → a value, or the reason there is none.
 //!
-//! Nothing here allocates. Values borrow from the program, the identity and the facts; strings a rule builds
-//! live in a fixed piece of the caller's stack.
+//! Nothing here allocates. Values borrow from the program, the identity and the facts; what a rule builds
+//! lives in fixed pieces of the caller's stack ([`memory`]).
 
 mod arithmetic;
+mod arrange;
 mod call;
 mod compare;
 mod convert;
+mod datum;
 mod edit;
 mod lists;
 mod maps;
 mod math;
+mod memory;
 mod network;
 mod prospect;
+mod quote;
 mod text;
+mod walk;
 
 use crate::environment::Origin;
 use crate::limits::{LOOP_DEPTH_MAX, RULE_COST_MAX};
-use crate::moment::{Moment, duration_part};
-use crate::program::{Constant, Node, Op, Program, Scalar};
+use crate::moment::{Part, Zone, duration_part};
+use crate::program::{Node, Op, Program};
 use crate::value::{Facts, Undecidable, Value};
 use angos_identity::Identity;
 pub(crate) use convert::convert_constant;
-use ipnet::IpNet;
+use datum::Range;
+pub(crate) use datum::{Datum, Memory};
+use memory::Mark;
+pub(crate) use memory::with_memory;
 pub(crate) use prospect::{Outcomes, Prospect};
-use std::net::IpAddr;
-
-/// The value of an expression.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Datum<'a> {
-    Absent,
-    Null,
-    Bool(bool),
-    Int(i64),
-    Uint(u64),
-    Double(f64),
-    String(&'a str),
-    /// A string the rule built: this range of [`Frame::memory`].
-    Built {
-        start: usize,
-        end: usize,
-    },
-    Bytes(&'a [u8]),
-    Timestamp(Moment),
-    Duration(i64),
-    Ip(IpAddr),
-    Cidr(IpNet),
-    Type(&'static str),
-}
 
 /// Why an expression has no value, and which one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,29 +42,38 @@ pub(crate) struct Trouble {
 
 type Outcome<T> = Result<T, Trouble>;
 
-/// The state of evaluating one rule. `'a` is what values borrow from, `'m` the memory for built strings.
+/// The state of evaluating one rule. `'a` is what values borrow from, `'m` the memory for what is built.
 pub(crate) struct Frame<'a, 'm> {
     identity: &'a Identity,
     facts: &'a dyn Facts,
     bound: [Datum<'a>; LOOP_DEPTH_MAX],
     left: u32,
-    memory: &'m mut [u8],
-    used: usize,
-    /// What a walk over a list has found lies below; a walk gives no memory up below this.
-    kept: usize,
+    /// Strings and bytes the rule built, up to `used.text`.
+    text: &'m mut [u8],
+    /// Lists and maps the rule built, up to `used.slots`; elements of unfinished ones, from `pending`.
+    slots: &'m mut [Datum<'a>],
+    pending: usize,
+    used: Mark,
+    /// What lies below is kept until whoever raised it lowers it again.
+    floor: Mark,
 }
 
 impl<'a, 'm> Frame<'a, 'm> {
-    pub(crate) fn new(identity: &'a Identity, facts: &'a dyn Facts, memory: &'m mut [u8]) -> Self {
+    pub(crate) fn new(
+        identity: &'a Identity,
+        facts: &'a dyn Facts,
+        text: &'m mut [u8],
+        slots: &'m mut [Datum<'a>],
+    ) -> Self {
         let bound = [Datum::Absent; LOOP_DEPTH_MAX];
-        Self { identity, facts, bound, left: RULE_COST_MAX, memory, used: 0, kept: 0 }
+        let (used, floor, pending) = (Mark::default(), Mark::default(), slots.len());
+        Self { identity, facts, bound, left: RULE_COST_MAX, text, slots, pending, used, floor }
     }
 
     /// The value of a rule. Each rule has the whole cost bound to itself, so that order never matters.
     pub(crate) fn run(&mut self, program: &'a Program) -> Outcome<bool> {
         self.left = RULE_COST_MAX;
-        self.used = 0;
-        self.kept = 0;
+        (self.used, self.floor, self.pending) = (Mark::default(), Mark::default(), self.slots.len());
         self.truth(&program.root)
     }
 
@@ -91,7 +84,8 @@ impl<'a, 'm> Frame<'a, 'm> {
         then: impl FnOnce(Result<Value<'_>, Undecidable>) -> R,
     ) -> R {
         let outcome = self.value(&program.root).map_err(|trouble| trouble.cause);
-        then(outcome.and_then(|datum| shown(datum, self.memory).ok_or(Undecidable::Mistyped)))
+        let memory = Memory { text: self.text, slots: self.slots };
+        then(outcome.and_then(|datum| datum.shown(&memory).ok_or(Undecidable::Mistyped)))
     }
 
     fn spend(&mut self, cost: usize, at: &Node) -> Outcome<()> {
@@ -110,21 +104,29 @@ impl<'a, 'm> Frame<'a, 'm> {
     /// Evaluates a boolean expression.
     fn truth(&mut self, node: &'a Node) -> Outcome<bool> {
         self.spend(1, node)?;
-        let used = self.used;
+        let before = self.used;
         let outcome = self.test(node);
-        self.used = used;
+        self.release(before);
         outcome
     }
 
-    /// Evaluates an expression and gives back the memory its operands built strings in.
+    /// Evaluates an expression and gives back the memory its operands built in.
     fn value(&mut self, node: &'a Node) -> Outcome<Datum<'a>> {
         self.spend(1, node)?;
-        let used = self.used;
+        let before = self.used;
         let outcome = self.compute(node);
-        if !matches!(outcome, Ok(Datum::Built { .. })) {
-            self.used = used;
+        if !matches!(outcome, Ok(datum) if datum.is_built()) {
+            self.release(before);
         }
         outcome
+    }
+
+    /// Evaluates an expression whose value must not be absent.
+    fn present(&mut self, node: &'a Node) -> Outcome<Datum<'a>> {
+        match self.value(node)? {
+            Datum::Absent => Err(node.trouble(Undecidable::Absent)),
+            datum => Ok(datum),
+        }
     }
 
     /// The operations whose answer is yes or no.
@@ -134,15 +136,13 @@ impl<'a, 'm> Frame<'a, 'm> {
             Op::And(sides) => self.junction(sides, false),
             Op::Or(sides) => self.junction(sides, true),
             Op::Equal { negated, sides } => Ok(self.equal_sides(sides, node)? != *negated),
-            Op::EqualLists { negated, sides } => Ok(self.equal_lists(sides, node)? != *negated),
             Op::Ordered { order, sides } => self.ordered(*order, sides, node),
-            Op::In { needle, list } => self.contained(needle, list, node),
-            Op::Has(origin) => Ok(!matches!(self.source(*origin), Value::Absent | Value::Strings([]))),
-            Op::Quantified { quantifier, list, slot, test } => {
-                self.quantified(*quantifier, list, *slot, test, node)
-            }
+            Op::In(sides) => self.contained(sides, node),
+            Op::Has(origin) => Ok(is_there(self.source(*origin))),
+            Op::HasKey { map, key } => self.has_key(map, key, node),
+            Op::Quantified { quantifier, over, test } => self.quantified(*quantifier, over, test, node),
             Op::Search { search, sides } => self.search(*search, sides),
-            Op::Matches { text, pattern } => self.matches(text, pattern, node),
+            Op::Matches { text, pattern } => self.matches(text, pattern),
             Op::Covers(sides) => self.covers(sides),
             Op::Parses { to, text } => self.parses(*to, text),
             _ => match self.compute(node)? {
@@ -155,8 +155,8 @@ impl<'a, 'm> Frame<'a, 'm> {
     fn compute(&mut self, node: &'a Node) -> Outcome<Datum<'a>> {
         match &node.op {
             Op::Constant(constant) => Ok(Datum::from(constant)),
-            Op::Read(origin, scalar) => {
-                admit(self.source(*origin), *scalar).ok_or(node.trouble(Undecidable::Mistyped))
+            Op::Read(origin, ty) => {
+                Datum::admitted(self.source(*origin), *ty).ok_or(node.trouble(Undecidable::Mistyped))
             }
             Op::Bound(slot) => Ok(*self.bound.get(*slot).unwrap_or(&Datum::Absent)),
             Op::If(parts) => {
@@ -164,45 +164,59 @@ impl<'a, 'm> Frame<'a, 'm> {
                 let chosen = if self.truth(condition)? { yes } else { no };
                 self.value(chosen)
             }
-            Op::Count(list) => self.count(list, node),
-            Op::Lookup { key, table } => {
-                let found = self.lookup(key, table, node)?;
-                self.compute(found)
+            Op::Bind { slot, value, body } => {
+                let value = self.value(value)?;
+                self.bind(*slot, value);
+                self.value(body)
             }
-            Op::Element { list, index } => self.element(list, index, node),
-            Op::Arithmetic { operation, sides } => self.arithmetic(*operation, sides, node),
+            Op::Size(of) => self.size(of),
+            Op::Index(sides) => self.index(sides, node),
+            Op::List(_) | Op::Join(_) | Op::Transform { .. } | Op::Split { .. } | Op::Range(_) => {
+                self.collect(node)
+            }
+            Op::Map(entries) => self.map(entries, node),
+            Op::TransformMap { over, condition, body } => {
+                self.transform_map(over, condition.as_deref(), body, node)
+            }
+            Op::Arrange { arrange, list, arguments } => self.arrange(*arrange, list, arguments, node),
+            Op::Arithmetic { operation, sides, .. } => self.arithmetic(*operation, sides, node),
             Op::Negate(operand) => self.negate(operand, node),
-            Op::Length(operand) => self.length(operand),
             Op::Case { lower, text } => self.change_case(*lower, text),
             Op::Convert { to, value } => self.convert(*to, value, node),
-            Op::TypeOf(of, name) => self.present(of).map(|_| Datum::Type(name)),
-            Op::Part { part, east, of } => match self.value(of)? {
-                Datum::Timestamp(moment) => {
-                    moment.part(*part, *east).map(Datum::Int).ok_or(node.trouble(Undecidable::Overflow))
-                }
-                Datum::Duration(nanoseconds) => Ok(Datum::Int(duration_part(nanoseconds, *part))),
-                other => Err(of.unfit(other)),
-            },
+            Op::TypeOf(of) => Ok(Datum::Type(self.present(of)?.type_name())),
+            Op::Part { part, zone, of } => self.part(*part, zone, of, node),
             Op::Address { property, of } => self.address_property(*property, of),
             Op::Network { property, of } => self.network_property(*property, of),
             Op::Math { math, of } => self.math(*math, of, node),
+            Op::Bits { bits, sides } => self.bits(*bits, sides, node),
             Op::Extreme { greatest, among } => self.extreme(*greatest, among, node),
             Op::Edit { edit, text, arguments } => self.edit(*edit, text, arguments, node),
+            Op::Glue { list, separator } => self.glue(list, separator.as_deref(), node),
             Op::Call { body, result, arguments } => self.call(*body, *result, arguments, node),
             Op::Not(_)
             | Op::And(_)
             | Op::Or(_)
             | Op::Equal { .. }
-            | Op::EqualLists { .. }
             | Op::Ordered { .. }
-            | Op::In { .. }
+            | Op::In(_)
             | Op::Has(_)
+            | Op::HasKey { .. }
             | Op::Quantified { .. }
             | Op::Search { .. }
             | Op::Matches { .. }
             | Op::Covers(_)
             | Op::Parses { .. } => self.test(node).map(Datum::Bool),
         }
+    }
+
+    /// A part of a timestamp, or of a duration.
+    fn part(&mut self, part: Part, zone: &Zone, of: &'a Node, at: &Node) -> Outcome<Datum<'a>> {
+        let (found, missing) = match self.value(of)? {
+            Datum::Timestamp(moment) => (moment.part(part, zone), Undecidable::Overflow),
+            Datum::Duration(nanoseconds) => (duration_part(nanoseconds, part), Undecidable::NoOverload),
+            other => return Err(of.unfit(other)),
+        };
+        found.map(Datum::Int).ok_or(at.trouble(missing))
     }
 
     /// `&&` or `||`: one side that settles the answer outweighs an error on the other.
@@ -221,72 +235,24 @@ impl<'a, 'm> Frame<'a, 'm> {
     }
 }
 
+/// What `has(variable)` says: whether it is there; of a list or a map, whether anything is in it.
+fn is_there(value: Value<'_>) -> bool {
+    match value {
+        Value::Absent | Value::Strings([]) => false,
+        Value::List(list) => !list.is_empty(),
+        Value::Map(map) => !map.is_empty(),
+        _ => true,
+    }
+}
+
 impl Node {
     fn trouble(&self, cause: Undecidable) -> Trouble {
         Trouble { cause, offset: self.offset }
     }
 
-    /// What to say of a value that is not of the type the checker promised.
+    /// What to say of a value of a type the operation does not take.
     fn unfit(&self, datum: Datum<'_>) -> Trouble {
-        self.trouble(if matches!(datum, Datum::Absent) { Undecidable::Absent } else { Undecidable::Mistyped })
+        let absent = matches!(datum, Datum::Absent);
+        self.trouble(if absent { Undecidable::Absent } else { Undecidable::NoOverload })
     }
-}
-
-impl<'a> From<&'a Constant> for Datum<'a> {
-    fn from(constant: &'a Constant) -> Self {
-        match constant {
-            Constant::Null => Self::Null,
-            Constant::Bool(value) => Self::Bool(*value),
-            Constant::Int(value) => Self::Int(*value),
-            Constant::Uint(value) => Self::Uint(*value),
-            Constant::Double(value) => Self::Double(*value),
-            Constant::String(value) => Self::String(value),
-            Constant::Bytes(value) => Self::Bytes(value),
-            Constant::Timestamp(value) => Self::Timestamp(*value),
-            Constant::Duration(value) => Self::Duration(*value),
-            Constant::Ip(value) => Self::Ip(*value),
-            Constant::Cidr(value) => Self::Cidr(*value),
-            Constant::Type(name) => Self::Type(name),
-        }
-    }
-}
-
-/// A value as the outside sees it, if it can; `memory` is what built strings live in.
-fn shown<'t>(datum: Datum<'t>, memory: &'t [u8]) -> Option<Value<'t>> {
-    Some(match datum {
-        Datum::Absent => Value::Absent,
-        Datum::Bool(value) => Value::Bool(value),
-        Datum::Int(value) => Value::Int(value),
-        Datum::Uint(value) => Value::Uint(value),
-        Datum::Double(value) => Value::Double(value),
-        Datum::String(text) => Value::String(text),
-        Datum::Built { start, end } => Value::String(built(memory, start, end)?),
-        Datum::Bytes(value) => Value::Bytes(value),
-        Datum::Timestamp(moment) => Value::Timestamp(moment.seconds, moment.nanoseconds),
-        Datum::Duration(value) => Value::Duration(value),
-        Datum::Null | Datum::Ip(_) | Datum::Cidr(_) | Datum::Type(_) => return None,
-    })
-}
-
-/// A string the rule built.
-fn built(memory: &[u8], start: usize, end: usize) -> Option<&str> {
-    std::str::from_utf8(memory.get(start..end)?).ok()
-}
-
-/// A value from outside, if it is of the declared type.
-fn admit(value: Value<'_>, declared: Scalar) -> Option<Datum<'_>> {
-    Some(match (value, declared) {
-        (Value::Absent, _) => Datum::Absent,
-        (Value::String(value), Scalar::String) => Datum::String(value),
-        (Value::Bool(value), Scalar::Bool) => Datum::Bool(value),
-        (Value::Int(value), Scalar::Int) => Datum::Int(value),
-        (Value::Uint(value), Scalar::Uint) => Datum::Uint(value),
-        (Value::Double(value), Scalar::Double) => Datum::Double(value),
-        (Value::Bytes(value), Scalar::Bytes) => Datum::Bytes(value),
-        (Value::Timestamp(seconds, nanoseconds), Scalar::Timestamp) => {
-            Datum::Timestamp(Moment::new(seconds, nanoseconds)?)
-        }
-        (Value::Duration(value), Scalar::Duration) => Datum::Duration(value),
-        _ => return None,
-    })
 }

@@ -3,15 +3,14 @@
 use crate::check::check_value;
 use crate::environment::Environment;
 use crate::error::{Fault, RuleError};
-use crate::evaluate::Frame;
-use crate::limits::TEXT_MAX_BYTES;
+use crate::evaluate::{Frame, with_memory};
 use crate::policy::on_compiler_thread;
 use crate::program::Program;
 use crate::syntax;
 use crate::value::{Facts, Type, Undecidable, Value};
 use angos_identity::Identity;
 
-/// One compiled expression with a value of any type but a list or a map: a log field, a rate, a key.
+/// One compiled expression with a value of any type: a log field, a rate, a key.
 ///
 /// Immutable, shared between threads. Everything said of rules holds: checked when compiled, evaluated
 /// without allocation, within [`RULE_COST_MAX`](crate::limits::RULE_COST_MAX).
@@ -50,10 +49,8 @@ impl Expression {
         facts: &dyn Facts,
         then: impl FnOnce(Result<Value<'_>, Undecidable>) -> R,
     ) -> R {
-        if self.program.builds_text {
-            Frame::new(identity, facts, &mut [0; TEXT_MAX_BYTES]).answer(&self.program, then)
-        } else {
-            Frame::new(identity, facts, &mut []).answer(&self.program, then)
-        }
+        with_memory(self.program.needs, |text, slots| {
+            Frame::new(identity, facts, text, slots).answer(&self.program, then)
+        })
     }
 }

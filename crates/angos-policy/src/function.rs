@@ -21,13 +21,15 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// The function, unless it takes nothing or too much, or something that cannot be passed on: lists are
-    /// never stored, and bytes are never built.
+    /// The function, unless it takes nothing or too much, or returns something that has no place to live.
     pub(crate) fn new(parameters: &[Type], result: Type, body: Body) -> Option<Self> {
         let mut all = [Type::Bool; FUNCTION_PARAMETERS_MAX];
         all.get_mut(..parameters.len())?.copy_from_slice(parameters);
-        let passed = parameters.iter().all(|ty| !matches!(ty, Type::StringList | Type::Word([])));
-        let returned = !matches!(result, Type::StringList | Type::Bytes | Type::Word([]));
+        let passed = parameters.iter().all(|ty| !matches!(ty, Type::Word([])));
+        let returned = !matches!(
+            result,
+            Type::StringList | Type::List(_) | Type::Map(..) | Type::Bytes | Type::Word([])
+        );
         (passed && returned && !parameters.is_empty()).then_some(Self {
             parameters: all,
             count: parameters.len(),

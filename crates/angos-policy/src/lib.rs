@@ -31,6 +31,7 @@
 mod absence;
 mod attribute;
 mod check;
+mod collection;
 mod consider;
 mod environment;
 mod error;
@@ -47,6 +48,7 @@ mod syntax;
 mod value;
 
 pub use absence::{Absence, Variable};
+pub use collection::{List, Map, Mapping, Sequence};
 pub use consider::{Caller, Circumstances, Known, Possibility, Presence};
 pub use environment::{Environment, EnvironmentBuilder, EnvironmentError};
 pub use error::RuleError;

@@ -28,6 +28,13 @@ pub const RULE_COST_MAX: u32 = 100_000;
 /// Bytes of strings one rule may build at a time (`+`, `string(…)`, `lowerAscii()`); they live on the stack.
 pub const TEXT_MAX_BYTES: usize = 4 * 1024;
 
+/// Elements of lists and maps one rule may build at a time, a key and its value counting as two; they live
+/// on the stack. Lists that are only walked (`map(…).exists(…)`) are not built and have no such bound.
+pub const SLOTS_MAX: usize = 512;
+
+/// Deepest nesting of lists and maps a service hands in that `==` follows.
+pub const VALUE_DEPTH_MAX: usize = 32;
+
 /// Longest pattern of `matches`, in bytes: compiling takes some microseconds for each.
 pub const PATTERN_MAX_BYTES: usize = 1024;
 

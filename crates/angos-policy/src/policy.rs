@@ -3,9 +3,9 @@
 use crate::check::check;
 use crate::environment::Environment;
 use crate::error::{Fault, RuleError, quote};
-use crate::evaluate::{Frame, Trouble};
-use crate::limits::{COMPILER_STACK_BYTES, RULES_MAX, TEXT_MAX_BYTES};
-use crate::program::Program;
+use crate::evaluate::{Frame, Trouble, with_memory};
+use crate::limits::{COMPILER_STACK_BYTES, RULES_MAX};
+use crate::program::{Needs, Program};
 use crate::syntax;
 use crate::value::{Facts, Undecidable};
 use angos_identity::Identity;
@@ -69,7 +69,7 @@ pub enum Reason {
 pub struct Policy {
     default: DefaultDecision,
     rules: Vec<Rule>,
-    builds_text: bool,
+    needs: Needs,
 }
 
 #[derive(Debug)]
@@ -100,8 +100,8 @@ impl Policy {
         }
         let compiled = on_compiler_thread(|| compile_all(environment, rules));
         let rules = compiled.map_err(failed)??;
-        let builds_text = rules.iter().any(|rule| rule.program.builds_text);
-        Ok(Self { default, rules, builds_text })
+        let needs = rules.iter().fold(Needs::default(), |needs, rule| needs.or(rule.program.needs));
+        Ok(Self { default, rules, needs })
     }
 
     /// Decides one request.
@@ -110,15 +110,10 @@ impl Policy {
     /// default answers. Neither allocates nor blocks nor panics; costs at most
     /// [`RULE_COST_MAX`](crate::limits::RULE_COST_MAX) per rule.
     pub fn decide(&self, identity: &Identity, facts: &dyn Facts) -> Decision {
-        if self.builds_text {
-            self.decide_with(identity, facts, &mut [0; TEXT_MAX_BYTES])
-        } else {
-            self.decide_with(identity, facts, &mut [])
-        }
+        with_memory(self.needs, |text, slots| self.decide_within(Frame::new(identity, facts, text, slots)))
     }
 
-    fn decide_with(&self, identity: &Identity, facts: &dyn Facts, memory: &mut [u8]) -> Decision {
-        let mut frame = Frame::new(identity, facts, memory);
+    fn decide_within<'a>(&'a self, mut frame: Frame<'a, '_>) -> Decision {
         let mut undecidable = None;
         for (index, rule) in self.rules.iter().enumerate() {
             match frame.run(&rule.program) {

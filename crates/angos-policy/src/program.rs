@@ -1,20 +1,39 @@
-//! Stage 4: a checked rule, every name resolved and every type known.
+//! Stage 4: a checked rule, every name resolved and every type known that can be.
 
 mod origins;
+mod verbs;
 
 use crate::environment::Origin;
 use crate::function::Body;
-use crate::moment::{Moment, Part};
+use crate::moment::{Moment, Part, Zone};
+use crate::value::Type;
 use ipnet::IpNet;
 use regex::Regex;
 use std::net::IpAddr;
+pub(crate) use verbs::{
+    AddressProperty, Arithmetic, Arrange, Bits, Edit, Math, NetworkProperty, Order, Quantifier, Search,
+};
 
 /// One compiled rule.
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(crate) root: Node,
-    /// Whether evaluation may build strings and so needs memory for them.
-    pub(crate) builds_text: bool,
+    pub(crate) needs: Needs,
+}
+
+/// What evaluating a rule needs besides the stack it runs on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    /// It may build strings or bytes.
+    pub(crate) text: bool,
+    /// It may build lists or maps that are looked at as a whole, not element by element.
+    pub(crate) slots: bool,
+}
+
+impl Needs {
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self { text: self.text || other.text, slots: self.slots || other.slots }
+    }
 }
 
 /// An expression with one value.
@@ -25,7 +44,7 @@ pub(crate) struct Node {
     pub(crate) op: Op,
 }
 
-/// The types of values that are not lists.
+/// The types of values that hold no others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scalar {
     Null,
@@ -58,17 +77,27 @@ pub(crate) enum Constant {
     Cidr(IpNet),
     /// A type, by its name.
     Type(&'static str),
+    List(Box<[Constant]>),
+    /// Each key once.
+    Map(Box<[(Constant, Constant)]>),
 }
 
+/// What a node does. Operands may have other types than the checker knows only where `dyn` hides them;
+/// then the operation has no value.
 #[derive(Debug)]
 pub(crate) enum Op {
     Constant(Constant),
-    /// A variable or declared function, of this type when present.
-    Read(Origin, Scalar),
-    /// The element a surrounding loop is at.
+    /// A variable or declared function without arguments, of this type when present.
+    Read(Origin, Type),
+    /// A name of a surrounding loop or `cel.bind`.
     Bound(usize),
     /// `has(variable)`
     Has(Origin),
+    /// `has(map.key)`
+    HasKey {
+        map: Box<Node>,
+        key: Box<str>,
+    },
     Not(Box<Node>),
     And(Box<[Node; 2]>),
     Or(Box<[Node; 2]>),
@@ -78,10 +107,6 @@ pub(crate) enum Op {
         negated: bool,
         sides: Box<[Node; 2]>,
     },
-    EqualLists {
-        negated: bool,
-        sides: Box<[List; 2]>,
-    },
     Ordered {
         order: Order,
         sides: Box<[Node; 2]>,
@@ -89,30 +114,44 @@ pub(crate) enum Op {
     Arithmetic {
         operation: Arithmetic,
         sides: Box<[Node; 2]>,
+        /// What the result may need: strings, or lists behind `dyn`.
+        builds: Needs,
     },
     Negate(Box<Node>),
-    In {
-        needle: Box<Node>,
-        list: Box<List>,
-    },
-    /// Size of a string or bytes.
-    Length(Box<Node>),
-    /// Size of a list.
-    Count(Box<List>),
-    Element {
-        list: Box<List>,
-        index: Box<Node>,
-    },
-    /// `map[key]`
-    Lookup {
-        key: Box<Node>,
-        table: Box<[(Node, Node)]>,
-    },
+    /// An element of a list, or a key of a map.
+    In(Box<[Node; 2]>),
+    /// Of a string, bytes, a list or a map.
+    Size(Box<Node>),
+    /// `list[index]`, `map[key]`, `map.key`
+    Index(Box<[Node; 2]>),
+    /// `[a, b]`, not all constant.
+    List(Box<[Node]>),
+    /// `{key: value}`, not all constant.
+    Map(Box<[(Node, Node)]>),
+    /// `list + list`
+    Join(Box<[Node; 2]>),
     Quantified {
         quantifier: Quantifier,
-        list: Box<List>,
-        slot: usize,
+        over: Loop,
         test: Box<Node>,
+    },
+    /// `map`, `filter` and their like: the body for each element the condition holds for.
+    Transform {
+        over: Loop,
+        condition: Option<Box<Node>>,
+        body: Box<Node>,
+    },
+    /// `transformMap`: the keys stay, each with the body as its value.
+    TransformMap {
+        over: Loop,
+        condition: Option<Box<Node>>,
+        body: Box<Node>,
+    },
+    /// `cel.bind(name, value, body)`
+    Bind {
+        slot: usize,
+        value: Box<Node>,
+        body: Box<Node>,
     },
     Search {
         search: Search,
@@ -131,17 +170,17 @@ pub(crate) enum Op {
         to: Scalar,
         value: Box<Node>,
     },
-    /// The type of a value that is there, by its name.
-    TypeOf(Box<Node>, &'static str),
+    /// The type of a value that is there.
+    TypeOf(Box<Node>),
     /// Whether text parses as an address or a network.
     Parses {
         to: Scalar,
         text: Box<Node>,
     },
-    /// A part of a timestamp at an offset from UTC in seconds, or of a duration.
+    /// A part of a timestamp as seen in a zone, or of a duration.
     Part {
         part: Part,
-        east: i64,
+        zone: Zone,
         of: Box<Node>,
     },
     Address {
@@ -157,10 +196,15 @@ pub(crate) enum Op {
         math: Math,
         of: Box<Node>,
     },
-    /// `math.greatest(…)`, or `math.least(…)` when not greatest.
+    /// A function of the math extension on the bits of two numbers.
+    Bits {
+        bits: Bits,
+        sides: Box<[Node; 2]>,
+    },
+    /// `math.greatest(list)`, or `math.least(list)` when not greatest.
     Extreme {
         greatest: bool,
-        among: Box<List>,
+        among: Box<Node>,
     },
     /// A method of the strings extension.
     Edit {
@@ -168,119 +212,44 @@ pub(crate) enum Op {
         text: Box<Node>,
         arguments: Box<[Node]>,
     },
-    /// A declared function and the type of its result.
-    Call {
-        body: Body,
-        result: Scalar,
-        arguments: Box<[Node]>,
-    },
-    /// `cidr.containsIP(ip or string)` and `cidr.containsCIDR(cidr or string)`
-    Covers(Box<[Node; 2]>),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
-    Less,
-    LessEqual,
-    Greater,
-    GreaterEqual,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Arithmetic {
-    Add,
-    Subtract,
-    Multiply,
-    Divide,
-    Remainder,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Quantifier {
-    All,
-    Exists,
-    ExistsOne,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Search {
-    StartsWith,
-    EndsWith,
-    Contains,
-}
-
-/// What a function of the math extension does to a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Math {
-    Abs,
-    Ceil,
-    Floor,
-    IsFinite,
-    IsInf,
-    IsNaN,
-    Round,
-    Sign,
-    Trunc,
-}
-
-/// What a method of the strings extension does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Edit {
-    CharAt,
-    IndexOf,
-    LastIndexOf,
-    Replace,
-    Substring,
-    Trim,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AddressProperty {
-    Family,
-    Unspecified,
-    Loopback,
-    LinkLocalMulticast,
-    LinkLocalUnicast,
-    GlobalUnicast,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NetworkProperty {
-    Address,
-    Masked,
-    PrefixLength,
-}
-
-/// An expression that is a list. Lists are never stored: each is walked where it is used.
-#[derive(Debug)]
-pub(crate) enum List {
-    /// A variable of strings; empty when absent.
-    Read(Origin, u32),
-    Literal(Vec<Node>),
-    Join(Box<[List; 2]>),
     /// The parts of a string.
     Split {
         text: Box<Node>,
         separator: Box<Node>,
         limit: Option<Box<Node>>,
     },
-    /// `map[key]` where the values are lists of constants.
-    Lookup {
-        key: Box<Node>,
-        table: Box<[(Node, Vec<Node>)]>,
+    /// A list of strings as one, with a separator between them.
+    Glue {
+        list: Box<Node>,
+        separator: Option<Box<Node>>,
     },
-    If(Box<Node>, Box<[List; 2]>),
-    Map {
-        source: Box<List>,
-        slot: usize,
-        condition: Option<Box<Node>>,
-        body: Box<Node>,
+    /// A method of the lists extension.
+    Arrange {
+        arrange: Arrange,
+        list: Box<Node>,
+        arguments: Box<[Node]>,
     },
-    Filter {
-        source: Box<List>,
-        slot: usize,
-        condition: Box<Node>,
+    /// `lists.range(n)`
+    Range(Box<Node>),
+    /// A declared function and the type of its result.
+    Call {
+        body: Body,
+        result: Type,
+        arguments: Box<[Node]>,
     },
+    /// `cidr.containsIP(ip or string)` and `cidr.containsCIDR(cidr or string)`
+    Covers(Box<[Node; 2]>),
+}
+
+/// What a loop goes over, and where its names live.
+#[derive(Debug)]
+pub(crate) struct Loop {
+    /// A list, or a map.
+    pub(crate) source: Box<Node>,
+    /// Of the element, or of the key of a map; of the index or key if there are two names.
+    pub(crate) slot: usize,
+    /// Whether the next slot holds the element, or the value of a map.
+    pub(crate) pair: bool,
 }
 
 impl Scalar {
@@ -310,6 +279,15 @@ impl Scalar {
 impl Node {
     pub(crate) fn new(offset: u32, op: Op) -> Self {
         Self { offset, op }
+    }
+
+    /// Whether its value is a list that is walked element by element instead of being built.
+    pub(crate) fn streams(&self) -> bool {
+        match &self.op {
+            Op::List(_) | Op::Join(_) | Op::Transform { .. } | Op::Split { .. } | Op::Range(_) => true,
+            Op::If(parts) => parts.iter().skip(1).any(Self::streams),
+            _ => false,
+        }
     }
 
     /// The constant, if the expression is one.

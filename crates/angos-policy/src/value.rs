@@ -1,6 +1,8 @@
 //! Stage 1 and 5: the types rules know, the values a service hands to a decision, and why a rule may have none.
 
+use crate::collection::{List, Map};
 use std::fmt;
+use std::net::IpAddr;
 
 /// The type of a declared variable or function. Any value may be [`Value::Absent`] in a given request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +28,25 @@ pub enum Type {
     StringList,
     /// `string`, one of a closed set: comparing it with any other word is an error when the rule is loaded.
     Word(&'static [&'static str]),
+    /// `list(T)`, from [`Value::List`]; an absent one is empty.
+    List(&'static Type),
+    /// `map(K, V)`, from [`Value::Map`]; an absent one is empty.
+    Map(&'static Type, &'static Type),
+    /// `null`, from [`Value::Null`].
+    Null,
+    /// An address, from [`Value::Ip`].
+    Ip,
+    /// A network, from [`Value::Cidr`].
+    Cidr,
+    /// A type, from [`Value::Type`].
+    Type,
+    /// `dyn`: any value. What is done with it is checked when it is done; a misfit makes the rule undecidable.
+    Dyn,
 }
 
 /// One value of one request.
+///
+/// Values of two types are never equal here, nor are two NaN; rules compare numbers across types.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Value<'a> {
@@ -53,6 +71,18 @@ pub enum Value<'a> {
     Timestamp(i64, u32),
     /// Nanoseconds.
     Duration(i64),
+    /// `null`, a value that is there; see [`Absent`](Self::Absent) for one that is not.
+    Null,
+    /// A list.
+    List(List<'a>),
+    /// A map.
+    Map(Map<'a>),
+    /// An address.
+    Ip(IpAddr),
+    /// A network: an address and the length of its prefix in bits.
+    Cidr(IpAddr, u8),
+    /// A type, by its name in CEL.
+    Type(&'static str),
 }
 
 /// What one request knows, by the index of declaration.
@@ -89,10 +119,16 @@ pub enum Undecidable {
     Index,
     /// A map has no such key.
     Key,
+    /// A map was given a key twice, or one of a type that cannot be a key.
+    BadKey,
+    /// An operation on values of types it does not take, which `dyn` hid from the check.
+    NoOverload,
     /// A conversion was given a value it cannot convert.
     Conversion,
     /// Strings built by the rule exceed [`limits::TEXT_MAX_BYTES`](crate::limits::TEXT_MAX_BYTES).
     TextTooLong,
+    /// Lists and maps built by the rule exceed [`limits::SLOTS_MAX`](crate::limits::SLOTS_MAX).
+    ListTooLong,
     /// The rule spent [`limits::RULE_COST_MAX`](crate::limits::RULE_COST_MAX).
     Cost,
     /// A function the service declared has no answer for these arguments.
@@ -110,8 +146,11 @@ impl Undecidable {
             Self::DivisionByZero => "division_by_zero",
             Self::Index => "index",
             Self::Key => "key",
+            Self::BadKey => "bad_key",
+            Self::NoOverload => "no_overload",
             Self::Conversion => "conversion",
             Self::TextTooLong => "text_too_long",
+            Self::ListTooLong => "list_too_long",
             Self::Cost => "cost",
             Self::Function => "function",
             Self::Mistyped => "mistyped",
@@ -127,8 +166,11 @@ impl fmt::Display for Undecidable {
             Self::DivisionByZero => "division by zero",
             Self::Index => "index outside the list or string",
             Self::Key => "no such key in the map",
+            Self::BadKey => "a key that is in the map already, or cannot be one",
+            Self::NoOverload => "an operation on values of types it does not take",
             Self::Conversion => "a value that cannot be converted",
             Self::TextTooLong => "a string too long to build",
+            Self::ListTooLong => "a list too long to build",
             Self::Cost => "more work than one rule may cost",
             Self::Function => "a function without an answer for these arguments",
             Self::Mistyped => "the service gave a value of another type than it declared",

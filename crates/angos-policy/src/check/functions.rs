@@ -31,8 +31,10 @@ pub(super) const METHODS: &[&str] = &[
     "contains",
     "containsCIDR",
     "containsIP",
+    "distinct",
     "endsWith",
     "family",
+    "flatten",
     "indexOf",
     "ip",
     "isGlobalUnicast",
@@ -40,13 +42,17 @@ pub(super) const METHODS: &[&str] = &[
     "isLinkLocalUnicast",
     "isLoopback",
     "isUnspecified",
+    "join",
     "lastIndexOf",
     "lowerAscii",
     "masked",
     "matches",
     "prefixLength",
     "replace",
+    "reverse",
     "size",
+    "slice",
+    "sort",
     "split",
     "startsWith",
     "substring",
@@ -76,6 +82,7 @@ pub(super) fn conversion(function: &str) -> Option<Scalar> {
     })
 }
 
+/// Whether values of a type can become another's; whether each of them does shows when it is done.
 pub(super) fn convertible(from: Scalar, to: Scalar) -> bool {
     if from == to {
         return true;
@@ -84,7 +91,7 @@ pub(super) fn convertible(from: Scalar, to: Scalar) -> bool {
         Scalar::Null | Scalar::Type => false,
         Scalar::Int => from.is_number() || matches!(from, Scalar::String | Scalar::Timestamp),
         Scalar::Uint | Scalar::Double => from.is_number() || from == Scalar::String,
-        Scalar::String => !matches!(from, Scalar::Null | Scalar::Type),
+        Scalar::String => from != Scalar::Null,
         Scalar::Timestamp => matches!(from, Scalar::String | Scalar::Int),
         Scalar::Bool | Scalar::Bytes | Scalar::Duration | Scalar::Ip | Scalar::Cidr => from == Scalar::String,
     }

@@ -1,13 +1,40 @@
-//! Stage 3: the macros `all`, `exists`, `exists_one`, `map` and `filter`.
+//! Stage 3: the macros `all`, `exists`, `exists_one`, `map`, `filter`, their forms with two names, and
+//! `cel.bind`.
 
-use super::{Bound, Checked, Checker, TypedList, operators::boolean};
+use super::{Bound, Checker, Shape, Typed, Words};
 use crate::error::{Fault, quote};
 use crate::limits::LOOP_DEPTH_MAX;
-use crate::program::{List, Node, Op, Quantifier, Scalar};
+use crate::program::{Loop, Node, Op, Quantifier, Scalar};
 use crate::syntax::{Expression, Form};
 
-/// The macros, called on a list.
-pub(super) const MACROS: &[&str] = &["all", "exists", "exists_one", "existsOne", "filter", "map"];
+/// The macros, called on a list or a map.
+pub(super) const MACROS: &[&str] =
+    &["all", "exists", "exists_one", "existsOne", "filter", "map", "transformList", "transformMap"];
+
+/// What a macro is given: one name or two, and the expressions behind them.
+struct Arguments<'e> {
+    names: &'e [Expression],
+    condition: Option<&'e Expression>,
+    body: &'e Expression,
+}
+
+impl<'e> Arguments<'e> {
+    fn of(function: &str, arguments: &'e [Expression]) -> Option<Self> {
+        let (names, rest) = match (function, arguments) {
+            ("map", [_, _] | [_, _, _]) | ("filter", [_, _]) => arguments.split_at_checked(1)?,
+            ("transformList" | "transformMap", [_, _, _] | [_, _, _, _]) => arguments.split_at_checked(2)?,
+            ("map" | "filter" | "transformList" | "transformMap", _) => return None,
+            (_, [_, _]) => arguments.split_at_checked(1)?,
+            (_, [_, _, _]) => arguments.split_at_checked(2)?,
+            _ => return None,
+        };
+        match rest {
+            [body] => Some(Self { names, condition: None, body }),
+            [condition, body] => Some(Self { names, condition: Some(condition), body }),
+            _ => None,
+        }
+    }
+}
 
 impl Checker<'_> {
     pub(super) fn macro_call(
@@ -16,75 +43,118 @@ impl Checker<'_> {
         function: &str,
         target: &Expression,
         arguments: &[Expression],
-    ) -> Result<Checked, Fault> {
-        let what = format!("what `{function}` is called on");
-        let source = self.list(target, &what)?;
-        let (variable, condition, body) = match (function, arguments) {
-            ("map", [variable, condition, body]) => (variable, Some(condition), body),
-            (_, [variable, body]) => (variable, None, body),
-            _ => {
-                let message = format!("`{function}` takes a name and an expression");
-                return Err(Fault::new(offset, message).help(format!("write `list.{function}(x, …)`")));
-            }
+    ) -> Result<Typed, Fault> {
+        let source = self.expression(target)?;
+        if let Shape::One(_) = source.shape {
+            let this = source.shape.describe();
+            let message = format!("what `{function}` is called on must be a list, this is {this}");
+            return Err(Fault::new(target.start(), message));
+        }
+        let Some(arguments) = Arguments::of(function, arguments) else {
+            let message = format!("`{function}` takes a name and an expression");
+            let names = if function.starts_with("transform") { "i, x" } else { "x" };
+            return Err(Fault::new(offset, message).help(format!("write `list.{function}({names}, …)`")));
         };
-        let slot = self.enter(&source, variable)?;
-        let result = self.loop_body(offset, function, source, slot, condition, body);
-        self.scope.pop();
+        let known = self.scope.len();
+        let (keys, shape, words) = (item_shapes(&source.shape), source.shape, source.words);
+        let entered = match arguments.names {
+            [name] => {
+                let keyed = matches!(shape, Shape::Map(_));
+                let alone = if keyed { keys.0.clone() } else { keys.1.clone() };
+                self.enter(name, alone, if keyed { None } else { words })
+            }
+            [first, second] => self
+                .enter(first, keys.0.clone(), None)
+                .and_then(|()| self.enter(second, keys.1.clone(), words)),
+            _ => Ok(()),
+        };
+        let over = Loop { source: Box::new(source.node), slot: known, pair: arguments.names.len() == 2 };
+        let result =
+            entered.and_then(|()| self.loop_body(offset, function, over, &arguments, (keys, shape, words)));
+        self.scope.truncate(known);
         result
     }
 
-    /// Names the element of a list for the expressions inside a loop.
-    fn enter(&mut self, source: &TypedList, variable: &Expression) -> Result<usize, Fault> {
-        let Form::Name(name) = &variable.form else {
-            return Err(Fault::new(variable.offset, "a name for the element must stand here"));
+    /// Gives a name to something for the expressions that follow.
+    fn enter(&mut self, name: &Expression, shape: Shape, words: Words) -> Result<(), Fault> {
+        let Form::Name(text) = &name.form else {
+            return Err(Fault::new(name.offset, "a name for the element must stand here"));
         };
-        let slot = self.scope.len();
-        if slot >= LOOP_DEPTH_MAX {
-            return Err(Fault::new(variable.offset, format!("loops nest more than {LOOP_DEPTH_MAX} deep")));
+        if self.scope.len() >= LOOP_DEPTH_MAX {
+            return Err(Fault::new(
+                name.offset,
+                format!("more than {LOOP_DEPTH_MAX} names of loops at once"),
+            ));
         }
-        if name.starts_with('.') {
-            return Err(Fault::new(variable.offset, format!("{} cannot name an element", quote(name))));
+        if text.starts_with('.') {
+            return Err(Fault::new(name.offset, format!("{} cannot name an element", quote(text))));
         }
-        // The elements of the empty list have every type; null stands for it.
-        let scalar = source.element.unwrap_or(Scalar::Null);
-        self.scope.push(Bound { name: name.clone(), scalar, words: source.words });
-        Ok(slot)
+        self.scope.push(Bound { name: text.clone(), shape, words });
+        Ok(())
     }
 
     fn loop_body(
         &mut self,
         offset: u32,
         function: &str,
-        source: TypedList,
-        slot: usize,
-        condition: Option<&Expression>,
-        body: &Expression,
-    ) -> Result<Checked, Fault> {
-        let (element, words) = (source.element, source.words);
-        let source = Box::new(source.list);
+        over: Loop,
+        arguments: &Arguments<'_>,
+        ((key, element), shape, words): ((Shape, Shape), Shape, Words),
+    ) -> Result<Typed, Fault> {
         let what = format!("the condition of `{function}`");
         let quantifier = match function {
             "all" => Quantifier::All,
             "exists" => Quantifier::Exists,
             "exists_one" | "existsOne" => Quantifier::ExistsOne,
             "filter" => {
-                let condition = Box::new(self.typed(body, Scalar::Bool, &what)?);
-                let list = List::Filter { source, slot, condition };
-                return Ok(Checked::List(TypedList { list, element, words, offset }));
+                let condition = Some(Box::new(self.typed(arguments.body, Scalar::Bool, &what)?));
+                let body = Box::new(Node::new(offset, Op::Bound(over.slot)));
+                let kept = if matches!(shape, Shape::Map(_)) { (key, None) } else { (element, words) };
+                let op = Op::Transform { over, condition, body };
+                return Ok(Typed::new(offset, Shape::list(kept.0), op).among(kept.1));
             }
             _ => {
-                let condition: Option<Node> = match condition {
-                    Some(condition) => Some(self.typed(condition, Scalar::Bool, &what)?),
+                let condition = match arguments.condition {
+                    Some(condition) => Some(Box::new(self.typed(condition, Scalar::Bool, &what)?)),
                     None => None,
                 };
-                let body = self.value(body)?;
-                let (element, words) = (Some(body.scalar), body.words);
-                let list =
-                    List::Map { source, slot, condition: condition.map(Box::new), body: Box::new(body.node) };
-                return Ok(Checked::List(TypedList { list, element, words, offset }));
+                let body = self.expression(arguments.body)?;
+                let (value, words) = (body.shape, body.words);
+                let body = Box::new(body.node);
+                return Ok(if function == "transformMap" {
+                    let op = Op::TransformMap { over, condition, body };
+                    Typed::new(offset, Shape::map(key, value), op)
+                } else {
+                    let op = Op::Transform { over, condition, body };
+                    Typed::new(offset, Shape::list(value), op).among(words)
+                });
             }
         };
-        let test = Box::new(self.typed(body, Scalar::Bool, &what)?);
-        Ok(boolean(offset, Op::Quantified { quantifier, list: source, slot, test }))
+        let test = Box::new(self.typed(arguments.body, Scalar::Bool, &what)?);
+        Ok(Typed::boolean(offset, Op::Quantified { quantifier, over, test }))
+    }
+
+    /// `cel.bind(name, value, body)`
+    pub(super) fn bind(&mut self, offset: u32, arguments: &[Expression]) -> Result<Typed, Fault> {
+        let [name, value, body] = arguments else {
+            return Err(Fault::new(offset, "`cel.bind` takes a name, a value and an expression"));
+        };
+        let value = self.expression(value)?;
+        let slot = self.scope.len();
+        self.enter(name, value.shape, value.words)?;
+        let body = self.expression(body);
+        self.scope.truncate(slot);
+        let Typed { node, shape, words, .. } = body?;
+        let op = Op::Bind { slot, value: Box::new(value.node), body: Box::new(node) };
+        Ok(Typed::new(offset, shape, op).among(words))
+    }
+}
+
+/// The types of index and element of a list, or of key and value of a map.
+fn item_shapes(shape: &Shape) -> (Shape, Shape) {
+    match shape {
+        Shape::List(element) => (Shape::INT, (**element).clone()),
+        Shape::Map(entry) => (entry.0.clone(), entry.1.clone()),
+        _ => (Shape::Dyn, Shape::Dyn),
     }
 }

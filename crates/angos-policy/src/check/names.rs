@@ -1,10 +1,11 @@
 //! Stage 3: names: variables, loop variables, and what an unknown one was meant to be.
 
+use super::literals::select;
 use super::types::type_named;
-use super::{Checked, Checker, Typed, TypedList, Words};
+use super::{Bound, Checker, Shape, Typed};
 use crate::environment::Origin;
 use crate::error::{Fault, quote};
-use crate::program::{Constant, List, Op, Scalar};
+use crate::program::Op;
 use crate::suggest::nearest;
 use crate::syntax::{Expression, Form};
 use crate::value::Type;
@@ -14,6 +15,9 @@ struct Path<'e> {
     parts: Vec<(&'e str, u32)>,
     text: String,
 }
+
+/// A value, and the fields asked of it with their places.
+type Resolved<'p, 'e> = (Typed, &'p [(&'e str, u32)]);
 
 impl<'e> Path<'e> {
     /// The dotted name an expression spells, if it is nothing else.
@@ -45,65 +49,83 @@ impl<'e> Path<'e> {
 }
 
 impl Checker<'_> {
-    pub(super) fn name(&mut self, expression: &Expression) -> Result<Checked, Fault> {
+    pub(super) fn name(&mut self, expression: &Expression) -> Result<Typed, Fault> {
         let Some(path) = Path::of(expression) else {
-            if let Form::Field { of, name } = &expression.form {
-                let of = match self.expression(of)? {
-                    Checked::Map(map) => return map.field(expression.offset, name),
-                    other => other.describe(),
-                };
-                let message = format!("{of} has no field {}", quote(name));
-                return Err(Fault::new(expression.offset, message));
-            }
-            return Err(Fault::new(expression.offset, "not a name"));
+            let Form::Field { of, name } = &expression.form else {
+                return Err(Fault::new(expression.offset, "not a name"));
+            };
+            let of = self.expression(of)?;
+            return select(of, expression.offset, name);
         };
-        if let Some(bound) = self.bound(&path)? {
-            return Ok(bound);
+        match self.resolve(&path)? {
+            Some((typed, rest)) => rest.iter().try_fold(typed, |of, (name, at)| select(of, *at, name)),
+            None => match type_named(path.offset(), &path.text) {
+                Some(named) => Ok(named),
+                None => Err(self.unknown(&path)),
+            },
         }
-        match self.environment.variable(&path.text) {
-            Some((origin, ty)) => Ok(read(path.offset(), origin, ty)),
-            None if let Some(named) = type_named(path.offset(), &path.text) => Ok(named),
+    }
+
+    /// What a name, or the longest beginning of it that is one, stands for; and the fields that are asked of it.
+    fn resolve<'p, 'e>(&self, path: &'p Path<'e>) -> Result<Option<Resolved<'p, 'e>>, Fault> {
+        if let Some((slot, bound)) = self.bound(path) {
+            let rest = path.parts.get(1..).unwrap_or_default();
+            if let (Some((field, at)), Shape::One(_) | Shape::List(_)) = (rest.first(), &bound.shape) {
+                let (name, this) = (&bound.name, bound.shape.describe());
+                let message = format!("`{name}` is {this} and has no field {}", quote(field));
+                return Err(Fault::new(*at, message));
+            }
+            let typed = Typed::new(path.offset(), bound.shape.clone(), Op::Bound(slot)).among(bound.words);
+            return Ok(Some((typed, rest)));
+        }
+        if let Some((origin, ty)) = self.environment.variable(&path.text) {
+            return Ok(Some((read(path.offset(), origin, ty), &[])));
+        }
+        // Fields may be asked of a map: `claims.roles`.
+        for count in (1..path.parts.len()).rev() {
+            let (first, rest) = path.parts.split_at_checked(count).unwrap_or((&path.parts, &[]));
+            let name = first.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(".");
+            if let Some((origin, ty @ (Type::Map(..) | Type::Dyn))) = self.environment.variable(&name) {
+                return Ok(Some((read(path.offset(), origin, ty), rest)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// `has(path)`, `has(map.field)`
+    pub(super) fn presence(&mut self, argument: &Expression) -> Result<Typed, Fault> {
+        let wrong = || {
+            Fault::new(argument.start(), "`has` asks about a field").help("write `has(identity.username)`")
+        };
+        let Form::Field { of, name } = &argument.form else { return Err(wrong()) };
+        let Some(path) = Path::of(argument) else {
+            let of = self.expression(of)?;
+            return has_key(of, argument.offset, name);
+        };
+        if self.bound(&path).is_none() {
+            if let Some((origin, _)) = self.environment.variable(&path.text) {
+                return Ok(Typed::boolean(path.offset(), Op::Has(origin)));
+            }
+            // A group is there when it says so itself: `has(identity.certificate)`.
+            let present = format!("{}.present", path.text);
+            if let Some((origin, ty @ Type::Bool)) = self.environment.variable(&present) {
+                return Ok(read(path.offset(), origin, ty));
+            }
+        }
+        match self.resolve(&path)? {
+            Some((typed, [rest @ .., (last, at)])) => {
+                let of = rest.iter().try_fold(typed, |of, (name, at)| select(of, *at, name))?;
+                has_key(of, *at, last)
+            }
+            Some(_) => Err(wrong()),
             None => Err(self.unknown(&path)),
         }
     }
 
-    /// `has(path)`
-    pub(super) fn presence(&mut self, argument: &Expression) -> Result<Checked, Fault> {
-        let wrong = || {
-            Fault::new(argument.start(), "`has` asks about a field").help("write `has(identity.username)`")
-        };
-        let Some(path) = Path::of(argument) else {
-            let Form::Field { of, name } = &argument.form else { return Err(wrong()) };
-            let Checked::Map(map) = self.expression(of)? else { return Err(wrong()) };
-            let op = Op::Constant(Constant::Bool(map.has(name)));
-            return Ok(Checked::Value(Typed::new(argument.offset, Scalar::Bool, op)));
-        };
-        if path.parts.len() < 2 || self.bound(&path)?.is_some() {
-            return Err(wrong());
-        }
-        if let Some((origin, _)) = self.environment.variable(&path.text) {
-            return Ok(Checked::Value(Typed::new(path.offset(), Scalar::Bool, Op::Has(origin))));
-        }
-        // A group is there when it says so itself: `has(identity.certificate)`.
-        match self.environment.variable(&format!("{}.present", path.text)) {
-            Some((origin, Type::Bool)) => Ok(read(path.offset(), origin, Type::Bool)),
-            _ => Err(self.unknown(&path)),
-        }
-    }
-
     /// The loop variable a name begins with, if one does.
-    fn bound(&self, path: &Path<'_>) -> Result<Option<Checked>, Fault> {
-        let Some((root, offset)) = path.parts.first().copied() else { return Ok(None) };
-        let found = self.scope.iter().enumerate().rev().find(|(_, bound)| bound.name == root);
-        let Some((slot, bound)) = found else { return Ok(None) };
-        if let Some((field, at)) = path.parts.get(1) {
-            let message =
-                format!("`{root}` is {} and has no field {}", super::article(bound.scalar), quote(field));
-            return Err(Fault::new(*at, message));
-        }
-        let mut value = Typed::new(offset, bound.scalar, Op::Bound(slot));
-        value.words = bound.words;
-        Ok(Some(Checked::Value(value)))
+    fn bound(&self, path: &Path<'_>) -> Option<(usize, &Bound)> {
+        let (root, _) = path.parts.first()?;
+        self.scope.iter().enumerate().rev().find(|(_, bound)| bound.name == *root)
     }
 
     /// Why a name means nothing.
@@ -152,31 +174,25 @@ impl Checker<'_> {
     }
 }
 
-/// Reads a declared variable.
-pub(super) fn read(offset: u32, origin: Origin, ty: Type) -> Checked {
-    let Some((scalar, words)) = scalar_of(ty) else {
-        let list = List::Read(origin, offset);
-        return Checked::List(TypedList { list, element: Some(Scalar::String), words: None, offset });
-    };
-    let mut value = Typed::new(offset, scalar, Op::Read(origin, scalar));
-    value.words = words;
-    Checked::Value(value)
+/// `has(of.name)`
+fn has_key(of: Typed, offset: u32, name: &str) -> Result<Typed, Fault> {
+    match &of.shape {
+        Shape::One(_) | Shape::List(_) => {
+            let message = format!("{} has no field {}", of.shape.describe(), quote(name));
+            Err(Fault::new(offset, message))
+        }
+        _ => Ok(Typed::boolean(offset, Op::HasKey { map: Box::new(of.node), key: name.into() })),
+    }
 }
 
-/// What a declared type is called here; none for a list.
-pub(super) fn scalar_of(ty: Type) -> Option<(Scalar, Words)> {
-    Some(match ty {
-        Type::Bool => (Scalar::Bool, None),
-        Type::Int => (Scalar::Int, None),
-        Type::Uint => (Scalar::Uint, None),
-        Type::Double => (Scalar::Double, None),
-        Type::String => (Scalar::String, None),
-        Type::Bytes => (Scalar::Bytes, None),
-        Type::Timestamp => (Scalar::Timestamp, None),
-        Type::Duration => (Scalar::Duration, None),
-        Type::Word(words) => (Scalar::String, Some(words)),
-        Type::StringList => return None,
-    })
+/// Reads a declared variable.
+pub(super) fn read(offset: u32, origin: Origin, ty: Type) -> Typed {
+    let words = match ty {
+        Type::Word(words) => Some(words),
+        Type::List(Type::Word(words)) => Some(*words),
+        _ => None,
+    };
+    Typed::new(offset, Shape::of(ty), Op::Read(origin, ty)).among(words)
 }
 
 /// Names for a message, at most thirty.

@@ -1,9 +1,9 @@
 //! Stage 3: operators and the types they take.
 
 use super::types::is_dynamic;
-use super::{Checked, Checker, Typed, TypedList, article, words};
+use super::{Checker, Shape, Typed, words};
 use crate::error::Fault;
-use crate::program::{Arithmetic, List, Node, Op, Order, Scalar};
+use crate::program::{Arithmetic, Constant, Needs, Op, Order, Scalar};
 use crate::syntax::{Expression, Operator};
 
 impl Checker<'_> {
@@ -12,11 +12,11 @@ impl Checker<'_> {
         offset: u32,
         operator: Operator,
         operands: &[Expression],
-    ) -> Result<Checked, Fault> {
+    ) -> Result<Typed, Fault> {
         match (operator, operands) {
             (Operator::Not, [operand]) => {
                 let node = self.typed(operand, Scalar::Bool, "the operand of `!`")?;
-                Ok(boolean(offset, Op::Not(Box::new(node))))
+                Ok(Typed::boolean(offset, Op::Not(Box::new(node))))
             }
             (Operator::Negate, [operand]) => self.negate(offset, operand),
             (Operator::And | Operator::Or, [left, right]) => {
@@ -24,19 +24,15 @@ impl Checker<'_> {
                 let left = self.typed(left, Scalar::Bool, &what)?;
                 let right = self.typed(right, Scalar::Bool, &what)?;
                 let sides = Box::new([left, right]);
-                Ok(boolean(offset, if operator == Operator::And { Op::And(sides) } else { Op::Or(sides) }))
+                let op = if operator == Operator::And { Op::And(sides) } else { Op::Or(sides) };
+                Ok(Typed::boolean(offset, op))
             }
             (Operator::If, [condition, yes, no]) => self.conditional(offset, condition, yes, no),
             (Operator::Equal | Operator::NotEqual, [left, right]) => {
                 self.equality(offset, operator, left, right)
             }
-            (Operator::In, [needle, list]) => {
-                let dynamic = is_dynamic(needle);
-                let needle = self.value(needle)?;
-                let list = self.list(list, "the right side of `in`")?;
-                membership(offset, needle, list, dynamic)
-            }
-            (Operator::Index, [list, index]) => self.element(offset, list, index),
+            (Operator::In, [needle, container]) => self.containment(offset, needle, container),
+            (Operator::Index, [of, key]) => self.index(offset, of, key),
             (_, [left, right]) => match order(operator) {
                 Some(order) => self.ordering(offset, order, operator, left, right),
                 None => self.arithmetic(offset, operator, left, right),
@@ -45,12 +41,13 @@ impl Checker<'_> {
         }
     }
 
-    fn negate(&mut self, offset: u32, operand: &Expression) -> Result<Checked, Fault> {
-        let typed = self.value(operand)?;
-        if !matches!(typed.scalar, Scalar::Int | Scalar::Double) {
-            return Err(Fault::new(offset, format!("{} cannot be negated", article(typed.scalar))));
+    fn negate(&mut self, offset: u32, operand: &Expression) -> Result<Typed, Fault> {
+        let typed = self.expression(operand)?;
+        let takes = |scalar| matches!(scalar, Scalar::Int | Scalar::Double | Scalar::Duration);
+        if !typed.shape.may(takes) {
+            return Err(Fault::new(offset, format!("{} cannot be negated", typed.shape.describe())));
         }
-        Ok(Checked::Value(Typed::new(offset, typed.scalar, Op::Negate(Box::new(typed.node)))))
+        Ok(Typed::new(offset, typed.shape, Op::Negate(Box::new(typed.node))))
     }
 
     fn conditional(
@@ -59,25 +56,21 @@ impl Checker<'_> {
         condition: &Expression,
         yes: &Expression,
         no: &Expression,
-    ) -> Result<Checked, Fault> {
+    ) -> Result<Typed, Fault> {
         let condition = self.typed(condition, Scalar::Bool, "the condition of `?:`")?;
-        match (self.expression(yes)?, self.expression(no)?) {
-            (Checked::Value(yes), Checked::Value(no)) if yes.scalar == no.scalar => {
-                let words = if yes.words == no.words { yes.words } else { None };
-                let op = Op::If(Box::new([condition, yes.node, no.node]));
-                Ok(Checked::Value(Typed { node: Node::new(offset, op), scalar: yes.scalar, words }))
-            }
-            (Checked::List(yes), Checked::List(no)) if alike(yes.element, no.element) => {
-                let element = yes.element.or(no.element);
-                let list = List::If(Box::new(condition), Box::new([yes.list, no.list]));
-                Ok(Checked::List(TypedList { list, element, words: None, offset }))
-            }
-            (yes, no) => {
-                let (yes, no) = (yes.describe(), no.describe());
+        let (yes, no) = (self.expression(yes)?, self.expression(no)?);
+        let shape = match yes.shape.join(&no.shape) {
+            Some(shape) => shape,
+            None if self.environment.mixes_types() => Shape::Dyn,
+            None => {
+                let (yes, no) = (yes.shape.describe(), no.shape.describe());
                 let message = format!("both results of `?:` must be alike; these are {yes} and {no}");
-                Err(Fault::new(offset, message))
+                return Err(Fault::new(offset, message));
             }
-        }
+        };
+        let words = if yes.words == no.words { yes.words } else { None };
+        let op = Op::If(Box::new([condition, yes.node, no.node]));
+        Ok(Typed::new(offset, shape, op).among(words))
     }
 
     fn equality(
@@ -86,19 +79,15 @@ impl Checker<'_> {
         operator: Operator,
         left: &Expression,
         right: &Expression,
-    ) -> Result<Checked, Fault> {
+    ) -> Result<Typed, Fault> {
         let negated = operator == Operator::NotEqual;
-        let dynamic = is_dynamic(left) || is_dynamic(right);
-        match (self.expression(left)?, self.expression(right)?) {
-            (Checked::Value(left), Checked::Value(right)) if dynamic || equatable(&left, &right) => {
-                words::compared(&left, &right)?;
-                Ok(boolean(offset, Op::Equal { negated, sides: Box::new([left.node, right.node]) }))
-            }
-            (Checked::List(left), Checked::List(right)) if alike(left.element, right.element) => {
-                Ok(boolean(offset, Op::EqualLists { negated, sides: Box::new([left.list, right.list]) }))
-            }
-            (left, right) => Err(unlike(offset, operator, &left, &right)),
+        let dynamic = is_dynamic(left) || is_dynamic(right) || self.environment.mixes_types();
+        let (left, right) = (self.expression(left)?, self.expression(right)?);
+        if !dynamic && !equatable(&left, &right) {
+            return Err(unlike(offset, operator, &left, &right));
         }
+        words::compared(&left, &right)?;
+        Ok(Typed::boolean(offset, Op::Equal { negated, sides: Box::new([left.node, right.node]) }))
     }
 
     fn ordering(
@@ -108,14 +97,16 @@ impl Checker<'_> {
         operator: Operator,
         left: &Expression,
         right: &Expression,
-    ) -> Result<Checked, Fault> {
+    ) -> Result<Typed, Fault> {
         let (left, right) = (self.expression(left)?, self.expression(right)?);
-        match (left, right) {
-            (Checked::Value(left), Checked::Value(right)) if orderable(left.scalar, right.scalar) => {
-                Ok(boolean(offset, Op::Ordered { order, sides: Box::new([left.node, right.node]) }))
-            }
-            (left, right) => Err(unlike(offset, operator, &left, &right)),
+        let ordered = match (left.shape.scalar(), right.shape.scalar()) {
+            (Some(left), Some(right)) => orderable(left, right),
+            _ => [&left, &right].iter().all(|side| side.shape.may(|scalar| orderable(scalar, scalar))),
+        };
+        if !ordered {
+            return Err(unlike(offset, operator, &left, &right));
         }
+        Ok(Typed::boolean(offset, Op::Ordered { order, sides: Box::new([left.node, right.node]) }))
     }
 
     fn arithmetic(
@@ -124,108 +115,148 @@ impl Checker<'_> {
         operator: Operator,
         left: &Expression,
         right: &Expression,
-    ) -> Result<Checked, Fault> {
+    ) -> Result<Typed, Fault> {
         let (left, right) = (self.expression(left)?, self.expression(right)?);
-        match (left, right) {
-            (Checked::List(left), Checked::List(right))
-                if operator == Operator::Add && alike(left.element, right.element) =>
-            {
-                let element = left.element.or(right.element);
-                let list = List::Join(Box::new([left.list, right.list]));
-                Ok(Checked::List(TypedList { list, element, words: None, offset }))
-            }
-            (Checked::Value(left), Checked::Value(right))
-                if let Some((operation, result)) = arithmetic(operator, left.scalar, right.scalar) =>
-            {
-                self.builds_text |= result == Scalar::String;
-                let op = Op::Arithmetic { operation, sides: Box::new([left.node, right.node]) };
-                Ok(Checked::Value(Typed::new(offset, result, op)))
-            }
-            (left, right) => Err(unlike(offset, operator, &left, &right)),
+        if let (Shape::List(_), Shape::List(_), Operator::Add) = (&left.shape, &right.shape, operator) {
+            let shape = match left.shape.join(&right.shape) {
+                Some(shape) => shape,
+                None if self.environment.mixes_types() => Shape::list(Shape::Dyn),
+                None => return Err(unlike(offset, operator, &left, &right)),
+            };
+            return Ok(Typed::new(offset, shape, Op::Join(Box::new([left.node, right.node]))));
         }
+        let open = left.shape.is_open() || right.shape.is_open();
+        let found = match (left.shape.scalar(), right.shape.scalar()) {
+            (Some(left), Some(right)) => {
+                arithmetic(operator, left, right).map(|(operation, result)| (operation, Shape::One(result)))
+            }
+            _ if open => operation(operator).map(|operation| (operation, Shape::Dyn)),
+            _ => None,
+        };
+        let Some((operation, shape)) = found else {
+            return Err(unlike(offset, operator, &left, &right));
+        };
+        let adds = operation == Arithmetic::Add;
+        let text = matches!(shape, Shape::One(Scalar::String | Scalar::Bytes));
+        let builds = Needs { text: text || (adds && open), slots: adds && open };
+        let op = Op::Arithmetic { operation, sides: Box::new([left.node, right.node]), builds };
+        Ok(Typed::new(offset, shape, op))
     }
 
-    fn element(&mut self, offset: u32, list: &Expression, index: &Expression) -> Result<Checked, Fault> {
-        let list = match self.expression(list)? {
-            Checked::List(list) => list,
-            Checked::Map(map) => return map.lookup(offset, self.value(index)?),
-            other @ Checked::Value(_) => {
-                let message =
-                    format!("what `[…]` is applied to must be a list or a map, this is {}", other.describe());
-                return Err(Fault::new(list.start(), message));
+    /// `list[index]`, `map[key]`
+    fn index(&mut self, offset: u32, of: &Expression, key: &Expression) -> Result<Typed, Fault> {
+        let container = self.expression(of)?;
+        let key_typed = self.expression(key)?;
+        let (shape, words) = match &container.shape {
+            Shape::List(element) => {
+                if **element == Shape::Never {
+                    return Err(Fault::new(offset, "the empty list has no elements"));
+                }
+                if !key_typed.shape.may(|scalar| matches!(scalar, Scalar::Int | Scalar::Uint)) {
+                    let this = key_typed.shape.describe();
+                    return Err(Fault::new(
+                        key.start(),
+                        format!("a list index must be an int, this is {this}"),
+                    ));
+                }
+                ((**element).clone(), container.words)
+            }
+            Shape::Map(entry) => {
+                if entry.0 == Shape::Never {
+                    return Err(Fault::new(offset, "the empty map has no keys"));
+                }
+                if !key_typed.shape.comparable(&entry.0) {
+                    let message = format!(
+                        "the keys of this map are of type {}, this is {}",
+                        entry.0.name(3),
+                        key_typed.shape.describe()
+                    );
+                    return Err(Fault::new(key_typed.node.offset, message));
+                }
+                words::looked_for(&key_typed, &container)?;
+                (entry.1.clone(), None)
+            }
+            Shape::Dyn | Shape::Never => (Shape::Dyn, None),
+            Shape::One(_) => {
+                let this = container.shape.describe();
+                let message = format!("what `[…]` is applied to must be a list or a map, this is {this}");
+                return Err(Fault::new(of.start(), message));
             }
         };
-        let index_typed = self.value(index)?;
-        if !matches!(index_typed.scalar, Scalar::Int | Scalar::Uint) {
-            let message = format!("a list index must be an int, this is {}", article(index_typed.scalar));
-            return Err(Fault::new(index.start(), message));
+        let op = Op::Index(Box::new([container.node, key_typed.node]));
+        Ok(Typed::new(offset, shape, op).among(words))
+    }
+
+    fn containment(
+        &mut self,
+        offset: u32,
+        needle: &Expression,
+        container: &Expression,
+    ) -> Result<Typed, Fault> {
+        let dynamic = is_dynamic(needle);
+        let needle = self.expression(needle)?;
+        let typed = self.expression(container)?;
+        if let Shape::One(_) = typed.shape {
+            let message =
+                format!("the right side of `in` must be a list, this is {}", typed.shape.describe());
+            return Err(Fault::new(container.start(), message));
         }
-        let Some(scalar) = list.element else {
-            return Err(Fault::new(offset, "the empty list has no elements"));
+        self.membership(offset, needle, typed, dynamic)
+    }
+
+    /// `needle in container`, `list.contains(needle)`
+    pub(super) fn membership(
+        &self,
+        offset: u32,
+        needle: Typed,
+        container: Typed,
+        dynamic: bool,
+    ) -> Result<Typed, Fault> {
+        let among = match &container.shape {
+            Shape::List(element) => (**element).clone(),
+            Shape::Map(entry) => entry.0.clone(),
+            _ => Shape::Dyn,
         };
-        let op = Op::Element { list: Box::new(list.list), index: Box::new(index_typed.node) };
-        Ok(Checked::Value(Typed { node: Node::new(offset, op), scalar, words: list.words }))
+        let null = needle.shape == Shape::NULL || among == Shape::NULL;
+        if !(dynamic || null || self.environment.mixes_types() || needle.shape.comparable(&among)) {
+            let (needle, container) = (needle.shape.describe(), container.shape.describe());
+            return Err(Fault::new(offset, format!("{needle} is never in {container}")));
+        }
+        words::looked_for(&needle, &container)?;
+        Ok(Typed::boolean(offset, Op::In(Box::new([needle.node, container.node]))))
     }
 }
 
 /// Why two operands do not go together.
-fn unlike(offset: u32, operator: Operator, left: &Checked, right: &Checked) -> Fault {
+fn unlike(offset: u32, operator: Operator, left: &Typed, right: &Typed) -> Fault {
     let symbol = operator.symbol();
+    let (left, right) = (&left.shape, &right.shape);
     let message = format!("`{symbol}` cannot take {} and {}", left.describe(), right.describe());
     let fault = Fault::new(offset, message);
     match (left, right) {
-        (Checked::List(_), Checked::Value(_)) | (Checked::Value(_), Checked::List(_)) => {
+        (Shape::List(_), Shape::One(_)) | (Shape::One(_), Shape::List(_)) => {
             fault.help("look for a value in a list with `in`: `'x' in list`")
         }
-        (Checked::Value(value), Checked::Value(Typed { scalar: Scalar::Null, .. }))
-        | (Checked::Value(Typed { scalar: Scalar::Null, .. }), Checked::Value(value))
-            if value.scalar != Scalar::Null =>
-        {
+        (Shape::One(Scalar::Null), _) | (_, Shape::One(Scalar::Null)) if left != right => {
             fault.help("only a variable can be null")
         }
         _ => fault,
     }
 }
 
-/// `needle in list`, `list.contains(needle)`
-pub(super) fn membership(
-    offset: u32,
-    needle: Typed,
-    list: TypedList,
-    dynamic: bool,
-) -> Result<Checked, Fault> {
-    let fits = list.element.is_none_or(|element| {
-        dynamic
-            || element == needle.scalar
-            || (element.is_number() && needle.scalar.is_number())
-            || needle.scalar == Scalar::Null
-            || element == Scalar::Null
-    });
-    if !fits {
-        let (needle, list) = (article(needle.scalar), Checked::List(list).describe());
-        return Err(Fault::new(offset, format!("{needle} is never in {list}")));
-    }
-    words::looked_for(&needle, &list)?;
-    Ok(boolean(offset, Op::In { needle: Box::new(needle.node), list: Box::new(list.list) }))
-}
-
-pub(super) fn boolean(offset: u32, op: Op) -> Checked {
-    Checked::Value(Typed::new(offset, Scalar::Bool, op))
-}
-
-fn alike(left: Option<Scalar>, right: Option<Scalar>) -> bool {
-    left.is_none() || right.is_none() || left == right
-}
-
 /// Whether `==` may compare two values: of one type, both numbers, or a variable with null.
 fn equatable(left: &Typed, right: &Typed) -> bool {
-    let nullable = |typed: &Typed| !matches!(typed.node.op, Op::Constant(_));
-    match (left.scalar, right.scalar) {
-        (Scalar::Null, Scalar::Null) => true,
-        (Scalar::Null, _) => nullable(right),
-        (_, Scalar::Null) => nullable(left),
-        (left, right) => left == right || (left.is_number() && right.is_number()),
+    let nullable = |typed: &Typed| {
+        let written = matches!(typed.node.op, Op::Constant(_) | Op::List(_) | Op::Map(_));
+        !written || matches!(typed.node.op, Op::Constant(Constant::Null))
+    };
+    if left.shape == Shape::NULL {
+        return nullable(right);
     }
+    if right.shape == Shape::NULL {
+        return nullable(left);
+    }
+    left.shape.comparable(&right.shape)
 }
 
 fn orderable(left: Scalar, right: Scalar) -> bool {
@@ -247,22 +278,27 @@ fn order(operator: Operator) -> Option<Order> {
     })
 }
 
-/// The operation, and the type of its result, of an arithmetic operator on two types.
-fn arithmetic(operator: Operator, left: Scalar, right: Scalar) -> Option<(Arithmetic, Scalar)> {
-    let operation = match operator {
+fn operation(operator: Operator) -> Option<Arithmetic> {
+    Some(match operator {
         Operator::Add => Arithmetic::Add,
         Operator::Subtract => Arithmetic::Subtract,
         Operator::Multiply => Arithmetic::Multiply,
         Operator::Divide => Arithmetic::Divide,
         Operator::Remainder => Arithmetic::Remainder,
         _ => return None,
-    };
+    })
+}
+
+/// The operation, and the type of its result, of an arithmetic operator on two types.
+fn arithmetic(operator: Operator, left: Scalar, right: Scalar) -> Option<(Arithmetic, Scalar)> {
+    let operation = operation(operator)?;
     let result = match (operation, left, right) {
         (_, Scalar::Int, Scalar::Int) => Scalar::Int,
         (_, Scalar::Uint, Scalar::Uint) => Scalar::Uint,
         (Arithmetic::Remainder, _, _) => return None,
         (_, Scalar::Double, Scalar::Double) => Scalar::Double,
         (Arithmetic::Add, Scalar::String, Scalar::String) => Scalar::String,
+        (Arithmetic::Add, Scalar::Bytes, Scalar::Bytes) => Scalar::Bytes,
         (Arithmetic::Add | Arithmetic::Subtract, Scalar::Timestamp, Scalar::Duration)
         | (Arithmetic::Add, Scalar::Duration, Scalar::Timestamp) => Scalar::Timestamp,
         (Arithmetic::Subtract, Scalar::Timestamp, Scalar::Timestamp)

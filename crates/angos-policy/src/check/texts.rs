@@ -2,9 +2,9 @@
 
 use super::functions::called_on;
 use super::names::listed;
-use super::{Checked, Checker, Typed, TypedList};
+use super::{Checker, Shape, Typed};
 use crate::error::Fault;
-use crate::program::{Edit, List, Op, Scalar};
+use crate::program::{Edit, Op, Scalar};
 use crate::syntax::Expression;
 
 /// The methods on strings: what they do, the types of their arguments, how many must be there, and the type
@@ -31,7 +31,7 @@ impl Checker<'_> {
         method: &str,
         target: &Expression,
         arguments: &[Expression],
-    ) -> Result<Checked, Fault> {
+    ) -> Result<Typed, Fault> {
         let Some((_, edit, types, needed, result)) = EDITS.iter().find(|(name, ..)| *name == method) else {
             return Err(Fault::new(offset, "not a function on strings"));
         };
@@ -45,9 +45,8 @@ impl Checker<'_> {
         for (argument, scalar) in arguments.iter().zip(*types) {
             nodes.push(self.typed(argument, *scalar, &format!("this argument of `{method}`"))?);
         }
-        self.builds_text |= *edit == Edit::Replace;
         let op = Op::Edit { edit: *edit, text, arguments: nodes.into() };
-        Ok(Checked::Value(Typed::new(offset, *result, op)))
+        Ok(Typed::one(offset, *result, op))
     }
 
     /// `text.split(separator)`, `text.split(separator, limit)`
@@ -57,15 +56,42 @@ impl Checker<'_> {
         target: &Expression,
         separator: &Expression,
         limit: Option<&Expression>,
-    ) -> Result<Checked, Fault> {
+    ) -> Result<Typed, Fault> {
         let text = self.typed(target, Scalar::String, &called_on("split"))?;
         let separator = self.typed(separator, Scalar::String, "the separator of `split`")?;
         let limit = match limit {
             Some(limit) => Some(self.typed(limit, Scalar::Int, "the limit of `split`")?),
             None => None,
         };
-        let list =
-            List::Split { text: Box::new(text), separator: Box::new(separator), limit: limit.map(Box::new) };
-        Ok(Checked::List(TypedList { list, element: Some(Scalar::String), words: None, offset }))
+        let op =
+            Op::Split { text: Box::new(text), separator: Box::new(separator), limit: limit.map(Box::new) };
+        Ok(Typed::new(offset, Shape::list(Shape::STRING), op))
+    }
+
+    /// `list.join()`, `list.join(separator)`
+    pub(super) fn glue(
+        &mut self,
+        offset: u32,
+        target: &Expression,
+        separator: Option<&Expression>,
+    ) -> Result<Typed, Fault> {
+        let (list, element) = self.list(target, &called_on("join"))?;
+        if !element.may(|scalar| scalar == Scalar::String) {
+            let message = format!("`join` is called on a list of string, this is {}", list.shape.describe());
+            return Err(Fault::new(target.start(), message).help("make them strings: `.map(x, string(x))`"));
+        }
+        let separator = match separator {
+            Some(separator) => Some(self.typed(separator, Scalar::String, "the separator of `join`")?),
+            None => None,
+        };
+        let op = Op::Glue { list: Box::new(list.node), separator: separator.map(Box::new) };
+        Ok(Typed::one(offset, Scalar::String, op))
+    }
+
+    /// `strings.quote(text)`
+    pub(super) fn quote(&mut self, offset: u32, text: &Expression) -> Result<Typed, Fault> {
+        let text = Box::new(self.typed(text, Scalar::String, "the argument of `strings.quote`")?);
+        let op = Op::Edit { edit: Edit::Quote, text, arguments: Box::new([]) };
+        Ok(Typed::one(offset, Scalar::String, op))
     }
 }

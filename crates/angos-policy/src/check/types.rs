@@ -1,6 +1,6 @@
-//! Stage 3: types as values, and `dyn`. Every type is known when a rule is loaded.
+//! Stage 3: types as values, and `dyn`.
 
-use super::{Checked, Checker, Typed};
+use super::{Checker, Shape, Typed};
 use crate::error::Fault;
 use crate::program::{Constant, Op, Scalar};
 use crate::syntax::{Expression, Form};
@@ -15,6 +15,8 @@ const TYPES: &[&str] = &[
     "int",
     "list",
     "map",
+    "net.CIDR",
+    "net.IP",
     "null_type",
     "string",
     "type",
@@ -22,12 +24,9 @@ const TYPES: &[&str] = &[
 ];
 
 /// The type of this name.
-pub(super) fn type_named(offset: u32, name: &str) -> Option<Checked> {
-    TYPES.iter().find(|known| **known == name).map(|name| constant(offset, name))
-}
-
-fn constant(offset: u32, name: &'static str) -> Checked {
-    Checked::Value(Typed::new(offset, Scalar::Type, Op::Constant(Constant::Type(name))))
+pub(super) fn type_named(offset: u32, name: &str) -> Option<Typed> {
+    let constant = |name| Typed::one(offset, Scalar::Type, Op::Constant(Constant::Type(name)));
+    TYPES.iter().find(|known| **known == name).map(|name| constant(name))
 }
 
 /// Whether an expression is `dyn(…)`, which may be equal to a value of another type.
@@ -37,19 +36,14 @@ pub(super) fn is_dynamic(expression: &Expression) -> bool {
 
 impl Checker<'_> {
     /// `type(…)`
-    pub(super) fn type_of(&mut self, offset: u32, argument: &Expression) -> Result<Checked, Fault> {
-        Ok(match self.expression(argument)? {
-            Checked::List(_) => constant(offset, "list"),
-            Checked::Map(_) => constant(offset, "map"),
-            Checked::Value(Typed { node, scalar, .. }) => {
-                let name = match scalar {
-                    Scalar::Null => "null_type",
-                    Scalar::Timestamp => "google.protobuf.Timestamp",
-                    Scalar::Duration => "google.protobuf.Duration",
-                    other => other.name(),
-                };
-                Checked::Value(Typed::new(offset, Scalar::Type, Op::TypeOf(Box::new(node), name)))
-            }
-        })
+    pub(super) fn type_of(&mut self, offset: u32, argument: &Expression) -> Result<Typed, Fault> {
+        let of = self.expression(argument)?;
+        Ok(Typed::one(offset, Scalar::Type, Op::TypeOf(Box::new(of.node))))
+    }
+
+    /// `dyn(…)`: the check forgets what type it is.
+    pub(super) fn forget(&mut self, argument: &Expression) -> Result<Typed, Fault> {
+        let typed = self.expression(argument)?;
+        Ok(Typed { shape: Shape::Dyn, words: None, places: Vec::new(), node: typed.node })
     }
 }

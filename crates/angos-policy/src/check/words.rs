@@ -1,31 +1,55 @@
 //! Stage 3: closed sets: a comparison no word of the set could ever satisfy is a mistake.
 
 use super::names::listed;
-use super::{Typed, TypedList, Words};
+use super::{Typed, Words};
 use crate::error::{Fault, quote};
-use crate::program::{List, Node, Search};
+use crate::program::{Constant, Node, Op, Search};
 use crate::suggest::nearest;
 use regex::Regex;
 
 /// `a == b`, `a != b`: a constant compared with a closed set is in it, or `''` for absent.
 pub(super) fn compared(left: &Typed, right: &Typed) -> Result<(), Fault> {
     one_of(left.words, &right.node)?;
-    one_of(right.words, &left.node)
+    one_of(right.words, &left.node)?;
+    each_of(left.words, right)?;
+    each_of(right.words, left)
 }
 
-/// `needle in list`: so is each element a closed set is looked for among.
-pub(super) fn looked_for(needle: &Typed, list: &TypedList) -> Result<(), Fault> {
-    if let List::Literal(elements) = &list.list {
-        elements.iter().try_for_each(|element| one_of(needle.words, element))?;
+/// `needle in container`: so is each element or key a closed set is looked for among.
+pub(super) fn looked_for(needle: &Typed, container: &Typed) -> Result<(), Fault> {
+    each_of(needle.words, container)?;
+    one_of(container.words, &needle.node)
+}
+
+/// Each constant element of a list, or key of a map, that is written out beside a closed set.
+fn each_of(words: Words, container: &Typed) -> Result<(), Fault> {
+    let texts: Vec<Option<&str>> = match &container.node.op {
+        Op::Constant(Constant::List(elements)) => elements.iter().map(text).collect(),
+        Op::Constant(Constant::Map(entries)) => entries.iter().map(|(key, _)| text(key)).collect(),
+        Op::List(elements) => elements.iter().map(Node::constant_text).collect(),
+        Op::Map(entries) => entries.iter().map(|(key, _)| key.constant_text()).collect(),
+        _ => return Ok(()),
+    };
+    let placed = texts.into_iter().zip(&container.places);
+    placed.filter_map(|(text, place)| Some((text?, *place))).try_for_each(|(text, at)| check(words, text, at))
+}
+
+fn text(constant: &Constant) -> Option<&str> {
+    match constant {
+        Constant::String(text) => Some(text),
+        _ => None,
     }
-    one_of(list.words, &needle.node)
 }
 
 /// A constant beside a closed set is in it, or `''`.
 pub(super) fn one_of(words: Words, node: &Node) -> Result<(), Fault> {
-    match (words, node.constant_text()) {
-        (Some(words), Some(text)) if !text.is_empty() && !words.contains(&text) => {
-            let fault = Fault::new(node.offset, format!("{} is not one of the possible values", shown(text)));
+    node.constant_text().map_or(Ok(()), |text| check(words, text, node.offset))
+}
+
+fn check(words: Words, text: &str, at: u32) -> Result<(), Fault> {
+    match words {
+        Some(words) if !text.is_empty() && !words.contains(&text) => {
+            let fault = Fault::new(at, format!("{} is not one of the possible values", shown(text)));
             Err(match nearest(text, words.iter().copied()) {
                 Some(near) => fault.help(format!("did you mean '{near}'?")),
                 None => fault.help(format!("possible are {}", listed(words.iter().copied()))),

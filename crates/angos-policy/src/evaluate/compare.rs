@@ -1,8 +1,9 @@
 //! Stage 5: `==`, `!=`, `<` and their like, absent values included.
 
 use super::{Datum, Frame, Outcome};
-use crate::program::{Node, Op, Order, Scalar};
-use crate::value::{Undecidable, Value};
+use crate::limits::VALUE_DEPTH_MAX;
+use crate::program::{Node, Op, Order};
+use crate::value::{Type, Undecidable, Value};
 use std::cmp::Ordering;
 
 impl<'a> Frame<'a, '_> {
@@ -10,7 +11,9 @@ impl<'a> Frame<'a, '_> {
     pub(super) fn equal_sides(&mut self, sides: &'a [Node; 2], at: &Node) -> Outcome<bool> {
         let [left, right] = sides;
         // What most rules ask, answered without a detour.
-        if let (Op::Read(origin, Scalar::String), Some(constant)) = (&left.op, right.constant_text()) {
+        if let (Op::Read(origin, Type::String | Type::Word(_)), Some(constant)) =
+            (&left.op, right.constant_text())
+        {
             match self.source(*origin) {
                 Value::String(text) => return Ok(text == constant),
                 Value::Absent => return Ok(constant.is_empty()),
@@ -23,41 +26,89 @@ impl<'a> Frame<'a, '_> {
 
     /// `left == right`. An absent string equals `null` and `''` and nothing else; two absent values, and an
     /// absent value that is not a string, cannot be compared.
-    pub(super) fn equal(&self, left: Datum<'a>, right: Datum<'a>, at: &Node) -> Outcome<bool> {
-        if let (Datum::String(left), Datum::String(right)) = (left, right) {
-            return Ok(left == right);
-        }
+    pub(super) fn equal(&mut self, left: Datum<'a>, right: Datum<'a>, at: &Node) -> Outcome<bool> {
+        self.equal_within(left, right, 0, at)
+    }
+
+    fn equal_within(&mut self, left: Datum<'a>, right: Datum<'a>, depth: usize, at: &Node) -> Outcome<bool> {
         match (left, right) {
+            (Datum::String(left), Datum::String(right)) | (Datum::Type(left), Datum::Type(right)) => {
+                Ok(left == right)
+            }
             (Datum::Null | Datum::Absent, Datum::Null) | (Datum::Null, Datum::Absent) => Ok(true),
             (Datum::Null, _) | (_, Datum::Null) => Ok(false),
             (Datum::Absent, other) | (other, Datum::Absent) => match self.text(other) {
                 Some(text) => Ok(text.is_empty()),
                 None => Err(at.trouble(Undecidable::Absent)),
             },
-            (Datum::Bytes(left), Datum::Bytes(right)) => Ok(left == right),
             (Datum::Ip(left), Datum::Ip(right)) => Ok(left == right),
             (Datum::Cidr(left), Datum::Cidr(right)) => Ok(left == right),
-            (Datum::Type(left), Datum::Type(right)) => Ok(left == right),
-            _ => match (self.text(left), self.text(right)) {
-                (Some(left), Some(right)) => Ok(left == right),
-                (None, None) => Ok(order_of(left, right) == Some(Ordering::Equal)),
-                // Values of two types, one of them behind `dyn`.
-                _ => Ok(false),
-            },
+            _ if left.is_list() && right.is_list() => self.equal_lists(left, right, depth, at),
+            _ if left.is_map() && right.is_map() => self.equal_maps(left, right, depth, at),
+            // Values of two types, one of them behind `dyn`, are not equal.
+            _ => Ok(match ((self.text(left), self.text(right)), (self.bytes(left), self.bytes(right))) {
+                ((Some(left), Some(right)), _) => left == right,
+                (_, (Some(left), Some(right))) => left == right,
+                _ => order_of(left, right) == Some(Ordering::Equal),
+            }),
         }
+    }
+
+    /// As long as each other and equal in each place. One difference outweighs what cannot be compared.
+    fn equal_lists(&mut self, left: Datum<'a>, right: Datum<'a>, depth: usize, at: &Node) -> Outcome<bool> {
+        let count = left.count();
+        if count != right.count() {
+            return Ok(false);
+        }
+        let mut answer = Ok(true);
+        for index in 0..count.unwrap_or(0) {
+            self.descend(depth, at)?;
+            let twins = self.item(left, index).zip(self.item(right, index));
+            let (left, right) = twins.ok_or(at.trouble(Undecidable::Mistyped))?;
+            match self.equal_within(left.value, right.value, depth + 1, at) {
+                Ok(true) => {}
+                Err(trouble) if trouble.cause != Undecidable::Cost => answer = Err(trouble),
+                different => return different,
+            }
+        }
+        answer
+    }
+
+    /// The same keys, with equal values.
+    fn equal_maps(&mut self, left: Datum<'a>, right: Datum<'a>, depth: usize, at: &Node) -> Outcome<bool> {
+        let count = left.count();
+        if count != right.count() {
+            return Ok(false);
+        }
+        let mut answer = Ok(true);
+        for index in 0..count.unwrap_or(0) {
+            self.descend(depth, at)?;
+            let entry = self.item(left, index).ok_or(at.trouble(Undecidable::Mistyped))?;
+            let Some(twin) = self.find(right, entry.place, at)? else { return Ok(false) };
+            match self.equal_within(entry.value, twin, depth + 1, at) {
+                Ok(true) => {}
+                Err(trouble) if trouble.cause != Undecidable::Cost => answer = Err(trouble),
+                different => return different,
+            }
+        }
+        answer
+    }
+
+    /// What a service hands in may nest deeper than the stack.
+    fn descend(&mut self, depth: usize, at: &Node) -> Outcome<()> {
+        let too_deep = depth >= VALUE_DEPTH_MAX;
+        self.spend(if too_deep { usize::MAX } else { 1 }, at)
     }
 
     pub(super) fn ordered(&mut self, order: Order, sides: &'a [Node; 2], at: &Node) -> Outcome<bool> {
         let [left_node, right_node] = sides;
         let left = self.present(left_node)?;
         let right = self.present(right_node)?;
-        let ordering = match (left, right) {
-            (Datum::Bytes(left), Datum::Bytes(right)) => Some(left.cmp(right)),
-            _ => match (self.text(left), self.text(right)) {
-                (Some(left), Some(right)) => Some(left.cmp(right)),
-                (None, None) => order_of(left, right),
-                _ => return Err(at.trouble(Undecidable::Mistyped)),
-            },
+        let ordering = match ((self.text(left), self.text(right)), (self.bytes(left), self.bytes(right))) {
+            ((Some(left), Some(right)), _) => Some(left.cmp(right)),
+            (_, (Some(left), Some(right))) => Some(left.cmp(right)),
+            _ if comparable(left, right) => order_of(left, right),
+            _ => return Err(at.trouble(Undecidable::NoOverload)),
         };
         // A comparison with NaN is false whichever way it is asked.
         Ok(ordering.is_some_and(|ordering| match order {
@@ -68,13 +119,26 @@ impl<'a> Frame<'a, '_> {
         }))
     }
 
-    /// Evaluates an expression whose value must not be absent.
-    pub(super) fn present(&mut self, node: &'a Node) -> Outcome<Datum<'a>> {
-        match self.value(node)? {
-            Datum::Absent => Err(node.trouble(Undecidable::Absent)),
-            datum => Ok(datum),
+    /// The order of two values that can be sorted: strings, bytes, and what [`order_of`] orders.
+    pub(super) fn sorted(&self, left: Datum<'a>, right: Datum<'a>) -> Option<Ordering> {
+        match ((self.text(left), self.text(right)), (self.bytes(left), self.bytes(right))) {
+            ((Some(left), Some(right)), _) => Some(left.cmp(right)),
+            (_, (Some(left), Some(right))) => Some(left.cmp(right)),
+            _ => order_of(left, right),
         }
     }
+}
+
+/// Whether two values that are not text have an order, NaN aside.
+fn comparable(left: Datum<'_>, right: Datum<'_>) -> bool {
+    let number = |datum| matches!(datum, Datum::Int(_) | Datum::Uint(_) | Datum::Double(_));
+    (number(left) && number(right))
+        || matches!(
+            (left, right),
+            (Datum::Bool(_), Datum::Bool(_))
+                | (Datum::Timestamp(_), Datum::Timestamp(_))
+                | (Datum::Duration(_), Datum::Duration(_))
+        )
 }
 
 /// The order of two booleans, numbers of any type, timestamps or durations; none with NaN.

@@ -5,6 +5,7 @@ use crate::moment::{Moment, Seconds, parse_duration};
 use crate::program::{Constant, Node, Scalar};
 use crate::value::Undecidable;
 use ipnet::IpNet;
+use std::fmt;
 use std::net::IpAddr;
 
 impl<'a> Frame<'a, '_> {
@@ -13,32 +14,40 @@ impl<'a> Frame<'a, '_> {
         if to == Scalar::String {
             return self.write(datum, at);
         }
-        let converted = match (to, datum) {
-            (Scalar::Bytes, Datum::String(text)) => Some(Datum::Bytes(text.as_bytes())),
-            _ => match self.text(datum) {
-                Some(text) => from_text(to, text),
-                None => from_value(to, datum),
-            },
+        match (to, datum) {
+            (Scalar::Bytes, Datum::String(text)) => return Ok(Datum::Bytes(text.as_bytes())),
+            (Scalar::Bytes, Datum::Built(range)) => return Ok(Datum::BuiltBytes(range)),
+            (Scalar::Bytes, Datum::Bytes(_) | Datum::BuiltBytes(_)) => return Ok(datum),
+            _ => {}
+        }
+        let converted = match self.text(datum) {
+            Some(text) => from_text(to, text).ok_or(Undecidable::Conversion),
+            None => from_value(to, datum),
         };
-        converted.ok_or(at.trouble(Undecidable::Conversion))
+        converted.map_err(|cause| at.trouble(cause))
     }
 
     /// `string(…)`
     fn write(&mut self, datum: Datum<'a>, at: &Node) -> Outcome<Datum<'a>> {
         match datum {
-            Datum::String(_) | Datum::Built { .. } => Ok(datum),
+            Datum::String(_) | Datum::Built(_) => Ok(datum),
             Datum::Bool(value) => Ok(Datum::String(if value { "true" } else { "false" })),
             Datum::Bytes(bytes) => {
                 std::str::from_utf8(bytes).map(Datum::String).map_err(|_| at.trouble(Undecidable::Conversion))
             }
+            Datum::BuiltBytes(range) => match self.text(Datum::Built(range)) {
+                Some(_) => Ok(Datum::Built(range)),
+                None => Err(at.trouble(Undecidable::Conversion)),
+            },
             Datum::Int(value) => self.build(&value, at),
             Datum::Uint(value) => self.build(&value, at),
-            Datum::Double(value) => self.build(&value, at),
+            Datum::Double(value) => self.build(&Decimal(value), at),
             Datum::Timestamp(value) => self.build(&value, at),
             Datum::Duration(value) => self.build(&Seconds(value), at),
             Datum::Ip(value) => self.build(&value, at),
             Datum::Cidr(value) => self.build(&value, at),
-            Datum::Absent | Datum::Null | Datum::Type(_) => Err(at.unfit(datum)),
+            Datum::Type(name) => Ok(Datum::String(name)),
+            other => Err(at.unfit(other)),
         }
     }
 
@@ -95,10 +104,18 @@ pub(super) fn parse_ip(text: &str) -> Option<IpAddr> {
     clippy::cast_sign_loss,
     reason = "ranges are checked before, and doubles are approximations by nature"
 )]
-fn from_value(to: Scalar, datum: Datum<'_>) -> Option<Datum<'_>> {
+fn from_value(to: Scalar, datum: Datum<'_>) -> Result<Datum<'_>, Undecidable> {
     const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
     const TWO_TO_64: f64 = 18_446_744_073_709_551_616.0;
     match (to, datum) {
+        (Scalar::Bool, Datum::Bool(_))
+        | (Scalar::Int, Datum::Int(_))
+        | (Scalar::Uint, Datum::Uint(_))
+        | (Scalar::Double, Datum::Double(_))
+        | (Scalar::Timestamp, Datum::Timestamp(_))
+        | (Scalar::Duration, Datum::Duration(_))
+        | (Scalar::Ip, Datum::Ip(_))
+        | (Scalar::Cidr, Datum::Cidr(_)) => Some(datum),
         (Scalar::Int, Datum::Uint(value)) => i64::try_from(value).ok().map(Datum::Int),
         (Scalar::Int, Datum::Double(value)) => {
             (value > -TWO_TO_63 && value < TWO_TO_63).then_some(Datum::Int(value as i64))
@@ -111,7 +128,20 @@ fn from_value(to: Scalar, datum: Datum<'_>) -> Option<Datum<'_>> {
         (Scalar::Double, Datum::Int(value)) => Some(Datum::Double(value as f64)),
         (Scalar::Double, Datum::Uint(value)) => Some(Datum::Double(value as f64)),
         (Scalar::Timestamp, Datum::Int(value)) => Moment::new(value, 0).map(Datum::Timestamp),
-        // The checker lets a conversion to the type a value already has through.
-        (_, same) => Some(same),
+        _ => return Err(Undecidable::NoOverload),
+    }
+    .ok_or(Undecidable::Conversion)
+}
+
+/// A double as Go writes it.
+struct Decimal(f64);
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            f64::INFINITY => f.write_str("+Inf"),
+            f64::NEG_INFINITY => f.write_str("-Inf"),
+            value => write!(f, "{value}"),
+        }
     }
 }

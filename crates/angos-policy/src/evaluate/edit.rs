@@ -1,11 +1,14 @@
 //! Stage 5: the string functions of CEL's strings extension. Positions count characters. Parts of a string
-//! are ranges of it; only `replace` builds a new one.
+//! are ranges of it; `replace`, `reverse` and `quote` build new ones.
 
-use super::lists::{Next, Visitor};
-use super::{Datum, Frame, Outcome, built};
+use super::quote::write_quoted;
+use super::walk::Next;
+use super::{Datum, Frame, Outcome, Range, datum};
 use crate::program::{Edit, Node};
 use crate::value::Undecidable;
-use std::ops::Range;
+
+/// Sees the parts of a string.
+type Visitor<'v, 'a, 'm> = dyn FnMut(&mut Frame<'a, 'm>, Datum<'a>) -> Outcome<Next> + 'v;
 
 impl<'a, 'm> Frame<'a, 'm> {
     pub(super) fn edit(
@@ -15,7 +18,7 @@ impl<'a, 'm> Frame<'a, 'm> {
         arguments: &'a [Node],
         at: &'a Node,
     ) -> Outcome<Datum<'a>> {
-        let start = self.used;
+        let start = self.used.text;
         let text = self.words(text_node, at)?;
         match (edit, arguments) {
             (Edit::Trim, []) => {
@@ -24,15 +27,15 @@ impl<'a, 'm> Frame<'a, 'm> {
                 section(text, from..from + whole.trim().len(), at)
             }
             (Edit::CharAt, [index]) => {
-                let index = self.index(index)?;
+                let index = self.character(index)?;
                 let whole = self.text(text).unwrap_or_default();
                 let from = byte_of(whole, index).ok_or(at.trouble(Undecidable::Index))?;
                 let length = whole.get(from..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
                 section(text, from..from + length, at)
             }
             (Edit::Substring, [from, rest @ ..]) => {
-                let from = self.index(from)?;
-                let to = rest.first().map(|to| self.index(to)).transpose()?;
+                let from = self.character(from)?;
+                let to = rest.first().map(|to| self.character(to)).transpose()?;
                 let whole = self.text(text).unwrap_or_default();
                 let range = byte_of(whole, from).zip(match to {
                     Some(to) => byte_of(whole, to),
@@ -43,7 +46,7 @@ impl<'a, 'm> Frame<'a, 'm> {
             }
             (Edit::IndexOf | Edit::LastIndexOf, [part, rest @ ..]) => {
                 let part = self.words(part, at)?;
-                let from = rest.first().map(|from| self.index(from)).transpose()?;
+                let from = rest.first().map(|from| self.character(from)).transpose()?;
                 let (text, part) = (self.text(text).unwrap_or_default(), self.text(part).unwrap_or_default());
                 let found = if edit == Edit::IndexOf {
                     index_of(text, part, from.unwrap_or(0))
@@ -57,6 +60,10 @@ impl<'a, 'm> Frame<'a, 'm> {
                 let most = rest.first().map(|most| self.limit(most)).transpose()?.flatten();
                 self.replace(text, [old, new], most.unwrap_or(usize::MAX), start, at)
             }
+            (Edit::Reverse, []) => self.rewrite(text, start, at, |text, push| {
+                text.char_indices().rev().try_for_each(|(from, c)| push(text.get(from..from + c.len_utf8())?))
+            }),
+            (Edit::Quote, []) => self.rewrite(text, start, at, write_quoted),
             _ => Err(at.trouble(Undecidable::Mistyped)),
         }
     }
@@ -70,7 +77,7 @@ impl<'a, 'm> Frame<'a, 'm> {
     }
 
     /// A position; below zero there is none.
-    fn index(&mut self, node: &'a Node) -> Outcome<usize> {
+    fn character(&mut self, node: &'a Node) -> Outcome<usize> {
         match self.value(node)? {
             Datum::Int(index) => usize::try_from(index).map_err(|_| node.trouble(Undecidable::Index)),
             other => Err(node.unfit(other)),
@@ -85,7 +92,7 @@ impl<'a, 'm> Frame<'a, 'm> {
         }
     }
 
-    /// Writes the result behind the operands and then over them, at `start`.
+    /// `text` with `new` in place of `old`, at most so often.
     fn replace(
         &mut self,
         text: Datum<'a>,
@@ -94,35 +101,55 @@ impl<'a, 'm> Frame<'a, 'm> {
         start: usize,
         at: &Node,
     ) -> Outcome<Datum<'a>> {
-        let (below, free) =
-            self.memory.split_at_mut_checked(self.used).ok_or(at.trouble(Undecidable::TextTooLong))?;
-        let read = |datum| match datum {
-            Datum::String(text) => text,
-            Datum::Built { start, end } => built(below, start, end).unwrap_or_default(),
-            _ => "",
-        };
-        let (text, old, new) = (read(text), read(old), read(new));
-        let mut length = 0;
-        let mut last = 0;
-        let mut push = |piece: &str| {
-            let room = free.get_mut(length..length + piece.len())?;
-            room.copy_from_slice(piece.as_bytes());
-            length += piece.len();
-            Some(())
-        };
-        let mut write = || {
+        self.rewrite_with([text, old, new], start, at, |[text, old, new], push| {
+            let mut last = 0;
             for (found, _) in text.match_indices(old).take(most) {
                 push(text.get(last..found)?)?;
                 push(new)?;
                 last = found + old.len();
             }
             push(text.get(last..)?)
-        };
-        write().ok_or(at.trouble(Undecidable::TextTooLong))?;
+        })
+    }
+
+    fn rewrite(
+        &mut self,
+        text: Datum<'a>,
+        start: usize,
+        at: &Node,
+        write: impl Fn(&str, &mut dyn FnMut(&str) -> Option<()>) -> Option<()>,
+    ) -> Outcome<Datum<'a>> {
+        self.rewrite_with([text; 1], start, at, |[text], push| write(text, push))
+    }
+
+    /// Lets `write` push the result behind the operands, and then moves it over them, to `start`.
+    fn rewrite_with<const N: usize>(
+        &mut self,
+        operands: [Datum<'a>; N],
+        start: usize,
+        at: &Node,
+        write: impl Fn([&str; N], &mut dyn FnMut(&str) -> Option<()>) -> Option<()>,
+    ) -> Outcome<Datum<'a>> {
+        let used = self.used.text;
+        let too_long = at.trouble(Undecidable::TextTooLong);
+        let (below, free) = self.text.split_at_mut_checked(used).ok_or(too_long)?;
+        let texts = operands.map(|operand| match operand {
+            Datum::String(text) => text,
+            Datum::Built(range) => datum::text(below, range).unwrap_or_default(),
+            _ => "",
+        });
+        let mut length = 0;
+        write(texts, &mut |piece| {
+            let room = free.get_mut(length..length + piece.len())?;
+            room.copy_from_slice(piece.as_bytes());
+            length += piece.len();
+            Some(())
+        })
+        .ok_or(too_long)?;
         self.spend(length / 64, at)?;
-        self.memory.copy_within(self.used..self.used + length, start);
-        self.used = start + length;
-        Ok(Datum::Built { start, end: self.used })
+        self.text.copy_within(used..used + length, start);
+        self.used.text = start + length;
+        Ok(Datum::Built(Range::new(start, self.used.text)))
     }
 
     /// Shows `visit` the parts of a string between separators, or its characters if the separator is empty.
@@ -143,7 +170,7 @@ impl<'a, 'm> Frame<'a, 'm> {
         let mut ended = false;
         while left > 0 && !ended {
             // A built string is looked at in full each time.
-            self.spend(if matches!(text, Datum::Built { .. }) { 1 + length / 64 } else { 1 }, at)?;
+            self.spend(if matches!(text, Datum::Built(_)) { 1 + length / 64 } else { 1 }, at)?;
             let rest = self.text(text).and_then(|text| text.get(from..)).unwrap_or_default();
             let by = self.text(separator).unwrap_or_default();
             let (to, next) = match split_at(rest, by) {
@@ -161,20 +188,21 @@ impl<'a, 'm> Frame<'a, 'm> {
             if visit(self, part)? == Next::Enough {
                 return Ok(());
             }
-            self.used = kept.max(self.kept);
+            self.release(kept);
             from = next;
         }
-        self.used = before.max(self.kept);
+        self.release(before);
         Ok(())
     }
 }
 
 /// A range of a string, in bytes.
-fn section<'a>(text: Datum<'a>, range: Range<usize>, at: &Node) -> Outcome<Datum<'a>> {
+fn section<'a>(text: Datum<'a>, range: std::ops::Range<usize>, at: &Node) -> Outcome<Datum<'a>> {
     let part = match text {
         Datum::String(text) => text.get(range).map(Datum::String),
-        Datum::Built { start, .. } if range.start <= range.end => {
-            Some(Datum::Built { start: start + range.start, end: start + range.end })
+        Datum::Built(whole) if range.start <= range.end => {
+            let start = whole.start();
+            Some(Datum::Built(Range::new(start + range.start, start + range.end)))
         }
         _ => None,
     };

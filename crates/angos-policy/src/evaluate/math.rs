@@ -1,9 +1,9 @@
 //! Stage 5: the functions of CEL's math extension.
 
 use super::compare::order_of;
-use super::lists::Next;
+use super::walk::Next;
 use super::{Datum, Frame, Outcome};
-use crate::program::{List, Math, Node};
+use crate::program::{Bits, Math, Node};
 use crate::value::Undecidable;
 
 impl<'a> Frame<'a, '_> {
@@ -27,16 +27,40 @@ impl<'a> Frame<'a, '_> {
             (Math::IsFinite, Datum::Double(value)) => Datum::Bool(value.is_finite()),
             (Math::IsInf, Datum::Double(value)) => Datum::Bool(value.is_infinite()),
             (Math::IsNaN, Datum::Double(value)) => Datum::Bool(value.is_nan()),
+            (Math::Sqrt, number) => Datum::Double(double(number).ok_or(of.unfit(number))?.sqrt()),
+            (Math::BitNot, Datum::Int(value)) => Datum::Int(!value),
+            (Math::BitNot, Datum::Uint(value)) => Datum::Uint(!value),
             (_, other) => return Err(of.unfit(other)),
         })
     }
 
-    /// The greatest or least of numbers of one type; of none, there is none.
-    pub(super) fn extreme(&mut self, greatest: bool, among: &'a List, at: &'a Node) -> Outcome<Datum<'a>> {
+    /// The bits of two ints or two uints; a shift takes an int, which must not be negative.
+    pub(super) fn bits(&mut self, bits: Bits, sides: &'a [Node; 2], at: &Node) -> Outcome<Datum<'a>> {
+        let [left, right] = sides;
+        let (left, right) = (self.present(left)?, self.present(right)?);
+        Ok(match (bits, left, right) {
+            (Bits::And, Datum::Int(left), Datum::Int(right)) => Datum::Int(left & right),
+            (Bits::And, Datum::Uint(left), Datum::Uint(right)) => Datum::Uint(left & right),
+            (Bits::Or, Datum::Int(left), Datum::Int(right)) => Datum::Int(left | right),
+            (Bits::Or, Datum::Uint(left), Datum::Uint(right)) => Datum::Uint(left | right),
+            (Bits::Xor, Datum::Int(left), Datum::Int(right)) => Datum::Int(left ^ right),
+            (Bits::Xor, Datum::Uint(left), Datum::Uint(right)) => Datum::Uint(left ^ right),
+            (Bits::ShiftLeft | Bits::ShiftRight, _, Datum::Int(by)) => {
+                let by = u32::try_from(by).or(if by < 0 { Err(()) } else { Ok(u32::MAX) });
+                let by = by.map_err(|()| at.trouble(Undecidable::Overflow))?;
+                shifted(bits, left, by).ok_or(at.trouble(Undecidable::NoOverload))?
+            }
+            _ => return Err(at.trouble(Undecidable::NoOverload)),
+        })
+    }
+
+    /// The greatest or least of numbers; of none, there is none.
+    pub(super) fn extreme(&mut self, greatest: bool, among: &'a Node, at: &'a Node) -> Outcome<Datum<'a>> {
         let mut best: Option<Datum<'a>> = None;
-        self.each(among, at, &mut |_, number| {
-            if matches!(number, Datum::Absent) {
-                return Err(at.trouble(Undecidable::Absent));
+        self.walk(among, &mut |_, item| {
+            let number = item.value;
+            if double(number).is_none() {
+                return Err(at.unfit(number));
             }
             let better = |best| {
                 order_of(number, best)
@@ -48,5 +72,28 @@ impl<'a> Frame<'a, '_> {
             Ok(Next::More)
         })?;
         best.ok_or(at.trouble(Undecidable::Index))
+    }
+}
+
+/// Bits shifted out are lost, and none come in.
+fn shifted(bits: Bits, number: Datum<'_>, by: u32) -> Option<Datum<'static>> {
+    let shift = |number: u64| match bits {
+        Bits::ShiftLeft => number.checked_shl(by).unwrap_or(0),
+        _ => number.checked_shr(by).unwrap_or(0),
+    };
+    match number {
+        Datum::Int(value) => Some(Datum::Int(shift(value.cast_unsigned()).cast_signed())),
+        Datum::Uint(value) => Some(Datum::Uint(shift(value))),
+        _ => None,
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "doubles are approximations by nature")]
+fn double(number: Datum<'_>) -> Option<f64> {
+    match number {
+        Datum::Int(value) => Some(value as f64),
+        Datum::Uint(value) => Some(value as f64),
+        Datum::Double(value) => Some(value),
+        _ => None,
     }
 }

@@ -3,12 +3,11 @@
 //! An expression that reads nothing unknown is evaluated as in a decision. Of the others, those that join
 //! and compare are followed; any other may have any outcome, which is always a sound answer.
 
-use super::{Datum, Frame, Outcome, admit};
+use super::{Datum, Frame, Outcome, is_there, with_memory};
 use crate::consider::{Circumstances, Example, Known};
 use crate::environment::Origin;
-use crate::limits::TEXT_MAX_BYTES;
-use crate::program::{List, Node, Op, Quantifier, Search};
-use crate::value::{Undecidable, Value};
+use crate::program::{Constant, Needs, Node, Op, Quantifier, Search};
+use crate::value::{Type, Undecidable, Value};
 use angos_identity::Identity;
 
 /// The outcomes a rule, or a part of one that is yes or no, may have in one completion or another.
@@ -109,9 +108,10 @@ impl<'a> Prospect<'a, '_> {
         assumed: Option<(&'a Node, bool)>,
     ) -> Outcomes {
         let facts = Example(circumstances);
-        let memory = &mut [0; TEXT_MAX_BYTES];
-        let frame = Frame::new(identity, &facts, memory);
-        Prospect { frame, identity, circumstances, assumed }.truth(node)
+        with_memory(Needs { text: true, slots: true }, |text, slots| {
+            let frame = Frame::new(identity, &facts, text, slots);
+            Prospect { frame, identity, circumstances, assumed }.truth(node)
+        })
     }
 
     fn truth(&mut self, node: &'a Node) -> Outcomes {
@@ -137,7 +137,7 @@ impl<'a> Prospect<'a, '_> {
                 all
             }
             _ if self.is_closed(node) => self.frame.truth(node).into(),
-            Op::Read(origin, _) => match self.known(*origin) {
+            Op::Read(origin, Type::Bool) => match self.known(*origin) {
                 Known::Exactly(Value::Bool(value)) => Outcomes::of(value),
                 Known::Exactly(_) => Outcomes::FAILS,
                 Known::Present | Known::StartsWith(_) => Outcomes::EITHER,
@@ -148,9 +148,9 @@ impl<'a> Prospect<'a, '_> {
                 let equal = self.equal(sides, node);
                 if *negated { equal.negated() } else { equal }
             }
-            Op::In { needle, list } => self.contained(needle, list, node),
+            Op::In(sides) => self.contained(sides, node),
             Op::Search { search, sides } => self.found(*search, sides),
-            Op::Quantified { quantifier, list, .. } if self.is_empty(list, node) => {
+            Op::Quantified { quantifier, over, .. } if self.is_empty(&over.source) => {
                 Outcomes::of(*quantifier == Quantifier::All)
             }
             _ => Outcomes::ANY,
@@ -172,17 +172,25 @@ impl<'a> Prospect<'a, '_> {
 
     fn has(&self, origin: Origin) -> Outcomes {
         match self.known(origin) {
-            Known::Exactly(Value::Absent | Value::Strings([])) => Outcomes::NO,
-            Known::Exactly(_) | Known::StartsWith(_) => Outcomes::YES,
+            Known::Exactly(value) => Outcomes::of(is_there(value)),
+            Known::StartsWith(_) => Outcomes::YES,
             // A list that is there may be empty.
             Known::Present | Known::Nothing => Outcomes::EITHER,
         }
     }
 
     fn side(&mut self, node: &'a Node) -> Side<'a> {
-        if let Op::Read(origin, scalar) = &node.op {
+        if let Op::Read(origin, ty) = &node.op {
             return match self.known(*origin) {
-                Known::Exactly(value) => admit(value, *scalar).map_or(Side::Open, Side::Exact),
+                Known::Exactly(value) => Datum::admitted(value, *ty).map_or(Side::Open, Side::Exact),
+                // An absent list is an empty one, and what is `dyn` may be null although it is there.
+                _ if matches!(
+                    ty,
+                    Type::StringList | Type::List(_) | Type::Map(..) | Type::Dyn | Type::Null
+                ) =>
+                {
+                    Side::Open
+                }
                 known => Side::Variable(known),
             };
         }
@@ -208,8 +216,7 @@ impl<'a> Prospect<'a, '_> {
     }
 
     /// Whether a value of which this is known is equal to `exact`.
-    fn equals(&self, known: Known<'a>, exact: Datum<'a>, at: &Node) -> Outcomes {
-        let of_absent = || Outcomes::from(self.frame.equal(Datum::Absent, exact, at));
+    fn equals(&mut self, known: Known<'a>, exact: Datum<'a>, at: &Node) -> Outcomes {
         let of_present = match (known, exact) {
             (_, Datum::Null) => Outcomes::NO,
             (_, Datum::Absent) => Outcomes::EITHER.or(Outcomes::FAILS),
@@ -219,21 +226,23 @@ impl<'a> Prospect<'a, '_> {
             },
             _ => Outcomes::EITHER,
         };
-        if matches!(known, Known::Nothing) { of_absent().or(of_present) } else { of_present }
+        if !matches!(known, Known::Nothing) {
+            return of_present;
+        }
+        Outcomes::from(self.frame.equal(Datum::Absent, exact, at)).or(of_present)
     }
 
     /// `needle in list` where the list is written out.
-    fn contained(&mut self, needle: &'a Node, list: &'a List, at: &Node) -> Outcomes {
-        let List::Literal(elements) = list else { return Outcomes::ANY };
-        let is_constant = |element: &Node| matches!(element.op, Op::Constant(_));
-        if !elements.iter().all(is_constant) || self.frame.spend(elements.len(), at).is_err() {
+    fn contained(&mut self, [needle, list]: &'a [Node; 2], at: &Node) -> Outcomes {
+        let Some(Constant::List(elements)) = list.constant() else { return Outcomes::ANY };
+        if self.frame.spend(elements.len(), at).is_err() {
             return Outcomes::ANY;
         }
         let needle = match self.side(needle) {
             Side::Open => return Outcomes::ANY,
             needle => needle,
         };
-        elements.iter().filter_map(Node::constant).fold(Outcomes::NO, |found, element| {
+        elements.iter().fold(Outcomes::NO, |found, element| {
             let element = Datum::from(element);
             let here = match needle {
                 Side::Exact(needle) => self.frame.equal(needle, element, at).into(),
@@ -270,19 +279,13 @@ impl<'a> Prospect<'a, '_> {
     }
 
     /// Whether a list is known to have no element.
-    fn is_empty(&mut self, list: &'a List, at: &'a Node) -> bool {
-        self.is_closed_list(list) && matches!(self.frame.count(list, at), Ok(Datum::Int(0)))
+    fn is_empty(&mut self, list: &'a Node) -> bool {
+        self.is_closed(list) && matches!(self.frame.size(list), Ok(Datum::Int(0)))
     }
 
     fn is_closed(&self, node: &Node) -> bool {
         let mut closed = true;
         node.each_origin(&mut |origin| closed &= self.is_exact(origin));
-        closed
-    }
-
-    fn is_closed_list(&self, list: &List) -> bool {
-        let mut closed = true;
-        list.each_origin(&mut |origin| closed &= self.is_exact(origin));
         closed
     }
 

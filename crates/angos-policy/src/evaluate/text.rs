@@ -1,6 +1,6 @@
 //! Stage 5: strings: searching them, and building them in the frame's memory.
 
-use super::{Datum, Frame, Outcome, built};
+use super::{Datum, Frame, Outcome, Range, datum};
 use crate::program::{Node, Search};
 use crate::value::Undecidable;
 use regex::Regex;
@@ -11,26 +11,42 @@ impl<'a> Frame<'a, '_> {
     pub(super) fn text<'t>(&'t self, datum: Datum<'t>) -> Option<&'t str> {
         match datum {
             Datum::String(text) => Some(text),
-            Datum::Built { start, end } => built(self.memory, start, end),
+            Datum::Built(range) => datum::text(self.text, range),
             _ => None,
+        }
+    }
+
+    /// Bytes, borrowed or built.
+    pub(super) fn bytes<'t>(&'t self, datum: Datum<'t>) -> Option<&'t [u8]> {
+        match datum {
+            Datum::Bytes(bytes) => Some(bytes),
+            Datum::BuiltBytes(range) => self.text.get(range.start()..range.end()),
+            _ => None,
+        }
+    }
+
+    /// The bytes of a string or of bytes.
+    fn raw<'t>(&'t self, datum: Datum<'t>) -> Option<&'t [u8]> {
+        match datum {
+            Datum::String(text) => Some(text.as_bytes()),
+            Datum::Built(range) => self.text.get(range.start()..range.end()),
+            _ => self.bytes(datum),
         }
     }
 
     /// One unit of work per 64 bytes that will be looked at.
     fn spend_on_text(&mut self, datum: Datum<'a>, at: &Node) -> Outcome<()> {
-        let length = self.text(datum).ok_or(at.unfit(datum))?.len();
+        let length = self.raw(datum).ok_or(at.unfit(datum))?.len();
         self.spend(length / 64, at)
     }
 
-    pub(super) fn length(&mut self, operand: &'a Node) -> Outcome<Datum<'a>> {
-        let datum = self.value(operand)?;
-        let length = if let Datum::Bytes(bytes) = datum {
-            bytes.len()
-        } else {
-            self.spend_on_text(datum, operand)?;
-            self.text(datum).map_or(0, |text| text.chars().count())
-        };
-        Ok(Datum::Int(i64::try_from(length).unwrap_or(i64::MAX)))
+    /// The characters of a string, or how many bytes.
+    pub(super) fn length(&mut self, datum: Datum<'a>, at: &Node) -> Outcome<usize> {
+        if let Some(bytes) = self.bytes(datum) {
+            return Ok(bytes.len());
+        }
+        self.spend_on_text(datum, at)?;
+        Ok(self.text(datum).map_or(0, |text| text.chars().count()))
     }
 
     pub(super) fn search(&mut self, search: Search, sides: &'a [Node; 2]) -> Outcome<bool> {
@@ -49,72 +65,111 @@ impl<'a> Frame<'a, '_> {
         })
     }
 
-    pub(super) fn matches(&mut self, operand: &'a Node, pattern: &Regex, at: &Node) -> Outcome<bool> {
+    pub(super) fn matches(&mut self, operand: &'a Node, pattern: &Regex) -> Outcome<bool> {
         let datum = self.value(operand)?;
         self.spend_on_text(datum, operand)?;
-        let text = self.text(datum).ok_or(at.unfit(datum))?;
+        let text = self.text(datum).ok_or(operand.unfit(datum))?;
         Ok(pattern.is_match(text))
     }
 
     pub(super) fn change_case(&mut self, lower: bool, operand: &'a Node) -> Outcome<Datum<'a>> {
         let datum = self.value(operand)?;
+        self.text(datum).ok_or(operand.unfit(datum))?;
         self.spend_on_text(datum, operand)?;
         // Always a copy: what was built may be the element of a surrounding loop.
-        let start = self.used;
+        let start = self.used.text;
         let end = self.place(datum, start, operand)?;
-        if let Some(built) = self.memory.get_mut(start..end) {
+        if let Some(built) = self.text.get_mut(start..end) {
             if lower { built.make_ascii_lowercase() } else { built.make_ascii_uppercase() }
         }
-        Ok(Datum::Built { start, end })
+        Ok(Datum::Built(Range::new(start, end)))
     }
 
-    /// `left + right` where both are strings; `left` has been evaluated.
+    /// `left + right` where both are strings or both are bytes; `left` has been evaluated.
     pub(super) fn concatenate(
         &mut self,
         left: Datum<'a>,
         right_node: &'a Node,
         at: &'a Node,
     ) -> Outcome<Datum<'a>> {
+        let is_text = matches!(left, Datum::String(_) | Datum::Built(_));
+        self.spend_on_text(left, at)?;
         let (start, middle) = match left {
             // Nothing is behind it, so it can grow where it stands.
-            Datum::Built { start, end } if end == self.used => (start, end),
-            _ => (self.used, self.place(left, self.used, at)?),
+            Datum::Built(range) | Datum::BuiltBytes(range) if range.end() == self.used.text => {
+                (range.start(), range.end())
+            }
+            _ => (self.used.text, self.place(left, self.used.text, at)?),
         };
-        let right = self.value(right_node)?;
+        let right = self.present(right_node)?;
+        if self.text(right).is_some() != is_text {
+            return Err(at.trouble(Undecidable::NoOverload));
+        }
         self.spend_on_text(right, right_node)?;
-        let end = self.place(right, middle, right_node)?;
-        Ok(Datum::Built { start, end })
+        let range = Range::new(start, self.place(right, middle, right_node)?);
+        Ok(if is_text { Datum::Built(range) } else { Datum::BuiltBytes(range) })
     }
 
-    /// Puts a string at `start` of the memory, where nothing else is needed but maybe the string itself;
-    /// its end, behind which memory is free.
-    fn place(&mut self, datum: Datum<'a>, start: usize, at: &Node) -> Outcome<usize> {
-        let length = self.text(datum).ok_or(at.unfit(datum))?.len();
+    /// Puts a string or bytes at `start` of the memory, where nothing else is needed but maybe the string
+    /// itself; its end, behind which memory is free.
+    pub(super) fn place(&mut self, datum: Datum<'a>, start: usize, at: &Node) -> Outcome<usize> {
+        let length = self.raw(datum).ok_or(at.unfit(datum))?.len();
         let end = start + length;
-        let room = self.memory.get_mut(start..end).ok_or(at.trouble(Undecidable::TextTooLong))?;
+        let room = self.text.get_mut(start..end).ok_or(at.trouble(Undecidable::TextTooLong))?;
         match datum {
             Datum::String(text) => room.copy_from_slice(text.as_bytes()),
-            Datum::Built { start: from, end: to } if from != start => {
-                self.memory.copy_within(from..to, start);
+            Datum::Bytes(bytes) => room.copy_from_slice(bytes),
+            Datum::Built(range) | Datum::BuiltBytes(range) if range.start() != start => {
+                self.text.copy_within(range.start()..range.end(), start);
             }
             _ => {}
         }
-        self.used = end;
+        self.used.text = end;
         Ok(end)
     }
 
     /// Writes a value as text into the memory.
     pub(super) fn build(&mut self, value: &dyn fmt::Display, at: &Node) -> Outcome<Datum<'a>> {
-        let start = self.used;
-        let mut cursor = Cursor { memory: self.memory, end: start };
+        let start = self.used.text;
+        let mut cursor = Cursor { memory: self.text, end: start };
         match fmt::write(&mut cursor, format_args!("{value}")) {
             Ok(()) => {
                 let end = cursor.end;
-                self.used = end;
-                Ok(Datum::Built { start, end })
+                self.used.text = end;
+                Ok(Datum::Built(Range::new(start, end)))
             }
             Err(fmt::Error) => Err(at.trouble(Undecidable::TextTooLong)),
         }
+    }
+
+    /// `list.join(separator)`: the strings of a list as one.
+    pub(super) fn glue(
+        &mut self,
+        list: &'a Node,
+        separator: Option<&'a Node>,
+        at: &'a Node,
+    ) -> Outcome<Datum<'a>> {
+        let whole = self.value(list)?;
+        let separator_value = match separator {
+            Some(separator) => self.present(separator)?,
+            None => Datum::String(""),
+        };
+        self.text(separator_value).ok_or(at.unfit(separator_value))?;
+        if !whole.is_list() {
+            return Err(list.unfit(whole));
+        }
+        let start = self.used.text;
+        for index in 0..whole.count().unwrap_or(0) {
+            self.spend(1, at)?;
+            if index > 0 {
+                self.place(separator_value, self.used.text, at)?;
+            }
+            let part = self.item(whole, index).map_or(Datum::Absent, |item| item.value);
+            self.text(part).ok_or(list.unfit(part))?;
+            self.spend_on_text(part, list)?;
+            self.place(part, self.used.text, at)?;
+        }
+        Ok(Datum::Built(Range::new(start, self.used.text)))
     }
 }
 

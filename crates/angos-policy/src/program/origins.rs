@@ -1,85 +1,82 @@
-//! Stage 4: what a program reads.
+//! Stage 4: what a program is made of, and what it reads.
 
-use super::{List, Node, Op};
+use super::{Node, Op};
 use crate::environment::Origin;
 
 impl Node {
     /// Shows `visit` each variable that is read, in the loops' bodies too.
     pub(crate) fn each_origin(&self, visit: &mut dyn FnMut(Origin)) {
         match &self.op {
-            Op::Constant(_) | Op::Bound(_) => {}
             Op::Read(origin, _) | Op::Has(origin) => visit(*origin),
+            _ => self.each_part(&mut |part| part.each_origin(visit)),
+        }
+    }
+
+    /// Shows `visit` each expression this one is directly made of, in the order they are evaluated.
+    pub(crate) fn each_part<'a>(&'a self, visit: &mut dyn FnMut(&'a Node)) {
+        match &self.op {
+            Op::Constant(_) | Op::Bound(_) | Op::Read(..) | Op::Has(_) => {}
             Op::Not(of)
             | Op::Negate(of)
-            | Op::Length(of)
+            | Op::Size(of)
+            | Op::TypeOf(of)
+            | Op::Range(of)
+            | Op::HasKey { map: of, .. }
             | Op::Matches { text: of, .. }
             | Op::Case { text: of, .. }
             | Op::Convert { value: of, .. }
-            | Op::TypeOf(of, _)
             | Op::Parses { text: of, .. }
             | Op::Part { of, .. }
             | Op::Address { of, .. }
             | Op::Network { of, .. }
-            | Op::Math { of, .. } => of.each_origin(visit),
+            | Op::Math { of, .. }
+            | Op::Extreme { among: of, .. } => visit(of),
             Op::And(sides)
             | Op::Or(sides)
+            | Op::In(sides)
+            | Op::Index(sides)
+            | Op::Join(sides)
+            | Op::Covers(sides)
             | Op::Equal { sides, .. }
             | Op::Ordered { sides, .. }
             | Op::Arithmetic { sides, .. }
-            | Op::Search { sides, .. }
-            | Op::Covers(sides) => each(&**sides, visit),
+            | Op::Bits { sides, .. }
+            | Op::Search { sides, .. } => each(&**sides, visit),
             Op::If(parts) => each(&**parts, visit),
-            Op::EqualLists { sides, .. } => sides.iter().for_each(|side| side.each_origin(visit)),
-            Op::In { needle: node, list }
-            | Op::Element { list, index: node }
-            | Op::Quantified { list, test: node, .. } => {
-                node.each_origin(visit);
-                list.each_origin(visit);
+            Op::List(nodes) | Op::Call { arguments: nodes, .. } => each(nodes, visit),
+            Op::Map(entries) => entries.iter().for_each(|(key, value)| pair(key, value, visit)),
+            Op::Quantified { over, test, .. } => pair(&over.source, test, visit),
+            Op::Bind { value, body, .. } => pair(value, body, visit),
+            Op::Transform { over, condition, body } | Op::TransformMap { over, condition, body } => {
+                visit(&over.source);
+                each(optional(condition.as_deref()), visit);
+                visit(body);
             }
-            Op::Count(list) | Op::Extreme { among: list, .. } => list.each_origin(visit),
-            // Values are constants.
-            Op::Lookup { key, table: _ } => key.each_origin(visit),
-            Op::Edit { text, arguments, .. } => {
-                text.each_origin(visit);
+            Op::Edit { text: of, arguments, .. } | Op::Arrange { list: of, arguments, .. } => {
+                visit(of);
                 each(arguments, visit);
             }
-            Op::Call { arguments, .. } => each(arguments, visit),
-        }
-    }
-}
-
-impl List {
-    /// Shows `visit` each variable that is read.
-    pub(crate) fn each_origin(&self, visit: &mut dyn FnMut(Origin)) {
-        match self {
-            Self::Read(origin, _) => visit(*origin),
-            Self::Literal(elements) => each(elements, visit),
-            Self::Join(sides) => sides.iter().for_each(|side| side.each_origin(visit)),
-            Self::Split { text, separator, limit } => {
-                [text, separator].into_iter().chain(limit).for_each(|node| node.each_origin(visit));
+            Op::Split { text, separator, limit } => {
+                pair(text, separator, visit);
+                each(optional(limit.as_deref()), visit);
             }
-            Self::Lookup { key, table: _ } => key.each_origin(visit),
-            Self::If(condition, sides) => {
-                condition.each_origin(visit);
-                sides.iter().for_each(|side| side.each_origin(visit));
-            }
-            Self::Map { source, condition, body, .. } => {
-                source.each_origin(visit);
-                if let Some(condition) = condition {
-                    condition.each_origin(visit);
-                }
-                body.each_origin(visit);
-            }
-            Self::Filter { source, condition, .. } => {
-                source.each_origin(visit);
-                condition.each_origin(visit);
+            Op::Glue { list, separator } => {
+                visit(list);
+                each(optional(separator.as_deref()), visit);
             }
         }
     }
 }
 
-fn each(nodes: &[Node], visit: &mut dyn FnMut(Origin)) {
-    for node in nodes {
-        node.each_origin(visit);
-    }
+fn each<'a>(nodes: &'a [Node], visit: &mut dyn FnMut(&'a Node)) {
+    nodes.iter().for_each(visit);
+}
+
+fn pair<'a>(first: &'a Node, second: &'a Node, visit: &mut dyn FnMut(&'a Node)) {
+    visit(first);
+    visit(second);
+}
+
+fn optional(node: Option<&Node>) -> &[Node] {
+    node.map_or(&[], std::slice::from_ref)
 }

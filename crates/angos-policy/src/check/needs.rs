@@ -1,0 +1,88 @@
+//! Stage 3: what evaluating an expression needs: memory for strings, slots for lists and maps.
+
+use crate::program::{Edit, Needs, Node, Op, Scalar};
+use crate::value::Type;
+
+const NOTHING: Needs = Needs { text: false, slots: false };
+const TEXT: Needs = Needs { text: true, slots: false };
+const SLOTS: Needs = Needs { text: false, slots: true };
+
+impl Node {
+    /// Where its value is looked at as a whole: a list that could be walked is built.
+    pub(crate) fn stored(&self) -> Needs {
+        if self.streams() { SLOTS.or(self.needs()) } else { self.needs() }
+    }
+
+    /// Where a list is walked.
+    pub(crate) fn needs(&self) -> Needs {
+        match &self.op {
+            Op::Constant(_) | Op::Read(..) | Op::Bound(_) | Op::Has(_) => NOTHING,
+            // Lists that are walked wherever these stand.
+            Op::Size(of) | Op::Extreme { among: of, .. } | Op::Range(of) => of.needs(),
+            Op::In(sides) | Op::Index(sides) | Op::Join(sides) => {
+                let [left, right] = &**sides;
+                let needle = if matches!(self.op, Op::In(_)) { left.stored() } else { left.needs() };
+                needle.or(right.needs())
+            }
+            Op::Quantified { over, test, .. } => over.source.needs().or(test.needs()),
+            Op::Transform { over, condition, body } => {
+                over.source.needs().or(optional(condition.as_deref())).or(body.stored())
+            }
+            Op::TransformMap { over, condition, body } => {
+                SLOTS.or(over.source.needs()).or(optional(condition.as_deref())).or(body.stored())
+            }
+            Op::List(elements) => all(elements),
+            Op::Map(entries) => {
+                entries.iter().fold(SLOTS, |needs, (key, value)| needs.or(key.stored()).or(value.stored()))
+            }
+            Op::If(parts) => parts.iter().fold(NOTHING, |needs, part| needs.or(part.needs())),
+            Op::Bind { value, body, .. } => value.stored().or(body.stored()),
+            Op::Not(of)
+            | Op::Negate(of)
+            | Op::TypeOf(of)
+            | Op::HasKey { map: of, .. }
+            | Op::Matches { text: of, .. }
+            | Op::Parses { text: of, .. }
+            | Op::Part { of, .. }
+            | Op::Address { of, .. }
+            | Op::Network { of, .. }
+            | Op::Math { of, .. } => of.stored(),
+            Op::And(sides)
+            | Op::Or(sides)
+            | Op::Equal { sides, .. }
+            | Op::Ordered { sides, .. }
+            | Op::Bits { sides, .. }
+            | Op::Search { sides, .. }
+            | Op::Covers(sides) => all(&**sides),
+            Op::Arithmetic { sides, builds, .. } => builds.or(all(&**sides)),
+            Op::Case { text, .. } => TEXT.or(text.stored()),
+            Op::Convert { to, value } => {
+                let needs = value.stored();
+                if *to == Scalar::String { TEXT.or(needs) } else { needs }
+            }
+            Op::Edit { edit, text, arguments } => {
+                let builds = matches!(edit, Edit::Quote | Edit::Replace | Edit::Reverse);
+                let needs = text.stored().or(all(arguments));
+                if builds { TEXT.or(needs) } else { needs }
+            }
+            Op::Split { text, separator, limit } => {
+                text.needs().or(separator.needs()).or(optional(limit.as_deref()))
+            }
+            Op::Glue { list, separator } => TEXT.or(list.stored()).or(optional(separator.as_deref())),
+            Op::Arrange { list, arguments, .. } => SLOTS.or(list.stored()).or(all(arguments)),
+            Op::Call { result, arguments, .. } => {
+                let builds = matches!(result, Type::String | Type::Word(_) | Type::Dyn);
+                let needs = all(arguments);
+                if builds { TEXT.or(needs) } else { needs }
+            }
+        }
+    }
+}
+
+fn all(nodes: &[Node]) -> Needs {
+    nodes.iter().fold(NOTHING, |needs, node| needs.or(node.stored()))
+}
+
+fn optional(node: Option<&Node>) -> Needs {
+    node.map_or(NOTHING, Node::stored)
+}

@@ -1,0 +1,87 @@
+//! Stage 5: the memory of what a rule builds: text, and slots for the elements of lists and maps.
+//!
+//! Both are stacks. Finished lists lie at the bottom of the slots, elements of unfinished ones at the top, so
+//! that the elements of each list end up side by side however lists nest. [`Frame::value`] gives back what an
+//! expression built unless its value lives there; a walk over a list keeps what it still needs by raising the
+//! floor.
+
+use super::{Datum, Frame, Outcome, Range};
+use crate::limits::{SLOTS_MAX, TEXT_MAX_BYTES};
+use crate::program::{Needs, Node};
+use crate::value::Undecidable;
+
+/// How far each stack is filled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) text: usize,
+    pub(super) slots: usize,
+}
+
+/// Runs `work` with as much memory on the stack as the program needs; setting it up takes time.
+pub(crate) fn with_memory<'a, R>(needs: Needs, work: impl FnOnce(&mut [u8], &mut [Datum<'a>]) -> R) -> R {
+    match (needs.text, needs.slots) {
+        (false, false) => work(&mut [], &mut []),
+        (true, false) => work(&mut [0; TEXT_MAX_BYTES], &mut []),
+        (text, true) => with_slots(text, work),
+    }
+}
+
+/// Apart, so that decisions that build no lists do not reserve stack for them.
+#[inline(never)]
+fn with_slots<'a, R>(text: bool, work: impl FnOnce(&mut [u8], &mut [Datum<'a>]) -> R) -> R {
+    let mut slots = [Datum::Absent; SLOTS_MAX];
+    if text { work(&mut [0; TEXT_MAX_BYTES], &mut slots) } else { work(&mut [], &mut slots) }
+}
+
+impl<'a> Frame<'a, '_> {
+    /// Gives back what was built since, but for what is kept.
+    pub(super) fn release(&mut self, to: Mark) {
+        self.used.text = to.text.max(self.floor.text);
+        self.used.slots = to.slots.max(self.floor.slots);
+    }
+
+    /// Keeps everything built so far, until the floor is lowered again.
+    pub(super) fn keep(&mut self) {
+        self.floor = self.used;
+    }
+
+    /// Builds a list or a map: `fill` hands over what is in it with [`hold`](Self::hold).
+    pub(super) fn build_from(
+        &mut self,
+        at: &'a Node,
+        fill: impl FnOnce(&mut Self) -> Outcome<()>,
+    ) -> Outcome<Range> {
+        let (pending, floor) = (self.pending, self.floor);
+        let filled = fill(self);
+        let settled = filled.and_then(|()| self.settle(pending).ok_or(at.trouble(Undecidable::ListTooLong)));
+        (self.pending, self.floor) = (pending, floor);
+        settled
+    }
+
+    /// Adds an element to the list that is being built.
+    pub(super) fn hold(&mut self, datum: Datum<'a>, at: &Node) -> Outcome<()> {
+        let next = self.pending.checked_sub(1).filter(|next| *next >= self.used.slots);
+        let slot = next.and_then(|next| self.slots.get_mut(next));
+        *slot.ok_or(at.trouble(Undecidable::ListTooLong))? = datum;
+        self.pending -= 1;
+        self.keep();
+        Ok(())
+    }
+
+    /// Moves the elements above `self.pending` to the finished lists.
+    fn settle(&mut self, end: usize) -> Option<Range> {
+        let count = end - self.pending;
+        let (from, to) = (self.pending, self.used.slots);
+        self.slots.get_mut(from..end)?.reverse();
+        self.slots.copy_within(from..end, to);
+        self.used.slots = to + count;
+        Some(Range::new(to, to + count))
+    }
+
+    /// Gives a name of a loop or of `cel.bind` its value.
+    pub(super) fn bind(&mut self, slot: usize, datum: Datum<'a>) {
+        if let Some(bound) = self.bound.get_mut(slot) {
+            *bound = datum;
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Stage 5: walking lists and maps. A list that is written or computed in the rule is walked element by
+//! element as it is evaluated, so that `map(…).exists(…)` needs no memory for it.
+
+use super::{Datum, Frame, Outcome};
+use crate::program::{Loop, Node, Op};
+use crate::value::Undecidable;
+
+/// What a visitor wants next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    More,
+    Enough,
+}
+
+/// An element of a list with its index, or a value of a map with its key.
+#[derive(Clone, Copy)]
+pub(super) struct Item<'a> {
+    pub(super) place: Datum<'a>,
+    pub(super) value: Datum<'a>,
+    keyed: bool,
+}
+
+impl<'a> Item<'a> {
+    fn element(index: usize, value: Datum<'a>) -> Self {
+        let place = Datum::Int(i64::try_from(index).unwrap_or(i64::MAX));
+        Self { place, value, keyed: false }
+    }
+
+    pub(super) fn entry(key: Datum<'a>, value: Datum<'a>) -> Self {
+        Self { place: key, value, keyed: true }
+    }
+
+    /// What a loop with one name sees: the element of a list, the key of a map.
+    pub(super) fn alone(&self) -> Datum<'a> {
+        if self.keyed { self.place } else { self.value }
+    }
+}
+
+pub(super) type Visitor<'v, 'a, 'm> = dyn FnMut(&mut Frame<'a, 'm>, Item<'a>) -> Outcome<Next> + 'v;
+
+impl<'a, 'm> Frame<'a, 'm> {
+    /// Shows `visit` each element or entry. Once it has enough, elements that may still fail are evaluated
+    /// nevertheless: a list with an error in it is an error, wherever the walk would have stopped.
+    /// What was built for an element is given up after its visit, unless the visitor keeps it.
+    pub(super) fn walk(&mut self, node: &'a Node, visit: &mut Visitor<'_, 'a, 'm>) -> Outcome<()> {
+        match &node.op {
+            Op::List(elements) => {
+                self.spend(1, node)?;
+                self.walk_elements(elements, visit)
+            }
+            Op::Join(sides) => {
+                let (mut index, mut next) = (0, Next::More);
+                for side in &**sides {
+                    self.walk(side, &mut |frame, item| {
+                        if next == Next::More {
+                            next = visit(frame, Item::element(index, item.alone()))?;
+                        }
+                        index += 1;
+                        Ok(Next::More)
+                    })?;
+                }
+                Ok(())
+            }
+            Op::If(parts) if node.streams() => {
+                let [condition, yes, no] = &**parts;
+                let chosen = if self.truth(condition)? { yes } else { no };
+                self.walk(chosen, visit)
+            }
+            Op::Transform { over, condition, body } => {
+                self.spend(1, node)?;
+                self.walk_transformed(over, condition.as_deref(), body, visit)
+            }
+            Op::Split { text, separator, limit } => {
+                let mut index = 0;
+                self.each_part([text, separator], limit.as_deref(), node, &mut |frame, part| {
+                    index += 1;
+                    visit(frame, Item::element(index - 1, part))
+                })
+            }
+            Op::Range(end) => self.walk_range(end, visit, node),
+            _ => {
+                let before = self.used;
+                let whole = self.value(node)?;
+                self.walk_whole(whole, node, visit)?;
+                self.release(before);
+                Ok(())
+            }
+        }
+    }
+
+    fn walk_elements(&mut self, elements: &'a [Node], visit: &mut Visitor<'_, 'a, 'm>) -> Outcome<()> {
+        let mut next = Next::More;
+        for (index, element) in elements.iter().enumerate() {
+            if next == Next::More || element.constant().is_none() {
+                self.offer(element, index, &mut next, visit)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn walk_transformed(
+        &mut self,
+        over: &'a Loop,
+        condition: Option<&'a Node>,
+        body: &'a Node,
+        visit: &mut Visitor<'_, 'a, 'm>,
+    ) -> Outcome<()> {
+        let (mut index, mut next) = (0, Next::More);
+        self.walk(&over.source, &mut |frame, item| {
+            frame.enter(over, &item);
+            let wanted = match condition {
+                Some(condition) => frame.truth(condition)?,
+                None => true,
+            };
+            if wanted {
+                frame.offer(body, index, &mut next, visit)?;
+                index += 1;
+            }
+            Ok(Next::More)
+        })
+    }
+
+    fn walk_range(&mut self, end: &'a Node, visit: &mut Visitor<'_, 'a, 'm>, at: &'a Node) -> Outcome<()> {
+        let end = match self.value(end)? {
+            Datum::Int(end) => usize::try_from(end).unwrap_or(0),
+            other => return Err(end.unfit(other)),
+        };
+        for index in 0..end {
+            self.spend(1, at)?;
+            let item = Item::element(index, Datum::Int(i64::try_from(index).unwrap_or(i64::MAX)));
+            if visit(self, item)? == Next::Enough {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A list or a map that is there as a whole.
+    pub(super) fn walk_whole(
+        &mut self,
+        whole: Datum<'a>,
+        at: &'a Node,
+        visit: &mut Visitor<'_, 'a, 'm>,
+    ) -> Outcome<()> {
+        if let Datum::Strings(strings) = whole {
+            for (index, text) in strings.iter().enumerate() {
+                self.spend(1, at)?;
+                if visit(self, Item::element(index, Datum::String(text)))? == Next::Enough {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        let before = self.used;
+        let count = whole.count().ok_or(at.unfit(whole))?;
+        for index in 0..count {
+            self.spend(1, at)?;
+            let item = self.item(whole, index).ok_or(at.trouble(Undecidable::Mistyped))?;
+            if visit(self, item)? == Next::Enough {
+                break;
+            }
+            self.release(before);
+        }
+        Ok(())
+    }
+
+    /// Evaluates an element and, unless there is enough already, shows it to `visit`.
+    fn offer(
+        &mut self,
+        node: &'a Node,
+        index: usize,
+        next: &mut Next,
+        visit: &mut Visitor<'_, 'a, 'm>,
+    ) -> Outcome<()> {
+        let before = self.used;
+        let datum = self.value(node)?;
+        if *next == Next::More {
+            *next = visit(self, Item::element(index, datum))?;
+        }
+        self.release(before);
+        Ok(())
+    }
+
+    /// Gives the names of a loop their values.
+    pub(super) fn enter(&mut self, over: &Loop, item: &Item<'a>) {
+        if over.pair {
+            self.bind(over.slot, item.place);
+            self.bind(over.slot + 1, item.value);
+        } else {
+            self.bind(over.slot, item.alone());
+        }
+    }
+
+    /// An element or entry of a list or map.
+    pub(super) fn item(&self, whole: Datum<'a>, index: usize) -> Option<Item<'a>> {
+        let slot = |place: usize| self.slots.get(place).copied();
+        Some(match whole {
+            Datum::Strings(values) => Item::element(index, Datum::String(values.get(index)?)),
+            Datum::Constants(values) => Item::element(index, Datum::from(values.get(index)?)),
+            Datum::Foreign(values) if index < values.len() => {
+                Item::element(index, Datum::of(values.element(index))?)
+            }
+            Datum::List(range) if index < range.len() => Item::element(index, slot(range.start() + index)?),
+            Datum::ConstantMap(entries) => {
+                let (key, value) = entries.get(index)?;
+                Item::entry(Datum::from(key), Datum::from(value))
+            }
+            Datum::ForeignMap(entries) if index < entries.len() => {
+                let (key, value) = entries.entry(index);
+                Item::entry(Datum::of(key)?, Datum::of(value)?)
+            }
+            Datum::Map(range) if 2 * index + 1 < range.len() => {
+                let place = range.start() + 2 * index;
+                Item::entry(slot(place)?, slot(place + 1)?)
+            }
+            _ => return None,
+        })
+    }
+}

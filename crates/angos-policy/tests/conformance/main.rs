@@ -1,0 +1,135 @@
+//! Tables of expressions and what they are, walked through the public interface; `README.md` has the form of
+//! a table and what is not covered.
+//!
+//! `ANGOS_POLICY_TABLES=folder cargo test -p angos-policy --test conformance` walks the `*.json` of a
+//! folder of your own as well.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "clippy knows functions marked as tests, not their help"
+)]
+
+mod held;
+
+use angos_identity::Identity;
+use angos_policy::{Environment, EnvironmentBuilder, Expression, Facts, NoFacts, Value};
+use held::{Held, held};
+use serde_json::{Map, Value as Json};
+use std::path::Path;
+
+struct Bound(Vec<Held>);
+
+impl Facts for Bound {
+    fn fact(&self, index: usize) -> Value<'_> {
+        self.0[index].value()
+    }
+}
+
+/// The value, or the error in the words of the tables.
+fn evaluate(environment: EnvironmentBuilder, expr: &str, facts: &dyn Facts) -> Result<Held, String> {
+    let environment = environment.build().expect("bindings");
+    let expression = Expression::compile(&environment, expr)
+        .map_err(|error| format!("refused: {} {}", error.message(), error.suggestion().unwrap_or("")))?;
+    let identity = Identity::new([192, 0, 2, 1].into(), None, None);
+    expression.evaluate(&identity, facts, |value| match value {
+        Ok(value) => Ok(Held::of(value)),
+        Err(cause) => Err(cause.as_str().to_owned()),
+    })
+}
+
+fn constant(expr: &str) -> Held {
+    evaluate(Environment::builder(), expr, &NoFacts).expect(expr)
+}
+
+const KEYS: &[&str] = &["expr", "bindings", "value", "error", "mixed", "name"];
+
+/// What is wrong with a row, if anything.
+fn check(row: &Map<String, Json>, mixed: bool) -> Result<(), String> {
+    if let Some(key) = row.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        return Err(format!("unknown key {key}"));
+    }
+    let mixed = row.get("mixed").and_then(Json::as_bool).unwrap_or(mixed);
+    let builder = || if mixed { Environment::builder().mixed_types() } else { Environment::builder() };
+    let mut environment = builder();
+    let mut facts = Bound(Vec::new());
+    for (path, json) in row.get("bindings").and_then(Json::as_object).into_iter().flatten() {
+        let value = held(json, &constant);
+        environment = environment.variable(path, value.ty());
+        facts.0.push(value);
+    }
+    let expr = row.get("expr").and_then(Json::as_str).ok_or("no expr")?;
+    let expected = match (row.get("value"), row.get("error").and_then(Json::as_str)) {
+        (None, Some(error)) => Err(error),
+        (Some(value), None) => Ok(match value.get("cel").and_then(Json::as_str) {
+            Some(cel) => evaluate(builder(), cel, &NoFacts).map_err(|error| format!("{cel}: {error}"))?,
+            None => held(value, &constant),
+        }),
+        _ => return Err("exactly one of value and error".to_owned()),
+    };
+    let actual = evaluate(environment, expr, &facts);
+    let passed = match (&actual, &expected) {
+        (Ok(actual), Ok(expected)) => actual.same(expected),
+        (Err(_), Err("any")) => true,
+        (Err(actual), Err(expected)) if expected.starts_with("refused: ") => actual.starts_with(expected),
+        (Err(actual), Err(expected)) => actual == expected,
+        _ => false,
+    };
+    if passed { Ok(()) } else { Err(format!("expected {expected:?}, got {actual:?}")) }
+}
+
+/// Walks the tables of a folder: how many rows, and what fails.
+fn walk(folder: &Path, mixed: bool) -> (usize, Vec<String>) {
+    let mut failures = Vec::new();
+    let mut rows = 0;
+    for entry in folder.read_dir().unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let path = entry.expect("table").path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("table");
+        let table: Vec<Map<String, Json>> =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        for row in &table {
+            rows += 1;
+            if let Err(failure) = check(row, mixed) {
+                failures.push(format!("{}: {}: {failure}", path.display(), Json::Object(row.clone())));
+            }
+        }
+    }
+    (rows, failures)
+}
+
+#[test]
+fn every_row_of_every_table_holds() {
+    let (rows, failures) = walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance"), false);
+    assert!(rows >= 200, "only {rows} rows were found");
+    assert!(failures.is_empty(), "{} of {rows} fail:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn every_row_of_a_folder_of_your_own_holds() {
+    let Some(folder) = std::env::var_os("ANGOS_POLICY_TABLES") else { return };
+    let (rows, failures) = walk(Path::new(&folder), true);
+    assert!(rows > 0, "no rows in {}", Path::new(&folder).display());
+    assert!(failures.is_empty(), "{} of {rows} fail:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn a_wrong_row_fails() {
+    for (row, complaint) in [
+        (r#"{"expr": "1 + 1", "value": {"int": 3}}"#, "expected"),
+        (r#"{"expr": "1 + 1", "value": {"uint": 2}}"#, "expected"),
+        (r#"{"expr": "1 + 1", "error": "any"}"#, "expected"),
+        (r#"{"expr": "1 / 0", "error": "overflow"}"#, "expected"),
+        (r#"{"expr": "-0.0", "value": {"double": 0.0}}"#, "expected"),
+        (r#"{"expr": "[1]", "value": {"cel": "[2]"}}"#, "expected"),
+        (r#"{"expr": "[1]", "value": [{"uint": 1}]}"#, "expected"),
+        (r#"{"expr": "{1: 2}", "value": {"map": [[{"int": 1}, {"int": 3}]]}}"#, "expected"),
+        (r#"{"expr": "1", "value": {"int": 1}, "error": "overflow"}"#, "exactly one"),
+        (r#"{"expr": "1", "valu": {"int": 1}}"#, "unknown key"),
+    ] {
+        let failure = check(&serde_json::from_str(row).expect(row), false).expect_err(row);
+        assert!(failure.contains(complaint), "{row}: {failure}");
+    }
+}
