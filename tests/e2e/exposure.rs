@@ -100,7 +100,8 @@ async fn a_verified_certificate_is_never_sent_a_bearer_challenge() {
 #[tokio::test]
 async fn every_metric_is_documented_and_every_documented_metric_exists() {
     use std::collections::BTreeSet;
-    let rest = "[global.access_policy]\ndefault = \"allow\"\n";
+    let rest =
+        "[global.access_policy]\ndefault = \"allow\"\nrules = [\"false\"]\nshadow_rules = [\"false\"]\n";
     let registry = Setup::mutual("required", rest).start();
     let certificate = registry.pki.client("scraper", "Ops");
     let client = registry.client(Some(&certificate));

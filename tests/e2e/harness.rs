@@ -195,6 +195,14 @@ impl Registry {
         address_in(self.log().lines().find(|line| line.contains(&words)).unwrap()).unwrap()
     }
 
+    /// A client of the management listener, which `[server.management]` asks for.
+    pub(crate) fn management_client(&self) -> Client {
+        self.wait_for_log("management listening");
+        let log = self.log();
+        let line = log.lines().find(|it| it.contains("management listening")).unwrap();
+        Client::plain(address_in(line).unwrap())
+    }
+
     /// All that the process has logged so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()

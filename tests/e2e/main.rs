@@ -12,6 +12,7 @@
 //! - [`races`]: requests that meet on a session, a blob or a tag
 //! - [`reload`]: certificates and policy swapped under load; bad sets
 //! - [`seed_table`]: the user pages to the letter, rules × callers × actions
+//! - [`shadow`]: rules on trial, and metrics of each policy and rule
 //! - [`startup`]: refusing to start, and stopping without loss
 //! - [`tls`]: certificates under either version, and handshakes that are cut up or broken off
 #![allow(
@@ -36,5 +37,6 @@ mod push_and_pull;
 mod races;
 mod reload;
 mod seed_table;
+mod shadow;
 mod startup;
 mod tls;

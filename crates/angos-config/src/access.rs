@@ -1,24 +1,27 @@
 //! Who may do what: policies compiled, credentials read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 use angos_policy::{DefaultDecision, Environment, Policy, RuleError, RuleSource};
-use angos_server::{Access, Name};
+use angos_server::{Access, AccessPolicy, Name};
 
 use crate::configuration::Context;
 use crate::credentials;
-use crate::document::{AccessPolicy, Document, Mode, Rule};
+use crate::document::{self, Document, Mode, Rule};
 use crate::layers::At;
 use crate::limits::{REPOSITORIES_MAX, RULE_NAME_MAX_BYTES};
 use crate::path::KeyPath;
 
 /// All policies and credentials; `None` when something in them was wrong and is among the problems.
 pub(crate) fn access(document: &Document, context: &mut Context<'_>) -> Option<Access> {
+    let started = Instant::now();
     let environment = angos_server::environment();
     let mut compiler = Compiler { environment, context, is_deprecated_reported: false };
     let section = KeyPath::of(&["global", "access_policy"]);
     let global = document.global.access_policy.as_ref().map(|written| compiler.policy(written, &section));
     let repositories = compiler.repositories(document);
+    let compile_time = started.elapsed();
     if global.is_none() && document.repository.is_empty() && !context.layers.has(&section) {
         context.warning(
             &KeyPath::default(),
@@ -31,7 +34,7 @@ pub(crate) fn access(document: &Document, context: &mut Context<'_>) -> Option<A
         Some(policy) => Some(policy?),
         None => None,
     };
-    Some(Access { global, repositories: repositories?, credentials })
+    Some(Access { global, repositories: repositories?, credentials, compile_time })
 }
 
 struct Compiler<'a, 'b> {
@@ -41,7 +44,7 @@ struct Compiler<'a, 'b> {
 }
 
 impl Compiler<'_, '_> {
-    fn repositories(&mut self, document: &Document) -> Option<HashMap<String, Policy>> {
+    fn repositories(&mut self, document: &Document) -> Option<HashMap<String, AccessPolicy>> {
         if document.repository.len() > REPOSITORIES_MAX {
             let message = format!("more than {REPOSITORIES_MAX} repositories have settings");
             self.context.error(&KeyPath::of(&["repository"]), At::Key, message);
@@ -68,24 +71,69 @@ impl Compiler<'_, '_> {
         compiled
     }
 
-    fn policy(&mut self, written: &AccessPolicy, section: &KeyPath) -> Option<Policy> {
+    fn policy(&mut self, written: &document::AccessPolicy, section: &KeyPath) -> Option<AccessPolicy> {
         let default = self.default(written, section);
+        let rules = self.rules(&written.rules, default, section, "rules");
+        let is_tried = self.context.layers.has(&section.key("shadow_rules"));
+        let shadow = is_tried.then(|| self.shadow(written, default, section));
+        let policy = AccessPolicy::new(rules?);
+        match shadow {
+            Some(shadow) => Some(policy.with_shadow(shadow?)),
+            None => Some(policy),
+        }
+    }
+
+    /// Rules on trial. Alone they would bring the default of a policy into force that nobody asked for.
+    fn shadow(
+        &mut self,
+        written: &document::AccessPolicy,
+        default: DefaultDecision,
+        section: &KeyPath,
+    ) -> Option<Policy> {
+        let keys = ["default", "default_allow", "rules"];
+        let path = section.key("shadow_rules");
+        if !keys.iter().any(|key| self.context.layers.has(&section.key(key))) {
+            self.context.error_with_help(
+                &path,
+                At::Key,
+                format!("`{section}` has shadow_rules and nothing that is enforced: its default would deny every request"),
+                "write the rules or the default in force as well; default = \"allow\" with no rules changes nothing",
+            );
+        }
+        self.rules(&written.shadow_rules, default, section, "shadow_rules")
+    }
+
+    /// Compiles one list of rules, or reports what is wrong with each.
+    fn rules(
+        &mut self,
+        written: &[Option<Rule>],
+        default: DefaultDecision,
+        section: &KeyPath,
+        key: &str,
+    ) -> Option<Policy> {
         // Positions in the list as it is written, since what was found wrong before is not compiled.
         let mut positions = Vec::new();
         let mut sources = Vec::new();
-        let rules = section.key("rules");
-        for (index, rule) in written.rules.iter().enumerate() {
+        let mut names = HashSet::new();
+        let rules = section.key(key);
+        for (index, rule) in written.iter().enumerate() {
             let Some(rule) = rule else { continue };
             let path = rules.index(index);
             let (name, when, path) = match rule {
                 Rule::Bare(when) => (None, when, path),
                 Rule::Named { name, when } => {
                     self.check_name(name.as_deref(), &path);
-                    (name.clone(), when, path.key("when"))
+                    (name.as_ref(), when, path.key("when"))
                 }
             };
+            let name = name.cloned().unwrap_or_else(|| format!("{key}[{index}]"));
+            if !names.insert(name.clone()) {
+                let message =
+                    format!("two rules are called `{name}`: logs and metrics cannot tell them apart");
+                self.context.warning(&rules.index(index), message, "give each rule a name of its own");
+            }
             positions.push(path);
-            sources.push(RuleSource { name, when: when.clone() });
+            sources.push(RuleSource { name: Some(name), when: when.clone() });
         }
         match Policy::compile(&self.environment, default, &sources) {
             Ok(policy) => Some(policy),
@@ -123,7 +171,7 @@ impl Compiler<'_, '_> {
         }
     }
 
-    fn default(&mut self, written: &AccessPolicy, section: &KeyPath) -> DefaultDecision {
+    fn default(&mut self, written: &document::AccessPolicy, section: &KeyPath) -> DefaultDecision {
         let (new, old) = (section.key("default"), section.key("default_allow"));
         if self.context.layers.has(&old) {
             if self.context.layers.has(&new) {

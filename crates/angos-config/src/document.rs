@@ -107,6 +107,7 @@ pub(crate) struct AccessPolicy {
     pub(crate) default: Option<Mode>,
     pub(crate) default_allow: Option<bool>,
     pub(crate) rules: Vec<Option<Rule>>,
+    pub(crate) shadow_rules: Vec<Option<Rule>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -1,22 +1,64 @@
 //! Who may do what, as one set that is replaced as a whole.
 
 use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
 
 use angos_policy::Policy;
 
 use crate::credentials::Credentials;
+use crate::judge::{Shadow, Tally};
 
 /// Policies and credentials, compiled and complete. Replaced atomically by
 /// [`Handle::replace_access`](crate::Handle::replace_access); a request sees one set from beginning to end.
 #[derive(Debug, Default)]
 pub struct Access {
     /// Asked about every request. None: only the repository policies rule.
-    pub global: Option<Policy>,
+    pub global: Option<AccessPolicy>,
     /// Asked about requests on the repository of that name and everything below it, after the global one. Of several
     /// that apply the longest name rules alone.
-    pub repositories: HashMap<String, Policy>,
+    pub repositories: HashMap<String, AccessPolicy>,
     /// The user names and passwords that are accepted.
     pub credentials: Credentials,
+    /// How long reading and compiling the policies took: for the metrics, and zero unless whoever compiles them says.
+    pub compile_time: Duration,
+}
+
+/// The rules of one policy, those on trial, and what both have decided.
+#[derive(Debug)]
+pub struct AccessPolicy {
+    pub(crate) rules: Policy,
+    pub(crate) tally: Tally,
+    pub(crate) shadow: Option<Shadow>,
+}
+
+impl AccessPolicy {
+    /// A policy that is enforced, with nothing on trial.
+    pub fn new(rules: Policy) -> Self {
+        Self { tally: Tally::new(&rules), rules, shadow: None }
+    }
+
+    /// Puts rules on trial: each decision is also made as if they stood among the enforced ones, and the outcome is
+    /// counted and logged, never enforced. Their own default decision plays no part.
+    #[must_use]
+    pub fn with_shadow(self, rules: Policy) -> Self {
+        Self { shadow: Some(Shadow::new(rules)), ..self }
+    }
+
+    /// The rules that are enforced.
+    pub fn rules(&self) -> &Policy {
+        &self.rules
+    }
+
+    /// The rules on trial.
+    pub fn shadow_rules(&self) -> Option<&Policy> {
+        self.shadow.as_ref().map(|shadow| &shadow.rules)
+    }
+}
+
+impl From<Policy> for AccessPolicy {
+    fn from(rules: Policy) -> Self {
+        Self::new(rules)
+    }
 }
 
 /// A set in use.
@@ -25,4 +67,12 @@ pub(crate) struct AccessInForce {
     pub(crate) access: Access,
     /// Names the set in the decision log.
     pub(crate) generation: u64,
+    /// When it was put into force.
+    pub(crate) since: SystemTime,
+}
+
+impl AccessInForce {
+    pub(crate) fn new(access: Access, generation: u64) -> Self {
+        Self { access, generation, since: SystemTime::now() }
+    }
 }

@@ -1,7 +1,7 @@
 //! Stage 6: caller and operation → [`Permit`] or [`Denied`]. Nothing else makes a permit, and no operation runs
 //! without one. Writes the decision log.
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use angos_identity::{Certificate, Identity};
 use angos_oci::{Digest, Name};
@@ -10,7 +10,7 @@ use hyper::Method;
 
 use crate::access::AccessInForce;
 use crate::inquiry::Inquiry;
-use crate::judge::Judgement;
+use crate::judge::{Judgement, Verdict};
 use crate::metrics::Metrics;
 use crate::request_id::RequestId;
 use crate::route::Operation;
@@ -50,12 +50,13 @@ impl Gate<'_> {
         if allowed { Ok(Permit { operation }) } else { Err(Denied) }
     }
 
-    /// Whether the caller may see a repository in a listing. Not logged: a page asks this a thousand times.
+    /// Whether the caller may see a repository in a listing. Neither logged nor counted: a page asks this a thousand
+    /// times, which would drown what callers ask for.
     pub(crate) fn may_list(&self, name: &Name) -> bool {
         self.judge(&Inquiry::list(name, self.method, self.time)).is_allowed()
     }
 
-    /// Whether the caller may read a blob where it was not asked for by name. Not logged.
+    /// Whether the caller may read a blob where it was not asked for by name. Neither logged nor counted.
     pub(crate) fn may_read(&self, name: &Name, digest: &Digest) -> bool {
         self.judge(&Inquiry::read(name, digest, self.method, self.time)).is_allowed()
     }
@@ -65,8 +66,10 @@ impl Gate<'_> {
     }
 
     fn ask(&self, inquiry: &Inquiry) -> bool {
-        let judgement = self.judge(inquiry);
-        let allowed = judgement.is_allowed();
+        let started = Instant::now();
+        let verdict = self.in_force.access.decide(self.identity, inquiry);
+        self.metrics.decision_time.observe(started.elapsed());
+        let allowed = verdict.judgement.is_allowed();
         let (counter, level_enabled) = if allowed {
             (&self.metrics.allowed, tracing::enabled!(target: "angos::policy", tracing::Level::DEBUG))
         } else {
@@ -74,13 +77,13 @@ impl Gate<'_> {
         };
         counter.inc();
         if level_enabled {
-            self.log(inquiry, judgement);
+            self.log(inquiry, verdict);
         }
         allowed
     }
 
     /// What a certificate or client wrote is a field of the event and never part of its message: subscribers escape fields.
-    fn log(&self, inquiry: &Inquiry, judgement: Judgement<'_>) {
+    fn log(&self, inquiry: &Inquiry, Verdict { judgement, shadow }: Verdict<'_>) {
         macro_rules! decision {
             ($level:ident, $outcome:literal) => {
                 tracing::$level!(
@@ -88,6 +91,9 @@ impl Gate<'_> {
                     policy = judgement.scope(),
                     rule = judgement.rule(),
                     undecidable = judgement.undecidable().map(Undecidable::as_str),
+                    shadow = shadow.map(|shadow| shadow.outcome()),
+                    shadow_policy = shadow.map(|shadow| shadow.scope()),
+                    shadow_rule = shadow.map(|shadow| shadow.rule()),
                     generation = self.in_force.generation,
                     method = self.identity.method().as_str(),
                     identity = self.identity.id(),

@@ -24,7 +24,7 @@ impl Handle {
         // Of two replacements at once one goes first. A poisoned lock protects nothing that could be broken.
         let _order = self.shared.replacing.lock();
         let generation = self.shared.access.load().generation + 1;
-        self.shared.access.store(Arc::new(AccessInForce { access, generation }));
+        self.shared.access.store(Arc::new(AccessInForce::new(access, generation)));
         self.shared.metrics.generation.set(gauge(generation));
         generation
     }

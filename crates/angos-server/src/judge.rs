@@ -1,12 +1,18 @@
 //! Stage 6, the answer: which policies are asked about one inquiry, and what follows from what they say.
 
+mod shadow;
+mod tally;
+
 use angos_identity::Identity;
 use angos_oci::Name;
 use angos_policy::{Decision, Facts, Policy, Reason, Undecidable, Value};
 
-use crate::access::Access;
+use crate::access::{Access, AccessPolicy};
 use crate::inquiry::Inquiry;
 use crate::route::Action;
+
+pub(crate) use shadow::Shadow;
+pub(crate) use tally::Tally;
 
 /// What a set of policies answers to one inquiry, and why.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +43,11 @@ impl<'a> Judgement<'a> {
         }
     }
 
+    /// `allow` or `deny`.
+    pub fn outcome(&self) -> &'static str {
+        if self.is_allowed() { "allow" } else { "deny" }
+    }
+
     /// The policy that decided: `global`, the repository's configured name, or `none`.
     pub fn scope(&self) -> &'a str {
         match self {
@@ -57,6 +68,24 @@ impl<'a> Judgement<'a> {
         }
     }
 
+    /// What kind of answer it is: `rule`, `undecidable`, `default`, `unconfigured` or `identified`.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Policy { decision, .. } => match decision.reason {
+                Reason::Rule(_) => "rule",
+                Reason::Undecidable { .. } => "undecidable",
+                Reason::Default => "default",
+            },
+            Self::Unconfigured => "unconfigured",
+            Self::Identified => "identified",
+        }
+    }
+
+    /// The rule that decided, if one did.
+    pub fn rule_name(&self) -> Option<&'a str> {
+        matches!(self.reason(), "rule" | "undecidable").then(|| self.rule())
+    }
+
     /// Why the rule that decided has no value, if it has none.
     pub fn undecidable(&self) -> Option<Undecidable> {
         match self {
@@ -68,43 +97,100 @@ impl<'a> Judgement<'a> {
     }
 }
 
+/// What the server acts on, and what it would act on with the rules on trial, if there are any.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Verdict<'a> {
+    pub(crate) judgement: Judgement<'a>,
+    pub(crate) shadow: Option<Judgement<'a>>,
+}
+
 const GLOBAL: &str = "global";
 
 impl Access {
     /// What the policies answer; the server asks nothing else. Every policy that is about the inquiry must allow it:
-    /// first the global one, then the repository's. Does not allocate.
+    /// first the global one, then the repository's. Does not allocate, and counts nothing.
     ///
     /// A request may need several: [`Inquiry`] says which. The credentials of the set play no part: the identity is
     /// taken as proven.
     pub fn judge(&self, identity: &Identity, inquiry: &Inquiry) -> Judgement<'_> {
+        self.case(inquiry).judge(identity, |_, _| ())
+    }
+
+    /// The same for a request that is acted on: counted, and judged once more with the rules on trial.
+    pub(crate) fn decide(&self, identity: &Identity, inquiry: &Inquiry) -> Verdict<'_> {
+        let case = self.case(inquiry);
+        let mut said = [None; 2];
+        let mut places = said.iter_mut();
+        let judgement = case.judge(identity, |policy, decision| {
+            policy.tally.count(decision.reason);
+            if let Some(place) = places.next() {
+                *place = Some(decision);
+            }
+        });
+        Verdict { judgement, shadow: case.shadow(identity, &judgement, said) }
+    }
+
+    /// Every policy with the name it has in decisions, metrics and logs.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = (&str, &AccessPolicy)> {
+        let repositories = self.repositories.iter().map(|(name, policy)| (scope(name), policy));
+        self.global.iter().map(|policy| (GLOBAL, policy)).chain(repositories)
+    }
+
+    fn case<'a, 'b>(&'a self, inquiry: &'b Inquiry) -> Case<'a, 'b> {
         let repository = inquiry.namespace().and_then(|namespace| self.repository(namespace));
         let asked = Asked { inquiry, has_repository_policy: repository.is_some() };
-        let global = self.global.as_ref().map(|policy| (GLOBAL, policy));
+        Case { access: self, repository, asked }
+    }
+
+    /// The policy with the longest name that is `namespace` or a path prefix of it, by whole components.
+    fn repository<'a>(&'a self, namespace: &Name) -> Option<(&'a str, &'a AccessPolicy)> {
+        let mut prefix: &str = namespace.as_ref();
+        loop {
+            if let Some((name, policy)) = self.repositories.get_key_value(prefix) {
+                return Some((scope(name), policy));
+            }
+            prefix = prefix.rsplit_once('/')?.0;
+        }
+    }
+}
+
+/// A repository's policy goes by the repository's name, unless that is the name of the global one.
+fn scope(repository: &str) -> &str {
+    if repository == GLOBAL { "repository.global" } else { repository }
+}
+
+/// One inquiry before the policies that are about it.
+#[derive(Debug)]
+struct Case<'a, 'b> {
+    access: &'a Access,
+    repository: Option<(&'a str, &'a AccessPolicy)>,
+    asked: Asked<'b>,
+}
+
+impl<'a> Case<'a, '_> {
+    /// The policies that must allow, in the order they are asked.
+    fn policies(&self) -> impl Iterator<Item = (&'a str, &'a AccessPolicy)> + use<'a> {
+        let global = self.access.global.as_ref().map(|policy| (GLOBAL, policy));
+        global.into_iter().chain(self.repository)
+    }
+
+    /// `told` hears what each policy that was asked said.
+    fn judge(&self, identity: &Identity, mut told: impl FnMut(&'a AccessPolicy, Decision)) -> Judgement<'a> {
         let mut judgement = Judgement::Unconfigured;
-        for (scope, policy) in global.into_iter().chain(repository) {
-            let decision = policy.decide(identity, &asked);
-            judgement = Judgement::Policy { scope, policy, decision };
+        for (scope, policy) in self.policies() {
+            let decision = policy.rules.decide(identity, &self.asked);
+            told(policy, decision);
+            judgement = Judgement::Policy { scope, policy: &policy.rules, decision };
             if !decision.allowed {
                 return judgement;
             }
         }
-        let unruled =
-            matches!(judgement, Judgement::Unconfigured) && inquiry.action() == Action::GetApiVersion;
-        if unruled && !self.repositories.is_empty() && !identity.is_anonymous() {
+        let is_version = self.asked.inquiry.action() == Action::GetApiVersion;
+        let unruled = matches!(judgement, Judgement::Unconfigured) && is_version;
+        if unruled && !self.access.repositories.is_empty() && !identity.is_anonymous() {
             return Judgement::Identified;
         }
         judgement
-    }
-
-    /// The policy with the longest name that is `namespace` or a path prefix of it, by whole components.
-    fn repository<'a>(&'a self, namespace: &Name) -> Option<(&'a str, &'a Policy)> {
-        let mut prefix: &str = namespace.as_ref();
-        loop {
-            if let Some((name, policy)) = self.repositories.get_key_value(prefix) {
-                return Some((name, policy));
-            }
-            prefix = prefix.rsplit_once('/')?.0;
-        }
     }
 }
 
@@ -123,3 +209,6 @@ impl Facts for Asked<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

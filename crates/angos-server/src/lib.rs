@@ -51,7 +51,7 @@ mod shared;
 mod tests;
 mod wire;
 
-pub use access::Access;
+pub use access::{Access, AccessPolicy};
 pub use angos_oci::Name;
 pub use angos_registry::{Settings as RegistrySettings, Storage, TagPatterns};
 pub use credentials::{Credentials, CredentialsBuilder, PasswordHash, PasswordHashError};

@@ -37,7 +37,7 @@ pub(crate) async fn answer<B>(
         }
         "/healthz" => Ok(Outcome::Well),
         "/readyz" => ready(shared).await,
-        _ => Ok(Outcome::Metrics(shared.metrics.encode())),
+        _ => Ok(Outcome::Metrics(shared.scrape())),
     };
     let mut response = outcome.map_or_else(|refusal| refuse(&refusal, id), respond);
     finish(&mut response, id, method);

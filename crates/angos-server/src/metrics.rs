@@ -1,18 +1,29 @@
 //! What the server counts about itself, in the text format of `OpenMetrics`.
 //!
-//! No label carries anything a client chose: actions, outcomes and classes are closed sets, so the number of series
-//! is fixed when the server starts. Counters of the request path are resolved once, here, and cost one atomic add.
+//! No label carries anything a client chose: actions, outcomes and classes are closed sets, policies and rules are the
+//! configuration's, so no traffic changes the number of series. Counters of the request path are resolved once, here
+//! or when a set of policies is put into force, and cost one atomic add.
 
+mod policies;
+mod timing;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::access::AccessInForce;
 use crate::route::Action;
+
+use policies::PolicyMetrics;
+use timing::Timing;
+
+const PREFIX: &str = "angos";
 
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 
@@ -38,6 +49,7 @@ pub(crate) struct Metrics {
     requests: Vec<Requests>,
     pub(crate) allowed: Counter,
     pub(crate) denied: Counter,
+    pub(crate) decision_time: Timing,
     handshakes: Family<Labels<1>, Counter>,
     connections: Family<[(&'static str, String); 1], Gauge>,
     pub(crate) in_flight: Gauge,
@@ -54,12 +66,18 @@ pub(crate) struct Metrics {
 impl Metrics {
     /// Registers every metric, so that a scrape shows all of them from the start.
     pub(crate) fn new() -> Self {
-        let mut registry = Registry::with_prefix("angos");
+        let mut registry = Registry::with_prefix(PREFIX);
         let decisions = Family::<Labels<1>, Counter>::default();
         let reloads = Family::<Labels<1>, Counter>::default();
         let connections = Family::<[(&'static str, String); 1], Gauge>::default();
         registry.register("connections", "Open connections, by listener", connections.clone());
         let handshakes = Family::<Labels<1>, Counter>::default();
+        let decision_time = Timing::default();
+        registry.register(
+            "policy_decision_duration_seconds",
+            "Time all policies together take for one decision",
+            decision_time.clone(),
+        );
         registry.register("decisions", "Policy decisions on requests, by outcome", decisions.clone());
         registry.register("reloads", "Configuration reloads, by outcome", reloads.clone());
         registry.register("tls_handshakes", "TLS handshakes, by how they ended", handshakes.clone());
@@ -67,6 +85,7 @@ impl Metrics {
             requests: requests(&mut registry),
             allowed: decisions.get_or_create_owned(&[("outcome", "allow")]),
             denied: decisions.get_or_create_owned(&[("outcome", "deny")]),
+            decision_time,
             handshakes,
             connections,
             in_flight: gauge(&mut registry, "requests_in_flight", "Requests being answered"),
@@ -115,11 +134,15 @@ impl Metrics {
         self.connections.get_or_create_owned(&[("listener", listener.to_owned())])
     }
 
-    /// Everything, as text.
-    pub(crate) fn encode(&self) -> String {
+    /// Everything, as text, with what the policies in force have decided.
+    pub(crate) fn encode(&self, access: Arc<AccessInForce>) -> String {
+        let mut of_policies = Registry::with_prefix(PREFIX);
+        of_policies.register_collector(Box::new(PolicyMetrics(access)));
         let mut text = String::with_capacity(16 * 1024);
         // Writing into a String fails only out of memory.
-        let _ = encode(&mut text, &self.registry);
+        let _ = encode_registry(&mut text, &self.registry)
+            .and_then(|()| encode_registry(&mut text, &of_policies))
+            .and_then(|()| encode_eof(&mut text));
         text
     }
 }
@@ -160,6 +183,7 @@ fn requests(registry: &mut Registry) -> Vec<Requests> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Access;
 
     #[test]
     fn counts_by_action_and_class() {
@@ -168,7 +192,7 @@ mod tests {
         metrics.request(Some(Action::GetManifest), 404, Duration::from_micros(80));
         metrics.request(None, 404, Duration::from_micros(80));
         metrics.handshake("unknown_authority");
-        let text = metrics.encode();
+        let text = metrics.encode(Arc::new(AccessInForce::new(Access::default(), 1)));
         for line in [
             "angos_requests_total{action=\"get-manifest\",status=\"2xx\"} 1",
             "angos_requests_total{action=\"get-manifest\",status=\"4xx\"} 1",

@@ -73,7 +73,7 @@ pub(crate) async fn operate(
         Operation::Version => Ok(Outcome::Version),
         Operation::Healthz => Ok(Outcome::Well),
         Operation::Readyz => management::ready(cx.shared).await,
-        Operation::Metrics => Ok(Outcome::Metrics(cx.shared.metrics.encode())),
+        Operation::Metrics => Ok(Outcome::Metrics(cx.shared.scrape())),
         Operation::ListCatalog { n, last } => catalog::list(cx, *n, last.as_deref()).await,
         Operation::ListTags { name, n, last } => tags::list(cx, name, *n, last.as_deref()).await,
         Operation::GetManifest { name, reference } => manifests::pull(cx, name, reference).await,

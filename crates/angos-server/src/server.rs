@@ -77,7 +77,7 @@ impl Server {
         metrics.tls_generation.set(acceptor.as_ref().map_or(0, |acceptor| gauge(acceptor.generation())));
         let shared = Shared {
             registry: Registry::new(storage, settings.registry.clone()),
-            access: ArcSwap::from_pointee(AccessInForce { access, generation: 1 }),
+            access: ArcSwap::from_pointee(AccessInForce::new(access, 1)),
             metrics,
             request_ids: RequestIds::new(),
             request_places: Arc::new(Semaphore::new(

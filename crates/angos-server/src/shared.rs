@@ -48,4 +48,9 @@ impl Shared {
             let _ = phase.wait_for(|phase| *phase >= wanted).await;
         }
     }
+
+    /// Every metric, as text.
+    pub(crate) fn scrape(&self) -> String {
+        self.metrics.encode(self.access.load_full())
+    }
 }

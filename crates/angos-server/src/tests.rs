@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::{Access, Handle, Server, Settings, Storage, environment};
+use crate::{Access, AccessPolicy, Handle, Server, Settings, Storage, environment};
 
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
@@ -49,9 +49,9 @@ impl Reply {
     }
 }
 
-fn policy(rules: &[&str]) -> Policy {
+fn policy(rules: &[&str]) -> AccessPolicy {
     let rules: Vec<_> = rules.iter().map(|rule| RuleSource::from(*rule)).collect();
-    Policy::compile(&environment(), DefaultDecision::Deny, &rules).expect("sound rules")
+    Policy::compile(&environment(), DefaultDecision::Deny, &rules).expect("sound rules").into()
 }
 
 fn open() -> Access {

@@ -179,6 +179,19 @@ fn what_contradicts_itself() {
         &["4:8 the management listener and the registry cannot both listen on port 9090"],
     );
     check(
+        "[global.access_policy]\nrules = []\nshadow_rules = ['true', 'identity.nope', { name = '', when = 'true' }]",
+        &[
+            "3:35 `identity` has no field `nope` | its fields are certificate, client_ip, id, method, username",
+            "3:51 the name of a rule has 1 to 64 bytes and no control characters",
+        ],
+    );
+    check(
+        "[repository.a.access_policy]\nshadow_rules = ['true']",
+        &[
+            "2:1 `repository.a.access_policy` has shadow_rules and nothing that is enforced: its default would deny every request | write the rules or the default in force as well; default = \"allow\" with no rules changes nothing",
+        ],
+    );
+    check(
         "[repository.\"Bad Name\".access_policy]\nrules = []",
         &[
             "1:13 `repository.\"Bad Name\"`: this is no repository's name | write the name, or the first parts of it, as clients do: [repository.\"team/app\".access_policy]",
@@ -539,15 +552,16 @@ fn a_list_of_sections_is_replaced_as_a_whole() {
 #[test]
 fn warnings_do_not_refuse() {
     let read = loaded(
-        "[global.access_policy]\ndefault_allow = true\n[repository.a.access_policy]\ndefault_allow = false\n[storage]\nsync = false\n[global]\nimmutable_tags_exclusions = ['x']",
+        "[global.access_policy]\ndefault_allow = true\nrules = [{ name = 'a', when = 'true' }, { name = 'a', when = 'true' }]\n[repository.a.access_policy]\ndefault_allow = false\n[storage]\nsync = false\n[global]\nimmutable_tags_exclusions = ['x']",
     );
     let found = rendered(read.warnings.iter());
     assert_eq!(
         found,
         [
             "2:1 `default_allow` is the older spelling of `default`, and deprecated | write default = \"allow\"",
-            "6:1 acknowledged pushes do not survive a power failure, and the metadata may be damaged by one | leave `storage.sync` out unless everything here can be pushed again",
-            "8:1 `global.immutable_tags_exclusions` has no effect: immutable_tags is not set | write immutable_tags = true, or leave the exclusions out",
+            "3:41 two rules are called `a`: logs and metrics cannot tell them apart | give each rule a name of its own",
+            "7:1 acknowledged pushes do not survive a power failure, and the metadata may be damaged by one | leave `storage.sync` out unless everything here can be pushed again",
+            "9:1 `global.immutable_tags_exclusions` has no effect: immutable_tags is not set | write immutable_tags = true, or leave the exclusions out",
         ]
     );
     let empty = loaded("");

@@ -7,18 +7,19 @@ use angos_oci::Algorithm;
 use angos_policy::{DefaultDecision, Policy, RuleSource};
 
 use super::*;
-use crate::access::Access;
+use crate::access::{Access, AccessPolicy};
 use crate::environment::environment;
 use crate::request_id::RequestIds;
 
-fn policy(rule: &str) -> Policy {
-    Policy::compile(&environment(), DefaultDecision::Deny, &[RuleSource::from(rule)]).expect("a sound rule")
+fn policy(rule: &str) -> AccessPolicy {
+    let rules = &[RuleSource::from(rule)];
+    Policy::compile(&environment(), DefaultDecision::Deny, rules).expect("a sound rule").into()
 }
 
 fn policies(global: Option<&str>, repositories: &[(&str, &str)]) -> AccessInForce {
     let repositories = repositories.iter().map(|(name, rule)| ((*name).to_owned(), policy(rule))).collect();
     let access = Access { global: global.map(policy), repositories, ..Access::default() };
-    AccessInForce { access, generation: 1 }
+    AccessInForce::new(access, 1)
 }
 
 fn caller(username: Option<&str>) -> Identity {

@@ -17,7 +17,7 @@ fn decide(rule: &str, inquiry: &Inquiry) -> bool {
     let policy = Policy::compile(&environment(), DefaultDecision::Deny, &[RuleSource::from(rule)]);
     let policy = policy.unwrap_or_else(|errors| panic!("{rule}: {errors:?}"));
     let anonymous = Identity::new([127, 0, 0, 1].into(), None, None);
-    Access { global: Some(policy), ..Access::default() }.judge(&anonymous, inquiry).is_allowed()
+    Access { global: Some(policy.into()), ..Access::default() }.judge(&anonymous, inquiry).is_allowed()
 }
 
 /// Each request with rules that must be true about it.

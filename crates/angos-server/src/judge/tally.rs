@@ -1,0 +1,52 @@
+//! How often each answer of a policy was given: one number for each, made with the policy, and one atomic add for each
+//! decision.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use angos_policy::{Policy, Reason};
+
+/// One number for each answer a policy can give: first those of the rules that are true, then those of the rules that
+/// cannot be decided, and last the default's.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    rules: usize,
+    counts: Box<[AtomicU64]>,
+}
+
+impl Tally {
+    pub(crate) fn new(policy: &Policy) -> Self {
+        let rules = policy.len();
+        Self { rules, counts: (0..=2 * rules).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    /// Counts one decision.
+    pub(crate) fn count(&self, reason: Reason) {
+        let slot = match reason {
+            Reason::Rule(rule) => rule,
+            Reason::Undecidable { rule, .. } => self.rules + rule,
+            Reason::Default => 2 * self.rules,
+        };
+        if let Some(count) = self.counts.get(slot) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Decisions this rule made by being true.
+    pub(crate) fn matches(&self, rule: usize) -> u64 {
+        self.read(rule)
+    }
+
+    /// Decisions this rule made by having no value.
+    pub(crate) fn undecidable(&self, rule: usize) -> u64 {
+        self.read(self.rules + rule)
+    }
+
+    /// Decisions the default made.
+    pub(crate) fn defaults(&self) -> u64 {
+        self.read(2 * self.rules)
+    }
+
+    fn read(&self, slot: usize) -> u64 {
+        self.counts.get(slot).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+}

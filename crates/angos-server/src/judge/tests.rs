@@ -1,0 +1,170 @@
+//! What rules on trial would change, and what is counted of it.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use angos_policy::{DefaultDecision, RuleSource};
+
+use super::*;
+use crate::access::AccessInForce;
+use crate::environment::environment;
+use crate::metrics::Metrics;
+
+/// Rules that are true, false and undecidable in every test.
+const TRUE: &str = "request.action == 'list-tags'";
+const FALSE: &str = "request.action == 'put-manifest'";
+const UNDECIDABLE: &str = "request.tag.startsWith('v')";
+
+fn compiled(default: DefaultDecision, rules: &[&str]) -> Policy {
+    let named = |(index, rule): (usize, &&str)| RuleSource {
+        name: Some(format!("r{index}")),
+        when: (*rule).to_owned(),
+    };
+    let sources: Vec<_> = rules.iter().enumerate().map(named).collect();
+    Policy::compile(&environment(), default, &sources).unwrap()
+}
+
+fn tried(default: DefaultDecision, rules: &[&str], shadow: &[&str]) -> AccessPolicy {
+    AccessPolicy::new(compiled(default, rules)).with_shadow(compiled(default, shadow))
+}
+
+fn asked(access: &Access) -> Verdict<'_> {
+    let mut inquiry = Inquiry::new(Action::ListTags, SystemTime::now());
+    inquiry.set("namespace", "team/app").unwrap();
+    let nobody = Identity::new([127, 0, 0, 1].into(), None, None);
+    access.decide(&nobody, &inquiry)
+}
+
+fn scraped(access: Access) -> String {
+    Metrics::new().encode(Arc::new(AccessInForce::new(access, 1)))
+}
+
+#[track_caller]
+fn assert_has(scrape: &str, lines: &[&str]) {
+    for line in lines {
+        assert!(scrape.lines().any(|found| found == *line), "{line} is missing from\n{scrape}");
+    }
+}
+
+/// The shadow decision is that of all rules together, whatever their order.
+#[test]
+fn rules_on_trial_decide_as_if_they_stood_among_the_others() {
+    for default in [DefaultDecision::Deny, DefaultDecision::Allow] {
+        for rules in [&[][..], &[TRUE], &[FALSE], &[UNDECIDABLE], &[FALSE, UNDECIDABLE], &[UNDECIDABLE, TRUE]]
+        {
+            for shadow in
+                [&[][..], &[TRUE], &[FALSE], &[UNDECIDABLE], &[UNDECIDABLE, TRUE], &[FALSE, UNDECIDABLE]]
+            {
+                let access = Access { global: Some(tried(default, rules, shadow)), ..Access::default() };
+                let together = [rules, shadow].concat();
+                let alone = Access { global: Some(compiled(default, rules).into()), ..Access::default() };
+                let joined =
+                    Access { global: Some(compiled(default, &together).into()), ..Access::default() };
+                let verdict = asked(&access);
+                let would = verdict.shadow.unwrap();
+                let case = format!("{default:?} {rules:?} {shadow:?}");
+                assert_eq!(verdict.judgement.is_allowed(), asked(&alone).judgement.is_allowed(), "{case}");
+                assert_eq!(would.is_allowed(), asked(&joined).judgement.is_allowed(), "{case}");
+                assert_eq!(would.reason(), asked(&joined).judgement.reason(), "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_rules_on_trial_there_is_no_shadow() {
+    let access =
+        Access { global: Some(compiled(DefaultDecision::Deny, &[TRUE]).into()), ..Access::default() };
+    assert!(asked(&access).shadow.is_none());
+    assert!(asked(&Access::default()).shadow.is_none());
+}
+
+/// Each policy's rules and decisions, and rules that share a name.
+#[test]
+fn every_answer_is_counted_once() {
+    let global = AccessPolicy::new(compiled(DefaultDecision::Deny, &[FALSE, UNDECIDABLE, TRUE, TRUE]));
+    let repositories = [("team".to_owned(), compiled(DefaultDecision::Allow, &[UNDECIDABLE]).into())].into();
+    let access = Access { global: Some(global), repositories, ..Access::default() };
+    for _ in 0..3 {
+        assert!(!asked(&access).judgement.is_allowed());
+    }
+    let nobody = Identity::new([127, 0, 0, 1].into(), None, None);
+    access.judge(&nobody, &Inquiry::new(Action::ListTags, SystemTime::now())); // asking what if does not count
+    let scrape = scraped(access);
+    assert_has(
+        &scrape,
+        &[
+            "angos_policy_decisions_total{policy=\"global\",outcome=\"allow\"} 3",
+            "angos_policy_decisions_total{policy=\"global\",outcome=\"deny\"} 0",
+            "angos_policy_decisions_total{policy=\"team\",outcome=\"deny\"} 3",
+            "angos_policy_rule_matches_total{policy=\"global\",rule=\"r0\"} 0",
+            "angos_policy_rule_matches_total{policy=\"global\",rule=\"r2\"} 3",
+            "angos_policy_rule_matches_total{policy=\"global\",rule=\"r3\"} 0",
+            "angos_policy_rule_undecidable_total{policy=\"global\",rule=\"r1\"} 0",
+            "angos_policy_rule_undecidable_total{policy=\"team\",rule=\"r0\"} 3",
+            "angos_policy_rules_never_matched{policy=\"global\"} 3",
+            "angos_policy_rules_never_matched{policy=\"team\"} 1",
+        ],
+    );
+    assert!(!scrape.contains("shadow_rule_matches_total{"), "{scrape}");
+}
+
+#[test]
+fn what_would_change_is_counted_where_it_would_change() {
+    // The global policy denies; its rule on trial would pass the request on, and the repository allows it.
+    let global = tried(DefaultDecision::Deny, &[FALSE], &[FALSE, TRUE, TRUE, UNDECIDABLE]);
+    let repositories = [("team".to_owned(), compiled(DefaultDecision::Deny, &[TRUE]).into())].into();
+    let access = Access { global: Some(global), repositories, ..Access::default() };
+    let verdict = asked(&access);
+    assert_eq!(verdict.judgement.outcome(), "deny");
+    let would = verdict.shadow.unwrap();
+    assert_eq!((would.outcome(), would.scope(), would.rule()), ("allow", "team", "r0"));
+    assert_has(
+        &scraped(access),
+        &[
+            "angos_policy_shadow_rule_matches_total{policy=\"global\",rule=\"r0\"} 0",
+            "angos_policy_shadow_rule_matches_total{policy=\"global\",rule=\"r1\"} 1",
+            "angos_policy_shadow_rule_matches_total{policy=\"global\",rule=\"r2\"} 1",
+            "angos_policy_shadow_rule_undecidable_total{policy=\"global\",rule=\"r3\"} 1",
+            "angos_policy_shadow_changes_total{policy=\"global\",outcome=\"allow\"} 1",
+            "angos_policy_shadow_changes_total{policy=\"global\",outcome=\"deny\"} 0",
+            "angos_policy_decisions_total{policy=\"team\",outcome=\"allow\"} 0",
+        ],
+    );
+    // Another policy still denies: nothing would change for the caller.
+    let global = tried(DefaultDecision::Deny, &[FALSE], &[TRUE]);
+    let repositories = [("team".to_owned(), tried(DefaultDecision::Allow, &[], &[TRUE]))].into();
+    let access = Access { global: Some(global), repositories, ..Access::default() };
+    assert_eq!(asked(&access).shadow.unwrap().outcome(), "deny");
+    let scrape = scraped(access);
+    for policy in ["global", "team"] {
+        for outcome in ["allow", "deny"] {
+            let line =
+                format!("angos_policy_shadow_changes_total{{policy=\"{policy}\",outcome=\"{outcome}\"}} 0");
+            assert_has(&scrape, &[&line]);
+        }
+    }
+    // A rule on trial that denies is counted in its own policy, and those behind it are still tried.
+    let global = tried(DefaultDecision::Allow, &[], &[TRUE]);
+    let repositories = [("team".to_owned(), tried(DefaultDecision::Deny, &[TRUE], &[UNDECIDABLE]))].into();
+    let access = Access { global: Some(global), repositories, ..Access::default() };
+    let verdict = asked(&access);
+    assert_eq!((verdict.judgement.outcome(), verdict.shadow.unwrap().outcome()), ("allow", "deny"));
+    assert_has(
+        &scraped(access),
+        &[
+            "angos_policy_shadow_changes_total{policy=\"global\",outcome=\"deny\"} 1",
+            "angos_policy_shadow_rule_undecidable_total{policy=\"team\",rule=\"r0\"} 1",
+        ],
+    );
+}
+
+#[test]
+fn a_repository_called_global_is_not_the_global_policy() {
+    let repositories = [("global".to_owned(), compiled(DefaultDecision::Deny, &[TRUE]).into())].into();
+    let access = Access { repositories, ..Access::default() };
+    let mut inquiry = Inquiry::new(Action::ListTags, SystemTime::now());
+    inquiry.set("namespace", "global/app").unwrap();
+    let nobody = Identity::new([127, 0, 0, 1].into(), None, None);
+    assert_eq!(access.judge(&nobody, &inquiry).scope(), "repository.global");
+}
