@@ -148,30 +148,18 @@ impl Policy {
     /// [`Reason::Rule`] when true, as [`Reason::Undecidable`] when they have no value. For what is to be known of each
     /// rule and not only of the first; costs as [`decide`](Self::decide) at its most.
     pub fn survey(&self, identity: &Identity, facts: &dyn Facts, visit: &mut dyn FnMut(Reason)) {
-        if self.builds_text {
-            self.survey_with(identity, facts, &mut [0; TEXT_MAX_BYTES], visit);
-        } else {
-            self.survey_with(identity, facts, &mut [], visit);
-        }
-    }
-
-    fn survey_with(
-        &self,
-        identity: &Identity,
-        facts: &dyn Facts,
-        memory: &mut [u8],
-        visit: &mut dyn FnMut(Reason),
-    ) {
-        let mut frame = Frame::new(identity, facts, memory);
-        for (rule, written) in self.rules.iter().enumerate() {
-            match frame.run(&written.program) {
-                Ok(true) => visit(Reason::Rule(rule)),
-                Ok(false) => {}
-                Err(Trouble { cause, offset }) => {
-                    visit(Reason::Undecidable { rule, cause, offset: offset as usize });
+        with_memory(self.needs, |text, slots| {
+            let mut frame = Frame::new(identity, facts, text, slots);
+            for (rule, written) in self.rules.iter().enumerate() {
+                match frame.run(&written.program) {
+                    Ok(true) => visit(Reason::Rule(rule)),
+                    Ok(false) => {}
+                    Err(Trouble { cause, offset }) => {
+                        visit(Reason::Undecidable { rule, cause, offset: offset as usize });
+                    }
                 }
             }
-        }
+        });
     }
 
     /// What is answered when no rule is true.
