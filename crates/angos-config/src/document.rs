@@ -45,8 +45,34 @@ pub(crate) struct Tls {
     pub(crate) server_certificate_bundle: Option<PathBuf>,
     pub(crate) server_private_key: Option<PathBuf>,
     pub(crate) client_ca_bundle: Option<PathBuf>,
+    pub(crate) client_ca: Vec<Option<ClientCa>>,
+    pub(crate) revocation: Revocation,
     pub(crate) client_auth: Option<ClientAuth>,
     pub(crate) handshake_timeout: Option<Span>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ClientCa {
+    pub(crate) name: Option<String>,
+    pub(crate) bundle: Option<PathBuf>,
+    pub(crate) crls: Vec<Option<PathBuf>>,
+    pub(crate) spiffe_trust_domain: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Revocation {
+    pub(crate) unknown_status: Option<Mode>,
+    pub(crate) expired_list: Option<Mode>,
+    pub(crate) depth: Option<Depth>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Depth {
+    Chain,
+    Leaf,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

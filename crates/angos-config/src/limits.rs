@@ -52,9 +52,12 @@ pub const WATCH_POLL: Duration = Duration::from_mins(1);
 /// Symbolic links followed from one watched file to the next folder to watch. Source: ours; Kubernetes makes two.
 pub const WATCH_LINKS_MAX: usize = 16;
 
-/// Bytes of a watched file that are compared: 16 MiB. Source: ours. It is more than any file of a configuration
-/// may hold; what is named by mistake does not fill memory.
-pub const WATCH_FILE_MAX_BYTES: u64 = 16 * 1024 * 1024;
+/// Bytes of a watched file that are compared: 64 MiB. Source: the largest file of a configuration, a revocation
+/// list; what is named by mistake does not fill memory.
+pub const WATCH_FILE_MAX_BYTES: u64 = angos_tls::limits::REVOCATION_LIST_MAX_BYTES;
+
+/// Files of a watched folder that are compared: 1025. Source: one more than a folder of revocation lists may hold.
+pub const WATCH_FOLDER_FILES_MAX: usize = angos_tls::limits::REVOCATION_FILES_MAX + 1;
 
 /// Sections of one list of sections, such as `[[server.listener]]`. Source: ours. They are written by people, and
 /// each listener is a port.

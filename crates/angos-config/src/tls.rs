@@ -1,12 +1,15 @@
-//! `[server.tls]`: certificates and keys, read and verified. A section that does not load is an error,
-//! never a port without TLS.
+//! `[server.tls]`: certificates, keys and revocation lists, read and verified. A section that does not load is an
+//! error, never a port without TLS.
 
 use std::path::{Path, PathBuf};
 
-use angos_tls::{ClientAuth, LoadError, Material, Setting, Settings};
+use angos_tls::{
+    AuthoritySetting, ClientAuth, ClientAuthority, Depth, Doubt, LoadError, Material, Revocation, Setting,
+    Settings,
+};
 
 use crate::configuration::Context;
-use crate::document::{self, Tls};
+use crate::document::{self, ClientCa, Mode, Tls};
 use crate::layers::At;
 use crate::path::KeyPath;
 
@@ -18,46 +21,52 @@ pub(crate) fn material(
     written: Option<&Tls>,
     context: &mut Context<'_>,
 ) -> Result<Option<Material>, NotLoaded> {
-    let section = KeyPath::of(&["server", "tls"]);
+    let section = section();
     let Some(written) = written else {
         // A section whose value was no table was reported, and must not pass as an absent one.
         return if context.layers.has(&section) { Err(NotLoaded) } else { Ok(None) };
     };
     let certificate =
-        file(written.server_certificate_bundle.as_deref(), "server_certificate_bundle", context);
-    let key = file(written.server_private_key.as_deref(), "server_private_key", context);
-    let authorities = written.client_ca_bundle.as_deref().map(|path| {
-        let path = context.layers.resolve(&section.key("client_ca_bundle"), path);
-        context.files.push(path.clone());
-        path
-    });
+        file(written.server_certificate_bundle.as_deref(), &section, "server_certificate_bundle", context);
+    let key = file(written.server_private_key.as_deref(), &section, "server_private_key", context);
+    let authorities = Authorities::of(written, context);
     let client_auth = client_auth(written, context);
     let (Some(certificate), Some(key)) = (certificate, key) else { return Err(NotLoaded) };
 
     let mut settings = Settings::new(certificate, key);
-    if let (Some(authorities), Ok(client_auth)) = (authorities, &client_auth) {
-        settings = settings.client_authorities(authorities, *client_auth);
+    if let (Some(settled), Ok(client_auth)) = (authorities.settings, &client_auth) {
+        settings.client_authorities = settled;
+        settings.client_auth = *client_auth;
     }
+    settings.revocation = revocation(&written.revocation);
     if let Some(timeout) = written.handshake_timeout {
         settings.handshake_timeout = timeout.0;
     }
     // Also when the mode is wrong: what is wrong with the files belongs into the same report.
-    let loaded = load(&settings, context);
+    let loaded = load(&settings, &authorities.paths, context);
     client_auth.and(loaded)
 }
 
-fn load(settings: &Settings, context: &mut Context<'_>) -> Result<Option<Material>, NotLoaded> {
+fn section() -> KeyPath {
+    KeyPath::of(&["server", "tls"])
+}
+
+fn load(
+    settings: &Settings,
+    authorities: &[KeyPath],
+    context: &mut Context<'_>,
+) -> Result<Option<Material>, NotLoaded> {
     match Material::load(settings) {
         Ok(material) => {
             for warning in material.warnings() {
-                let path = key_path(warning.setting());
-                context.warning(&path, warning.to_string(), "replace it");
+                let path = key_path(warning.setting(), authorities);
+                context.warning(&path, warning.description(), warning.concern().remedy());
             }
             Ok(Some(material))
         }
         Err(errors) => {
             for error in errors {
-                let path = key_path(error.setting());
+                let path = key_path(error.setting(), authorities);
                 context.error_with_help(&path, At::Value, described(&error), error.remedy());
             }
             Err(NotLoaded)
@@ -65,12 +74,17 @@ fn load(settings: &Settings, context: &mut Context<'_>) -> Result<Option<Materia
     }
 }
 
-/// Where a setting is written.
-fn key_path(setting: Setting) -> KeyPath {
-    let section = KeyPath::of(&["server", "tls"]);
+/// Where a setting is written. `authorities` are the places of the client authorities, in the order of the settings.
+fn key_path(setting: Setting, authorities: &[KeyPath]) -> KeyPath {
+    let plain = section().key("client_ca_bundle");
     match setting {
-        Setting::ClientAuthority(..) => section.key("client_ca_bundle"),
-        other => section.key(&other.to_string()),
+        Setting::ClientAuthority(place, field) => match (authorities.get(place), field) {
+            (None, _) => plain,
+            (Some(path), _) if *path == plain => plain,
+            (Some(path), AuthoritySetting::Crls(at)) => path.key("crls").index(at),
+            (Some(path), field) => path.key(&field.to_string()),
+        },
+        other => section().key(&other.to_string()),
     }
 }
 
@@ -85,29 +99,88 @@ fn shown(file: &Path) -> String {
     crate::problem::escape(&file.to_string_lossy())
 }
 
-/// A file the section must name.
-fn file(written: Option<&Path>, key: &str, context: &mut Context<'_>) -> Option<PathBuf> {
-    let section = KeyPath::of(&["server", "tls"]);
-    let path = section.key(key);
+/// A file that `table` must name.
+fn file(written: Option<&Path>, table: &KeyPath, key: &str, context: &mut Context<'_>) -> Option<PathBuf> {
+    let path = table.key(key);
     if let Some(written) = written {
-        let file = context.layers.resolve(&path, written);
-        context.files.push(file.clone());
-        return Some(file);
+        return Some(watched(written, &path, context));
     }
     if !context.layers.has(&path) {
         let help = format!("write {key} = \"/path/to/file.pem\"");
-        context.error_with_help(&section, At::Key, format!("`server.tls` has no `{key}`"), help);
+        context.error_with_help(table, At::Key, format!("`{table}` has no `{key}`"), help);
     }
     None
 }
 
+fn watched(written: &Path, key: &KeyPath, context: &mut Context<'_>) -> PathBuf {
+    let file = context.layers.resolve(key, written);
+    context.files.push(file.clone());
+    file
+}
+
+/// The client authorities, and where each is written.
+struct Authorities {
+    /// None: one of them is wrong, which was reported.
+    settings: Option<Vec<ClientAuthority>>,
+    paths: Vec<KeyPath>,
+}
+
+impl Authorities {
+    fn of(written: &Tls, context: &mut Context<'_>) -> Self {
+        let mut settings = Vec::new();
+        let mut paths = Vec::new();
+        if let Some(bundle) = &written.client_ca_bundle {
+            let path = section().key("client_ca_bundle");
+            settings.push(Some(ClientAuthority::new(watched(bundle, &path, context))));
+            paths.push(path);
+        }
+        for (index, written) in written.client_ca.iter().enumerate() {
+            let path = section().key("client_ca").index(index);
+            settings.push(written.as_ref().and_then(|written| authority(written, &path, context)));
+            paths.push(path);
+        }
+        Self { settings: settings.into_iter().collect(), paths }
+    }
+}
+
+fn authority(written: &ClientCa, path: &KeyPath, context: &mut Context<'_>) -> Option<ClientAuthority> {
+    if written.name.is_none() && !context.layers.has(&path.key("name")) {
+        let help = "write name = \"partners\"; rules see it as identity.certificate.authority";
+        context.error_with_help(path, At::Key, format!("`{path}` has no `name`"), help);
+    }
+    let bundle = file(written.bundle.as_deref(), path, "bundle", context);
+    let list = path.key("crls");
+    let crls = written.crls.iter().enumerate();
+    let crls = crls.map(|(at, file)| Some(watched(file.as_deref()?, &list.index(at), context)));
+    let crls: Option<Vec<_>> = crls.collect();
+    let mut authority = ClientAuthority::named(written.name.as_deref()?, bundle?);
+    authority.crls = crls?;
+    authority.spiffe_trust_domain.clone_from(&written.spiffe_trust_domain);
+    Some(authority)
+}
+
+fn revocation(written: &document::Revocation) -> Revocation {
+    let doubt = |mode: Option<Mode>| match mode {
+        Some(Mode::Allow) => Doubt::Allow,
+        Some(Mode::Deny) | None => Doubt::Deny,
+    };
+    Revocation {
+        unknown_status: doubt(written.unknown_status),
+        expired_list: doubt(written.expired_list),
+        depth: match written.depth {
+            Some(document::Depth::Leaf) => Depth::Leaf,
+            Some(document::Depth::Chain) | None => Depth::Chain,
+        },
+    }
+}
+
 /// How clients are treated; `required` without authorities is an error, any mode without them a warning.
 fn client_auth(written: &Tls, context: &mut Context<'_>) -> Result<ClientAuth, NotLoaded> {
-    let section = KeyPath::of(&["server", "tls"]);
-    let path = section.key("client_auth");
-    let has_bundle = context.layers.has(&section.key("client_ca_bundle"));
+    let path = section().key("client_auth");
+    let has_authorities =
+        ["client_ca_bundle", "client_ca"].iter().any(|key| context.layers.has(&section().key(key)));
     match written.client_auth {
-        Some(document::ClientAuth::Required) if !has_bundle => {
+        Some(document::ClientAuth::Required) if !has_authorities => {
             context.error_with_help(
                 &path,
                 At::Value,
@@ -116,7 +189,7 @@ fn client_auth(written: &Tls, context: &mut Context<'_>) -> Result<ClientAuth, N
             );
             Err(NotLoaded)
         }
-        Some(document::ClientAuth::Optional) if !has_bundle => {
+        Some(document::ClientAuth::Optional) if !has_authorities => {
             context.warning(
                 &path,
                 "`server.tls.client_auth` has no effect without `client_ca_bundle`: no client is asked for a certificate",

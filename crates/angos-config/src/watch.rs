@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use crate::limits::{WATCH_FILE_MAX_BYTES, WATCH_LINKS_MAX, WATCH_POLL, WATCH_REST};
+use crate::limits::{WATCH_FILE_MAX_BYTES, WATCH_FOLDER_FILES_MAX, WATCH_LINKS_MAX, WATCH_POLL, WATCH_REST};
 
-/// Notices changes of a set of files.
+/// Notices changes of a set of files, and of folders with their files.
 ///
 /// Folders are watched rather than files, so that a file replaced by renaming and a folder swapped behind a
 /// symbolic link are noticed; other files in these folders do not matter, because contents are compared.
@@ -130,6 +130,9 @@ impl std::fmt::Debug for Watch {
 fn folders(file: &Path) -> Vec<PathBuf> {
     let mut folders = Vec::new();
     let mut file = file.to_path_buf();
+    if file.is_dir() {
+        folders.push(file.clone());
+    }
     for _ in 0..WATCH_LINKS_MAX {
         let folder = match file.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
@@ -152,17 +155,32 @@ fn beside(link: &Path, to: &Path) -> PathBuf {
     link.parent().map_or_else(|| to.to_path_buf(), |folder| folder.join(to))
 }
 
-/// A hash of the file's content; `None` when it cannot be read.
-fn fingerprint(hasher: &RandomState, file: &Path) -> Option<u64> {
-    let file = File::open(file).ok()?;
+/// A hash of the file's content, or of the names and contents of all files in a folder (not of those below it);
+/// `None` when it cannot be read.
+fn fingerprint(hasher: &RandomState, path: &Path) -> Option<u64> {
+    let mut digest = hasher.build_hasher();
+    if !std::fs::metadata(path).ok()?.is_dir() {
+        digest.write(&content(path)?);
+        return Some(digest.finish());
+    }
+    let entries = std::fs::read_dir(path).ok()?.take(WATCH_FOLDER_FILES_MAX);
+    let mut names: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
+    names.sort();
+    for name in names {
+        digest.write(name.as_encoded_bytes());
+        digest.write(&content(&path.join(name)).unwrap_or_default());
+    }
+    Some(digest.finish())
+}
+
+fn content(path: &Path) -> Option<Vec<u8>> {
+    let file = File::open(path).ok()?;
     if !file.metadata().ok()?.is_file() {
         return None;
     }
     let mut bytes = Vec::new();
     file.take(WATCH_FILE_MAX_BYTES).read_to_end(&mut bytes).ok()?;
-    let mut hasher = hasher.build_hasher();
-    hasher.write(&bytes);
-    Some(hasher.finish())
+    Some(bytes)
 }
 
 #[cfg(test)]

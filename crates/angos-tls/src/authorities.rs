@@ -13,6 +13,7 @@ use crate::load_error::Problem;
 use crate::offered::printable;
 use crate::outline::{KeyUse, Outline};
 use crate::pem;
+use crate::revocation::Lists;
 
 /// One certificate of a bundle: whom it names, and how far its word goes.
 #[derive(Clone, Debug)]
@@ -23,8 +24,12 @@ pub(crate) struct Anchor {
     pub(crate) not_after: i64,
     /// Most intermediates below it. None: any number.
     pub(crate) path_length: Option<usize>,
+    /// Whether its revocation lists count.
+    pub(crate) may_sign_lists: bool,
     /// SHA-256 of the certificate.
     pub(crate) digest: [u8; 32],
+    /// The certificate, to be looked up on revocation lists.
+    pub(crate) der: CertificateDer<'static>,
 }
 
 /// Reads a bundle, or lists everything that is wrong with it.
@@ -57,9 +62,10 @@ fn anchor(der: &CertificateDer<'_>, position: usize) -> Result<Anchor, Problem> 
         return Err(Problem::MayNotSign { position, subject });
     }
     let trusted = webpki::anchor_from_trusted_cert(der).map_err(|error| bad(error.to_string()))?.to_owned();
+    let may_sign_lists = outline.allows(KeyUse::ListSigning);
     let Outline { not_before, not_after, path_length, .. } = outline;
-    let digest = Sha256::digest(der).into();
-    Ok(Anchor { trusted, subject, not_before, not_after, path_length, digest })
+    let (digest, der) = (Sha256::digest(der).into(), der.clone().into_owned());
+    Ok(Anchor { trusted, subject, not_before, not_after, path_length, may_sign_lists, digest, der })
 }
 
 /// Whether the certificate has the basic constraint CA:TRUE.
@@ -86,6 +92,8 @@ pub(crate) struct Authority {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) spiffe_trust_domain: Option<String>,
     pub(crate) anchors: Vec<Anchor>,
+    /// None: revocation is not checked.
+    pub(crate) lists: Option<Lists>,
 }
 
 /// The first certificate of `anchors` that is also one of `others`' (the same name and the same key), counted

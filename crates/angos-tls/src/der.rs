@@ -12,6 +12,10 @@ pub(crate) mod tag {
     pub(crate) const UTC_TIME: u8 = 0x17;
     pub(crate) const GENERALIZED_TIME: u8 = 0x18;
     pub(crate) const SEQUENCE: u8 = 0x30;
+    /// Context-specific.
+    pub(crate) const IMPLICIT_1: u8 = 0x81;
+    pub(crate) const IMPLICIT_2: u8 = 0x82;
+    pub(crate) const URI: u8 = 0x86;
     /// Constructed, context-specific.
     pub(crate) const EXPLICIT_0: u8 = 0xa0;
     pub(crate) const EXPLICIT_3: u8 = 0xa3;

@@ -10,6 +10,9 @@ pub enum ExpiryKind {
     Server,
     /// A client authority: certificates it vouches for will be refused.
     ClientAuthority,
+    /// A revocation list, at its `nextUpdate`: certificates it covers will be refused unless
+    /// [`Revocation::expired_list`](crate::Revocation::expired_list) allows them.
+    RevocationList,
 }
 
 impl ExpiryKind {
@@ -18,6 +21,7 @@ impl ExpiryKind {
         match self {
             Self::Server => "server_certificate",
             Self::ClientAuthority => "client_authority",
+            Self::RevocationList => "revocation_list",
         }
     }
 }
@@ -37,7 +41,7 @@ impl Expiry {
         self.kind
     }
 
-    /// Whose it is: the certificate's subject, escaped and bounded.
+    /// Whose it is: the certificate's subject or the list's issuer, escaped and bounded.
     pub fn subject(&self) -> &str {
         &self.subject
     }

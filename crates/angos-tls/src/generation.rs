@@ -45,6 +45,7 @@ impl InForce {
     pub(crate) fn replace(&self, material: Material) -> u64 {
         let _order = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
         let current = self.load_full();
+        let material = material.after(&current.material);
         if current.material.says_the_same_as(&material) {
             return current.number;
         }

@@ -5,10 +5,10 @@
 //! | stage | file | in → out |
 //! |---|---|---|
 //! | settings | `settings.rs` | what the operator chose |
-//! | load | `pem.rs`, `authorities.rs`, `loading.rs` | files → [`Material`], or every [`LoadError`] |
+//! | load | `pem.rs`, `authorities.rs`, `list.rs`, `loading.rs` | files → [`Material`], or every [`LoadError`] |
 //! | replace | `material.rs`, `generation.rs` | [`Material`] → the generation in force |
 //! | accept | `acceptor.rs` | byte stream → [`Stream`] and [`Peer`], or an [`AcceptError`] |
-//! | verify | `verifier.rs`, `trust.rs`, `outline.rs`, `der.rs` | client chain → identity, or what was [`Offered`] and why it was refused |
+//! | verify | `verifier.rs`, `trust.rs`, `revocation.rs`, `outline.rs`, `der.rs` | client chain → identity, or what was [`Offered`] and why it was refused |
 //! | recheck | `peer.rs`, `distrust.rs` | [`Peer`] → still trusted, or [`Distrust`] |
 
 mod accept_error;
@@ -21,6 +21,7 @@ mod distrust;
 mod expiry;
 mod generation;
 pub mod limits;
+mod list;
 mod load_error;
 mod loading;
 mod material;
@@ -30,6 +31,7 @@ mod peer;
 mod pem;
 pub mod probe;
 mod refusal;
+mod revocation;
 mod settings;
 mod stream;
 mod trust;
@@ -46,6 +48,8 @@ pub use load_error::{LoadError, Problem};
 pub use material::Material;
 pub use offered::Offered;
 pub use peer::{Peer, Protocol};
-pub use settings::{AuthoritySetting, ClientAuth, ClientAuthority, Setting, Settings};
+pub use settings::{
+    AuthoritySetting, ClientAuth, ClientAuthority, Depth, Doubt, Revocation, Setting, Settings,
+};
 pub use stream::Stream;
 pub use warning::{Concern, Warning};

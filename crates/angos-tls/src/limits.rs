@@ -19,6 +19,27 @@ pub const HANDSHAKE_TIMEOUT_MAX: Duration = Duration::from_mins(10);
 /// file is not a certificate bundle, and reading it must not take the memory of the process.
 pub const PEM_MAX_BYTES: u64 = 1024 * 1024;
 
+/// Largest file of revocation lists that is read: 64 MiB.
+///
+/// Source: ours. The largest lists of public authorities have some tens of MiB.
+pub const REVOCATION_LIST_MAX_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Most files in one folder of revocation lists: 1024.
+///
+/// Source: ours. Each is read whole at every reload.
+pub const REVOCATION_FILES_MAX: usize = 1024;
+
+/// Most certificates on all revocation lists of one set: one million.
+///
+/// Source: ours. Each takes some 60 bytes of memory as long as the set is in force.
+pub const REVOKED_CERTIFICATES_MAX: usize = 1_000_000;
+
+/// Most keys that are remembered as having signed one revocation list: 8.
+///
+/// Source: ours. A list has one signature; several keys can only be the same one in other clothes. What is not
+/// remembered is verified again.
+pub const LIST_KEYS_MAX: usize = 8;
+
 /// Largest server certificate chain, as DER: 32 KiB.
 ///
 /// Source: ours. TLS implementations stop reading a handshake message between 64 KiB and 100 KiB, and the

@@ -160,6 +160,26 @@ pub enum Problem {
     /// What no SPIFFE id can have as its trust domain.
     #[error("this is no SPIFFE trust domain: lower-case letters, digits, `.`, `-` and `_`, 1 to 255 of them")]
     BadTrustDomain,
+    /// A file or folder without a revocation list.
+    #[error("it holds no revocation list")]
+    NoRevocationList,
+    /// A revocation list that is malformed, or of a kind that is not understood.
+    #[error("revocation list {position} cannot be used: {reason}")]
+    BadRevocationList {
+        /// Its place in the file.
+        position: usize,
+        /// Why.
+        reason: String,
+    },
+    /// More than [`limits::REVOCATION_LIST_MAX_BYTES`].
+    #[error("the file is larger than {} bytes", limits::REVOCATION_LIST_MAX_BYTES)]
+    ListTooLarge,
+    /// More than [`limits::REVOCATION_FILES_MAX`].
+    #[error("the folder holds more than {} files", limits::REVOCATION_FILES_MAX)]
+    TooManyFiles,
+    /// More than [`limits::REVOKED_CERTIFICATES_MAX`].
+    #[error("the revocation lists name more than {} certificates", limits::REVOKED_CERTIFICATES_MAX)]
+    TooManyRevoked,
     /// More than [`limits::CLIENT_AUTHORITIES_MAX`].
     #[error("there are more than {} authorities", limits::CLIENT_AUTHORITIES_MAX)]
     TooManyAuthorities,
@@ -192,7 +212,7 @@ impl Problem {
                 "convert it to PEM, for example with `openssl x509 -inform der -in FILE -out FILE.pem`"
             }
             Self::Malformed(_) => "write the file anew, with each BEGIN and END line at the start of a line",
-            Self::UnexpectedSection(_) => "keep only CERTIFICATE sections in this file",
+            Self::UnexpectedSection(_) => "keep each kind of section in a file of its own",
             Self::NoCertificate => "put PEM certificates (-----BEGIN CERTIFICATE-----) into it",
             Self::NoPrivateKey => {
                 "put the server's private key into it (-----BEGIN PRIVATE KEY-----, RSA PRIVATE KEY or EC PRIVATE KEY)"
@@ -214,6 +234,16 @@ impl Problem {
             Self::BadAuthorityName => "write something like \"build-agents\"",
             Self::RepeatedAuthorityName => "give each its own name, or put both bundles into one file",
             Self::BadTrustDomain => "write it as in spiffe://<trust domain>/..., without the scheme",
+            Self::NoRevocationList => {
+                "put revocation lists into it (DER, or PEM with -----BEGIN X509 CRL-----), or leave the setting out"
+            }
+            Self::BadRevocationList { .. } => {
+                "let the authority issue a complete list, of version 2, with nextUpdate"
+            }
+            Self::ListTooLarge | Self::TooManyRevoked => {
+                "let the authority leave expired certificates out, or issue certificates of shorter life instead"
+            }
+            Self::TooManyFiles => "keep only current lists in it",
             Self::TooManyAuthorities => "keep only the authorities that sign client certificates",
             Self::ChainTooLarge => "keep only the server's certificate and its intermediates",
             Self::RequiredWithoutAuthorities => {

@@ -1,4 +1,5 @@
-//! From files to one set of material, or everything that is wrong with them.
+//! From files to one set of material, or everything that is wrong with them. The client authorities are read in
+//! `loading/clients.rs`, their revocation lists in `loading/lists.rs`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,14 +13,16 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 use webpki::EndEntityCert;
 
-use crate::authorities::{self, Anchor, Authority};
 use crate::expiry::{Expiry, ExpiryKind};
 use crate::load_error::{LoadError, Problem};
-use crate::material::{self, Configs, Material};
-use crate::settings::{AuthoritySetting, ClientAuth, ClientAuthority, Setting, Settings};
+use crate::material::{self, Blueprint, Material};
+use crate::settings::{ClientAuth, Setting, Settings};
 use crate::trust::Trust;
 use crate::warning::{Concern, Warning};
 use crate::{limits, offered, pem};
+
+mod clients;
+mod lists;
 
 pub(crate) fn load(settings: &Settings) -> Result<Material, Vec<LoadError>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs().cast_signed());
@@ -49,22 +52,24 @@ impl<'a> Loading<'a> {
         let provider = Arc::new(material::provider());
         let chain = self.server_chain();
         let key = self.server_key();
-        let authorities = self.client_authorities();
+        let algorithms = provider.signature_verification_algorithms;
+        let authorities = self.client_authorities(&algorithms);
         let certified = chain.zip(key).and_then(|(chain, key)| self.certified_key(chain, key, &provider));
         let (Some((certified, server_digest)), true) = (certified, self.errors.is_empty()) else {
             return Err(self.errors);
         };
         let client_auth = if authorities.is_empty() { ClientAuth::None } else { settings.client_auth };
-        let trust = Arc::new(Trust::new(authorities, provider.signature_verification_algorithms));
+        let trust = Arc::new(Trust::new(authorities, settings.revocation, algorithms));
         let server: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(certified));
-        let configs = Configs::new(&provider, &server, &trust).map_err(|problem| {
+        let blueprint = Blueprint::new(provider, server).map_err(|problem| {
             let file = &settings.server_certificate_bundle;
             vec![LoadError::in_file(Setting::ServerCertificateBundle, file, problem)]
         })?;
         Ok(Material {
-            trust,
             client_auth,
-            configs,
+            configs: blueprint.configs(&trust),
+            blueprint,
+            trust,
             handshake_timeout: settings.handshake_timeout,
             warnings: self.warnings,
             expiries: self.expiries,
@@ -88,84 +93,6 @@ impl<'a> Loading<'a> {
     fn server_key(&mut self) -> Option<PrivateKeyDer<'static>> {
         let file = &self.settings.server_private_key;
         self.note(Setting::ServerPrivateKey, file, pem::read(file).and_then(|bytes| pem::private_key(&bytes)))
-    }
-
-    fn client_authorities(&mut self) -> Vec<Authority> {
-        if self.settings.client_authorities.is_empty() && self.settings.client_auth == ClientAuth::Required {
-            let problem = Problem::RequiredWithoutAuthorities;
-            self.errors.push(LoadError::in_setting(Setting::ClientAuth, problem));
-        }
-        let mut authorities: Vec<Authority> = Vec::new();
-        let mut names: Vec<&str> = Vec::new();
-        for (place, written) in self.settings.client_authorities.iter().enumerate() {
-            self.check_name(place, written, &mut names);
-            self.check_trust_domain(place, written);
-            let Some(anchors) = self.anchors(place, written) else { continue };
-            let setting = Setting::ClientAuthority(place, AuthoritySetting::Bundle);
-            for other in &authorities {
-                if let Some((position, subject)) = authorities::shared(&anchors, &other.anchors) {
-                    let other = match &other.name {
-                        Some(name) => format!("the client authority \"{name}\""),
-                        None => "the client authority without a name".to_owned(),
-                    };
-                    let problem = Problem::SharedAuthority { position, subject, other };
-                    self.errors.push(LoadError::in_file(setting, &written.bundle, problem));
-                }
-            }
-            let (name, spiffe_trust_domain) = (written.name.clone(), written.spiffe_trust_domain.clone());
-            authorities.push(Authority { name, spiffe_trust_domain, anchors });
-        }
-        let count: usize = authorities.iter().map(|authority| authority.anchors.len()).sum();
-        if count > limits::CLIENT_AUTHORITIES_MAX {
-            let place = authorities.len().saturating_sub(1);
-            let setting = Setting::ClientAuthority(place, AuthoritySetting::Bundle);
-            self.errors.push(LoadError::in_setting(setting, Problem::TooManyAuthorities));
-        }
-        authorities
-    }
-
-    fn check_name<'n>(&mut self, place: usize, written: &'n ClientAuthority, names: &mut Vec<&'n str>) {
-        let Some(name) = written.name.as_deref() else { return };
-        let setting = Setting::ClientAuthority(place, AuthoritySetting::Name);
-        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if name.is_empty() || name.len() > limits::AUTHORITY_NAME_MAX_BYTES || !name.bytes().all(allowed) {
-            self.errors.push(LoadError::in_setting(setting, Problem::BadAuthorityName));
-        } else if names.contains(&name) {
-            self.errors.push(LoadError::in_setting(setting, Problem::RepeatedAuthorityName));
-        }
-        names.push(name);
-    }
-
-    /// The characters a trust domain may have, by the SPIFFE ID specification, §2.1.
-    fn check_trust_domain(&mut self, place: usize, written: &ClientAuthority) {
-        let Some(domain) = written.spiffe_trust_domain.as_deref() else { return };
-        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
-        if domain.is_empty() || domain.len() > 255 || !domain.bytes().all(allowed) {
-            let setting = Setting::ClientAuthority(place, AuthoritySetting::SpiffeTrustDomain);
-            self.errors.push(LoadError::in_setting(setting, Problem::BadTrustDomain));
-        }
-    }
-
-    fn anchors(&mut self, place: usize, written: &ClientAuthority) -> Option<Vec<Anchor>> {
-        let (setting, file) = (Setting::ClientAuthority(place, AuthoritySetting::Bundle), &written.bundle);
-        let bytes = self.note(setting, file, pem::read(file))?;
-        match authorities::parse(&bytes) {
-            Ok(anchors) => {
-                let concerns = [Concern::AuthorityExpired, Concern::AuthorityNotYetValid];
-                for (anchor, position) in anchors.iter().zip(1..) {
-                    let validity = (anchor.not_before, anchor.not_after);
-                    self.note_validity(setting, file, position, &anchor.subject, validity, concerns);
-                    let subject = anchor.subject.clone();
-                    self.note_expiry(ExpiryKind::ClientAuthority, file, subject, anchor.not_after);
-                }
-                Some(anchors)
-            }
-            Err(problems) => {
-                let errors = problems.into_iter().map(|problem| LoadError::in_file(setting, file, problem));
-                self.errors.extend(errors);
-                None
-            }
-        }
     }
 
     fn certified_key(

@@ -1,14 +1,15 @@
 //! One complete, validated set of TLS material: everything a handshake needs.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
-use rustls::{ServerConfig, version};
+use rustls::{ConfigBuilder, ServerConfig, WantsVerifier, version};
 use sha2::{Digest, Sha256};
 
-use crate::expiry::Expiry;
+use crate::expiry::{Expiry, ExpiryKind};
 use crate::load_error::{LoadError, Problem};
 use crate::loading;
 use crate::peer::Protocol;
@@ -20,13 +21,14 @@ use crate::warning::Warning;
 /// A complete set of TLS material that was checked as a whole. Immutable: a change of files is a new set.
 ///
 /// Guarantees: the private key belongs to the server certificate; every client authority is one and may sign
-/// certificates; TLS 1.2 and 1.3 only, with aws-lc-rs and post-quantum key exchange preferred; no session is ever
+/// certificates; a revocation list that is used is signed by its issuer; TLS 1.2 and 1.3 only, with aws-lc-rs and post-quantum key exchange preferred; no session is ever
 /// resumed, so that no connection rests on a verification older than itself.
 #[derive(Debug)]
 pub struct Material {
     pub(crate) trust: Arc<Trust>,
     pub(crate) client_auth: ClientAuth,
     pub(crate) configs: Configs,
+    pub(crate) blueprint: Blueprint,
     pub(crate) handshake_timeout: Duration,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) expiries: Vec<Expiry>,
@@ -48,7 +50,7 @@ impl Material {
         &self.warnings
     }
 
-    /// What of the set ends when: the server's certificate, and each client authority.
+    /// What of the set ends when: the server's certificate, each client authority, each revocation list.
     pub fn expiries(&self) -> &[Expiry] {
         &self.expiries
     }
@@ -83,6 +85,26 @@ impl Material {
         &self.trust
     }
 
+    /// The same set, but with those revocation lists of `before` that are newer than what it has instead: who puts
+    /// an old list back must not make revoked certificates good again.
+    pub(crate) fn after(mut self, before: &Self) -> Self {
+        let Some((trust, older)) = self.trust.keeping_newer_lists(&before.trust) else { return self };
+        for list in older {
+            let (file, issuer) = (list.file.display(), &list.issuer_text);
+            tracing::warn!(target: "angos::tls", %file, issuer, "a revocation list is older than the one in force, which stays");
+        }
+        self.trust = Arc::new(trust);
+        self.configs = self.blueprint.configs(&self.trust);
+        self.expiries.retain(|expiry| expiry.kind != ExpiryKind::RevocationList);
+        self.expiries.extend(self.trust.lists().map(|list| Expiry {
+            kind: ExpiryKind::RevocationList,
+            subject: list.issuer_text.clone(),
+            file: list.file.clone(),
+            at: list.next_update,
+        }));
+        self
+    }
+
     /// Whether the two sets mean the same, so that one in the other's place would change nothing.
     pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
         self.digest() == other.digest()
@@ -105,18 +127,52 @@ pub(crate) struct Configs {
     required: Arc<ServerConfig>,
 }
 
-impl Configs {
+/// What configurations are made from, whomever they trust.
+pub(crate) struct Blueprint {
+    builder: ConfigBuilder<ServerConfig, WantsVerifier>,
+    server: Arc<dyn ResolvesServerCert>,
+}
+
+impl Blueprint {
     pub(crate) fn new(
-        provider: &Arc<CryptoProvider>,
-        server: &Arc<dyn ResolvesServerCert>,
-        trust: &Arc<Trust>,
+        provider: Arc<CryptoProvider>,
+        server: Arc<dyn ResolvesServerCert>,
     ) -> Result<Self, Problem> {
-        let config = |client_auth| server_config(provider, server, trust, client_auth).map(Arc::new);
-        Ok(Self {
-            none: config(ClientAuth::None)?,
-            optional: config(ClientAuth::Optional)?,
-            required: config(ClientAuth::Required)?,
-        })
+        let builder = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&version::TLS13, &version::TLS12])
+            .map_err(|error| Problem::Refused(error.to_string()))?;
+        Ok(Self { builder, server })
+    }
+
+    pub(crate) fn configs(&self, trust: &Arc<Trust>) -> Configs {
+        let config = |client_auth| Arc::new(self.config(trust, client_auth));
+        Configs {
+            none: config(ClientAuth::None),
+            optional: config(ClientAuth::Optional),
+            required: config(ClientAuth::Required),
+        }
+    }
+
+    fn config(&self, trust: &Arc<Trust>, client_auth: ClientAuth) -> ServerConfig {
+        let builder = self.builder.clone();
+        let verifier = |mandatory| Arc::new(Verifier::new(Arc::clone(trust), mandatory));
+        let builder = match client_auth {
+            ClientAuth::None => builder.with_no_client_auth(),
+            ClientAuth::Optional => builder.with_client_cert_verifier(verifier(false)),
+            ClientAuth::Required => builder.with_client_cert_verifier(verifier(true)),
+        };
+        let mut config = builder.with_cert_resolver(Arc::clone(&self.server));
+        config.alpn_protocols = vec![Protocol::HTTP2_ALPN.to_vec(), Protocol::HTTP1_ALPN.to_vec()];
+        // A resumed session skips the verifier: it would outlive an authority, a revocation and its own expiry.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        config
+    }
+}
+
+impl fmt::Debug for Blueprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Blueprint").field("server", &self.server).finish_non_exhaustive()
     }
 }
 
@@ -128,27 +184,4 @@ pub(crate) fn provider() -> CryptoProvider {
         kx_groups: vec![X25519MLKEM768, X25519, SECP256R1, SECP384R1],
         ..aws_lc_rs::default_provider()
     }
-}
-
-fn server_config(
-    provider: &Arc<CryptoProvider>,
-    server: &Arc<dyn ResolvesServerCert>,
-    trust: &Arc<Trust>,
-    client_auth: ClientAuth,
-) -> Result<ServerConfig, Problem> {
-    let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
-        .with_protocol_versions(&[&version::TLS13, &version::TLS12])
-        .map_err(|error| Problem::Refused(error.to_string()))?;
-    let verifier = |mandatory| Arc::new(Verifier::new(Arc::clone(trust), mandatory));
-    let builder = match client_auth {
-        ClientAuth::None => builder.with_no_client_auth(),
-        ClientAuth::Optional => builder.with_client_cert_verifier(verifier(false)),
-        ClientAuth::Required => builder.with_client_cert_verifier(verifier(true)),
-    };
-    let mut config = builder.with_cert_resolver(Arc::clone(server));
-    config.alpn_protocols = vec![Protocol::HTTP2_ALPN.to_vec(), Protocol::HTTP1_ALPN.to_vec()];
-    // A resumed session skips the verifier: it would outlive an authority, a revocation and its own expiry.
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
-    Ok(config)
 }

@@ -7,11 +7,17 @@ use crate::der::{Elements, tag, unix_seconds};
 pub(crate) enum KeyUse {
     DigitalSignature = 0,
     CertificateSigning = 5,
+    ListSigning = 6,
 }
 
 /// A certificate's fields, as bytes of the certificate.
 #[derive(Clone, Debug)]
 pub(crate) struct Outline<'a> {
+    /// Big end first, without leading zeros.
+    pub(crate) serial: &'a [u8],
+    /// Contents of the names and of the public key, without their frames, as webpki has them.
+    pub(crate) issuer: &'a [u8],
+    pub(crate) public_key: &'a [u8],
     pub(crate) not_before: i64,
     pub(crate) not_after: i64,
     /// The extension's BIT STRING: the count of unused bits, then the bits.
@@ -27,11 +33,15 @@ impl<'a> Outline<'a> {
     pub(crate) fn read(der: &'a [u8]) -> Option<Self> {
         let mut fields = Elements::of(der).within(tag::SEQUENCE)?.within(tag::SEQUENCE)?;
         let _version = fields.optional(tag::EXPLICIT_0);
-        fields.expect(tag::INTEGER)?; // serial number
-        fields.expect(tag::SEQUENCE)?; // algorithm
-        fields.expect(tag::SEQUENCE)?; // issuer
+        let serial = fields.expect(tag::INTEGER)?;
+        let _algorithm = fields.expect(tag::SEQUENCE)?;
+        let issuer = fields.expect(tag::SEQUENCE)?;
         let mut validity = fields.within(tag::SEQUENCE)?;
+        let _subject = fields.expect(tag::SEQUENCE)?;
         let mut outline = Self {
+            serial: without_leading_zeros(serial),
+            issuer,
+            public_key: fields.expect(tag::SEQUENCE)?,
             not_before: unix_seconds(validity.next()?)?,
             not_after: unix_seconds(validity.next()?)?,
             key_usage: None,
@@ -59,6 +69,12 @@ impl<'a> Outline<'a> {
         let place = usage as usize;
         bits.get(1 + place / 8).is_some_and(|octet| octet & (0x80 >> (place % 8)) != 0)
     }
+}
+
+/// The one spelling of a natural number, whoever encoded it.
+pub(crate) fn without_leading_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|octet| **octet == 0).count();
+    number.get(zeros..).unwrap_or_default()
 }
 
 /// Kind and value of each extension in an `Extensions` structure.
@@ -93,12 +109,12 @@ mod tests {
         let authority = Authority::new("CA");
         let leaf = authority.issue(&Leaf::client("alice").valid(-60, 3600));
         for (der, uses) in
-            [(authority.certificate_der(), [false, true]), (leaf.certificate_der, [true, false])]
+            [(authority.certificate_der(), [false, true, true]), (leaf.certificate_der, [true, false, false])]
         {
             let outline = Outline::read(&der).unwrap();
             let known = angos_identity::Certificate::from_der(&der).unwrap();
             assert_eq!((outline.not_before, outline.not_after), (known.not_before(), known.not_after()));
-            let asked = [KeyUse::DigitalSignature, KeyUse::CertificateSigning];
+            let asked = [KeyUse::DigitalSignature, KeyUse::CertificateSigning, KeyUse::ListSigning];
             assert_eq!(asked.map(|usage| outline.allows(usage)), uses);
             assert!(outline.distribution_points.is_none() && outline.path_length.is_none());
         }

@@ -81,8 +81,8 @@ impl Peer {
     }
 
     /// The moment from which on [`Acceptor::recheck`](crate::Acceptor::recheck) refuses this peer if nothing else
-    /// changes: the second after the earliest `notAfter` of the verified path, the authority's included.
-    /// None: an anonymous peer.
+    /// changes: the second after the earliest `notAfter` of the verified path, the authority's included, or the
+    /// `nextUpdate` of the revocation lists it rests on. None: an anonymous peer.
     pub fn trusted_until(&self) -> Option<SystemTime> {
         self.standing.verified.as_ref()?;
         let end = self.standing.until.load(Ordering::Acquire).saturating_add(1);
@@ -130,35 +130,74 @@ impl Standing {
         }
     }
 
-    /// Whether the peer is acceptable under `generation` at `now`; `verify` is asked once per generation and
-    /// answers until when.
+    /// Whether the peer is acceptable under `generation` at `now`. `verify` is asked once for each generation, and
+    /// when the time is up that it named; it answers until when.
     pub(crate) fn check(
         &self,
         generation: u64,
         now: i64,
         verify: impl FnOnce(Option<&Verified>) -> Result<i64, Distrust>,
     ) -> Result<(), Distrust> {
-        if self.generation.load(Ordering::Acquire) < generation {
-            let mut verdict = self.verdict.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((judged, distrust)) = *verdict
-                && judged >= generation
-            {
-                return Err(distrust);
+        let holds = || {
+            let judged = self.generation.load(Ordering::Acquire);
+            judged >= generation && now <= self.until.load(Ordering::Acquire)
+        };
+        if holds() {
+            return Ok(());
+        }
+        let mut verdict = self.verdict.lock().unwrap_or_else(PoisonError::into_inner);
+        if holds() {
+            return Ok(());
+        }
+        if let Some((judged, distrust)) = *verdict
+            && judged >= generation
+        {
+            return Err(distrust);
+        }
+        match verify(self.verified.as_deref()) {
+            Ok(until) => {
+                // In this order: whoever sees the generation sees what it said.
+                self.until.store(until, Ordering::Release);
+                self.generation.fetch_max(generation, Ordering::Release);
+                Ok(())
             }
-            if self.generation.load(Ordering::Acquire) < generation {
-                match verify(self.verified.as_deref()) {
-                    Ok(until) => {
-                        // In this order: whoever sees the generation sees what it said.
-                        self.until.store(until, Ordering::Release);
-                        self.generation.store(generation, Ordering::Release);
-                    }
-                    Err(distrust) => {
-                        *verdict = Some((generation, distrust));
-                        return Err(distrust);
-                    }
-                }
+            Err(distrust) => {
+                *verdict = Some((generation, distrust));
+                Err(distrust)
             }
         }
-        if now > self.until.load(Ordering::Acquire) { Err(Distrust::Expired) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn each_generation_is_asked_once_and_again_when_time_is_up() {
+        let standing = Standing::new(None, 1);
+        standing.until.store(100, Ordering::Release);
+        let asked = Cell::new(0);
+        let check =
+            |generation, now, answer: Result<i64, Distrust>, expected: Result<(), Distrust>, count| {
+                let outcome = standing.check(generation, now, |_| {
+                    asked.set(asked.get() + 1);
+                    answer
+                });
+                assert_eq!((outcome, asked.get()), (expected, count), "generation {generation} at {now}");
+            };
+        let gone = Distrust::AuthorityRemoved;
+        check(1, 100, Err(gone), Ok(()), 0);
+        check(2, 100, Ok(200), Ok(()), 1);
+        check(2, 200, Err(gone), Ok(()), 1);
+        check(1, 200, Err(gone), Ok(()), 1); // one that came late
+        check(2, 201, Ok(300), Ok(()), 2);
+        check(3, 201, Err(gone), Err(gone), 3);
+        check(3, 201, Ok(300), Err(gone), 3);
+        check(4, 201, Ok(300), Ok(()), 4);
+        check(4, 301, Err(Distrust::Expired), Err(Distrust::Expired), 5);
+        check(4, 302, Ok(900), Err(Distrust::Expired), 5);
     }
 }

@@ -17,16 +17,18 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 
 /// Reads a regular file of at most [`limits::PEM_MAX_BYTES`]. A pipe or device is refused, not waited for.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+    read_at_most(path, limits::PEM_MAX_BYTES)?.ok_or(Problem::TooLarge)
+}
+
+/// Reads a regular file. None: it is larger than `max`.
+pub(crate) fn read_at_most(path: &Path, max: u64) -> Result<Option<Vec<u8>>, Problem> {
     if !fs::metadata(path).map_err(problem)?.is_file() {
         return Err(Problem::NotAFile);
     }
     let mut bytes = Vec::new();
-    let mut file = File::open(path).map_err(problem)?.take(limits::PEM_MAX_BYTES + 1);
+    let mut file = File::open(path).map_err(problem)?.take(max + 1);
     file.read_to_end(&mut bytes).map_err(problem)?;
-    if file.limit() == 0 {
-        return Err(Problem::TooLarge);
-    }
-    Ok(bytes)
+    Ok((file.limit() > 0).then_some(bytes))
 }
 
 /// Every certificate in the file, at least one. Other sections, a private key say, are passed over.
@@ -42,13 +44,33 @@ pub(crate) fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>,
 /// Every certificate in a file that may hold nothing else: a revocation list or a certificate in another
 /// wrapping that were passed over would leave the operator with other trust than the file seems to say.
 pub(crate) fn only_certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
-    match labels(bytes)?.into_iter().find(|label| *label != b"CERTIFICATE") {
+    only(b"CERTIFICATE", bytes)?;
+    certificates(bytes)
+}
+
+/// Every revocation list in a file that may hold nothing else, at least one: PEM, or a single one as DER.
+pub(crate) fn revocation_lists(bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, Problem> {
+    if is_der(&bytes) {
+        return Ok(vec![bytes]);
+    }
+    only(b"X509 CRL", &bytes)?;
+    let lists: Vec<_> = sections(&bytes)?.into_iter().map(|(_, der)| der).collect();
+    if lists.is_empty() { Err(Problem::NoRevocationList) } else { Ok(lists) }
+}
+
+/// Refuses a file with sections of another label.
+fn only(wanted: &[u8], bytes: &[u8]) -> Result<(), Problem> {
+    match labels(bytes)?.into_iter().find(|label| *label != wanted) {
         Some(label) => Err(Problem::UnexpectedSection(printable(
             &String::from_utf8_lossy(label),
             limits::PEM_LABEL_MAX_CHARS,
         ))),
-        None => certificates(bytes),
+        None => Ok(()),
     }
+}
+
+fn is_der(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&0x30)
 }
 
 /// The one unencrypted private key in the file. Certificates and key parameters beside it are passed over.
@@ -75,7 +97,7 @@ pub(crate) fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, Proble
 /// Every section of a kind the parser knows. The parser's own errors quote the file, which may hold a private
 /// key, so none of their text is kept.
 fn sections(bytes: &[u8]) -> Result<Vec<(SectionKind, Vec<u8>)>, Problem> {
-    if bytes.first() == Some(&0x30) {
+    if is_der(bytes) {
         return Err(Problem::Der);
     }
     labels(bytes)?;
@@ -118,7 +140,7 @@ pub(crate) fn labels(bytes: &[u8]) -> Result<Vec<&[u8]>, Problem> {
     Ok(labels)
 }
 
-fn problem(error: io::Error) -> Problem {
+pub(crate) fn problem(error: io::Error) -> Problem {
     match error.kind() {
         io::ErrorKind::NotFound => Problem::NotFound,
         io::ErrorKind::PermissionDenied => Problem::PermissionDenied,

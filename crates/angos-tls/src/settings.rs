@@ -36,6 +36,8 @@ pub struct Settings {
     pub client_authorities: Vec<ClientAuthority>,
     /// Whether a client must have a certificate. Without authorities, `Required` is refused.
     pub client_auth: ClientAuth,
+    /// What holds where revocation lists leave room for doubt.
+    pub revocation: Revocation,
     /// Time a client has to finish the handshake; more than zero, at most
     /// [`limits::HANDSHAKE_TIMEOUT_MAX`].
     pub handshake_timeout: Duration,
@@ -49,6 +51,7 @@ impl Settings {
             server_private_key: private_key.into(),
             client_authorities: Vec::new(),
             client_auth: ClientAuth::default(),
+            revocation: Revocation::default(),
             handshake_timeout: limits::HANDSHAKE_TIMEOUT,
         }
     }
@@ -71,6 +74,10 @@ pub struct ClientAuthority {
     pub name: Option<Arc<str>>,
     /// The authorities' certificates. The same one must not be in two bundles.
     pub bundle: PathBuf,
+    /// Its revocation lists: files, and folders of nothing but such files; PEM (one or more lists) or DER. Empty:
+    /// revocation is not checked for certificates it vouches for. Not empty: it is, and where no list can be
+    /// used [`Settings::revocation`] says what holds.
+    pub crls: Vec<PathBuf>,
     /// A certificate counts only if it carries a SPIFFE id of this trust domain. None: any, or no SPIFFE id.
     pub spiffe_trust_domain: Option<String>,
 }
@@ -78,13 +85,46 @@ pub struct ClientAuthority {
 impl ClientAuthority {
     /// The authorities of `bundle`, without a name or further demands.
     pub fn new(bundle: impl Into<PathBuf>) -> Self {
-        Self { name: None, bundle: bundle.into(), spiffe_trust_domain: None }
+        Self { name: None, bundle: bundle.into(), crls: Vec::new(), spiffe_trust_domain: None }
     }
 
     /// The authorities of `bundle` under a name.
     pub fn named(name: impl Into<Arc<str>>, bundle: impl Into<PathBuf>) -> Self {
         Self { name: Some(name.into()), ..Self::new(bundle) }
     }
+}
+
+/// What holds where revocation lists leave room for doubt, for every authority that has lists. The defaults are
+/// the strict ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Revocation {
+    /// No usable list of the issuer covers the certificate.
+    pub unknown_status: Doubt,
+    /// The list that covers the certificate is past its `nextUpdate`. What it says of revoked certificates holds
+    /// either way.
+    pub expired_list: Doubt,
+    /// How much of the path is checked.
+    pub depth: Depth,
+}
+
+/// What holds in doubt. Default: [`Deny`](Doubt::Deny).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Doubt {
+    /// The certificate is refused.
+    #[default]
+    Deny,
+    /// The certificate counts as not revoked.
+    Allow,
+}
+
+/// How much of a path is checked for revocation. Default: [`Chain`](Depth::Chain).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Depth {
+    /// The client's certificate and each intermediate, but not the authority itself.
+    #[default]
+    Chain,
+    /// The client's certificate alone.
+    Leaf,
 }
 
 /// A field of [`Settings`]: names the line of a configuration a problem belongs to.
@@ -111,17 +151,19 @@ pub enum AuthoritySetting {
     Name,
     /// [`ClientAuthority::bundle`]
     Bundle,
+    /// The path at this place of [`ClientAuthority::crls`].
+    Crls(usize),
     /// [`ClientAuthority::spiffe_trust_domain`]
     SpiffeTrustDomain,
 }
 
-impl AuthoritySetting {
-    /// The field's name as written in [`ClientAuthority`].
-    pub fn as_str(self) -> &'static str {
+impl fmt::Display for AuthoritySetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name => "name",
-            Self::Bundle => "bundle",
-            Self::SpiffeTrustDomain => "spiffe_trust_domain",
+            Self::Name => f.write_str("name"),
+            Self::Bundle => f.write_str("bundle"),
+            Self::Crls(place) => write!(f, "crls[{place}]"),
+            Self::SpiffeTrustDomain => f.write_str("spiffe_trust_domain"),
         }
     }
 }
@@ -132,7 +174,7 @@ impl fmt::Display for Setting {
             Self::ServerCertificateBundle => f.write_str("server_certificate_bundle"),
             Self::ServerPrivateKey => f.write_str("server_private_key"),
             Self::ClientAuthority(place, field) => {
-                write!(f, "client_authorities[{place}].{}", field.as_str())
+                write!(f, "client_authorities[{place}].{field}")
             }
             Self::ClientAuth => f.write_str("client_auth"),
             Self::HandshakeTimeout => f.write_str("handshake_timeout"),

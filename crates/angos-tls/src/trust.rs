@@ -16,8 +16,11 @@ use crate::authorities::{Anchor, Authority};
 use crate::bounded::Bounded;
 use crate::class::Class;
 use crate::limits;
+use crate::list::RevocationList;
 use crate::outline::{KeyUse, Outline};
 use crate::refusal::Refusal;
+use crate::revocation::{Issuer, Lists};
+use crate::settings::Revocation;
 
 /// A chain that was found good, and for how long that holds.
 #[derive(Debug)]
@@ -25,7 +28,8 @@ pub(crate) struct Verified {
     pub(crate) identity: Arc<Certificate>,
     /// What the client presented, so that it can be judged again under other authorities.
     pub(crate) chain: Box<[CertificateDer<'static>]>,
-    /// First and last second of its validity: of every certificate of the path, the authority's included.
+    /// First and last second of its validity: of every certificate of the path, the authority's included, and of
+    /// the revocation lists that say it is good.
     pub(crate) from: i64,
     pub(crate) until: i64,
 }
@@ -43,6 +47,7 @@ pub(crate) struct Trust {
     /// The anchors of all authorities, for webpki; and beside each what webpki does not look at.
     anchors: Vec<TrustAnchor<'static>>,
     details: Vec<Detail>,
+    revocation: Revocation,
     algorithms: WebPkiSupportedAlgorithms,
     /// Chains found good before. A verdict depends on nothing but chain, trust and time, so while both last it
     /// can be told again; proof that the client holds the key is demanded each time by TLS itself.
@@ -67,7 +72,11 @@ struct Accepted {
 }
 
 impl Trust {
-    pub(crate) fn new(authorities: Vec<Authority>, algorithms: WebPkiSupportedAlgorithms) -> Self {
+    pub(crate) fn new(
+        authorities: Vec<Authority>,
+        revocation: Revocation,
+        algorithms: WebPkiSupportedAlgorithms,
+    ) -> Self {
         let mut anchors = Vec::new();
         let mut details = Vec::new();
         for (place, authority) in authorities.iter().enumerate() {
@@ -82,19 +91,43 @@ impl Trust {
             }
         }
         let known = Mutex::new(Bounded::new(limits::VERIFIED_CHAINS_MAX));
-        Self { authorities, anchors, details, algorithms, known }
+        Self { authorities, anchors, details, revocation, algorithms, known }
     }
 
     /// Everything a verdict depends on, beside chain and time.
     pub(crate) fn digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new();
-        for Authority { name, spiffe_trust_domain, anchors } in &self.authorities {
-            digest.update(format!("{name:?} {spiffe_trust_domain:?} {} ", anchors.len()));
-            for anchor in anchors {
-                digest.update(anchor.digest);
+        digest.update(format!("{:?}", self.revocation));
+        for Authority { name, spiffe_trust_domain, anchors, lists } in &self.authorities {
+            let counts = (anchors.len(), lists.as_ref().map(|lists| lists.all().count()));
+            digest.update(format!("{name:?} {spiffe_trust_domain:?} {counts:?}"));
+            let lists = lists.iter().flat_map(Lists::all).map(|list| list.digest);
+            for one in anchors.iter().map(|anchor| anchor.digest).chain(lists) {
+                digest.update(one);
             }
         }
         digest.finalize().into()
+    }
+
+    /// This trust with those lists of `before` that are newer than what it has instead, and what it had. None: it
+    /// has no list that is older.
+    pub(crate) fn keeping_newer_lists(&self, before: &Self) -> Option<(Self, Vec<Arc<RevocationList>>)> {
+        let mut authorities = self.authorities.clone();
+        let mut older = Vec::new();
+        for lists in authorities.iter_mut().filter_map(|authority| authority.lists.as_mut()) {
+            for earlier in before.authorities.iter().filter_map(|authority| authority.lists.as_ref()) {
+                older.append(&mut lists.keep_newer(earlier));
+            }
+        }
+        if older.is_empty() {
+            return None;
+        }
+        Some((Self::new(authorities, self.revocation, self.algorithms), older))
+    }
+
+    /// The revocation lists in use.
+    pub(crate) fn lists(&self) -> impl Iterator<Item = &Arc<RevocationList>> {
+        self.authorities.iter().filter_map(|authority| authority.lists.as_ref()).flat_map(Lists::all)
     }
 
     pub(crate) fn algorithms(&self) -> &WebPkiSupportedAlgorithms {
@@ -198,20 +231,36 @@ impl Candidate<'_> {
         if !outline.allows(KeyUse::DigitalSignature) {
             return Err(Refusal::new(Class::WrongUsage, "its key usage does not include digitalSignature"));
         }
+        self.in_trust_domain(authority, &leaf)?;
         let mut from = outline.not_before.max(detail.not_before);
         let mut until = outline.not_after.min(detail.not_after);
-        for certificate in path.intermediate_certificates() {
-            let der = certificate.der();
-            let outline = self::outline(&der)?;
-            if !outline.allows(KeyUse::CertificateSigning) {
+        let above: Vec<_> = path.intermediate_certificates().map(webpki::Cert::der).collect();
+        let above = above.iter().map(self::outline).collect::<Result<Vec<_>, _>>()?;
+        for intermediate in &above {
+            if !intermediate.allows(KeyUse::CertificateSigning) {
                 let words = "an intermediate's key usage does not include keyCertSign";
                 return Err(Refusal::new(Class::BadCertificate, words));
             }
-            from = from.max(outline.not_before);
-            until = until.min(outline.not_after);
+            from = from.max(intermediate.not_before);
+            until = until.min(intermediate.not_after);
         }
-        self.in_trust_domain(authority, &leaf)?;
+        if let Some(lists) = &authority.lists {
+            until = until.min(self.not_revoked(lists, &outline, &above)?);
+        }
         Ok(Accepted { authority: detail.authority, from, until })
+    }
+
+    /// Until when no certificate of the path is known to be revoked. From the top, as each list is only worth as
+    /// much as its issuer.
+    fn not_revoked(&self, lists: &Lists, leaf: &Outline<'_>, above: &[Outline<'_>]) -> Result<i64, Refusal> {
+        let how = (self.trust.revocation, &self.trust.algorithms);
+        let mut until = i64::MAX;
+        let mut issuer = Issuer::Anchor;
+        for certificate in above.iter().rev() {
+            until = until.min(lists.check(certificate, issuer, false, self.now, how)?);
+            issuer = Issuer::Intermediate(certificate);
+        }
+        Ok(until.min(lists.check(leaf, issuer, true, self.now, how)?))
     }
 
     /// The anchor's own validity and path length, which webpki does not look at.

@@ -42,14 +42,21 @@ impl Warning {
     }
 }
 
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { setting, file, position, subject, concern } = self;
-        write!(f, "{setting} {}: certificate {position} ({subject}) {concern}", file.display())
+impl Warning {
+    /// The file, the certificate or list in it, and what is odd about it; everything but the setting.
+    pub fn description(&self) -> String {
+        let Self { file, position, subject, concern, .. } = self;
+        format!("{}: {} {position} ({subject}) {concern}", file.display(), concern.of_what())
     }
 }
 
-/// What is odd about a certificate.
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.setting, self.description())
+    }
+}
+
+/// What is odd about a certificate or a revocation list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Concern {
@@ -61,6 +68,49 @@ pub enum Concern {
     AuthorityExpired,
     /// A client authority is not valid yet: certificates it signed are refused.
     AuthorityNotYetValid,
+    /// A client authority is on the revocation list of another one of its bundle: it vouches for nobody.
+    AuthorityRevoked,
+    /// A revocation list is past its `nextUpdate`.
+    ListExpired,
+    /// A revocation list of an issuer that is no authority of its bundle: it counts only for an intermediate of
+    /// that name that has signed it.
+    ListIssuerUnknown,
+    /// A revocation list that the authority it names has not signed: it is not used.
+    ListBadSignature,
+    /// A revocation list whose issuer's key usage lacks cRLSign: it is not used.
+    ListIssuerMayNotSign,
+    /// A revocation list older than another of the same issuer for the same certificates: it is not used.
+    ListOlder,
+}
+
+impl Concern {
+    /// What to do about it.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::ServerExpired | Self::AuthorityExpired => "replace it",
+            Self::ServerNotYetValid | Self::AuthorityNotYetValid => "check the clock, or replace it",
+            Self::AuthorityRevoked | Self::ListOlder => "remove it",
+            Self::ListExpired => "let its issuer write a new one",
+            Self::ListIssuerUnknown => "remove it, unless it is of an intermediate that clients send",
+            Self::ListBadSignature => "fetch it anew from its issuer",
+            Self::ListIssuerMayNotSign => "let the authority be issued anew with cRLSign",
+        }
+    }
+
+    fn of_what(self) -> &'static str {
+        match self {
+            Self::ServerExpired
+            | Self::ServerNotYetValid
+            | Self::AuthorityExpired
+            | Self::AuthorityNotYetValid
+            | Self::AuthorityRevoked => "certificate",
+            Self::ListExpired
+            | Self::ListIssuerUnknown
+            | Self::ListBadSignature
+            | Self::ListIssuerMayNotSign
+            | Self::ListOlder => "revocation list",
+        }
+    }
 }
 
 impl fmt::Display for Concern {
@@ -74,6 +124,16 @@ impl fmt::Display for Concern {
             Self::AuthorityNotYetValid => {
                 "is an authority that is not valid yet; client certificates it signed are refused"
             }
+            Self::AuthorityRevoked => "is an authority that is revoked by another; it vouches for nobody",
+            Self::ListExpired => "has expired",
+            Self::ListIssuerUnknown => {
+                "is of no authority of the bundle; it counts only for an intermediate of that name that has signed it"
+            }
+            Self::ListBadSignature => "is not signed by the authority it names; it is not used",
+            Self::ListIssuerMayNotSign => {
+                "is of an authority whose key usage lacks cRLSign; it is not used"
+            }
+            Self::ListOlder => "is older than another of the same issuer; it is not used",
         })
     }
 }

@@ -71,7 +71,7 @@ fn unknown_keys_name_the_nearest_known_one() {
         &[
             "1:8 `server.tls` has no `server_certificate_bundle` | write server_certificate_bundle = \"/path/to/file.pem\"",
             "1:8 `server.tls` has no `server_private_key` | write server_private_key = \"/path/to/file.pem\"",
-            "1:12 unknown key `server.tls.bogus` | known here: server_certificate_bundle, server_private_key, client_ca_bundle, client_auth, handshake_timeout",
+            "1:12 unknown key `server.tls.bogus` | known here: server_certificate_bundle, server_private_key, client_ca_bundle, client_ca, revocation, client_auth, handshake_timeout",
         ],
     );
     check(
@@ -195,6 +195,55 @@ fn what_contradicts_itself() {
         "[repository.\"Bad Name\".access_policy]\nrules = []",
         &[
             "1:13 `repository.\"Bad Name\"`: this is no repository's name | write the name, or the first parts of it, as clients do: [repository.\"team/app\".access_policy]",
+        ],
+    );
+}
+
+#[test]
+fn client_authorities_are_checked_where_they_are_written() {
+    let check_authorities = |text: &str, expected: &[&str]| {
+        let section = "[server.tls]\nserver_certificate_bundle = '/nowhere/a.pem'\nserver_private_key = '/nowhere/b.pem'\n";
+        let nowhere = [
+            "2:29 /nowhere/a.pem: the file does not exist | check the path",
+            "3:22 /nowhere/b.pem: the file does not exist | check the path",
+        ];
+        check(&format!("{section}{text}"), &[&nowhere, expected].concat());
+    };
+    check_authorities(
+        "[server.tls.client_ca]",
+        &[
+            "4:13 `server.tls.client_ca` is a list of sections: expected an array of tables, found a table | write [[server.tls.client_ca]], once for each",
+        ],
+    );
+    check_authorities(
+        "[[server.tls.client_ca]]",
+        &[
+            "4:1 `server.tls.client_ca[0]` has no `name` | write name = \"partners\"; rules see it as identity.certificate.authority",
+            "4:1 `server.tls.client_ca[0]` has no `bundle` | write bundle = \"/path/to/file.pem\"",
+        ],
+    );
+    check_authorities(
+        "[[server.tls.client_ca]]\nname = 'Ops'\nbundle = '/nowhere/c.pem'\ncrls = '/nowhere/d.pem'",
+        &[
+            "5:8 the name is not made of 1 to 63 lower-case letters, digits and `-` | write something like \"build-agents\"",
+            "6:10 /nowhere/c.pem: the file does not exist | check the path",
+            "7:8 `server.tls.client_ca[0].crls`: expected an array of paths, found the string \"/nowhere/d.pem\" | put it into brackets: [\"...\"]",
+        ],
+    );
+    check_authorities(
+        "[[server.tls.client_ca]]\nname = 'Ops'\nbundle = '/nowhere/c.pem'\n[[server.tls.client_ca]]\nname = 'mesh'\nbundle = '/nowhere/d.pem'\nspiffe_trust_domain = 'spiffe://x'",
+        &[
+            "5:8 the name is not made of 1 to 63 lower-case letters, digits and `-` | write something like \"build-agents\"",
+            "6:10 /nowhere/c.pem: the file does not exist | check the path",
+            "9:10 /nowhere/d.pem: the file does not exist | check the path",
+            "10:23 this is no SPIFFE trust domain: lower-case letters, digits, `.`, `-` and `_`, 1 to 255 of them | write it as in spiffe://<trust domain>/..., without the scheme",
+        ],
+    );
+    check_authorities(
+        "[server.tls.revocation]\nunknown_status = 'ignore'\ndepth = 1",
+        &[
+            "5:18 `server.tls.revocation.unknown_status`: expected \"deny\" or \"allow\", found the string \"ignore\"",
+            "6:9 `server.tls.revocation.depth`: expected \"chain\" or \"leaf\", found the number 1",
         ],
     );
 }

@@ -95,3 +95,13 @@ fn what_is_followed_later_counts_too() {
         tokio::time::timeout(SOON, watch.changed()).await.expect("the new file is noticed");
     });
 }
+
+#[test]
+fn a_file_of_a_watched_folder() {
+    let (folder, file) = folder_with("a.crl");
+    let lists = vec![folder.path().to_owned()];
+    check(lists.clone(), || std::fs::write(&file, "two").expect("a change"));
+    check(lists.clone(), || std::fs::write(folder.path().join("b.crl"), "one").expect("a file"));
+    check(lists.clone(), || std::fs::rename(&file, folder.path().join("c.crl")).expect("a rename"));
+    check(lists, || std::fs::remove_dir_all(folder.path()).expect("no folder"));
+}

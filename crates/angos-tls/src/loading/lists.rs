@@ -1,0 +1,170 @@
+//! The revocation lists of an authority: files and folders → those that are used, and what is odd about the others.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::WebPkiSupportedAlgorithms;
+
+use super::Loading;
+use crate::authorities::Anchor;
+use crate::expiry::ExpiryKind;
+use crate::list::RevocationList;
+use crate::load_error::{LoadError, Problem};
+use crate::outline::Outline;
+use crate::revocation::Lists;
+use crate::settings::{AuthoritySetting, ClientAuthority, Setting};
+use crate::warning::{Concern, Warning};
+use crate::{limits, pem};
+
+/// A list, and where it was found.
+struct Found {
+    list: Arc<RevocationList>,
+    setting: Setting,
+    position: usize,
+}
+
+impl Loading<'_> {
+    pub(super) fn lists(
+        &mut self,
+        place: usize,
+        written: &ClientAuthority,
+        anchors: &[Anchor],
+        algorithms: &WebPkiSupportedAlgorithms,
+    ) -> Lists {
+        let mut lists = Lists::default();
+        let found = self.found(place, written);
+        for found in self.newest(found) {
+            let list = Arc::clone(&found.list);
+            let named: Vec<_> =
+                anchors.iter().filter(|it| it.trusted.subject.as_ref() == list.issuer).collect();
+            let signers: Vec<_> = named
+                .iter()
+                .filter(|it| list.is_signed_by(it.trusted.subject_public_key_info.as_ref(), algorithms))
+                .collect();
+            if signers.iter().any(|it| it.may_sign_lists) {
+                self.note_list(&found);
+                lists.proven.push(list);
+            } else if named.is_empty() {
+                self.odd(&found, Concern::ListIssuerUnknown);
+                self.note_list(&found);
+                lists.unproven.push(list);
+            } else if signers.is_empty() {
+                self.odd(&found, Concern::ListBadSignature);
+            } else {
+                self.odd(&found, Concern::ListIssuerMayNotSign);
+            }
+        }
+        lists
+    }
+
+    /// Drops authorities that another one of the bundle has revoked: as anchors nothing else would stop them.
+    pub(super) fn drop_revoked(
+        &mut self,
+        place: usize,
+        written: &ClientAuthority,
+        anchors: &mut Vec<Anchor>,
+        lists: &Lists,
+    ) {
+        let is_revoked = |anchor: &Anchor| {
+            let outline = Outline::read(&anchor.der);
+            outline.is_some_and(|outline| {
+                lists.proven.iter().any(|list| list.issuer == outline.issuer && list.names(&outline))
+            })
+        };
+        let setting = Setting::ClientAuthority(place, AuthoritySetting::Bundle);
+        for (anchor, position) in anchors.iter().zip(1..) {
+            if is_revoked(anchor) {
+                let (file, subject) = (&written.bundle, anchor.subject.clone());
+                let concern = Concern::AuthorityRevoked;
+                self.warnings.push(Warning::new(setting, file, position, subject, concern));
+            }
+        }
+        anchors.retain(|anchor| !is_revoked(anchor));
+    }
+
+    fn found(&mut self, place: usize, written: &ClientAuthority) -> Vec<Found> {
+        let mut found = Vec::new();
+        let mut revoked = 0;
+        for (at, path) in written.crls.iter().enumerate() {
+            let setting = Setting::ClientAuthority(place, AuthoritySetting::Crls(at));
+            for file in self.note(setting, path, files(path)).unwrap_or_default() {
+                match read(&file) {
+                    Ok(lists) => {
+                        revoked += lists.iter().map(RevocationList::revoked_count).sum::<usize>();
+                        let lists = lists.into_iter().map(Arc::new).zip(1..);
+                        found.extend(lists.map(|(list, position)| Found { list, setting, position }));
+                    }
+                    Err(problem) => self.errors.push(LoadError::in_file(setting, &file, problem)),
+                }
+            }
+            if revoked > limits::REVOKED_CERTIFICATES_MAX {
+                self.errors.push(LoadError::in_file(setting, path, Problem::TooManyRevoked));
+                break;
+            }
+        }
+        found
+    }
+
+    /// Of several lists for the same certificates the newest.
+    fn newest(&mut self, found: Vec<Found>) -> Vec<Found> {
+        let mut newest: Vec<Found> = Vec::new();
+        for one in found {
+            match newest.iter_mut().find(|other| other.list.replaces(&one.list)) {
+                None => newest.push(one),
+                // The same list twice is no oddity.
+                Some(other) if other.list.digest == one.list.digest => {}
+                Some(other) => {
+                    let older =
+                        if other.list.is_older_than(&one.list) { std::mem::replace(other, one) } else { one };
+                    self.odd(&older, Concern::ListOlder);
+                }
+            }
+        }
+        newest
+    }
+
+    fn note_list(&mut self, found: &Found) {
+        let RevocationList { issuer_text, file, next_update, .. } = &*found.list;
+        if self.now >= *next_update {
+            self.odd(found, Concern::ListExpired);
+        }
+        self.note_expiry(ExpiryKind::RevocationList, file, issuer_text.clone(), *next_update);
+    }
+
+    fn odd(&mut self, found: &Found, concern: Concern) {
+        let RevocationList { issuer_text, file, .. } = &*found.list;
+        let warning = Warning::new(found.setting, file, found.position, issuer_text.clone(), concern);
+        self.warnings.push(warning);
+    }
+}
+
+/// The file itself, or every file of the folder, in the order of their names. What begins with a dot is passed
+/// over: the folders behind a Kubernetes volume, and what editors leave.
+fn files(path: &Path) -> Result<Vec<PathBuf>, Problem> {
+    if !fs::metadata(path).map_err(pem::problem)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).map_err(pem::problem)? {
+        let name = entry.map_err(pem::problem)?.file_name();
+        if !name.as_encoded_bytes().starts_with(b".") {
+            files.push(path.join(name));
+        }
+        if files.len() > limits::REVOCATION_FILES_MAX {
+            return Err(Problem::TooManyFiles);
+        }
+    }
+    files.sort();
+    if files.is_empty() { Err(Problem::NoRevocationList) } else { Ok(files) }
+}
+
+fn read(file: &Path) -> Result<Vec<RevocationList>, Problem> {
+    let bytes = pem::read_at_most(file, limits::REVOCATION_LIST_MAX_BYTES)?.ok_or(Problem::ListTooLarge)?;
+    let lists = pem::revocation_lists(bytes)?;
+    lists
+        .iter()
+        .zip(1..)
+        .map(|(der, position)| RevocationList::read(der, file.to_owned(), position))
+        .collect()
+}
