@@ -20,6 +20,7 @@ mod der;
 mod distrust;
 mod expiry;
 mod generation;
+mod issuers;
 pub mod limits;
 mod list;
 mod load_error;

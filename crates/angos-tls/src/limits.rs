@@ -108,3 +108,15 @@ pub const PROBE_ANSWER_BYTES: usize = 1024;
 ///
 /// Source: ours. They are read by people.
 pub const PROBE_NAMES_MAX: usize = 64;
+
+/// Most certificates of a client that may lie on a path from its leaf to an authority: 16.
+///
+/// Source: ours. A path has at most 6 between its ends, and cross-signing rarely doubles them. What lies on no path does
+/// not count.
+pub const POSSIBLE_ISSUERS_MAX: usize = 16;
+
+/// Most of these that may have the same subject: 4.
+///
+/// Source: ours. Each is one way more at every step, and every combination is tried: at most 4^6 here, where a hundred
+/// of one name took seconds of processor time before anybody was authenticated.
+pub const NAMESAKES_MAX: usize = 4;

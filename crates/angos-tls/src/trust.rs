@@ -15,6 +15,7 @@ use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 use crate::authorities::{Anchor, Authority};
 use crate::bounded::Bounded;
 use crate::class::Class;
+use crate::issuers;
 use crate::limits;
 use crate::list::RevocationList;
 use crate::outline::{KeyUse, Outline};
@@ -144,7 +145,7 @@ impl Trust {
 
     /// Verifies a chain as a client presents it: the leaf, then whatever else it sends, in any order.
     ///
-    /// Time is bounded by webpki's budget of signatures and path steps.
+    /// Time is bounded by webpki's budget of signatures, and by the paths that [`issuers::possible`] leaves it.
     pub(crate) fn verify(
         &self,
         leaf: &CertificateDer<'_>,
@@ -169,6 +170,7 @@ impl Trust {
         now: UnixTime,
     ) -> Result<Verified, Refusal> {
         let entity = EndEntityCert::try_from(leaf)?;
+        let possible = issuers::possible(&entity, intermediates)?;
         let identity = OnceCell::new();
         let candidate = Candidate { trust: self, identity: &identity, now: seconds(now) };
         let (accepted, refused) = (RefCell::new(None), RefCell::new(None));
@@ -186,7 +188,7 @@ impl Trust {
         let outcome = entity.verify_for_usage(
             self.algorithms.all,
             &self.anchors,
-            intermediates,
+            &possible,
             now,
             KeyUsage::client_auth(),
             None,
