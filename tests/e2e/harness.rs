@@ -74,7 +74,7 @@ pub(crate) struct Setup {
     pub(crate) rest: String,
     pub(crate) log_filter: Option<&'static str>,
     pub(crate) server: String,
-    pub(crate) tls_lines: &'static str,
+    pub(crate) tls_lines: String,
 }
 
 impl Setup {
@@ -95,8 +95,8 @@ impl Setup {
     }
 
     /// The same with lines added to the `[server.tls]` section.
-    pub(crate) fn tls_lines(mut self, lines: &'static str) -> Self {
-        self.tls_lines = lines;
+    pub(crate) fn tls_lines(mut self, lines: &str) -> Self {
+        self.tls_lines.push_str(lines);
         self
     }
 
@@ -113,7 +113,7 @@ impl Setup {
         let mut text = format!("[server]\nbind_address = \"127.0.0.1\"\nport = 0\n{}\n", self.server);
         if let Some(mode) = self.tls {
             text += &pki.section(mode);
-            text += self.tls_lines;
+            text += &self.tls_lines;
         }
         text += &format!("[blob_store.fs]\nroot_dir = \"{}\"\n", folder.path().join("data").display());
         text += &self.rest;
@@ -215,6 +215,11 @@ impl Registry {
             assert!(started.elapsed() < PATIENCE, "no {words:?} in the log:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// What the management listener counts. The configuration must have one.
+    pub(crate) async fn metrics(&self) -> String {
+        self.management_client().fetch("/metrics").await.text()
     }
 
     /// The process, for signals and for what the kernel says of it.

@@ -1,6 +1,7 @@
 //! Whole-process tests: each starts the real binary on port 0 over a temporary folder and talks to it as a client would.
 //!
 //! One test binary, so that the harness is compiled once. Table of contents:
+//! - [`chains`]: every kind of client chain and its answer
 //! - [`crash`]: `kill -9` during pushes
 //! - [`credentials`]: passwords, headers that are none, and who believes a proxy
 //! - [`exposure`]: secrets, internals, and surfaces the policy does not open
@@ -25,6 +26,7 @@
     reason = "tests: whatever goes wrong here must stop them"
 )]
 
+mod chains;
 mod crash;
 mod credentials;
 mod exposure;

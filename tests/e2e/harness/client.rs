@@ -7,7 +7,9 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{HeaderMap, Request, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::sign::{CertifiedKey, Signer, SigningKey, SingleCertAndKey};
+use rustls::{SignatureAlgorithm, SignatureScheme};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -68,9 +70,10 @@ impl Client {
         let mut config = match certificate {
             None => builder.with_no_client_auth(),
             Some(issued) => {
-                let chain = CertificateDer::pem_slice_iter(issued.certificate_pem.as_bytes());
-                let key = PrivateKeyDer::from_pem_slice(issued.key_pem.as_bytes()).unwrap();
-                builder.with_client_auth_cert(chain.collect::<Result<_, _>>().unwrap(), key).unwrap()
+                let chain = issued.chain_der.iter().cloned().map(CertificateDer::from).collect();
+                let certified = CertifiedKey::new(chain, signing_key(issued));
+                // Not `with_client_auth_cert`, which keeps a client from offering what no server takes.
+                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
             }
         };
         config.alpn_protocols = match wire {
@@ -192,6 +195,36 @@ impl Client {
             assert_eq!(answer.status, StatusCode::OK);
             assert!(answer.body == *blob, "the blob's bytes differ");
         }
+    }
+}
+
+fn signing_key(issued: &Issued) -> Arc<dyn SigningKey> {
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(issued.key_der.clone()));
+    rustls::crypto::aws_lc_rs::sign::any_supported_type(&key)
+        .unwrap_or_else(|_| Arc::new(SmallRsaKey(issued.key_der.clone())))
+}
+
+/// An RSA key that is too small for the library; it signs all the same.
+#[derive(Debug)]
+struct SmallRsaKey(Vec<u8>);
+
+impl SigningKey for SmallRsaKey {
+    fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
+        offered.contains(&self.scheme()).then(|| Box::new(Self(self.0.clone())) as Box<dyn Signer>)
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        SignatureAlgorithm::RSA
+    }
+}
+
+impl Signer for SmallRsaKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rustls::Error> {
+        Ok(angos_test_ca::sign_pss_sha256(&self.0, message))
+    }
+
+    fn scheme(&self) -> SignatureScheme {
+        SignatureScheme::RSA_PSS_SHA256
     }
 }
 

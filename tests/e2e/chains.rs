@@ -1,0 +1,218 @@
+//! The table of client chains: whatever a client may present, the running port gives the documented answer, under
+//! either version of TLS, and gives it soon.
+//!
+//! A row is a credential and its answer: accepted, with a rule that must hold for the identity the policy sees, or
+//! refused, with the class that is counted. Rows are grouped by the configuration they need, one file a group, and each
+//! group starts the binary once.
+
+mod algorithms;
+mod constraints;
+mod contents;
+mod paths;
+mod usage;
+mod validity;
+
+use crate::harness::{Client, PATIENCE, Registry, Setup, Wire};
+use angos_test_ca::{Authority, Issued, Leaf};
+use hyper::StatusCode;
+use rustls::SupportedProtocolVersion;
+use rustls::version::{TLS12, TLS13};
+use std::time::{Duration, Instant};
+
+const VERSIONS: [&[&SupportedProtocolVersion]; 2] = [&[&TLS12], &[&TLS13]];
+
+/// Longest an answer may take. The best of a few attempts counts, because others may load the machine.
+const SOON: Duration = Duration::from_secs(1);
+const ATTEMPTS: usize = 3;
+
+/// What a row expects.
+pub(crate) enum Expected {
+    /// Accepted, and this rule about the identity holds.
+    Accepted(String),
+    /// Refused, and counted under this class.
+    Refused(&'static str),
+}
+
+/// A credential and what becomes of it.
+pub(crate) struct Row {
+    name: &'static str,
+    credential: Option<Issued>,
+    expected: Expected,
+}
+
+/// A row that is accepted. `rule` is about `c`, short for `identity.certificate`.
+fn accepted(name: &'static str, credential: Issued, rule: &str) -> Row {
+    Row { name, credential: Some(credential), expected: Expected::Accepted(rule.to_owned()) }
+}
+
+/// A row that is accepted as [`ALICE`].
+fn alice_is_accepted(name: &'static str, credential: Issued) -> Row {
+    accepted(name, credential, ALICE)
+}
+
+/// A row that is refused with this class.
+fn refused(name: &'static str, credential: Issued, class: &'static str) -> Row {
+    Row { name, credential: Some(credential), expected: Expected::Refused(class) }
+}
+
+/// What [`alice`] is to the policy, and nothing beside it.
+const ALICE: &str = "c.common_names == ['alice'] && c.organizations == ['Team'] && c.organizational_units == [] && \
+c.dns_names == [] && c.email_addresses == [] && c.uris == [] && c.ip_addresses == [] && !has(c.spiffe_id)";
+
+/// A client certificate without anything odd.
+fn alice() -> Leaf {
+    Leaf::client("alice").organization("Team")
+}
+
+/// Rows that share a configuration.
+pub(crate) struct Group {
+    /// The bundle of client authorities.
+    anchors: Vec<Authority>,
+    rows: Vec<Row>,
+}
+
+impl Group {
+    /// Starts the binary and asks it about every row under both versions.
+    async fn check(&self) {
+        let folder = tempfile::tempdir().unwrap();
+        let bundle = folder.path().join("authorities.pem");
+        let anchors: String = self.anchors.iter().map(Authority::certificate_pem).collect();
+        std::fs::write(&bundle, anchors).unwrap();
+        let mut setup = Setup::mutual("none", &policy(&self.rows));
+        setup.tls_lines =
+            format!("client_ca_bundle = \"{}\"\nclient_auth = \"required\"\n", bundle.display());
+        check_rows(&setup.start(), &self.rows).await;
+    }
+}
+
+/// Asks a running registry, whose policy is [`policy`] of these rows, about every row under both versions.
+pub(crate) async fn check_rows(registry: &Registry, rows: &[Row]) {
+    let mut faults = Vec::new();
+    for (place, row) in rows.iter().enumerate() {
+        for versions in VERSIONS {
+            if let Err(fault) = check_row(registry, place, row, versions).await {
+                faults.push(format!("{} under {:?}: {fault}", row.name, versions[0].version));
+            }
+        }
+    }
+    let log = registry.log();
+    assert!(!log.contains("panicked"), "{log}");
+    assert!(faults.is_empty(), "{} of {} answers:\n{}", faults.len(), rows.len() * 2, faults.join("\n"));
+}
+
+/// One rule for each accepted row, which holds for its own repository only; and the management listener, which counts.
+pub(crate) fn policy(rows: &[Row]) -> String {
+    let mut text =
+        "[server.management]\nport = 0\n[global.access_policy]\ndefault = \"deny\"\nrules = [\n".to_owned();
+    for (place, row) in rows.iter().enumerate() {
+        if let Expected::Accepted(rule) = &row.expected {
+            let rule = rule.replace("c.", "identity.certificate.");
+            text += &format!("  \"\"\"request.namespace == 'row-{place}' && {rule}\"\"\",\n");
+        }
+    }
+    text + "]\n"
+}
+
+async fn check_row(
+    registry: &Registry,
+    place: usize,
+    row: &Row,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Result<(), String> {
+    let client = Client::with_versions(
+        registry.address,
+        &registry.pki,
+        row.credential.as_ref(),
+        Wire::Http1,
+        versions,
+    );
+    let mut quickest = Duration::MAX;
+    for _ in 0..ATTEMPTS {
+        let before = handshakes(registry).await;
+        let started = Instant::now();
+        let statuses = statuses(&client, place).await;
+        quickest = quickest.min(started.elapsed());
+        let outcome = outcome(registry, &before).await;
+        match (&row.expected, statuses) {
+            (Expected::Accepted(rule), Ok(statuses)) => {
+                if statuses != [StatusCode::ACCEPTED, StatusCode::FORBIDDEN] {
+                    return Err(format!("{statuses:?}, so this does not hold: {rule}"));
+                }
+            }
+            (Expected::Refused(class), Err(_)) if outcome == *class => {}
+            (Expected::Accepted(_), Err(error)) => return Err(format!("refused as {outcome}: {error}")),
+            (Expected::Refused(class), Err(_)) => {
+                return Err(format!("refused as {outcome} and not as {class}"));
+            }
+            (Expected::Refused(class), Ok(_)) => return Err(format!("accepted, and not refused as {class}")),
+        }
+        if quickest < SOON {
+            return Ok(());
+        }
+    }
+    Err(format!("took {quickest:?} at best"))
+}
+
+/// What the row's own repository answers, and one that no rule is about.
+async fn statuses(client: &Client, place: usize) -> Result<[StatusCode; 2], String> {
+    let mut connection = client.connect().await.map_err(|error| error.to_string())?;
+    let mut statuses = [StatusCode::IM_A_TEAPOT; 2];
+    for (status, repository) in statuses.iter_mut().zip([format!("row-{place}"), "nobodys".to_owned()]) {
+        let request = client.request("POST", &format!("/v2/{repository}/blobs/uploads/"), &[], "");
+        *status = connection(request).await.map_err(|error| error.to_string())?.status;
+    }
+    Ok(statuses)
+}
+
+/// The lines that count handshakes by outcome.
+async fn handshakes(registry: &Registry) -> Vec<String> {
+    let metrics = registry.metrics().await;
+    metrics
+        .lines()
+        .filter(|line| line.starts_with("angos_tls_handshakes_total{"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The outcome whose count has changed since `before`.
+async fn outcome(registry: &Registry, before: &[String]) -> String {
+    let started = Instant::now();
+    loop {
+        let now = handshakes(registry).await;
+        if let Some(changed) = now.iter().find(|line| !before.contains(line)) {
+            return changed.split('"').nth(1).unwrap().to_owned();
+        }
+        assert!(started.elapsed() < PATIENCE, "a handshake ended and was not counted");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[tokio::test]
+async fn dates() {
+    validity::group().check().await;
+}
+
+#[tokio::test]
+async fn who_may_issue() {
+    paths::group().check().await;
+}
+
+#[tokio::test]
+async fn what_a_key_may_do() {
+    usage::group().check().await;
+}
+
+#[tokio::test]
+async fn which_names_an_authority_may_give() {
+    constraints::group().check().await;
+}
+
+#[tokio::test]
+async fn keys_and_signatures() {
+    algorithms::group().check().await;
+}
+
+#[tokio::test]
+async fn what_certificates_say() {
+    contents::group().check().await;
+}
