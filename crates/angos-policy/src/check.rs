@@ -21,6 +21,7 @@ use crate::program::{Constant, Node, Op, Program, Scalar};
 use crate::syntax::{Expression, Form};
 use crate::value::Type;
 pub(crate) use functions::is_builtin;
+pub(crate) use loops::MACROS;
 use shape::Shape;
 
 /// Checks and compiles one rule, which must be boolean.

@@ -126,7 +126,7 @@ impl fmt::Display for RuleError {
 impl std::error::Error for RuleError {}
 
 /// Appends one character as it may be shown on a terminal or in a log.
-fn show(out: &mut String, c: char) {
+pub(crate) fn show(out: &mut String, c: char) {
     if c.is_control() {
         // Writing to a string cannot fail.
         let _ = write!(out, "{}", c.escape_default());

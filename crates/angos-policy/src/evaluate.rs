@@ -18,6 +18,7 @@ mod network;
 mod prospect;
 mod quote;
 mod text;
+mod trace;
 mod walk;
 
 use crate::environment::Origin;
@@ -32,6 +33,7 @@ pub(crate) use datum::{Datum, Memory};
 use memory::Mark;
 pub(crate) use memory::with_memory;
 pub(crate) use prospect::{Outcomes, Prospect};
+pub(crate) use trace::{Interval, Shown, Trace, Visit, Visits};
 
 /// Why an expression has no value, and which one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +58,7 @@ pub(crate) struct Frame<'a, 'm> {
     used: Mark,
     /// What lies below is kept until whoever raised it lowers it again.
     floor: Mark,
+    trace: Option<&'m mut Trace>,
 }
 
 impl<'a, 'm> Frame<'a, 'm> {
@@ -67,7 +70,24 @@ impl<'a, 'm> Frame<'a, 'm> {
     ) -> Self {
         let bound = [Datum::Absent; LOOP_DEPTH_MAX];
         let (used, floor, pending) = (Mark::default(), Mark::default(), slots.len());
-        Self { identity, facts, bound, left: RULE_COST_MAX, text, slots, pending, used, floor }
+        Self { identity, facts, bound, left: RULE_COST_MAX, text, slots, pending, used, floor, trace: None }
+    }
+
+    /// Reports every value to `trace`.
+    pub(crate) fn watched(self, trace: &'m mut Trace) -> Self {
+        Self { trace: Some(trace), ..self }
+    }
+
+    /// Reports the outcome of an expression that began to be evaluated when so much of the cost bound was left.
+    #[inline]
+    fn note(&mut self, node: &Node, from: u32, outcome: Outcome<Datum<'a>>) {
+        if let Some(trace) = &mut self.trace {
+            let during = Interval { from, to: self.left };
+            let memory = Memory { text: self.text, slots: self.slots };
+            let outcome = outcome.map_err(|trouble| trouble.cause);
+            let shown = outcome.and_then(|datum| datum.shown(&memory).ok_or(Undecidable::Mistyped));
+            trace.note(node.offset, during, shown);
+        }
     }
 
     /// The value of a rule. Each rule has the whole cost bound to itself, so that order never matters.
@@ -103,18 +123,22 @@ impl<'a, 'm> Frame<'a, 'm> {
 
     /// Evaluates a boolean expression.
     fn truth(&mut self, node: &'a Node) -> Outcome<bool> {
+        let from = self.left;
         self.spend(1, node)?;
         let before = self.used;
         let outcome = self.test(node);
+        self.note(node, from, outcome.map(Datum::Bool));
         self.release(before);
         outcome
     }
 
     /// Evaluates an expression and gives back the memory its operands built in.
     fn value(&mut self, node: &'a Node) -> Outcome<Datum<'a>> {
+        let from = self.left;
         self.spend(1, node)?;
         let before = self.used;
         let outcome = self.compute(node);
+        self.note(node, from, outcome);
         if !matches!(outcome, Ok(datum) if datum.is_built()) {
             self.release(before);
         }

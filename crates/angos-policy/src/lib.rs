@@ -16,7 +16,9 @@
 //!
 //! Before everything about a request is known, [`Policy::consider`] tells what is certain of it
 //! (`consider.rs`), and [`Policy::redundancies`] and [`Policy::rests_on_absence`] what looks wrong in it
-//! (`redundancy.rs`, `absence.rs`): proofs for tools, by the same evaluator. An [`Expression`] of any type takes the same path without the last stage (`expression.rs`).
+//! (`redundancy.rs`, `absence.rs`): proofs for tools, by the same evaluator. [`Policy::explain`] replays a
+//! decision with the value of every part of every rule (`explain.rs`). An [`Expression`] of any type takes the
+//! same path without the last stage (`expression.rs`).
 //!
 //! # Guarantees
 //! - A rule that cannot be decided (an absent value used, an overflow, the cost bound) never allows: when no
@@ -36,10 +38,12 @@ mod consider;
 mod environment;
 mod error;
 mod evaluate;
+mod explain;
 mod expression;
 mod function;
 pub mod limits;
 mod moment;
+mod notation;
 mod policy;
 mod program;
 mod redundancy;
@@ -52,6 +56,7 @@ pub use collection::{List, Map, Mapping, Sequence};
 pub use consider::{Caller, Circumstances, Known, Possibility, Presence};
 pub use environment::{Environment, EnvironmentBuilder, EnvironmentError};
 pub use error::RuleError;
+pub use explain::{Finding, Outcome, Part, PolicyExplanation, RuleExplanation};
 pub use expression::Expression;
 pub use function::Body;
 pub use policy::{Decision, DefaultDecision, Policy, Reason, RuleSource};

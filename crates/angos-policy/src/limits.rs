@@ -55,6 +55,17 @@ pub const ALTERNATIVES_MAX: usize = 32;
 /// try follows the rule once.
 pub const COMPARISONS_MAX: usize = 64;
 
+/// Longest text of one value in an explanation, in characters. An explanation shows a value for every part of every
+/// rule, and a certificate may hold long ones; a digest has 71.
+pub const EXPLAINED_VALUE_MAX_CHARS: usize = 256;
+
+/// Most elements of a list that an explanation shows; what a person reads at a glance.
+pub const EXPLAINED_ELEMENTS_MAX: usize = 8;
+
+/// Most evaluations of the same expression that an explanation shows: the first ones and the last, which settles
+/// `exists` and `all`. A loop over a certificate's names evaluates its body for each.
+pub const EXPLAINED_ROUNDS_MAX: usize = 4;
+
 /// Stack of the thread that parses and checks rules: an unoptimised parser needs far more than the 2 MiB
 /// of an ordinary thread for input that is within the limits above.
 pub(crate) const COMPILER_STACK_BYTES: usize = 32 * 1024 * 1024;
@@ -64,3 +75,6 @@ pub(crate) const EXCERPT_MAX_CHARS: usize = 60;
 
 /// Longest unknown name, in characters, for which a known one is suggested: the comparison is quadratic.
 pub(crate) const SUGGESTION_MAX_CHARS: usize = 64;
+
+/// What is kept free in the text of a value to say how long it was, in characters: `…' (` and twenty digits.
+pub(crate) const EXPLAINED_LENGTH_MAX_CHARS: usize = 40;

@@ -38,6 +38,27 @@ impl Expression {
     }
 }
 
+impl Expression {
+    /// The expressions it is made of, first to last.
+    pub(crate) fn parts(&self) -> Box<dyn Iterator<Item = &Self> + '_> {
+        match &self.form {
+            Form::Field { of, .. } => Box::new(std::iter::once(&**of)),
+            Form::Call { target, arguments, .. } => Box::new(target.as_deref().into_iter().chain(arguments)),
+            Form::Operation { operands, .. } => Box::new(operands.iter()),
+            Form::List(elements) => Box::new(elements.iter()),
+            Form::Map(entries) => Box::new(entries.iter().flat_map(|(key, value)| [key, value])),
+            Form::Null
+            | Form::Bool(_)
+            | Form::Int(_)
+            | Form::Uint(_)
+            | Form::Double(_)
+            | Form::String(_)
+            | Form::Bytes(_)
+            | Form::Name(_) => Box::new(std::iter::empty()),
+        }
+    }
+}
+
 /// What an expression is. Macros are ordinary calls here.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Form {

@@ -8,7 +8,7 @@ use crate::program::{Loop, Node, Op, Quantifier, Scalar};
 use crate::syntax::{Expression, Form};
 
 /// The macros, called on a list or a map.
-pub(super) const MACROS: &[&str] =
+pub(crate) const MACROS: &[&str] =
     &["all", "exists", "exists_one", "existsOne", "filter", "map", "transformList", "transformMap"];
 
 /// What a macro is given: one name or two, and the expressions behind them.
@@ -108,7 +108,9 @@ impl Checker<'_> {
             "exists_one" | "existsOne" => Quantifier::ExistsOne,
             "filter" => {
                 let condition = Some(Box::new(self.typed(arguments.body, Scalar::Bool, &what)?));
-                let body = Box::new(Node::new(offset, Op::Bound(over.slot)));
+                // The element itself, at the place of its name.
+                let place = arguments.names.first().map_or(offset, |name| name.offset);
+                let body = Box::new(Node::new(place, Op::Bound(over.slot)));
                 let kept = if matches!(shape, Shape::Map(_)) { (key, None) } else { (element, words) };
                 let op = Op::Transform { over, condition, body };
                 return Ok(Typed::new(offset, Shape::list(kept.0), op).among(kept.1));

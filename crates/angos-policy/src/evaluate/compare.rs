@@ -14,11 +14,13 @@ impl<'a> Frame<'a, '_> {
         if let (Op::Read(origin, Type::String | Type::Word(_)), Some(constant)) =
             (&left.op, right.constant_text())
         {
-            match self.source(*origin) {
-                Value::String(text) => return Ok(text == constant),
-                Value::Absent => return Ok(constant.is_empty()),
+            let (datum, equal) = match self.source(*origin) {
+                Value::String(text) => (Datum::String(text), text == constant),
+                Value::Absent => (Datum::Absent, constant.is_empty()),
                 _ => return Err(left.trouble(Undecidable::Mistyped)),
-            }
+            };
+            self.note(left, self.left, Ok(datum));
+            return Ok(equal);
         }
         let (left, right) = (self.value(left)?, self.value(right)?);
         self.equal(left, right, at)

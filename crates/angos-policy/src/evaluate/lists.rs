@@ -41,10 +41,14 @@ impl<'a, 'm> Frame<'a, 'm> {
         if let (Some(needle), Op::Read(origin, Type::StringList)) = (needle_node.constant_text(), &list.op) {
             return match self.source(*origin) {
                 Value::Strings(strings) => {
+                    self.note(list, self.left, Ok(Datum::Strings(strings)));
                     self.spend(strings.len(), at)?;
                     Ok(strings.iter().any(|text| text == needle))
                 }
-                Value::Absent => Ok(false),
+                Value::Absent => {
+                    self.note(list, self.left, Ok(Datum::Constants(&[])));
+                    Ok(false)
+                }
                 _ => Err(list.trouble(Undecidable::Mistyped)),
             };
         }

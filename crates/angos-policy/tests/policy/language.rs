@@ -1,6 +1,7 @@
 //! What expressions mean, absence and errors included.
 
 use crate::callers::{Request, action, caller, environment, full};
+use crate::explain::check_account;
 use angos_identity::Identity;
 use angos_policy::{DefaultDecision, Facts, Policy, Reason, RuleSource, Undecidable, Value};
 use angos_test_ca::Leaf;
@@ -10,6 +11,7 @@ fn evaluate(rule: &str, identity: &Identity, facts: &dyn Facts) -> Result<bool, 
     let rules = [RuleSource::from(rule)];
     let policy = Policy::compile(&environment(), DefaultDecision::Deny, &rules)
         .unwrap_or_else(|errors| panic!("{}", errors[0]));
+    check_account(&policy, identity, facts);
     let decision = policy.decide(identity, facts);
     match decision.reason {
         Reason::Rule(_) => Ok(decision.allowed),

@@ -4,6 +4,7 @@
 //! - `callers`: the identities and requests the tables are walked with
 //! - `consider`: what can be said before everything is known
 //! - `judged`: what looks wrong in rules
+//! - `explain`: decisions replayed
 //! - `seeds`: the rules of the published pages, to the letter
 //! - `language`: what expressions mean, absence and errors included
 //! - `functions`: functions a service declares
@@ -20,6 +21,7 @@ mod built;
 mod callers;
 mod consider;
 mod differential;
+mod explain;
 mod functions;
 mod judged;
 mod language;

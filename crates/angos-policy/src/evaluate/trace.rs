@@ -1,0 +1,78 @@
+//! Stage 5, watched: what each expression of a rule evaluated to, kept for an explanation.
+//!
+//! The evaluator reports to a trace if it is given one; it is the same evaluator, and takes the same steps.
+
+use crate::limits::EXPLAINED_ROUNDS_MAX;
+use crate::value::{Undecidable, Value};
+use std::collections::BTreeMap;
+
+/// What a rule's expressions evaluated to, by where they stand in the rule.
+#[derive(Debug, Default)]
+pub(crate) struct Trace {
+    visits: BTreeMap<u32, Visits>,
+}
+
+/// The evaluations of one expression.
+#[derive(Debug, Default)]
+pub(crate) struct Visits {
+    /// How many there were.
+    pub(crate) count: usize,
+    /// The first ones and the last one.
+    pub(crate) kept: Vec<Visit>,
+}
+
+/// One evaluation of an expression.
+#[derive(Debug, Clone)]
+pub(crate) struct Visit {
+    pub(crate) during: Interval,
+    /// The value as CEL writes it, or why there is none.
+    pub(crate) outcome: Result<Shown, Undecidable>,
+}
+
+/// A value, kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Shown {
+    Absent,
+    Value(String),
+}
+
+/// From when to when an expression was evaluated. The clock is what is left of the rule's cost bound: every step costs,
+/// so it never stands still, and runs down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Interval {
+    pub(crate) from: u32,
+    pub(crate) to: u32,
+}
+
+impl Interval {
+    /// The whole evaluation.
+    pub(crate) const ALL: Self = Self { from: u32::MAX, to: 0 };
+
+    pub(crate) fn contains(self, other: Self) -> bool {
+        other.from <= self.from && other.to >= self.to
+    }
+}
+
+impl Trace {
+    /// The evaluations of the expression at `offset`; none if there were none.
+    pub(crate) fn at(&self, offset: u32) -> Option<&Visits> {
+        self.visits.get(&offset)
+    }
+
+    pub(super) fn note(&mut self, offset: u32, during: Interval, outcome: Result<Value<'_>, Undecidable>) {
+        let Visits { count, kept } = self.visits.entry(offset).or_default();
+        // Two at one place are what is written there, and a conversion that is not.
+        if kept.last().is_some_and(|last| during.contains(last.during)) {
+            return;
+        }
+        let outcome = outcome.map(|value| match value {
+            Value::Absent => Shown::Absent,
+            value => Shown::Value(value.to_cel()),
+        });
+        *count += 1;
+        if kept.len() == EXPLAINED_ROUNDS_MAX {
+            kept.pop();
+        }
+        kept.push(Visit { during, outcome });
+    }
+}

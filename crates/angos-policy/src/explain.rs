@@ -1,0 +1,123 @@
+//! Beside stage 6: a decision replayed, with the value of every part of every rule.
+//!
+//! | file | in → out |
+//! |---|---|
+//! | `evaluate/trace.rs` | the evaluator's own report: which expression had which value |
+//! | `explain/extent.rs` | where each expression of the text begins and ends |
+//! | `explain/part.rs` | text and report → a tree |
+//! | `explain/text.rs` | the tree → lines for people |
+
+mod extent;
+mod part;
+mod text;
+
+use crate::evaluate::{Frame, Trace, Trouble, with_memory};
+use crate::policy::{Decision, DefaultDecision, Policy, on_compiler_thread};
+use crate::syntax;
+use crate::value::{Facts, Undecidable};
+use angos_identity::Identity;
+pub use part::{Finding, Part};
+
+/// Why a policy decides as it does: what every rule says, and what every part of it evaluated to.
+///
+/// [`Display`](std::fmt::Display) writes it in lines for people. All texts are bounded, and safe for a terminal.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct PolicyExplanation {
+    /// What [`Policy::decide`] answers.
+    pub decision: Decision,
+    /// What is answered when no rule is true.
+    pub default: DefaultDecision,
+    /// What each rule says, those after the one that decided too.
+    pub rules: Vec<RuleExplanation>,
+}
+
+/// What one rule says, and why.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RuleExplanation {
+    /// Its name, or `rules[i]`.
+    pub name: String,
+    /// Its text; the spans of [`Part`]s are byte ranges of it.
+    pub source: String,
+    /// Its value.
+    pub outcome: Outcome,
+    /// The whole rule as an expression, with everything it is made of.
+    pub whole: Part,
+}
+
+/// What a rule says about one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It is true, and so decides.
+    True,
+    /// It is false.
+    False,
+    /// It has no value, so that the answer is no unless another rule is true.
+    Undecidable(Undecidable),
+}
+
+impl Policy {
+    /// Decides one request and says why.
+    ///
+    /// Rules are evaluated by the evaluator of [`decide`](Self::decide), which reports what it does; the decision is the
+    /// same. Allocates, and blocks for the time of parsing every rule again (tens of microseconds each): for people and
+    /// tests, not for each request. Values longer than a line are cut ([`Value::to_cel`](crate::Value::to_cel)).
+    ///
+    /// ```
+    /// use angos_identity::Identity;
+    /// use angos_policy::{DefaultDecision, Environment, NoFacts, Outcome, Policy, RuleSource};
+    ///
+    /// let environment = Environment::builder().build()?;
+    /// let rule = RuleSource::from("identity.username == 'ada' || identity.method == 'certificate'");
+    /// let policy = Policy::compile(&environment, DefaultDecision::Deny, &[rule]).unwrap();
+    /// let nobody = Identity::new([192, 0, 2, 1].into(), None, None);
+    ///
+    /// let explanation = policy.explain(&nobody, &NoFacts);
+    /// assert_eq!(explanation.decision, policy.decide(&nobody, &NoFacts));
+    /// assert_eq!(explanation.rules[0].outcome, Outcome::False);
+    /// assert_eq!(
+    ///     explanation.to_string(),
+    ///     "\
+    /// denied: no rule is true
+    /// rules[0] is false
+    ///   identity.username == 'ada' || identity.method == 'certificate' → false
+    ///     identity.username == 'ada' → false
+    ///       identity.username → absent
+    ///     identity.method == 'certificate' → false
+    ///       identity.method → 'anonymous'
+    /// "
+    /// );
+    /// # Ok::<(), angos_policy::EnvironmentError>(())
+    /// ```
+    pub fn explain(&self, identity: &Identity, facts: &dyn Facts) -> PolicyExplanation {
+        let watched = self.programs().map(|program| {
+            let mut trace = Trace::default();
+            let outcome = with_memory(program.needs, |text, slots| {
+                Frame::new(identity, facts, text, slots).watched(&mut trace).run(program)
+            });
+            let outcome = match outcome {
+                Ok(true) => Outcome::True,
+                Ok(false) => Outcome::False,
+                Err(Trouble { cause, .. }) => Outcome::Undecidable(cause),
+            };
+            (outcome, trace)
+        });
+        let watched: Vec<_> = watched.collect();
+        let tell =
+            || watched.iter().enumerate().map(|(index, (outcome, trace))| self.tell(index, *outcome, trace));
+        // Rules that were compiled parse, so the thread comes back with all of them.
+        let rules = on_compiler_thread(|| tell().collect()).unwrap_or_default();
+        PolicyExplanation { decision: self.decide(identity, facts), default: self.default_decision(), rules }
+    }
+
+    /// Runs on the compiler's thread.
+    fn tell(&self, index: usize, outcome: Outcome, trace: &Trace) -> RuleExplanation {
+        let source = self.rule_source(index);
+        let whole = match syntax::parse(source) {
+            Ok(expression) => part::whole(source, &expression, trace),
+            Err(_) => Part::untold(0..source.len()),
+        };
+        RuleExplanation { name: self.rule_name(index).to_owned(), source: source.to_owned(), outcome, whole }
+    }
+}

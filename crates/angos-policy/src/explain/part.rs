@@ -1,0 +1,181 @@
+//! Beside stage 5: the text of a rule and the evaluator's report → what each part of the rule evaluated to.
+
+use super::extent::Tokens;
+use crate::check::MACROS;
+use crate::evaluate::{Interval, Shown, Trace, Visit, Visits};
+use crate::syntax::{Expression, Form, Operator};
+use crate::value::Undecidable;
+use std::ops::Range;
+
+/// One evaluation of one part of a rule.
+///
+/// The body of a loop (`exists`, `all`, `map`, …) is a part as often as it was evaluated, up to
+/// [`EXPLAINED_ROUNDS_MAX`](crate::limits::EXPLAINED_ROUNDS_MAX). `a && b && c` is one part, made of three. Literals, the names a loop gives its elements, and what
+/// was computed when the rule was loaded are not parts.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Part {
+    /// Where it stands in the rule, in bytes.
+    pub span: Range<usize>,
+    /// What it evaluated to.
+    pub finding: Finding,
+    /// How often it was evaluated in the whole rule: more than once in the body of a loop.
+    pub rounds: usize,
+    /// What it is made of.
+    pub parts: Vec<Part>,
+}
+
+/// What a part of a rule evaluated to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Finding {
+    /// This value, as CEL writes it ([`Value::to_cel`](crate::Value::to_cel)).
+    Value(String),
+    /// A variable this request does not have.
+    Absent,
+    /// No value.
+    Undecidable(Undecidable),
+    /// A list that was walked where it is used and never stood as a whole; its parts have values.
+    Walked,
+    /// Not evaluated: the answer was settled before.
+    NotEvaluated,
+    /// Evaluated in a round of a loop that is not kept.
+    NotKept,
+}
+
+impl Part {
+    pub(super) fn untold(span: Range<usize>) -> Self {
+        Self { span, finding: Finding::NotKept, rounds: 0, parts: Vec::new() }
+    }
+}
+
+/// The whole rule as a part.
+pub(super) fn whole(source: &str, expression: &Expression, trace: &Trace) -> Part {
+    let account = Account { tokens: Tokens::of(source), trace };
+    let mut parts = account.parts(expression, Interval::ALL);
+    parts.pop().unwrap_or(Part::untold(0..source.len()))
+}
+
+struct Account<'a> {
+    tokens: Tokens<'a>,
+    trace: &'a Trace,
+}
+
+impl Account<'_> {
+    /// The evaluations of `expression` during another one's, in order; one entry that says so when there is none.
+    fn parts(&self, expression: &Expression, during: Interval) -> Vec<Part> {
+        let span = self.tokens.extent(expression);
+        let part = |finding, rounds, parts| Part { span: span.clone(), finding, rounds, parts };
+        let Some(Visits { count, kept }) = self.visits(expression) else {
+            let parts = self.made_of(expression, during);
+            let is_walked = parts.iter().any(|part| part.finding != Finding::NotEvaluated);
+            return vec![if is_walked {
+                part(Finding::Walked, 0, parts)
+            } else {
+                part(Finding::NotEvaluated, 0, Vec::new())
+            }];
+        };
+        let visits: Vec<&Visit> = kept.iter().filter(|visit| during.contains(visit.during)).collect();
+        if visits.is_empty() {
+            let finding = if kept.len() == *count { Finding::NotEvaluated } else { Finding::NotKept };
+            return vec![part(finding, *count, Vec::new())];
+        }
+        let one = |visit: &Visit| {
+            let finding = match &visit.outcome {
+                Ok(Shown::Value(text)) => Finding::Value(text.clone()),
+                Ok(Shown::Absent) => Finding::Absent,
+                Err(cause) => Finding::Undecidable(*cause),
+            };
+            part(finding, *count, self.made_of(expression, visit.during))
+        };
+        visits.into_iter().map(one).collect()
+    }
+
+    /// What an expression is made of, as far as it was evaluated or could have been.
+    fn made_of(&self, expression: &Expression, during: Interval) -> Vec<Part> {
+        if is_variable(expression) && self.trace.at(expression.offset).is_none() || is_presence(expression) {
+            return Vec::new();
+        }
+        let parts = expression
+            .parts()
+            .enumerate()
+            .filter(|(index, part)| self.has_value(expression, *index, part))
+            .flat_map(|(_, part)| {
+                if is_link(expression, part) { self.made_of(part, during) } else { self.parts(part, during) }
+            });
+        let parts: Vec<Part> = parts.collect();
+        // Nothing of it was ever evaluated, so it was computed when the rule was loaded.
+        let is_folded =
+            !chooses(expression) && parts.iter().all(|part| part.finding == Finding::NotEvaluated);
+        if is_folded && self.visits(expression).is_some() { Vec::new() } else { parts }
+    }
+
+    /// Whether a part can have a value worth telling: literals tell themselves, and names are none.
+    fn has_value(&self, of: &Expression, index: usize, part: &Expression) -> bool {
+        let is_name = names_something(of, index, part) && self.visits(part).is_none();
+        !is_name && !is_literal(part)
+    }
+
+    /// What the evaluator reported of an expression, at its own token or, for names and `has`, at the name.
+    fn visits(&self, expression: &Expression) -> Option<&Visits> {
+        self.trace.at(expression.offset).or_else(|| match &expression.form {
+            _ if is_variable(expression) => self.trace.at(expression.start()),
+            Form::Call { arguments, .. } if is_presence(expression) => {
+                arguments.first().and_then(|argument| self.visits(argument))
+            }
+            _ => None,
+        })
+    }
+}
+
+/// Whether it may leave parts out.
+fn chooses(expression: &Expression) -> bool {
+    let Form::Operation { operator, .. } = &expression.form else { return false };
+    matches!(operator, Operator::And | Operator::Or | Operator::If)
+}
+
+/// Whether `part` and `chain` are joined by the same of `&&` and `||`, so that the parts of one are parts of the other.
+fn is_link(chain: &Expression, part: &Expression) -> bool {
+    match (&chain.form, &part.form) {
+        (Form::Operation { operator, .. }, Form::Operation { operator: inner, .. }) => {
+            operator == inner && matches!(operator, Operator::And | Operator::Or)
+        }
+        _ => false,
+    }
+}
+
+/// A dotted name.
+fn is_variable(expression: &Expression) -> bool {
+    match &expression.form {
+        Form::Name(_) => true,
+        Form::Field { of, .. } => is_variable(of),
+        _ => false,
+    }
+}
+
+/// `has(…)`, which looks whether its argument is there and does not evaluate it.
+fn is_presence(expression: &Expression) -> bool {
+    matches!(&expression.form, Form::Call { function, target: None, .. } if function == "has")
+}
+
+/// Whether a part of a call may be no value but a name: that of a group of functions (`math.abs`), or one that is given
+/// to an element or a value (`exists(x, …)`, `cel.bind(x, …)`).
+fn names_something(call: &Expression, index: usize, part: &Expression) -> bool {
+    let Form::Call { function, target: Some(_), arguments } = &call.form else { return false };
+    let binds = MACROS.contains(&function.as_str()) || function == "bind";
+    matches!(part.form, Form::Name(_)) && (index == 0 || (binds && index < arguments.len()))
+}
+
+fn is_literal(expression: &Expression) -> bool {
+    match &expression.form {
+        Form::Null
+        | Form::Bool(_)
+        | Form::Int(_)
+        | Form::Uint(_)
+        | Form::Double(_)
+        | Form::String(_)
+        | Form::Bytes(_) => true,
+        Form::List(_) | Form::Map(_) => expression.parts().all(is_literal),
+        Form::Name(_) | Form::Field { .. } | Form::Call { .. } | Form::Operation { .. } => false,
+    }
+}

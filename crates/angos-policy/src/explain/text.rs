@@ -1,0 +1,89 @@
+//! Beside stage 6: an explanation in lines for people.
+
+use super::{Finding, Outcome, Part, PolicyExplanation, RuleExplanation};
+use crate::error::show;
+use crate::policy::Reason;
+use crate::value::Undecidable;
+use std::fmt::{self, Display, Formatter};
+
+impl Display for PolicyExplanation {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let name = |rule: usize| self.rules.get(rule).map_or("", |rule| &rule.name).escape_debug();
+        let answer = if self.decision.allowed { "allowed" } else { "denied" };
+        match self.decision.reason {
+            Reason::Rule(rule) => writeln!(f, "{answer}: {} is true", name(rule))?,
+            Reason::Default => writeln!(f, "{answer}: no rule is true")?,
+            Reason::Undecidable { rule, cause, .. } => {
+                writeln!(f, "{answer}: no rule is true, and {} cannot be decided: {cause}", name(rule))?;
+            }
+        }
+        self.rules.iter().try_for_each(|rule| rule.fmt(f))
+    }
+}
+
+impl Display for RuleExplanation {
+    /// One line for the rule, and one for each of its parts below it.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} {}", self.name.escape_debug(), self.outcome)?;
+        self.lines(f, &self.whole, 1)
+    }
+}
+
+impl Display for Outcome {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::True => f.write_str("is true"),
+            Self::False => f.write_str("is false"),
+            Self::Undecidable(cause) => write!(f, "cannot be decided: {cause}"),
+        }
+    }
+}
+
+impl RuleExplanation {
+    /// The text of a part, as it stands in the rule.
+    pub fn text(&self, part: &Part) -> &str {
+        self.source.get(part.span.clone()).unwrap_or_default()
+    }
+
+    fn lines(&self, f: &mut Formatter<'_>, part: &Part, depth: usize) -> fmt::Result {
+        write!(f, "{:indent$}", "", indent = 2 * depth)?;
+        f.write_str(&one_line(self.text(part)))?;
+        match &part.finding {
+            Finding::Undecidable(cause) if part.passes_on(*cause) => writeln!(f, " → no value")?,
+            finding => writeln!(f, " → {finding}")?,
+        }
+        part.parts.iter().try_for_each(|part| self.lines(f, part, depth + 1))
+    }
+}
+
+/// Text that may be written in several lines.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for (index, part) in text.lines().enumerate() {
+        if index > 0 {
+            line.push(' ');
+        }
+        part.trim().chars().for_each(|c| show(&mut line, c));
+    }
+    line
+}
+
+impl Part {
+    /// Whether it has no value because a part of it has none.
+    fn passes_on(&self, cause: Undecidable) -> bool {
+        self.parts.iter().any(|part| part.finding == Finding::Undecidable(cause))
+    }
+}
+
+impl Display for Finding {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(text) => f.write_str(text),
+            Self::Absent => f.write_str("absent"),
+            Self::Undecidable(cause) => write!(f, "no value: {cause}"),
+            Self::Walked => f.write_str("walked element by element"),
+            Self::NotEvaluated => f.write_str("not evaluated"),
+            Self::NotKept => f.write_str("evaluated in a round that is not shown"),
+        }
+    }
+}
