@@ -1,6 +1,7 @@
 //! Starts the real binary and ends it, whatever happens; makes the certificates and the configuration it needs.
 
 mod client;
+pub(crate) mod frames;
 mod image;
 mod pki;
 

@@ -1,131 +1,20 @@
 //! Floods that HTTP/2 makes cheap: frames written by hand, since no client library sends them. Each ends in an error, a
 //! closed connection or a deadline, with memory flat, and the next client is served.
 
+use crate::harness::frames::{
+    ACK, CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, PING, RST_STREAM,
+    SETTINGS, WINDOW_UPDATE, field, frame, head,
+};
 use crate::harness::{PATIENCE, Registry, Setup, digest_of};
 use hyper::StatusCode;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
 
 const ANYONE: &str = "[global.access_policy]\ndefault = \"allow\"\n";
 const HASTE: &str = "body_progress_timeout = \"1s\"\nidle_timeout = \"2s\"\nrequest_head_timeout = \"2s\"\n";
 
 /// How much the server may grow while it is flooded, in KiB.
 const FLAT: u64 = 48 * 1024;
-
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
-const CONTINUATION: u8 = 9;
-
-const END_STREAM: u8 = 1;
-const ACK: u8 = 1;
-const END_HEADERS: u8 = 4;
-
-const CANCEL: [u8; 4] = [0, 0, 0, 8];
-
-/// A connection of which the test writes every frame.
-struct Frames {
-    stream: TlsStream<TcpStream>,
-}
-
-/// One frame from the server.
-#[derive(Debug)]
-struct Frame {
-    kind: u8,
-    flags: u8,
-    stream: u32,
-    payload: Vec<u8>,
-}
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut bytes = length[1..].to_vec();
-    bytes.extend([kind, flags]);
-    bytes.extend(stream.to_be_bytes());
-    bytes.extend(payload);
-    bytes
-}
-
-/// A header field as HPACK literal: never indexed, no Huffman code. Lengths are below 254.
-fn field(name: &str, value: &str) -> Vec<u8> {
-    let mut bytes = vec![0x10];
-    for text in [name, value] {
-        match u8::try_from(text.len()).unwrap() {
-            short @ ..127 => bytes.push(short),
-            long => bytes.extend([127, long - 127]),
-        }
-        bytes.extend(text.as_bytes());
-    }
-    bytes
-}
-
-fn head(method: &str, path: &str) -> Vec<u8> {
-    [
-        field(":method", method),
-        field(":path", path),
-        field(":scheme", "https"),
-        field(":authority", "localhost"),
-    ]
-    .concat()
-}
-
-impl Frames {
-    /// Connects; `settings` are pairs of an identifier and a value.
-    async fn open(registry: &Registry, settings: &[(u16, u32)]) -> Self {
-        let mut stream = registry.client_h2(None).dial().await.unwrap();
-        let payload: Vec<u8> = settings
-            .iter()
-            .flat_map(|(key, value)| [&key.to_be_bytes()[..], &value.to_be_bytes()].concat())
-            .collect();
-        let preface = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &frame(SETTINGS, 0, 0, &payload)[..]].concat();
-        stream.write_all(&preface).await.unwrap();
-        stream.flush().await.unwrap();
-        Frames { stream }
-    }
-
-    /// Writes; an error only says that the server has had enough.
-    async fn send(&mut self, bytes: &[u8]) -> bool {
-        self.stream.write_all(bytes).await.is_ok() && self.stream.flush().await.is_ok()
-    }
-
-    async fn ask(&mut self, stream: u32, method: &str, path: &str, flags: u8) -> bool {
-        self.send(&frame(HEADERS, END_HEADERS | flags, stream, &head(method, path))).await
-    }
-
-    /// The next frame, none when the connection is over.
-    async fn next(&mut self) -> Option<Frame> {
-        let mut header = [0; 9];
-        let read = tokio::time::timeout(PATIENCE, self.stream.read_exact(&mut header));
-        read.await.expect("an answer or an end").ok()?;
-        let length = u32::from_be_bytes([0, header[0], header[1], header[2]]);
-        let mut payload = vec![0; usize::try_from(length).unwrap()];
-        self.stream.read_exact(&mut payload).await.ok()?;
-        let stream = u32::from_be_bytes([header[5], header[6], header[7], header[8]]);
-        Some(Frame { kind: header[3], flags: header[4], stream, payload })
-    }
-
-    /// Reads until a frame is as wanted, acknowledging nothing.
-    async fn wait(&mut self, mut wanted: impl FnMut(&Frame) -> bool) -> Option<Frame> {
-        loop {
-            let frame = self.next().await?;
-            if wanted(&frame) {
-                return Some(frame);
-            }
-        }
-    }
-
-    /// Whether the server ends the connection, by itself or with a GOAWAY that names an error.
-    async fn is_ended(&mut self) -> bool {
-        let is_complaint = |it: &Frame| it.kind == GOAWAY && it.payload[4..8] != [0; 4];
-        tokio::time::timeout(PATIENCE, self.wait(is_complaint)).await.is_ok()
-    }
-}
 
 /// What every flood has to leave behind.
 async fn unharmed(registry: &Registry, before: u64) {
@@ -148,7 +37,7 @@ async fn start() -> (Registry, u64) {
 async fn streams_that_are_reset_at_once() {
     let (registry, before) = start().await;
     for body in [END_STREAM, 0] {
-        let mut frames = Frames::open(&registry, &[]).await;
+        let mut frames = Frames::open(&registry.client_h2(None), &[]).await;
         for stream in (1..40_000).step_by(2) {
             let request = frame(HEADERS, END_HEADERS | body, stream, &head("POST", "/v2/a/blobs/uploads/"));
             if !frames.send(&[request, frame(RST_STREAM, 0, stream, &CANCEL)].concat()).await {
@@ -162,7 +51,7 @@ async fn streams_that_are_reset_at_once() {
 #[tokio::test]
 async fn endless_continuations() {
     let (registry, before) = start().await;
-    let mut frames = Frames::open(&registry, &[]).await;
+    let mut frames = Frames::open(&registry.client_h2(None), &[]).await;
     frames.send(&frame(HEADERS, 0, 1, &head("GET", "/v2/"))).await;
     let filler = field("x", &"y".repeat(100)).repeat(140);
     // What comes after the refusal is read and dropped for a moment, then the connection is closed.
@@ -177,7 +66,7 @@ async fn endless_continuations() {
 #[tokio::test]
 async fn header_lists_are_bounded() {
     let (registry, before) = start().await;
-    let mut frames = Frames::open(&registry, &[]).await;
+    let mut frames = Frames::open(&registry.client_h2(None), &[]).await;
     let long = field("x", &"y".repeat(100)).repeat(120);
     frames.send(&frame(HEADERS, END_STREAM, 1, &head("GET", "/v2/"))).await;
     for flags in [0, 0, END_HEADERS] {
@@ -193,7 +82,7 @@ async fn header_lists_are_bounded() {
 #[tokio::test]
 async fn endless_empty_data_is_no_progress() {
     let (registry, before) = start().await;
-    let mut frames = Frames::open(&registry, &[]).await;
+    let mut frames = Frames::open(&registry.client_h2(None), &[]).await;
     let path = format!("/v2/a/blobs/uploads/?digest={}", digest_of(b""));
     frames.ask(1, "POST", &path, 0).await;
     let flood = frame(DATA, 0, 1, &[]).repeat(1000);
@@ -221,7 +110,7 @@ async fn endless_empty_data_is_no_progress() {
 #[tokio::test]
 async fn streams_are_bounded_and_their_bodies_have_a_deadline() {
     let (registry, before) = start().await;
-    let mut frames = Frames::open(&registry, &[]).await;
+    let mut frames = Frames::open(&registry.client_h2(None), &[]).await;
     let path = format!("/v2/a/blobs/uploads/?digest={}", digest_of(b"never sent"));
     for stream in (1..400).step_by(2) {
         frames.ask(stream, "POST", &path, 0).await;
@@ -247,7 +136,7 @@ async fn pings_and_settings_nobody_reads_the_answers_of() {
     for flood in
         [frame(PING, 0, 0, &[7; 8]), frame(SETTINGS, 0, 0, &[]), frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])]
     {
-        let mut frames = Frames::open(&registry, &[]).await;
+        let mut frames = Frames::open(&registry.client_h2(None), &[]).await;
         let flood = flood.repeat(1000);
         let started = Instant::now();
         while started.elapsed() < Duration::from_secs(2)
@@ -265,7 +154,7 @@ async fn short_answers_nobody_takes_are_given_up() {
     let few = "body_progress_timeout = \"6s\"\nmax_requests = 10\n";
     let registry = Setup::mutual("optional", rest).server(few).start();
     let before = registry.peak_memory();
-    let mut frames = Frames::open(&registry, &[(4, 0)]).await;
+    let mut frames = Frames::open(&registry.client_h2(None), &[(4, 0)]).await;
     for stream in (1..40).step_by(2) {
         frames.ask(stream, "GET", "/v2/", END_STREAM).await;
     }
@@ -293,7 +182,7 @@ async fn a_response_that_is_hardly_taken_is_given_up() {
     let (registry, before) = start().await;
     let blob = vec![7; 1 << 20];
     assert_eq!(registry.client(None).push_blob("a", &blob).await.unwrap(), StatusCode::CREATED);
-    let mut frames = Frames::open(&registry, &[(4, 0)]).await;
+    let mut frames = Frames::open(&registry.client_h2(None), &[(4, 0)]).await;
     let path = format!("/v2/a/blobs/{}", digest_of(&blob));
     for stream in [1, 3] {
         frames.ask(stream, "GET", &path, END_STREAM).await;

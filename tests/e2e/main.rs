@@ -16,6 +16,7 @@
 //! - [`shadow`]: rules on trial, and metrics of each policy and rule
 //! - [`startup`]: refusing to start, and stopping without loss
 //! - [`tls`]: certificates under either version, and handshakes that are cut up or broken off
+//! - [`trust`]: open connections when their certificate ends, or nobody vouches for it any more
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -42,3 +43,4 @@ mod seed_table;
 mod shadow;
 mod startup;
 mod tls;
+mod trust;

@@ -30,6 +30,7 @@ pub(crate) struct Server {
     pub(crate) request_head_timeout: Option<Span>,
     pub(crate) idle_timeout: Option<Span>,
     pub(crate) body_progress_timeout: Option<Span>,
+    pub(crate) distrust_timeout: Option<Span>,
     pub(crate) drain_timeout: Option<Span>,
     pub(crate) max_connections: Option<usize>,
     pub(crate) max_requests: Option<usize>,
@@ -96,8 +97,17 @@ pub(crate) struct Listener {
     pub(crate) bind_address: Option<IpAddr>,
     pub(crate) port: Option<u16>,
     pub(crate) tls: Option<bool>,
+    pub(crate) client_auth: Option<ListenerClientAuth>,
     pub(crate) surfaces: Option<Vec<Option<Surface>>>,
     pub(crate) max_connections: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ListenerClientAuth {
+    None,
+    Optional,
+    Required,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -3,9 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use angos_server::{Listener, Settings, Surfaces};
+use angos_tls::ClientAuth;
 
 use crate::configuration::Context;
-use crate::document::{self, Server, Surface};
+use crate::document::{self, ListenerClientAuth, Server, Surface};
 use crate::layers::At;
 use crate::limits::LISTENER_NAME_MAX_BYTES;
 use crate::path::KeyPath;
@@ -50,6 +51,7 @@ impl Doors {
         }
         let mut listener = Listener::new(name?, address?);
         listener.tls = tls;
+        listener.client_auth = client_auth(written, tls, section, context);
         listener.surfaces = surfaces?;
         if let Some(connections) = written.max_connections {
             listener.max_connections = connections;
@@ -118,6 +120,37 @@ fn missing(path: &KeyPath, section: &KeyPath, example: &str, context: &mut Conte
 fn is_name(name: &str) -> bool {
     (1..=LISTENER_NAME_MAX_BYTES).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+/// How it treats clients, if otherwise than [server.tls] says.
+fn client_auth(
+    written: &document::Listener,
+    tls: bool,
+    section: &KeyPath,
+    context: &mut Context<'_>,
+) -> Option<ClientAuth> {
+    let path = section.key("client_auth");
+    let wanted = match written.client_auth? {
+        ListenerClientAuth::None => ClientAuth::None,
+        ListenerClientAuth::Optional => ClientAuth::Optional,
+        ListenerClientAuth::Required => ClientAuth::Required,
+    };
+    if !tls {
+        context.error(
+            &path,
+            At::Value,
+            format!("`{section}` does not speak TLS, so it cannot ask for certificates"),
+        );
+        return None;
+    }
+    let section = KeyPath::of(&["server", "tls"]);
+    let has_authorities =
+        ["client_ca_bundle", "client_ca"].iter().any(|key| context.layers.has(&section.key(key)));
+    if wanted != ClientAuth::None && !has_authorities {
+        let help = "set server.tls.client_ca_bundle to the PEM file of the authorities that sign client certificates";
+        context.error_with_help(&path, At::Value, "no authority may sign client certificates", help);
+    }
+    Some(wanted)
 }
 
 /// What it serves; at least one thing, each once.

@@ -7,27 +7,28 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use angos_tls::Protocol;
+use angos_tls::{Distrust, Generations, Protocol};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::activity::{Activity, Verdict};
+use crate::activity::Activity;
 use crate::body::ReadFailed;
 use crate::exchange;
+use crate::fate::{Fate, Judge};
 use crate::handshake::Caller;
 use crate::limits::{
     HTTP1_BUFFER_BYTES, HTTP2_CONNECTION_WINDOW_BYTES, HTTP2_SEND_BUFFER_BYTES, HTTP2_STREAM_WINDOW_BYTES,
-    JUDGED_AT_MOST_EVERY, REQUEST_HEAD_BYTES, SLOW_PIECES,
+    REQUEST_HEAD_BYTES, SLOW_PIECES,
 };
 use crate::listener::Door;
 use crate::request_id::RequestId;
 use crate::settings::Settings;
 use crate::shared::{Phase, Shared};
+use crate::trust::Trust;
 use crate::wire::Wire;
 
 /// One connection, as its requests see it.
@@ -36,7 +37,15 @@ pub(crate) struct Connection {
     pub(crate) shared: Arc<Shared>,
     pub(crate) door: Arc<Door>,
     pub(crate) caller: Caller,
+    pub(crate) trust: Option<Trust>,
     pub(crate) activity: Arc<Activity>,
+}
+
+impl Connection {
+    /// Whether the other side would still be let in.
+    pub(crate) fn check_trust(&self) -> Result<(), Distrust> {
+        self.trust.as_ref().map_or(Ok(()), Trust::check)
+    }
 }
 
 impl Drop for Connection {
@@ -45,18 +54,20 @@ impl Drop for Connection {
     }
 }
 
-/// Serves requests until the connection ends, is idle or stalled for too long, or the server drains.
+/// Serves requests until the connection ends, is idle or stalled for too long, its peer is no longer trusted, or the server
+/// drains.
 pub(crate) async fn serve<S>(
     shared: Arc<Shared>,
     door: Arc<Door>,
     stream: S,
-    caller: Caller,
+    (caller, trust): (Caller, Option<Trust>),
     protocol: Protocol,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     door.connections.inc();
-    let connection = Arc::new(Connection { shared, door, caller, activity: Arc::new(Activity::new()) });
+    let connection =
+        Arc::new(Connection { shared, door, caller, trust, activity: Arc::new(Activity::new()) });
     let settings = &connection.shared.settings;
     let requests = Arc::clone(&connection);
     let service = service_fn(move |request| {
@@ -101,13 +112,12 @@ where
     C::Error: fmt::Display,
 {
     let shared = &connection.shared;
-    let timeouts = &shared.settings.timeouts;
     let mut http = pin!(http);
     let mut ending = pin!(shared.until(connection.door.ends));
     let mut closed = pin!(shared.until(Phase::Closed));
-    let mut rounds = tokio::time::interval(Activity::pace(timeouts).max(JUDGED_AT_MOST_EVERY));
-    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut closing = None;
+    let mut changes = connection.trust.as_ref().map(Trust::changes);
+    let mut judge = Judge::new(connection);
+    let mut round = pin!(tokio::time::sleep_until(judge.next()));
     loop {
         tokio::select! {
             biased;
@@ -117,24 +127,29 @@ where
                 }
                 return;
             }
-            _ = rounds.tick() => match (connection.activity.verdict(timeouts), closing) {
-                (Verdict::Well, _) => {}
-                (Verdict::Idle, None) => {
-                    closing = Some(Instant::now());
-                    http.as_mut().graceful_shutdown();
-                }
-                (Verdict::Idle, Some(since)) if since.elapsed() < timeouts.body_progress => {}
-                (Verdict::Idle, Some(_)) | (Verdict::Stalled, _) => {
-                    shared.metrics.stalled.inc();
-                    return;
-                }
-            },
-            () = ending.as_mut(), if closing.is_none() => {
-                closing = Some(Instant::now());
-                http.as_mut().graceful_shutdown();
-            }
             () = closed.as_mut() => return,
+            () = ending.as_mut(), if judge.is_open() => {
+                judge.close();
+                http.as_mut().graceful_shutdown();
+                continue;
+            }
+            () = changed(&mut changes) => {}
+            () = round.as_mut() => {}
         }
+        match judge.judge() {
+            Fate::Stay => {}
+            Fate::Close => http.as_mut().graceful_shutdown(),
+            Fate::Cut => return,
+        }
+        round.as_mut().reset(judge.next());
+    }
+}
+
+/// Resolves when the TLS material changed; never without TLS.
+async fn changed(changes: &mut Option<Generations>) {
+    match changes {
+        Some(changes) => drop(changes.changed().await),
+        None => std::future::pending().await,
     }
 }
 

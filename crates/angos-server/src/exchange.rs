@@ -78,6 +78,10 @@ async fn stages(
     action: &mut Option<Action>,
 ) -> Result<Outcome, Refusal> {
     let shared = &connection.shared;
+    connection.check_trust().map_err(|distrust| {
+        tracing::debug!(target: "angos::auth", request_id = %id, class = distrust.class(), "request refused: {distrust}");
+        Refusal::Distrusted
+    })?;
     if !is_sound(head) {
         return Err(Refusal::HeadInvalid);
     }

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use crate::connection;
 use crate::listener::Door;
 use crate::shared::Shared;
+use crate::trust::Trust;
 
 /// The other side of a connection, known before its first request.
 #[derive(Debug, Clone)]
@@ -31,13 +32,15 @@ pub(crate) async fn shake(
     let address = address.ip().to_canonical();
     let Some(acceptor) = acceptor else {
         let caller = Caller { address, certificate: None };
-        return connection::serve(shared, door, socket, caller, Protocol::Http1).await;
+        return connection::serve(shared, door, socket, (caller, None), Protocol::Http1).await;
     };
     match acceptor.accept(socket).await {
         Ok((stream, peer)) => {
             shared.metrics.handshake("ok");
             let caller = Caller { address, certificate: peer.certificate().cloned() };
-            connection::serve(shared, door, stream, caller, peer.protocol()).await;
+            let protocol = peer.protocol();
+            let trust = Trust::new(acceptor, peer);
+            connection::serve(shared, door, stream, (caller, Some(trust)), protocol).await;
         }
         Err(error) => {
             // Who was refused and why is told by `angos-tls` under `angos::auth`.

@@ -31,6 +31,7 @@ mod connection;
 mod credentials;
 mod environment;
 mod exchange;
+mod fate;
 mod handle;
 mod handshake;
 mod inquiry;
@@ -49,6 +50,7 @@ mod settings;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod wire;
 
 pub use access::{Access, AccessPolicy};

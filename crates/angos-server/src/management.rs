@@ -31,6 +31,7 @@ pub(crate) async fn answer<B>(
     let in_flight = InFlight::beside(connection, id);
     let shared = &connection.shared;
     let outcome = match path {
+        _ if connection.check_trust().is_err() => Err(Refusal::Distrusted),
         _ if !is_ours => Err(RouteError::NotFound.into()),
         _ if method != Method::GET && method != Method::HEAD => {
             Err(RouteError::MethodNotAllowed { allow: "GET, HEAD" }.into())

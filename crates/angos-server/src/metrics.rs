@@ -10,6 +10,7 @@ mod timing;
 use std::sync::Arc;
 use std::time::Duration;
 
+use angos_tls::{Class, Distrust};
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -51,6 +52,7 @@ pub(crate) struct Metrics {
     pub(crate) denied: Counter,
     pub(crate) decision_time: Timing,
     handshakes: Family<Labels<1>, Counter>,
+    drained: Family<Labels<1>, Counter>,
     connections: Family<[(&'static str, String); 1], Gauge>,
     pub(crate) in_flight: Gauge,
     pub(crate) received_bytes: Counter,
@@ -81,12 +83,25 @@ impl Metrics {
         registry.register("decisions", "Policy decisions on requests, by outcome", decisions.clone());
         registry.register("reloads", "Configuration reloads, by outcome", reloads.clone());
         registry.register("tls_handshakes", "TLS handshakes, by how they ended", handshakes.clone());
+        for outcome in Class::ALL.map(Class::as_str).into_iter().chain(["ok"]) {
+            drop(handshakes.get_or_create(&[("outcome", outcome)]));
+        }
+        let drained = Family::<Labels<1>, Counter>::default();
+        registry.register(
+            "tls_distrusted_connections",
+            "Connections closed because their certificate is no longer accepted, by reason",
+            drained.clone(),
+        );
+        for reason in distrusts() {
+            drop(drained.get_or_create(&[("reason", reason)]));
+        }
         Self {
             requests: requests(&mut registry),
             allowed: decisions.get_or_create_owned(&[("outcome", "allow")]),
             denied: decisions.get_or_create_owned(&[("outcome", "deny")]),
             decision_time,
             handshakes,
+            drained,
             connections,
             in_flight: gauge(&mut registry, "requests_in_flight", "Requests being answered"),
             received_bytes: counter(&mut registry, "received_bytes", "Bytes of request bodies read"),
@@ -129,6 +144,11 @@ impl Metrics {
         self.handshakes.get_or_create(&[("outcome", class)]).inc();
     }
 
+    /// Counts a connection that is closed because its peer is no longer trusted, by the class of the distrust.
+    pub(crate) fn drained(&self, reason: &'static str) {
+        self.drained.get_or_create(&[("reason", reason)]).inc();
+    }
+
     /// The connections of one listener.
     pub(crate) fn connections(&self, listener: &str) -> Gauge {
         self.connections.get_or_create_owned(&[("listener", listener.to_owned())])
@@ -145,6 +165,14 @@ impl Metrics {
             .and_then(|()| encode_eof(&mut text));
         text
     }
+}
+
+/// Every reason to trust a connection no longer.
+fn distrusts() -> Vec<&'static str> {
+    let judged =
+        Class::ALL.into_iter().filter(|class| class.is_authentication() && *class != Class::NoCertificate);
+    let others = [Distrust::AuthorityChanged, Distrust::CertificateRequired];
+    judged.map(Distrust::from).chain(others).map(Distrust::class).collect()
 }
 
 fn counter(registry: &mut Registry, name: &str, help: &str) -> Counter {
@@ -201,6 +229,8 @@ mod tests {
             "angos_request_duration_seconds_bucket{le=\"0.0001\",action=\"get-manifest\"} 2",
             "angos_tls_handshakes_total{outcome=\"unknown_authority\"} 1",
             "angos_reloads_total{outcome=\"refused\"} 0",
+            "angos_tls_handshakes_total{outcome=\"revoked\"} 0",
+            "angos_tls_distrusted_connections_total{reason=\"authority_removed\"} 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing from\n{text}");
         }

@@ -32,6 +32,8 @@ pub(crate) enum Refusal {
     Route(RouteError),
     /// Who asks cannot be told. `challenge`: credentials are configured, so the client may try another.
     Authentication { error: AuthenticationError, challenge: bool },
+    /// The certificate of the connection is no longer accepted.
+    Distrusted,
     /// The policies said no. `challenge`: a credential, of which there was none, might change that.
     Denied { challenge: bool },
     /// More is going on than this server takes.
@@ -112,6 +114,11 @@ fn answer(refusal: &Refusal) -> Answer {
         ),
         Refusal::Route(error) => route(error),
         Refusal::Authentication { error, challenge } => authentication(*error, *challenge),
+        Refusal::Distrusted => Answer::saying(
+            StatusCode::FORBIDDEN,
+            Code::Denied,
+            "the client certificate of this connection is no longer accepted",
+        ),
         Refusal::Denied { challenge: true } => Answer::new(StatusCode::UNAUTHORIZED, Code::Unauthorized),
         Refusal::Denied { challenge: false } => Answer::new(StatusCode::FORBIDDEN, Code::Denied),
         Refusal::Busy => Answer::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
@@ -228,8 +235,8 @@ fn explain(refusal: &Refusal, status: StatusCode, headers: &mut HeaderMap) {
         Refusal::Registry(RegistryError::RangeNotSatisfiable { size }) => {
             headers.insert(CONTENT_RANGE, text(format!("bytes */{size}")));
         }
-        // Nobody knows where the next request would begin.
-        Refusal::HeadInvalid | Refusal::Registry(RegistryError::Body(_)) => {
+        // Nobody knows where the next request would begin, or nobody will listen to it.
+        Refusal::Distrusted | Refusal::HeadInvalid | Refusal::Registry(RegistryError::Body(_)) => {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         _ => {}

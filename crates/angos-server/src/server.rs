@@ -186,7 +186,10 @@ fn open(listeners: Vec<Listener>, acceptor: Option<&Acceptor>) -> Result<Vec<Bou
         let address = listener.address;
         let acceptor = match (listener.tls, acceptor) {
             (false, _) => None,
-            (true, Some(acceptor)) => Some(acceptor.clone()),
+            (true, Some(acceptor)) => {
+                let mode = listener.client_auth;
+                Some(mode.map_or_else(|| acceptor.clone(), |mode| acceptor.with_client_auth(mode)))
+            }
             (true, None) => return Err(StartError::NoAcceptor(listener.name)),
         };
         Bound::open(listener, acceptor).map_err(|source| StartError::Listen { address, source })

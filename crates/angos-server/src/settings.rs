@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use angos_registry::Settings as RegistrySettings;
+use angos_tls::ClientAuth;
 use ipnet::IpNet;
 
 use crate::limits::LISTENER_CONNECTIONS;
@@ -57,6 +58,8 @@ pub struct Listener {
     /// Whether it speaks TLS, with the acceptor of the server. Default true; without an acceptor the server does not
     /// start.
     pub tls: bool,
+    /// How it treats clients. Default: as the acceptor of the server does.
+    pub client_auth: Option<ClientAuth>,
     /// What it serves. Default the registry.
     pub surfaces: Surfaces,
     /// Open connections, TLS handshakes included. Default 1024. Past it new ones wait in the kernel's queue until one
@@ -81,6 +84,7 @@ impl Listener {
             name: name.into(),
             address,
             tls: true,
+            client_auth: None,
             surfaces: Surfaces::REGISTRY,
             max_connections: LISTENER_CONNECTIONS,
         }
@@ -116,6 +120,9 @@ pub struct Timeouts {
     /// 60 s. A client that stops longer is cut; one that is slow but moving is not, as long as it takes 256 KiB of each
     /// blob it asked for in [ten times that](crate::limits::SLOW_PIECES).
     pub body_progress: Duration,
+    /// How long requests in flight may go on when the certificate of their connection is no longer accepted: revoked,
+    /// expired, or of an authority that was removed. Default 10 s. New ones are refused at once.
+    pub distrust: Duration,
     /// How long [`Handle::shutdown`](crate::Handle::shutdown) lets requests in flight finish. Default 30 s, the
     /// time Kubernetes gives a pod.
     pub drain: Duration,
@@ -127,6 +134,7 @@ impl Default for Timeouts {
             request_head: Duration::from_secs(30),
             idle: Duration::from_secs(75),
             body_progress: Duration::from_mins(1),
+            distrust: Duration::from_secs(10),
             drain: Duration::from_secs(30),
         }
     }

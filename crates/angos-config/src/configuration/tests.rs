@@ -525,7 +525,7 @@ fn listeners_are_checked_one_by_one_and_together() {
     check(
         &plain("bogus = 1"),
         &[
-            "5:1 unknown key `server.listener[0].bogus` | known here: name, bind_address, port, tls, surfaces, max_connections",
+            "5:1 unknown key `server.listener[0].bogus` | known here: name, bind_address, port, tls, client_auth, surfaces, max_connections",
         ],
     );
     check(
@@ -633,6 +633,7 @@ fn defaults_are_those_the_schema_promises() {
         ("server.request_head_timeout", span(server.timeouts.request_head)),
         ("server.idle_timeout", span(server.timeouts.idle)),
         ("server.body_progress_timeout", span(server.timeouts.body_progress)),
+        ("server.distrust_timeout", span(server.timeouts.distrust)),
         ("server.drain_timeout", span(server.timeouts.drain)),
         ("server.max_connections", server.limits.max_connections.to_string()),
         ("server.max_requests", server.limits.max_requests.to_string()),

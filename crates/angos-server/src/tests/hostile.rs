@@ -237,7 +237,7 @@ async fn http2_speaks_the_same_language() {
     let shared = std::sync::Arc::clone(&server.handle.shared);
     let door = crate::listener::Door::new(&crate::Listener::new("x", server.address), &shared);
     let door = std::sync::Arc::new(door);
-    tokio::spawn(crate::connection::serve(shared, door, far, caller, angos_tls::Protocol::Http2));
+    tokio::spawn(crate::connection::serve(shared, door, far, (caller, None), angos_tls::Protocol::Http2));
     let executor = hyper_util::rt::TokioExecutor::new();
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(executor, TokioIo::new(near)).await.expect("a connection");
@@ -268,7 +268,7 @@ async fn a_refused_http2_upload_reads_its_refusal_and_the_connection_lives() {
     let shared = std::sync::Arc::clone(&server.handle.shared);
     let door = crate::listener::Door::new(&crate::Listener::new("x", server.address), &shared);
     let door = std::sync::Arc::new(door);
-    tokio::spawn(crate::connection::serve(shared, door, far, caller, angos_tls::Protocol::Http2));
+    tokio::spawn(crate::connection::serve(shared, door, far, (caller, None), angos_tls::Protocol::Http2));
     let executor = hyper_util::rt::TokioExecutor::new();
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(executor, TokioIo::new(near)).await.expect("a connection");

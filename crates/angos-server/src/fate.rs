@@ -1,0 +1,101 @@
+//! What becomes of an open connection: it stays, is closed politely, or is cut. Judged in rounds, and when trust changes.
+
+use std::time::Duration;
+
+use angos_identity::Certificate;
+use tokio::time::Instant;
+
+use crate::activity::{Activity, Verdict};
+use crate::connection::Connection;
+use crate::limits::JUDGED_AT_MOST_EVERY;
+use crate::trust::Trust;
+
+/// What to do with a connection now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Stay,
+    /// Take no new request, and close after those in flight.
+    Close,
+    Cut,
+}
+
+/// Judges one connection as long as it is open.
+#[derive(Debug)]
+pub(crate) struct Judge<'a> {
+    connection: &'a Connection,
+    closing: Option<Instant>,
+    /// When what is in flight is cut, because the peer is no longer trusted.
+    deadline: Option<Instant>,
+}
+
+impl<'a> Judge<'a> {
+    pub(crate) fn new(connection: &'a Connection) -> Self {
+        Self { connection, closing: None, deadline: None }
+    }
+
+    /// Whether nobody has decided yet that it closes.
+    pub(crate) fn is_open(&self) -> bool {
+        self.closing.is_none()
+    }
+
+    /// It is closed politely from now on.
+    pub(crate) fn close(&mut self) {
+        self.closing.get_or_insert_with(Instant::now);
+    }
+
+    /// When to judge the next time, if nothing happens before.
+    pub(crate) fn next(&self) -> Instant {
+        let now = Instant::now();
+        let mut pace = Activity::pace(&self.connection.shared.settings.timeouts);
+        let rest = self.connection.trust.as_ref().filter(|_| self.deadline.is_none()).and_then(Trust::rest);
+        for sooner in rest.into_iter().chain(self.deadline.map(|deadline| deadline.duration_since(now))) {
+            pace = pace.min(sooner);
+        }
+        now + pace.max(JUDGED_AT_MOST_EVERY)
+    }
+
+    /// Judges it.
+    pub(crate) fn judge(&mut self) -> Fate {
+        if self.loses_trust() {
+            self.close();
+            return Fate::Close;
+        }
+        if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Fate::Cut;
+        }
+        let timeouts = &self.connection.shared.settings.timeouts;
+        let fate = match (self.connection.activity.verdict(timeouts), self.closing) {
+            (Verdict::Well, _) => return Fate::Stay,
+            (Verdict::Idle, None) => Fate::Close,
+            (Verdict::Idle, Some(since)) if since.elapsed() < timeouts.body_progress => Fate::Stay,
+            (Verdict::Idle, Some(_)) | (Verdict::Stalled, _) => Fate::Cut,
+        };
+        match fate {
+            Fate::Close => self.close(),
+            Fate::Cut => drop(self.connection.shared.metrics.stalled.inc()),
+            Fate::Stay => {}
+        }
+        fate
+    }
+
+    /// Whether the peer was trusted until now and is no more.
+    fn loses_trust(&mut self) -> bool {
+        let Some(trust) = self.connection.trust.as_ref().filter(|_| self.deadline.is_none()) else {
+            return false;
+        };
+        let Err(distrust) = trust.check() else { return false };
+        let shared = &self.connection.shared;
+        let grace: Duration = shared.settings.timeouts.distrust;
+        self.deadline = Some(Instant::now() + grace);
+        shared.metrics.drained(distrust.class());
+        tracing::info!(
+            target: "angos::auth",
+            client_ip = %self.connection.caller.address,
+            class = distrust.class(),
+            subject = trust.certificate().map(Certificate::subject),
+            fingerprint = trust.certificate().map(Certificate::fingerprint),
+            "connection takes no more requests: {distrust}"
+        );
+        true
+    }
+}

@@ -1,0 +1,40 @@
+//! Whether the other side of an open connection would still be let in: asked before each request, after each change of
+//! the TLS material, and when its certificate ends.
+
+use std::time::{Duration, SystemTime};
+
+use angos_identity::Certificate;
+use angos_tls::{Acceptor, Distrust, Generations, Peer};
+
+/// A peer, and the acceptor that let it in.
+#[derive(Debug)]
+pub(crate) struct Trust {
+    acceptor: Acceptor,
+    peer: Peer,
+}
+
+impl Trust {
+    pub(crate) fn new(acceptor: Acceptor, peer: Peer) -> Self {
+        Self { acceptor, peer }
+    }
+
+    /// Whether it would be let in now. Cheap while nothing changed.
+    pub(crate) fn check(&self) -> Result<(), Distrust> {
+        self.acceptor.recheck(&self.peer)
+    }
+
+    /// Tells when to check again because the material changed.
+    pub(crate) fn changes(&self) -> Generations {
+        self.acceptor.generations()
+    }
+
+    /// How long the certificate, or one that vouches for it, still holds. None: nothing of it ends.
+    pub(crate) fn rest(&self) -> Option<Duration> {
+        let until = self.peer.trusted_until()?;
+        Some(until.duration_since(SystemTime::now()).unwrap_or_default())
+    }
+
+    pub(crate) fn certificate(&self) -> Option<&Certificate> {
+        self.peer.certificate().map(AsRef::as_ref)
+    }
+}

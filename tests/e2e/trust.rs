@@ -1,0 +1,265 @@
+//! Open connections when their certificate ends, or nobody vouches for it any more: no new request is served, what is in
+//! flight has its time, and nobody else notices.
+
+use crate::harness::frames::{DATA, END_STREAM, Frames, GOAWAY, frame};
+use crate::harness::{Client, Image, PATIENCE, Pki, Registry, Setup};
+use angos_test_ca::{Issued, Leaf};
+use hyper::StatusCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+const ANYONE: &str = "[global.access_policy]\ndefault = \"allow\"\n";
+
+/// Within a second, says the documentation; a machine that runs other tests beside this one may need more.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Writes the authorities, asks for a reload, and waits until it is in force.
+fn trust(registry: &Registry, authorities: &str) -> Instant {
+    std::fs::write(registry.folder.path().join("ca.pem"), authorities).unwrap();
+    reload(registry)
+}
+
+fn reload(registry: &Registry) -> Instant {
+    let before = registry.log().matches(" reloaded ").count();
+    registry.signal("HUP");
+    let started = Instant::now();
+    while registry.log().matches(" reloaded ").count() == before {
+        assert!(started.elapsed() < PATIENCE, "{}", registry.log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Instant::now()
+}
+
+fn both(pki: &Pki) -> String {
+    pki.authority.certificate_pem() + &pki.stranger.certificate_pem()
+}
+
+fn eve(registry: &Registry) -> Issued {
+    registry.pki.stranger.issue(&Leaf::client("eve").organization("Team"))
+}
+
+/// One request on a raw HTTP/1.1 connection; its head and what came of the body with it.
+async fn ask(stream: &mut TlsStream<TcpStream>, request: &str) -> String {
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut buffer = vec![0; 4096];
+    let length = tokio::time::timeout(PATIENCE, stream.read(&mut buffer)).await.unwrap().unwrap();
+    String::from_utf8_lossy(&buffer[..length]).into_owned()
+}
+
+const VERSION: &str = "GET /v2/ HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+/// Waits until the server closes the connection.
+async fn closed(stream: &mut TlsStream<TcpStream>) -> Instant {
+    let mut rest = Vec::new();
+    let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("closed in time");
+    Instant::now()
+}
+
+/// Pulls over and over on connections that are kept, until told to stop. Every one must succeed.
+struct Load {
+    stop: Arc<AtomicBool>,
+    pulls: Arc<AtomicUsize>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Load {
+    fn start(clients: &[Client]) -> Self {
+        let (stop, pulls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let task = |client: &Client| {
+            let (client, stop, pulls) = (client.clone(), Arc::clone(&stop), Arc::clone(&pulls));
+            tokio::spawn(async move {
+                let mut kept = client.connect().await.unwrap();
+                while !stop.load(Ordering::Relaxed) {
+                    let answer =
+                        kept(client.request("GET", "/v2/team/app/manifests/1", &[], "")).await.unwrap();
+                    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+                    pulls.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        };
+        let tasks = clients.iter().map(task).collect();
+        Load { stop, pulls, tasks }
+    }
+
+    async fn stop(self) {
+        let before = self.pulls.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        self.stop.store(true, Ordering::Relaxed);
+        for task in self.tasks {
+            task.await.unwrap();
+        }
+        assert!(before > 0 && self.pulls.load(Ordering::Relaxed) > before, "the load was no load");
+    }
+}
+
+async fn metric(client: &Client, line: &str) -> i64 {
+    let text = client.fetch("/metrics").await.text();
+    let value = text.lines().find_map(|it| it.strip_prefix(line)).unwrap_or_else(|| panic!("{line}: {text}"));
+    value.trim().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_lost_trust_is_served_no_more_and_others_lose_nothing() {
+    let registry = Setup::mutual("required", ANYONE).server("distrust_timeout = \"30s\"\n").start();
+    trust(&registry, &both(&registry.pki));
+    let alice = registry.pki.client("alice", "Team");
+    let (good, good_h2) = (registry.client(Some(&alice)), registry.client_h2(Some(&alice)));
+    let image = Image::new("trust", 10_000);
+    assert_eq!(good.push("team/app", "1", &image).await.unwrap(), StatusCode::CREATED);
+    let load = Load::start(&[good.clone(), good_h2]);
+
+    let eve = eve(&registry);
+    let (h1, h2) = (registry.client(Some(&eve)), registry.client_h2(Some(&eve)));
+    let mut kept = h1.connect().await.unwrap();
+    assert_eq!(kept(h1.request("GET", "/v2/", &[], "")).await.unwrap().status, StatusCode::OK);
+    let mut idle = h1.dial().await.unwrap();
+    assert!(ask(&mut idle, VERSION).await.starts_with("HTTP/1.1 200 "));
+    let upload = h1.send("POST", "/v2/team/app/blobs/uploads/", &[], "").await.unwrap();
+    let upload = upload.header("location");
+    let mut frames = Frames::open(&h2, &[]).await;
+    frames.ask(1, "PATCH", upload, 0).await;
+    frames.send(&frame(DATA, 0, 1, b"ab")).await;
+
+    let reloaded = trust(&registry, &registry.pki.authority.certificate_pem());
+
+    let answer = kept(h1.request("GET", "/v2/", &[], "")).await;
+    assert!(answer.is_err_and(|error| !error.to_string().is_empty()), "HTTP/1.1: closed or refused");
+    assert!(closed(&mut idle).await - reloaded < SOON, "an idle connection");
+    frames.ask(3, "GET", "/v2/", END_STREAM).await;
+    let mut going_away = false;
+    let refusal = frames.wait(|it| {
+        going_away |= it.kind == GOAWAY;
+        it.kind == DATA && it.stream == 3
+    });
+    let refusal = String::from_utf8(refusal.await.expect("a refusal").payload).unwrap();
+    assert!(refusal.contains("\"DENIED\"") && refusal.contains("no longer accepted"), "{refusal}");
+    assert!(going_away || frames.wait(|it| it.kind == GOAWAY).await.is_some());
+    assert!(
+        h1.send("GET", "/v2/", &[], "").await.is_err(),
+        "a new connection, with what it knows of the old one"
+    );
+    assert!(h2.send("GET", "/v2/", &[], "").await.is_err());
+
+    // What was in flight may end.
+    frames.send(&frame(DATA, END_STREAM, 1, b"cd")).await;
+    let started = Instant::now();
+    while good.fetch(upload).await.header("range") != "0-3" {
+        assert!(started.elapsed() < PATIENCE, "{}", registry.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    load.stop().await;
+    let reason = "angos_tls_distrusted_connections_total{reason=\"authority_removed\"}";
+    assert!(metric(&good, reason).await >= 3);
+    registry.wait_for_log(
+        "connection takes no more requests: no client authority in force vouches for the certificate",
+    );
+}
+
+#[tokio::test]
+async fn what_is_in_flight_is_cut_in_the_end() {
+    let registry = Setup::mutual("required", ANYONE).server("distrust_timeout = \"1s\"\n").start();
+    trust(&registry, &both(&registry.pki));
+    let eve = eve(&registry);
+    let client = registry.client(Some(&eve));
+    let upload = client.send("POST", "/v2/a/blobs/uploads/", &[], "").await.unwrap();
+    let mut stream = client.dial().await.unwrap();
+    let head = format!(
+        "PATCH {} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n0123",
+        upload.header("location")
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let reloaded = trust(&registry, &registry.pki.authority.certificate_pem());
+    // A client that keeps sending has no more time than one that stands still.
+    let mut sent = 0;
+    while stream.write_all(b"4").await.is_ok() && stream.flush().await.is_ok() && sent < 900 {
+        sent += 1;
+        assert!(reloaded.elapsed() < PATIENCE, "still open");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(sent < 900, "cut before the upload was done");
+}
+
+#[tokio::test]
+async fn a_certificate_ends_in_the_middle_of_a_connection() {
+    let registry = Setup::mutual("required", ANYONE).start();
+    let issued = Instant::now();
+    let brief = registry.pki.authority.issue(&Leaf::client("brief").valid(-60, 4));
+    let client = registry.client(Some(&brief));
+    let mut kept = client.connect().await.unwrap();
+    let mut idle = client.dial().await.unwrap();
+    assert!(ask(&mut idle, VERSION).await.starts_with("HTTP/1.1 200 "));
+    let mut served = 0;
+    loop {
+        let asked = issued.elapsed();
+        match kept(client.request("GET", "/v2/", &[], "")).await {
+            Ok(answer) if answer.status == StatusCode::OK => served += 1,
+            Ok(answer) => {
+                assert_eq!((answer.status, answer.code().as_str()), (StatusCode::FORBIDDEN, "DENIED"));
+                assert_eq!(answer.header("connection"), "close");
+                break;
+            }
+            Err(_) => break,
+        }
+        // The second of `notAfter` is a valid one.
+        assert!(asked < Duration::from_secs(6), "still served");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(served > 0);
+    assert!(closed(&mut idle).await - issued < Duration::from_secs(6) + SOON);
+    registry.wait_for_log("class=\"expired\"");
+}
+
+#[tokio::test]
+async fn certificates_become_required() {
+    let registry = Setup::mutual("optional", ANYONE).start();
+    let mut nobody = registry.client(None).dial().await.unwrap();
+    assert!(ask(&mut nobody, VERSION).await.starts_with("HTTP/1.1 200 "));
+    let alice = registry.pki.client("alice", "Team");
+    let mut somebody = registry.client(Some(&alice)).dial().await.unwrap();
+    assert!(ask(&mut somebody, VERSION).await.starts_with("HTTP/1.1 200 "));
+    registry.rewrite_configuration(|text| text.replace("\"optional\"", "\"required\""));
+    let reloaded = reload(&registry);
+    assert!(closed(&mut nobody).await - reloaded < SOON);
+    assert!(ask(&mut somebody, VERSION).await.starts_with("HTTP/1.1 200 "));
+    registry.wait_for_log("class=\"certificate_required\"");
+}
+
+#[tokio::test]
+async fn a_reload_of_rules_leaves_trust_alone() {
+    let registry = Setup::mutual("required", ANYONE).start();
+    let alice = registry.pki.client("alice", "Team");
+    let client = registry.client(Some(&alice));
+    let mut kept = registry.client(Some(&alice)).dial().await.unwrap();
+    assert!(ask(&mut kept, VERSION).await.starts_with("HTTP/1.1 200 "));
+    let rules = "rules = [\"request.action == 'delete-blob'\"]\n";
+    registry.rewrite_configuration(|text| format!("{text}{rules}"));
+    reload(&registry);
+    assert_eq!(metric(&client, "angos_policy_generation").await, 2);
+    assert_eq!(metric(&client, "angos_tls_generation").await, 1);
+    assert!(ask(&mut kept, VERSION).await.starts_with("HTTP/1.1 200 "), "the same connection");
+}
+
+#[tokio::test]
+async fn each_listener_has_its_own_mode() {
+    let listeners = "[[server.listener]]\nname = \"open\"\nport = 0\nclient_auth = \"none\"\n\
+        [[server.listener]]\nname = \"strict\"\nport = 0\nclient_auth = \"required\"\n";
+    let registry = Setup::mutual("optional", &format!("{listeners}{ANYONE}")).start();
+    let alice = registry.pki.client("alice", "Team");
+    let wrong = registry.pki.stranger.issue(&Leaf::client("x"));
+    for (listener, certificate, expected) in [
+        ("open", None, true),
+        // Nobody asks for it, so nobody minds.
+        ("open", Some(&wrong), true),
+        ("strict", None, false),
+        ("strict", Some(&wrong), false),
+        ("strict", Some(&alice), true),
+    ] {
+        let address = registry.address_of(listener);
+        let client = Client::new(address, &registry.pki, certificate, crate::harness::Wire::Http2);
+        assert_eq!(client.send("GET", "/v2/", &[], "").await.is_ok(), expected, "{listener}");
+    }
+}
