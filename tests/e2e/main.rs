@@ -4,6 +4,7 @@
 //! - [`chains`]: every kind of client chain and its answer
 //! - [`crash`]: `kill -9` during pushes
 //! - [`credentials`]: passwords, headers that are none, and who believes a proxy
+//! - [`doctor`]: what `angos doctor` says of servers, clients and files with one thing wrong
 //! - [`exposure`]: secrets, internals, and surfaces the policy does not open
 //! - [`http2`]: floods of frames, streams and headers
 //! - [`hostile`]: smuggled, oversized, slow and contradictory requests
@@ -30,6 +31,7 @@
 mod chains;
 mod crash;
 mod credentials;
+mod doctor;
 mod exposure;
 mod harness;
 mod hostile;

@@ -2,8 +2,12 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::doctor::Target;
+use crate::limits::DOCTOR_TIMEOUT;
 
 /// The configuration that is read when none is named.
 const DEFAULT_FILE: &str = "config.toml";
@@ -35,6 +39,8 @@ pub(crate) enum Command {
     HashPassword,
     /// Make a folder with certificates, a configuration and an image, and run a registry on it
     Quickstart(Quickstart),
+    /// Say why a client and a registry do not come together, and what to do; exits with 1 if something is wrong
+    Doctor(Doctor),
 }
 
 /// `-c` after the subcommand, where most people write it.
@@ -61,6 +67,58 @@ pub(crate) struct Quickstart {
     pub(crate) no_start: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// The server to shake hands with: https://HOST:PORT
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) address: Option<Target>,
+
+    #[command(flatten)]
+    pub(crate) files: NamedFiles,
+
+    /// The client's certificate, then its intermediates (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cert: Option<PathBuf>,
+    /// The client's private key (PEM) [default: in the file of the certificate]
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// The authorities the client trusts (PEM) [default: those of this machine]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// Seconds for each step on the network
+    #[arg(long, value_name = "SECONDS", default_value_t = DOCTOR_TIMEOUT.as_secs(), value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
+    /// How the report looks
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: ReportFormat,
+}
+
+/// `-c` where no configuration is read unless it is named.
+#[derive(Debug, Args)]
+pub(crate) struct NamedFiles {
+    /// Configuration of a server to simulate; repeat it to lay later files over earlier ones
+    #[arg(id = "more", short = 'c', long = "config", value_name = "FILE")]
+    config: Vec<PathBuf>,
+}
+
+impl Doctor {
+    /// Time for each step on the network.
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+}
+
+/// How a report looks.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum LogFormat {
@@ -74,8 +132,17 @@ pub(crate) enum LogFormat {
 impl Arguments {
     /// The configuration files in their order: those before the subcommand, then those after it.
     pub(crate) fn files(&self, after: &Files) -> Vec<PathBuf> {
-        let named: Vec<PathBuf> = self.config.iter().chain(&after.config).cloned().collect();
+        let named = self.named(&after.config);
         if named.is_empty() { vec![PathBuf::from(DEFAULT_FILE)] } else { named }
+    }
+
+    /// The same for a command that does without any.
+    pub(crate) fn named_files(&self, after: &NamedFiles) -> Vec<PathBuf> {
+        self.named(&after.config)
+    }
+
+    fn named(&self, after: &[PathBuf]) -> Vec<PathBuf> {
+        self.config.iter().chain(after).cloned().collect()
     }
 }
 

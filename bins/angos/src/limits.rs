@@ -26,3 +26,28 @@ pub(crate) const QUICKSTART_VALID_DAYS: u16 = 90;
 ///
 /// Source: ours. Clocks of clients may be behind ours.
 pub(crate) const QUICKSTART_CLOCK_DIFFERENCE: Duration = Duration::from_hours(1);
+
+/// Time `doctor` gives to each step on the network unless told otherwise: 10 s.
+///
+/// Source: ours. The server's own deadline for a handshake is as long by default.
+pub(crate) const DOCTOR_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Most addresses of one name that `doctor` tries: 4.
+///
+/// Source: ours. With the time for each, it bounds the whole.
+pub(crate) const DOCTOR_ADDRESSES_MAX: usize = 4;
+
+/// Bytes of an answer without TLS that `doctor` listens for: 64.
+///
+/// Source: ours. Enough to tell HTTP from an alert of TLS.
+pub(crate) const DOCTOR_ANSWER_BYTES: usize = 64;
+
+/// Bytes on their way between the two ends of a handshake that `doctor` simulates: 64 KiB.
+///
+/// Source: ours. More than one end writes before it reads.
+pub(crate) const DOCTOR_PIPE_BYTES: usize = 64 * 1024;
+
+/// How long before its end `doctor` warns of a client's certificate: 7 days.
+///
+/// Source: ours. A week leaves time to renew by hand. Shorter-lived certificates are warned about in their last fifth.
+pub(crate) const CLIENT_EXPIRES_SOON: Duration = Duration::from_hours(7 * 24);

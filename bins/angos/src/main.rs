@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod doctor;
 mod hash_password;
 mod limits;
 mod log;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Command::Check(ref files) => check::run(&arguments.files(files)),
         Command::HashPassword => hash_password::run(),
         Command::Quickstart(ref options) => quickstart::run(options, arguments.log_format),
+        Command::Doctor(ref options) => return doctor::run(options, &arguments.named_files(&options.files)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::Error;
 use rustls::crypto::aws_lc_rs;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::CertificateDer;
@@ -49,7 +50,12 @@ impl Pair {
                 match key.keys_match() {
                     Ok(()) => Ok(Self { chain, key: Arc::new(key) }),
                     // A key whose public half is unknown counts as a mismatch: it cannot be shown to belong.
-                    Err(_) => Err(vec![(PairFile::Key, Problem::KeyMismatch)]),
+                    Err(Error::InconsistentKeys(_)) => Err(vec![(PairFile::Key, Problem::KeyMismatch)]),
+                    Err(error) => {
+                        let reason = printable(&error.to_string(), limits::OFFERED_TEXT_MAX_CHARS);
+                        let problem = Problem::BadCertificate { position: 1, reason };
+                        Err(vec![(PairFile::Certificate, problem)])
+                    }
                 }
             }
             (chain, signer) => {

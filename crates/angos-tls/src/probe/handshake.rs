@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::{ClientConfig, ProtocolVersion};
+use rustls::{ClientConfig, InvalidMessage, PeerIncompatible, ProtocolVersion};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
@@ -67,6 +67,8 @@ pub enum End {
     Closed,
     /// The client ended it: the server is not trusted.
     Distrusted,
+    /// The server speaks a version of TLS before 1.2.
+    OldVersion,
     /// What the server sends is not TLS.
     NotTls,
     /// The client's side of the TLS library ended it, in its words.
@@ -222,8 +224,12 @@ fn ended(error: io::Error) -> End {
     match error {
         rustls::Error::AlertReceived(description) => End::Alert(Alert::new(description)),
         rustls::Error::InvalidMessage(
-            rustls::InvalidMessage::InvalidContentType | rustls::InvalidMessage::UnknownProtocolVersion,
+            InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
         ) => End::NotTls,
+        rustls::Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => End::OldVersion,
         other => End::Incompatible(printable(&other.to_string(), limits::OFFERED_TEXT_MAX_CHARS)),
     }
 }

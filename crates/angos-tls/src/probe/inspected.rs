@@ -10,6 +10,7 @@ use webpki::{EndEntityCert, KeyUsage};
 
 use crate::limits;
 use crate::offered::printable;
+use crate::outline::Outline;
 
 /// A certificate that was looked at. **Nothing in it is verified.** Texts are printable and bounded.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub enum Standing {
     WrongUsage,
     /// It is an authority (basic constraints CA:TRUE).
     Authority,
+    /// It is of version 1, which has no extensions: it was made without saying what it is for.
+    Version1,
     /// It cannot be used at all: malformed, or with a critical extension that is not understood.
     Unusable,
 }
@@ -78,6 +81,11 @@ impl Inspected {
     /// All that it says, or why a server of ours cannot read who its holder is.
     pub fn facts(&self) -> Result<&Certificate, &CertificateError> {
         self.facts.as_deref()
+    }
+
+    /// First and last second of its validity, in Unix seconds. None if the certificate is none.
+    pub fn validity(&self) -> Option<(i64, i64)> {
+        Outline::read(&self.der).map(|outline| (outline.not_before, outline.not_after))
     }
 
     /// Names and addresses a server with it may be reached by, in the order of the certificate: DNS names, then
@@ -126,8 +134,12 @@ impl Inspected {
     /// webpki looks at what a certificate is before it looks for an issuer, of which it is given none here; the
     /// moment asked about is one at which the certificate is valid.
     fn standing(&self, usage: KeyUsage) -> Standing {
-        let Ok(entity) = EndEntityCert::try_from(&self.der) else { return Standing::Unusable };
-        let moment = self.facts.as_ref().map_or(0, |facts| facts.not_before());
+        let entity = match EndEntityCert::try_from(&self.der) {
+            Ok(entity) => entity,
+            Err(webpki::Error::UnsupportedCertVersion) => return Standing::Version1,
+            Err(_) => return Standing::Unusable,
+        };
+        let moment = self.validity().map_or(0, |(from, _)| from);
         let moment = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(moment).unwrap_or(0)));
         let verdict =
             entity.verify_for_usage(webpki::ALL_VERIFICATION_ALGS, &[], &[], moment, usage, None, None);

@@ -1,0 +1,261 @@
+//! Every finding there is: a stable name, how bad it is, what it means and what to do. Scripts and the page
+//! `docs/reference/doctor.md` rest on the names; a test compares the two.
+
+use std::fmt;
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Severity {
+    /// It keeps the client from working.
+    Error,
+    /// It works, but not as it should, or not for long.
+    Warning,
+    /// Nothing is wrong; worth knowing.
+    Note,
+}
+
+impl Severity {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One kind of finding.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) severity: Severity,
+    pub(crate) meaning: &'static str,
+    pub(crate) remedy: &'static str,
+}
+
+macro_rules! kinds {
+    ($($constant:ident $severity:ident $name:literal $meaning:literal $remedy:literal)*) => {
+        $(pub(crate) const $constant: Kind =
+            Kind { name: $name, severity: Severity::$severity, meaning: $meaning, remedy: $remedy };)*
+        /// Every kind, in the order of the page.
+        #[cfg(test)]
+        const ALL: &[Kind] = &[$($constant),*];
+    };
+}
+
+kinds! {
+    FILE_MISSING Error "file_missing"
+        "a file that is named does not exist"
+        "check the path; a relative one counts from the folder you are in"
+    FILE_UNREADABLE Error "file_unreadable"
+        "a file cannot be read, or is none"
+        "give the user that runs the client read permission on the file and on its folders"
+    NOT_PEM Error "not_pem"
+        "a file is not PEM: binary DER, PKCS #12, or cut off"
+        "convert it: `openssl x509 -inform der -in FILE -out FILE.pem` for a certificate, `openssl pkcs12 -in FILE -nodes -out FILE.pem` for a .p12 or .pfx file"
+    WRONG_FILE Error "wrong_file"
+        "a file holds something else than its place wants: a key where a certificate belongs, say"
+        "name the right file; certificate and key may be in one file"
+    KEY_ENCRYPTED Error "key_encrypted"
+        "the private key is protected by a passphrase, for which container runtimes never ask"
+        "remove the passphrase: `openssl pkey -in FILE -out FILE.plain`"
+    KEY_UNUSABLE Error "key_unusable"
+        "the private key is of an unknown kind, too short, broken, or not the only one in its file"
+        "make a new key (ECDSA P-256, say) and have a certificate issued for it"
+    KEY_MISMATCH Error "key_mismatch"
+        "the private key does not belong to the first certificate of the file"
+        "use the key the certificate was made with, and put the client's own certificate first, before its intermediates"
+    KEY_EXPOSED Warning "key_exposed"
+        "every user of the machine can read the private key"
+        "`chmod 600 FILE`, and think of the key as known to others if they are not trusted"
+    CLIENT_EXPIRED Error "client_expired"
+        "the client's certificate is past its end"
+        "renew it; if its dates are good, the server's clock is ahead"
+    CLIENT_NOT_YET_VALID Error "client_not_yet_valid"
+        "the client's certificate is not valid yet"
+        "wait, or have it issued anew; if its dates are good, one of the clocks is wrong"
+    CLIENT_EXPIRES_SOON Warning "client_expires_soon"
+        "the client's certificate ends within a week, and four fifths of its time are over"
+        "renew it now"
+    CLIENT_WRONG_USAGE Error "client_wrong_usage"
+        "the certificate's extended key usage does not include client authentication"
+        "have it issued with `extendedKeyUsage = clientAuth`"
+    CLIENT_IS_AUTHORITY Error "client_is_authority"
+        "the certificate given as the client's is that of an authority"
+        "use the certificate the authority issued to the client"
+    CLIENT_UNUSABLE Error "client_unusable"
+        "the client's certificate is malformed, of version 1, or has a critical extension nobody understands"
+        "have it issued anew, with extensions (`openssl x509 -req … -extfile FILE`)"
+    CLIENT_IDENTITY_UNREADABLE Error "client_identity_unreadable"
+        "the certificate may be valid, but says who its holder is in a way that cannot be read; Angos refuses it"
+        "have it issued with names in UTF-8, without control characters, and with at most one SPIFFE id"
+    CLIENT_REFUSED Error "client_refused"
+        "the server refuses the client's certificate for a reason that its alert does not tell"
+        "look into the server's log: `RUST_LOG=angos::auth=debug`"
+    INTERMEDIATE_EXPIRED Error "intermediate_expired"
+        "a certificate the client sends beside its own is past its end"
+        "put the renewed intermediate into the client's file"
+    INTERMEDIATE_NOT_YET_VALID Error "intermediate_not_yet_valid"
+        "a certificate the client sends beside its own is not valid yet"
+        "check the clocks, and put the right intermediate into the client's file"
+    MISSING_INTERMEDIATE Error "missing_intermediate"
+        "the client does not send the intermediate that leads from its certificate to an authority of the server"
+        "append the intermediate to the client's certificate file, after the client's own: `cat client.pem intermediate.pem > chain.pem`"
+    UNKNOWN_AUTHORITY Error "unknown_authority"
+        "the server accepts certificates of other authorities than the one that signed the client's"
+        "use a certificate of one of the authorities the server asks for, let the operator add yours to `client_ca_bundle`, or, if yours is an intermediate below one of them, append it to the client's certificate file"
+    AUTHORITY_EXPIRED Warning "authority_expired"
+        "an authority in a file is past its end or not valid yet"
+        "replace it by its successor"
+    AUTHORITY_IS_NONE Error "authority_is_none"
+        "a certificate in the file of authorities is none"
+        "put the certificate of the authority that signed it there (basic constraints CA:TRUE)"
+    REVOKED Error "revoked"
+        "the client's certificate, or one above it, is on a revocation list"
+        "have a new certificate issued for a new key"
+    REVOCATION_UNKNOWN Error "revocation_unknown"
+        "no list in force says whether the client's certificate is revoked, and the server then refuses it"
+        "the operator renews the authority's list, or sets `unknown_status` or `expired_list`"
+    SIGNATURE_REFUSED Error "signature_refused"
+        "a signature is wrong: another authority of the same name signed the certificate, or the key is not the certificate's"
+        "compare the authority's key identifier in both: `openssl x509 -noout -text -in FILE`"
+    KEY_KIND_REFUSED Error "key_kind_refused"
+        "the client's key cannot sign in any way the server accepts, so its certificate was not shown"
+        "use a key of ECDSA P-256 or RSA with 2048 bits or more"
+    CERTIFICATE_REQUIRED Error "certificate_required"
+        "the server wants a client certificate and was shown none"
+        "give the client one (`--cert`, `--key`); a container runtime looks for it in a folder named after the registry, port included"
+    CERTIFICATE_NOT_ASKED Warning "certificate_not_asked"
+        "the server asks for no client certificate, so the client stays anonymous"
+        "the operator sets `client_ca_bundle` and `client_auth`; or the address leads to another listener or to a proxy that ends TLS"
+    SERVER_NAME_MISMATCH Error "server_name_mismatch"
+        "the server's certificate is not for the name it was reached by"
+        "use one of its names, or have it issued with this one as a subject alternative name; a common name alone does not count"
+    SERVER_NOT_TRUSTED Error "server_not_trusted"
+        "no authority the client trusts signed the server's certificate, or the server does not send its intermediate"
+        "give the client the server's authority: `--ca` here, ca.crt in certs.d, `ca` in hosts.toml"
+    SERVER_EXPIRED Error "server_expired"
+        "the server's certificate is past its end"
+        "the operator puts a renewed one in its place; Angos takes it without a restart"
+    SERVER_NOT_YET_VALID Error "server_not_yet_valid"
+        "the server's certificate is not valid yet"
+        "check the clocks; the operator puts a valid one in its place"
+    SERVER_WRONG_USAGE Error "server_wrong_usage"
+        "the server's certificate is not meant for servers"
+        "the operator has it issued with `extendedKeyUsage = serverAuth`"
+    SERVER_CERTIFICATE_BAD Error "server_certificate_bad"
+        "the server's certificate is refused for another reason"
+        "the operator has it issued anew"
+    SERVER_DIFFERS Warning "server_differs"
+        "the running server shows another certificate than the configuration names"
+        "look for a refused reload in its log, and whether the address leads to this server"
+    NAME_NOT_RESOLVED Error "name_not_resolved"
+        "the host name has no address"
+        "check its spelling, DNS and /etc/hosts"
+    CONNECTION_REFUSED Error "connection_refused"
+        "nothing listens on this address and port"
+        "check that the server runs, its `bind_address` and `port`; `angos check` says what keeps it from starting"
+    CONNECTION_TIMEOUT Error "connection_timeout"
+        "no connection came about in time"
+        "check the address, routes and firewalls"
+    CONNECTION_FAILED Error "connection_failed"
+        "the connection failed below TLS"
+        "check the network between the two"
+    HANDSHAKE_TIMEOUT Error "handshake_timeout"
+        "the connection came about, and then nothing"
+        "check that TLS is spoken on this port and that nothing between the two holds bytes back"
+    CONNECTION_CLOSED Error "connection_closed"
+        "the server closed the connection without a reason"
+        "look into the server's log; a proxy or balancer in between may close it too"
+    PLAIN_HTTP Error "plain_http"
+        "the port speaks HTTP without TLS"
+        "use the port that speaks TLS; the operator adds `[server.tls]`, which takes effect at the next start"
+    TLS_ON_HTTP Error "tls_on_http"
+        "the address says http://, and the port speaks TLS"
+        "write https://"
+    NO_TLS Warning "no_tls"
+        "the address says http://: everything, passwords included, is sent in the clear and no certificate is shown"
+        "use https:// unless this is a loopback address"
+    NOT_TLS Error "not_tls"
+        "another service than TLS or HTTP answers on this port"
+        "check the port"
+    TOO_MUCH_DATA Error "too_much_data"
+        "the server sends more than a handshake has"
+        "check the port: this is no TLS server of an ordinary kind"
+    PROTOCOL_VERSION Error "protocol_version"
+        "the two share no version of TLS; Angos speaks 1.2 and 1.3"
+        "update whichever side is older"
+    NO_COMMON_GROUND Error "no_common_ground"
+        "the two share no way to encrypt, sign or exchange keys"
+        "use a server key of ECDSA P-256 or RSA with 2048 bits or more, and a library of this decade"
+    ALPN Error "alpn"
+        "the server does not speak HTTP/1.1 by ALPN"
+        "check the port: another protocol is served there"
+    SERVER_NAME_UNKNOWN Error "server_name_unknown"
+        "the server does not know the name it was reached by"
+        "use one of its names"
+    SERVER_ERROR Error "server_error"
+        "the server failed, by its own account"
+        "look into the server's log"
+    ALERT Error "alert"
+        "the server ended the handshake with an alert that is none of the above"
+        "look into the server's log: `RUST_LOG=angos::tls=debug`"
+    NOT_PERMITTED Warning "not_permitted"
+        "the handshake is good, and the policy does not allow this caller `GET /v2/`"
+        "let a rule allow `get-api-version`; `angos policy explain` shows why none does"
+    CREDENTIAL_WANTED Note "credential_wanted"
+        "the handshake is good, and the registry asks for a user name and password"
+        "log in with them, or show a certificate that a rule allows"
+    NO_REGISTRY Warning "no_registry"
+        "something answers behind the handshake, and it is no registry"
+        "check address and port; a proxy may have answered"
+    CONFIGURATION_ERROR Error "configuration_error"
+        "the configuration has an error and would not start, or not be taken by a reload"
+        "mend it; `angos check` prints it with its place"
+    CONFIGURATION_WARNING Warning "configuration_warning"
+        "the configuration works, and probably not as wished"
+        "see what it says"
+    TLS_NOT_CONFIGURED Error "tls_not_configured"
+        "the configuration has no `[server.tls]`: the server speaks plain HTTP and no certificate counts"
+        "add `[server.tls]`"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/doctor.md");
+    const BEGIN: &str = "<!-- made from the code; `BLESS=1 cargo test -p angos` renews it -->\n";
+    const END: &str = "<!-- end -->";
+
+    #[test]
+    fn names_are_distinct_words() {
+        for kind in ALL {
+            assert!(kind.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", kind.name);
+            assert_eq!(ALL.iter().filter(|other| other.name == kind.name).count(), 1, "{}", kind.name);
+        }
+    }
+
+    #[test]
+    fn every_finding_is_documented() {
+        let rows = ALL.iter().map(|Kind { name, severity, meaning, remedy }| {
+            format!("| `{name}` | {severity} | {meaning} | {remedy} |\n")
+        });
+        let table = "| finding | severity | what it means | what to do |\n|---|---|---|---|\n".to_owned()
+            + &rows.collect::<String>();
+        let page = std::fs::read_to_string(PAGE).expect("the page");
+        let (before, rest) = page.split_once(BEGIN).expect("a place for the table");
+        let (documented, after) = rest.split_once(END).expect("its end");
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(PAGE, format!("{before}{BEGIN}{table}{END}{after}")).expect("the page");
+            return;
+        }
+        assert_eq!(documented, table, "BLESS=1 renews docs/reference/doctor.md");
+    }
+}

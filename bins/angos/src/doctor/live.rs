@@ -1,0 +1,204 @@
+//! The running server: resolved, connected to, and shaken hands with.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use angos_config::probe::{End, Inspected, Probe, Sighting};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+
+use crate::doctor::catalogue as kind;
+use crate::doctor::client::Client;
+use crate::doctor::report::Report;
+use crate::doctor::target::Target;
+use crate::doctor::verdict::Case;
+use crate::limits::{DOCTOR_ADDRESSES_MAX, DOCTOR_ANSWER_BYTES};
+
+/// What to look at, and with what.
+pub(crate) struct Live<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) client: Option<&'a Client>,
+    /// The authorities the client trusts.
+    pub(crate) trusted: &'a [Inspected],
+    /// Time for each step.
+    pub(crate) patience: Duration,
+}
+
+impl Live<'_> {
+    /// Performs the handshake and judges what was seen. The server's certificate, if it came to that.
+    pub(crate) async fn examine(&self, report: &mut Report) -> Option<Inspected> {
+        let addresses = self.resolve(report).await?;
+        if !self.target.tls {
+            self.examine_plain(&addresses, report).await;
+            return None;
+        }
+        let probe = match Probe::new(&self.target.host) {
+            Ok(probe) => probe.trusting(self.trusted.to_vec()),
+            Err(error) => {
+                report.add(&kind::NAME_NOT_RESOLVED, self.place(), format!("The host is {error}."));
+                return None;
+            }
+        };
+        let probe = match self.client.and_then(|client| client.pair.clone()) {
+            Some(pair) => probe.showing(pair),
+            None => probe,
+        };
+        let stream = self.connect(&addresses, report).await?;
+        let mut seen = probe.run(stream, self.request().as_bytes(), self.patience).await;
+        self.listen_for_http(&mut seen, &addresses).await;
+        let nearby = self.trusted.iter().chain(&seen.chain).cloned().collect();
+        let host = Some(self.target.host.as_str());
+        let case = Case { place: self.place(), host, client: self.client, nearby, verdict: None };
+        case.judge(&seen, report);
+        if let End::Answered(answer) = &seen.end {
+            self.judge_answer(answer, report);
+        }
+        seen.chain.into_iter().next()
+    }
+
+    fn place(&self) -> String {
+        self.target.to_string()
+    }
+
+    fn request(&self) -> String {
+        let (host, version) = (self.target.authority(), env!("CARGO_PKG_VERSION"));
+        format!(
+            "GET /v2/ HTTP/1.1\r\nHost: {host}\r\nUser-Agent: angos-doctor/{version}\r\nConnection: close\r\n\r\n"
+        )
+    }
+
+    async fn resolve(&self, report: &mut Report) -> Option<Vec<SocketAddr>> {
+        let Target { host, port, .. } = self.target;
+        let looked_up = timeout(self.patience, lookup_host((host.as_str(), *port))).await;
+        let words = match looked_up {
+            Ok(Ok(found)) => {
+                let addresses: Vec<_> = found.take(DOCTOR_ADDRESSES_MAX).collect();
+                if !addresses.is_empty() {
+                    return Some(addresses);
+                }
+                "The look-up found nothing.".to_owned()
+            }
+            Ok(Err(error)) => format!("The look-up of {host} failed: {error}."),
+            Err(_elapsed) => format!("The look-up of {host} was not answered in time."),
+        };
+        report.add(&kind::NAME_NOT_RESOLVED, self.place(), words);
+        None
+    }
+
+    /// The first address that takes the connection; why none does is told of each.
+    async fn connect(&self, addresses: &[SocketAddr], report: &mut Report) -> Option<TcpStream> {
+        let mut failures = Vec::new();
+        for address in addresses {
+            let (kind, words) = match timeout(self.patience, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return Some(stream),
+                Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    (&kind::CONNECTION_REFUSED, format!("{address} refuses the connection."))
+                }
+                Ok(Err(error)) => (&kind::CONNECTION_FAILED, format!("{address}: {error}.")),
+                Err(_elapsed) => {
+                    let waited = self.patience.as_secs_f32();
+                    (&kind::CONNECTION_TIMEOUT, format!("{address} did not answer within {waited} s."))
+                }
+            };
+            failures.push((kind, words));
+        }
+        for (kind, words) in failures {
+            report.add(kind, self.place(), words);
+        }
+        None
+    }
+
+    /// A server of plain HTTP may say nothing to the first message of TLS; asked in its own language it answers.
+    async fn listen_for_http(&self, seen: &mut Sighting, addresses: &[SocketAddr]) {
+        let is_silent = seen.greeting.is_empty() && matches!(seen.end, End::Closed | End::TimedOut);
+        if !is_silent {
+            return;
+        }
+        let answer = self.ask_plainly(addresses).await;
+        if answer.starts_with(b"HTTP/") {
+            (seen.greeting, seen.end) = (answer, End::NotTls);
+        }
+    }
+
+    async fn examine_plain(&self, addresses: &[SocketAddr], report: &mut Report) {
+        let Some(stream) = self.connect(addresses, report).await else { return };
+        drop(stream);
+        let answer = self.ask_plainly(addresses).await;
+        if answer.starts_with(b"HTTP/") && !is_about_tls(&answer) {
+            let words = "The port speaks HTTP without TLS, as the address says.";
+            report.add(&kind::NO_TLS, self.place(), words);
+            self.judge_answer(&answer, report);
+            return;
+        }
+        let probe = Probe::nameless();
+        let Some(stream) = self.connect(addresses, report).await else { return };
+        let seen = probe.run(stream, b"", self.patience).await;
+        if matches!(seen.end, End::NotTls) || (seen.greeting.is_empty() && !seen.established) {
+            let begin: String = String::from_utf8_lossy(&answer).escape_debug().collect();
+            report.add(
+                &kind::NOT_TLS,
+                self.place(),
+                format!("It speaks neither HTTP nor TLS: it says \"{begin}\"."),
+            );
+        } else {
+            report.add(&kind::TLS_ON_HTTP, self.place(), "The port answers TLS, and no HTTP without it.");
+        }
+    }
+
+    /// The first bytes of the answer to a request without TLS; empty if there is none.
+    async fn ask_plainly(&self, addresses: &[SocketAddr]) -> Vec<u8> {
+        let conversation = async {
+            let mut stream = TcpStream::connect(addresses).await?;
+            stream.write_all(self.request().as_bytes()).await?;
+            let mut answer = vec![0; DOCTOR_ANSWER_BYTES];
+            let read = stream.read(&mut answer).await?;
+            answer.truncate(read);
+            io::Result::Ok(answer)
+        };
+        timeout(self.patience, conversation).await.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    fn judge_answer(&self, answer: &[u8], report: &mut Report) {
+        let text = String::from_utf8_lossy(answer);
+        let line: String = text.lines().next().unwrap_or_default().chars().take(80).collect();
+        let line = line.escape_debug();
+        let words = format!("It answers GET /v2/ with \"{line}\".");
+        match status(answer) {
+            Some(200) => report.good(format!("{}: the registry answers GET /v2/ with 200", self.place())),
+            Some(401) => report.add(&kind::CREDENTIAL_WANTED, self.place(), words),
+            Some(403) => report.add(&kind::NOT_PERMITTED, self.place(), words),
+            _ => report.add(&kind::NO_REGISTRY, self.place(), words),
+        }
+    }
+}
+
+/// Servers of TLS often answer a plain request with a plain 400 that says so; a registry answers with something else.
+fn is_about_tls(answer: &[u8]) -> bool {
+    status(answer) == Some(400)
+}
+
+fn status(answer: &[u8]) -> Option<u16> {
+    let line = answer.strip_prefix(b"HTTP/1.")?.get(2..5)?;
+    std::str::from_utf8(line).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::status;
+
+    #[test]
+    fn the_status_of_an_answer() {
+        for (answer, expected) in [
+            (&b"HTTP/1.1 200 OK\r\n"[..], Some(200)),
+            (b"HTTP/1.0 401 ", Some(401)),
+            (b"HTTP/1.1 2", None),
+            (b"HTTP/1.1 abc", None),
+            (b"HTTP/2 200", None),
+            (b"", None),
+        ] {
+            assert_eq!(status(answer), expected);
+        }
+    }
+}

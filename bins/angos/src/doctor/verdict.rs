@@ -1,0 +1,298 @@
+//! What a sighting means: the server's certificate, what it asked for, and how it ended.
+
+use angos_config::probe::{Alert, Asked, Distrusted, End, Inspected, Sighting};
+
+use crate::doctor::catalogue::{self as kind, Kind};
+use crate::doctor::client::Client;
+use crate::doctor::report::Report;
+
+/// What the client brought to the handshake.
+#[derive(Debug)]
+pub(crate) struct Case<'a> {
+    /// The server, as findings name it.
+    pub(crate) place: String,
+    /// The name it was reached by, if that is known.
+    pub(crate) host: Option<&'a str>,
+    /// What the client has to show.
+    pub(crate) client: Option<&'a Client>,
+    /// Certificates that lie around: an intermediate the client forgot may be among them.
+    pub(crate) nearby: Vec<Inspected>,
+    /// What the server itself says of the client, where that can be heard.
+    pub(crate) verdict: Option<Verdict>,
+}
+
+/// What a server says of a client.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Accepted,
+    Refused {
+        /// One of the stable words of metrics and logs.
+        class: &'static str,
+        words: String,
+    },
+}
+
+impl Case<'_> {
+    /// Turns what was seen into findings.
+    pub(crate) fn judge(&self, seen: &Sighting, report: &mut Report) {
+        self.judge_server(seen, report);
+        match &seen.end {
+            End::Answered(_) | End::Distrusted => {}
+            End::Closed if matches!(self.verdict, Some(Verdict::Accepted)) => {}
+            End::Alert(alert) => self.judge_alert(*alert, seen, report),
+            End::NotTls => self.judge_greeting(&seen.greeting, report),
+            other => {
+                let (kind, words) = ended(other, seen);
+                report.add(kind, &self.place, words);
+            }
+        }
+        self.judge_request(seen, report);
+    }
+
+    fn judge_server(&self, seen: &Sighting, report: &mut Report) {
+        let Some(leaf) = seen.chain.first() else { return };
+        let place = self.place.as_str();
+        let subject = leaf.subject();
+        for reason in &seen.distrusted {
+            let (kind, words) = match reason {
+                Distrusted::Expired => (&kind::SERVER_EXPIRED, dates(&seen.chain, report)),
+                Distrusted::NotYetValid => (&kind::SERVER_NOT_YET_VALID, dates(&seen.chain, report)),
+                Distrusted::Name => (&kind::SERVER_NAME_MISMATCH, self.names(leaf)),
+                Distrusted::UnknownAuthority => (&kind::SERVER_NOT_TRUSTED, issuers(&seen.chain)),
+                Distrusted::Usage => (
+                    &kind::SERVER_WRONG_USAGE,
+                    format!("{subject} is for other purposes than server authentication."),
+                ),
+                Distrusted::Signature => {
+                    let words = "A signature is wrong: the trusted authority has the same name as the one that signed it, and another key.";
+                    (&kind::SERVER_NOT_TRUSTED, words.to_owned())
+                }
+                Distrusted::Other(words) => (&kind::SERVER_CERTIFICATE_BAD, format!("{subject}: {words}.")),
+                _ => (&kind::SERVER_CERTIFICATE_BAD, subject.to_owned()),
+            };
+            report.add(kind, place, words);
+        }
+        let outside = dates(&seen.chain, report);
+        if !outside.is_empty() && seen.distrusted.is_empty() {
+            report.add(&kind::SERVER_EXPIRED, place, outside);
+        } else if seen.distrusted.is_empty() && seen.established {
+            let version = seen.version.unwrap_or("TLS");
+            let until = leaf.validity().map_or_else(|| "?".to_owned(), |(_, until)| report.moment(until));
+            report.good(format!("{place}: {version}, server certificate of {subject}, until {until}"));
+        }
+    }
+
+    fn names(&self, leaf: &Inspected) -> String {
+        let host = self.host.unwrap_or_default();
+        match leaf.host_names() {
+            names if names.is_empty() => format!(
+                "It was reached as {host}, and its certificate ({}) has no subject alternative name at all.",
+                leaf.subject()
+            ),
+            names => format!("It was reached as {host}, and its certificate is for {}.", names.join(", ")),
+        }
+    }
+
+    /// Whether the server asked for a certificate, and whether there was one to show.
+    fn judge_request(&self, seen: &Sighting, report: &mut Report) {
+        let Some(client) = self.client else { return };
+        match &seen.asked {
+            None if seen.established => report.add(
+                &kind::CERTIFICATE_NOT_ASKED,
+                &self.place,
+                format!("The handshake is done, and nobody asked for the certificate in {}.", client.file),
+            ),
+            Some(asked) if client.pair.is_some() && !asked.was_answered() => {
+                let words = "The server's signature algorithms have none that this key can make.";
+                report.add(&kind::KEY_KIND_REFUSED, &client.file, words);
+            }
+            _ => {}
+        }
+    }
+
+    fn judge_alert(&self, alert: Alert, seen: &Sighting, report: &mut Report) {
+        let said = format!("The server ended the handshake with the alert {alert}.");
+        let shown = seen.asked.as_ref().filter(|asked| asked.was_answered());
+        if let (Some(client), Some(asked)) = (self.client, shown)
+            && let Some((kind, words)) = self.refusal(client, asked, alert, report)
+        {
+            report.add(kind, &client.file, format!("{words}{said}{}", self.told()));
+            return;
+        }
+        let kind = match alert.name() {
+            "certificate_required" | "no_certificate" => return self.none_shown(seen, &said, report),
+            // TLS 1.2 has no alert for a missing certificate; servers take one of these.
+            "handshake_failure" | "bad_certificate" if seen.asked.is_some() && shown.is_none() => {
+                return self.none_shown(seen, &said, report);
+            }
+            "protocol_version" => &kind::PROTOCOL_VERSION,
+            "handshake_failure" | "insufficient_security" => &kind::NO_COMMON_GROUND,
+            "no_application_protocol" => &kind::ALPN,
+            "unrecognized_name" => &kind::SERVER_NAME_UNKNOWN,
+            "internal_error" => &kind::SERVER_ERROR,
+            _ => &kind::ALERT,
+        };
+        report.add(kind, &self.place, said + &self.told());
+    }
+
+    /// The server wants a certificate and got none. When files that cannot be used are the reason, they are found already.
+    fn none_shown(&self, seen: &Sighting, said: &str, report: &mut Report) {
+        if self.client.is_some_and(|client| client.pair.is_none()) {
+            return;
+        }
+        let wanted = seen.asked.as_ref().map(accepted).unwrap_or_default();
+        report.add(&kind::CERTIFICATE_REQUIRED, &self.place, format!("{said}{wanted}{}", self.told()));
+    }
+
+    fn told(&self) -> String {
+        match &self.verdict {
+            Some(Verdict::Refused { words, .. }) => format!(" In its own words: {words}."),
+            _ => String::new(),
+        }
+    }
+
+    /// What an alert says of a certificate that was shown.
+    fn refusal(
+        &self,
+        client: &Client,
+        asked: &Asked,
+        alert: Alert,
+        report: &Report,
+    ) -> Option<(&'static Kind, String)> {
+        let none = String::new();
+        if let Some(Verdict::Refused { class, .. }) = self.verdict {
+            match class {
+                "incomplete_chain" => return Some((&kind::MISSING_INTERMEDIATE, accepted(asked) + " ")),
+                "revocation_unknown" => return Some((&kind::REVOCATION_UNKNOWN, none)),
+                _ => {}
+            }
+        }
+        let leaf = client.chain.first()?;
+        Some(match alert.name() {
+            "unknown_ca" => self.unknown_authority(client, asked),
+            "certificate_revoked" => (&kind::REVOKED, format!("{} is revoked. ", leaf.subject())),
+            "certificate_expired" => outside_validity(report),
+            "unsupported_certificate" => (&kind::CLIENT_WRONG_USAGE, none),
+            "decrypt_error" => {
+                let words = format!(
+                    "{} says it was signed by {}: an authority of that name the server accepts has another key, or the client's proof that it holds its own key is wrong. ",
+                    leaf.subject(),
+                    leaf.issuer()
+                );
+                (&kind::SIGNATURE_REFUSED, words)
+            }
+            "bad_certificate" if leaf.facts().is_err() => (&kind::CLIENT_IDENTITY_UNREADABLE, none),
+            "bad_certificate" | "certificate_unknown" | "access_denied" => (&kind::CLIENT_REFUSED, none),
+            _ => return None,
+        })
+    }
+
+    /// Why no path leads from the certificate to an authority of the server, as far as that can be known here.
+    fn unknown_authority(&self, client: &Client, asked: &Asked) -> (&'static Kind, String) {
+        let sent = client.chain.as_slice();
+        let signed = sent.first().map(|leaf| format!("{} was signed by {}.", leaf.subject(), leaf.issuer()));
+        let signed = signed.unwrap_or_default();
+        if sent.iter().any(|certificate| asked.accepts_issuer_of(certificate)) {
+            let words = format!(
+                "{signed} The server accepts an authority of this name, so no revocation list in force covers the certificate, or that authority has another key than the one that signed. "
+            );
+            return (&kind::REVOCATION_UNKNOWN, words);
+        }
+        let forgotten = |last: &Inspected| {
+            self.nearby.iter().find(|it| last.names_as_issuer(it) && asked.accepts_issuer_of(it))
+        };
+        if let Some(missing) = sent.iter().find_map(forgotten) {
+            let words = format!(
+                "{signed} That is an intermediate of {}, which the server accepts, but the client does not send it. ",
+                missing.issuer()
+            );
+            return (&kind::MISSING_INTERMEDIATE, words);
+        }
+        let words = format!(
+            "{signed}{} Docker, Podman and other programs in Go show no certificate at all in this case. ",
+            accepted(asked)
+        );
+        (&kind::UNKNOWN_AUTHORITY, words)
+    }
+
+    fn judge_greeting(&self, greeting: &[u8], report: &mut Report) {
+        let begin = String::from_utf8_lossy(greeting);
+        let begin: String = begin.lines().next().unwrap_or_default().escape_debug().collect();
+        let kind = if greeting.starts_with(b"HTTP/") { &kind::PLAIN_HTTP } else { &kind::NOT_TLS };
+        report.add(kind, &self.place, format!("It answers the first message of TLS with \"{begin}\"."));
+    }
+}
+
+/// Which certificate an alert about dates is about: one that was found already, or none by the clock of this machine.
+fn outside_validity(report: &Report) -> (&'static Kind, String) {
+    let candidates = [
+        &kind::CLIENT_EXPIRED,
+        &kind::CLIENT_NOT_YET_VALID,
+        &kind::INTERMEDIATE_EXPIRED,
+        &kind::INTERMEDIATE_NOT_YET_VALID,
+    ];
+    match candidates.into_iter().find(|kind| report.has(kind)) {
+        Some(kind) => (kind, String::new()),
+        None => (&kind::CLIENT_EXPIRED, "Its dates are good by the clock of this machine. ".to_owned()),
+    }
+}
+
+/// The authorities a server accepts, as a sentence.
+fn accepted(asked: &Asked) -> String {
+    if asked.names_authorities() {
+        format!(" The server accepts certificates of: {}.", asked.authorities().join("; "))
+    } else {
+        " The server does not say which authorities it accepts.".to_owned()
+    }
+}
+
+/// The certificates of a chain that are not valid now.
+fn dates(chain: &[Inspected], report: &Report) -> String {
+    let outside = chain.iter().filter_map(|certificate| {
+        let (from, until) = certificate.validity()?;
+        if report.now() > until {
+            Some(format!("{} ended {}.", certificate.subject(), report.moment(until)))
+        } else if report.now() < from {
+            Some(format!("{} begins {}.", certificate.subject(), report.moment(from)))
+        } else {
+            None
+        }
+    });
+    outside.collect::<Vec<_>>().join(" ")
+}
+
+/// Who signed what in a chain that leads nowhere.
+fn issuers(chain: &[Inspected]) -> String {
+    let signed = chain.iter().map(|it| {
+        let by = if it.is_self_issued() { "itself" } else { it.issuer() };
+        format!("{} was signed by {by}", it.subject())
+    });
+    format!(
+        "It sends: {}. None of these is among the authorities the client trusts.",
+        signed.collect::<Vec<_>>().join(", ")
+    )
+}
+
+fn ended(end: &End, seen: &Sighting) -> (&'static Kind, String) {
+    match end {
+        End::OldVersion => (&kind::PROTOCOL_VERSION, "It answers in a version of TLS before 1.2.".to_owned()),
+        End::Incompatible(words) => {
+            (&kind::NO_COMMON_GROUND, format!("The handshake cannot be finished: {words}."))
+        }
+        End::TooMuch => (&kind::TOO_MUCH_DATA, "It was cut off.".to_owned()),
+        End::TimedOut if seen.established => (
+            &kind::HANDSHAKE_TIMEOUT,
+            "The handshake was done, and the request was never answered.".to_owned(),
+        ),
+        End::TimedOut => {
+            (&kind::HANDSHAKE_TIMEOUT, "The server did not finish the handshake in time.".to_owned())
+        }
+        End::Closed if seen.established => {
+            let words = "It closed right after the client's side of the handshake, where TLS 1.3 servers refuse certificates.";
+            (&kind::CONNECTION_CLOSED, words.to_owned())
+        }
+        End::Closed => (&kind::CONNECTION_CLOSED, "It closed in mid-handshake, without an alert.".to_owned()),
+        End::Failed(words) => (&kind::CONNECTION_FAILED, format!("{words}.")),
+        _ => (&kind::CONNECTION_FAILED, "It ended in an unknown way.".to_owned()),
+    }
+}

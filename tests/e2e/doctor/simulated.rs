@@ -1,0 +1,114 @@
+//! A server that does not run: its configuration read, and the handshake performed in memory.
+
+use super::{check, doctor, write};
+use crate::harness::Pki;
+use angos_test_ca::{Leaf, Usage};
+use std::fs;
+use tempfile::TempDir;
+
+const ARGUMENTS: [&str; 6] = ["-c", "config.toml", "--cert", "client.pem", "--key", "client.key"];
+
+/// A configuration in a folder, and a client in the same folder.
+struct Scene {
+    folder: TempDir,
+    pki: Pki,
+}
+
+impl Scene {
+    fn new(mode: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let pki = Pki::new(folder.path());
+        let text = format!(
+            "{}[blob_store.fs]\nroot_dir = \"{}\"\n{}",
+            pki.section(mode),
+            folder.path().join("data").display(),
+            super::ANYONE
+        );
+        fs::write(folder.path().join("config.toml"), text).unwrap();
+        let scene = Self { folder, pki };
+        scene.client(&Leaf::client("alice"));
+        scene
+    }
+
+    fn client(&self, leaf: &Leaf) {
+        write(&self.pki.authority.issue(leaf), self.folder.path(), "client");
+    }
+
+    #[track_caller]
+    fn check(&self, more: &[&str], names: &[&str], words: &str) {
+        check(self.folder.path(), &[&ARGUMENTS[..], more].concat(), names, words);
+    }
+}
+
+#[test]
+fn clients_of_a_configured_server() {
+    let scene = Scene::new("required");
+    scene.check(&[], &[], "");
+    scene.check(&["localhost:1", "--ca", "ca.pem", "--timeout", "1"], &["connection_refused"], "");
+    let rows: [(Leaf, &[&str], &str); 5] = [
+        (
+            Leaf::client("old").expired(),
+            &["client_expired"],
+            "In its own words: the certificate or one of its intermediates",
+        ),
+        (Leaf::client("young").not_yet_valid(), &["client_not_yet_valid"], "begins"),
+        (Leaf::client("server").usage(Usage::Server), &["client_wrong_usage"], "other purposes"),
+        (Leaf::client("nul\0byte"), &["client_identity_unreadable"], "control character"),
+        (Leaf::client("both").usage(Usage::Both), &[], ""),
+    ];
+    for (leaf, names, words) in rows {
+        scene.client(&leaf);
+        scene.check(&[], names, words);
+    }
+    write(&scene.pki.stranger.issue(&Leaf::client("alice")), scene.folder.path(), "client");
+    scene.check(&[], &["unknown_authority"], "signed by CN=An authority nobody trusts");
+    check(
+        scene.folder.path(),
+        &["-c", "config.toml"],
+        &["certificate_required"],
+        "CN=Angos end-to-end authority",
+    );
+    // A client whose key is another's gets as far as any client would: nowhere. Only that is said.
+    scene.client(&Leaf::client("alice"));
+    fs::copy(scene.folder.path().join("server.key"), scene.folder.path().join("client.key")).unwrap();
+    let found = doctor(scene.folder.path(), &ARGUMENTS);
+    assert!(found.names().contains(&"key_mismatch".to_owned()), "{}", found.text);
+    assert!(!found.names().contains(&"certificate_required".to_owned()), "{}", found.text);
+}
+
+#[test]
+fn the_server_side_of_a_configuration() {
+    let scene = Scene::new("optional");
+    check(scene.folder.path(), &["-c", "config.toml"], &[], "");
+    let server = |leaf: &Leaf| {
+        scene.pki.authority.issue(leaf).write(scene.folder.path(), "server");
+    };
+    let names = ["localhost", "127.0.0.1"];
+    let trusting = ["--ca", "ca.pem", "localhost:1", "--timeout", "1"];
+    let rows: [(Leaf, &[&str]); 4] = [
+        (Leaf::server(["elsewhere.example"]), &["server_name_mismatch"]),
+        (Leaf::server(names).expired(), &["server_expired", "configuration_warning"]),
+        (Leaf::server(names).not_yet_valid(), &["server_not_yet_valid", "configuration_warning"]),
+        (Leaf::server(names).usage(Usage::Client), &["server_wrong_usage"]),
+    ];
+    for (leaf, expected) in rows {
+        server(&leaf);
+        let found = doctor(scene.folder.path(), &[&ARGUMENTS[..], &trusting].concat());
+        let names: Vec<_> = found.names().into_iter().filter(|it| it != "connection_refused").collect();
+        assert_eq!(names, expected, "{}", found.text);
+    }
+    server(&Leaf::server(names));
+    scene.check(&["--ca", "client.pem"], &["authority_is_none", "server_not_trusted"], "is no authority");
+    fs::write(scene.folder.path().join("server.pem"), "").unwrap();
+    scene.check(&[], &["configuration_error"], "the file holds no certificate");
+}
+
+#[test]
+fn configurations_without_tls() {
+    let scene = Scene::new("none");
+    scene.check(&[], &["certificate_not_asked"], "nobody asked");
+    fs::write(scene.folder.path().join("config.toml"), super::ANYONE).unwrap();
+    scene.check(&[], &["tls_not_configured"], "[server.tls]");
+    fs::write(scene.folder.path().join("config.toml"), "[server]\nprot = 1\n").unwrap();
+    scene.check(&[], &["configuration_error"], "server.prot");
+}
