@@ -48,6 +48,7 @@ pub(crate) struct Tls {
     pub(crate) client_ca_bundle: Option<PathBuf>,
     pub(crate) client_ca: Vec<Option<ClientCa>>,
     pub(crate) revocation: Revocation,
+    pub(crate) resumption: Option<bool>,
     pub(crate) client_auth: Option<ClientAuth>,
     pub(crate) handshake_timeout: Option<Span>,
 }

@@ -60,6 +60,7 @@ pub static SCHEMA: &[Key] = &[
     live("server.tls.revocation.expired_list", MODES, "\"deny\"", "What holds for a certificate whose revocation list is past its nextUpdate and does not name it."),
     live("server.tls.revocation.depth", Kind::Word(&["chain", "leaf"]), "\"chain\"", "How much is checked for revocation: the client's certificate and its intermediates, or the certificate alone."),
     live("server.tls.client_auth", Kind::Word(&["optional", "required"]), "\"optional\"", "Whether a client must present a certificate of client_ca_bundle or of a [[server.tls.client_ca]]."),
+    live("server.tls.resumption", Kind::Flag, "true", "Whether a client may continue an earlier session instead of a full handshake; never across a change of trust."),
     live("server.tls.handshake_timeout", Kind::Duration { min: Duration::from_millis(100), max: Duration::from_mins(5) }, "\"10s\"", "Time a client has to finish the TLS handshake."),
     fixed("server.listener[].name", Kind::Text, "", "Name of a further listener, in logs and metrics; required, each once."),
     fixed("server.listener[].bind_address", Kind::Address, "\"127.0.0.1\"", "Address this listener listens on."),

@@ -39,6 +39,9 @@ pub(crate) fn material(
         settings.client_auth = *client_auth;
     }
     settings.revocation = revocation(&written.revocation);
+    if let Some(resumption) = written.resumption {
+        settings.resumption = resumption;
+    }
     if let Some(timeout) = written.handshake_timeout {
         settings.handshake_timeout = timeout.0;
     }

@@ -1,9 +1,8 @@
 //! Accepting a connection: byte stream → TLS stream and peer, under the material of the moment.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustls::{HandshakeKind, ServerConfig, ServerConnection};
+use rustls::{ServerConfig, ServerConnection};
 use rustls_pki_types::UnixTime;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
@@ -18,7 +17,7 @@ use crate::offered::Offered;
 use crate::peer::Peer;
 use crate::settings::ClientAuth;
 use crate::stream::Stream;
-use crate::trust::Verified;
+use crate::trust::{Verified, unix_now};
 use crate::verifier::{Seen, observe};
 
 /// Turns byte streams into TLS streams. Clones share the material: one [`replace`](Acceptor::replace) is seen
@@ -152,23 +151,16 @@ fn again(material: &Material, verified: &Verified) -> Result<i64, Distrust> {
     }
 }
 
-fn unix_now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs().cast_signed())
-}
-
-/// The verified chain of a finished handshake. The verifier has noted it; should it not have been asked, as when
-/// a session is resumed, the chain is verified here, so that a certificate never counts unverified.
+/// The verified chain of a finished handshake. It was noted when it was verified, in this handshake or in the one
+/// whose session is resumed; a chain that was not is verified here, so that a certificate never counts unverified.
 fn verified(
     connection: &ServerConnection,
     seen: Seen,
     material: &Material,
 ) -> Result<Option<Arc<Verified>>, AcceptError> {
-    let Some((leaf, intermediates)) = connection.peer_certificates().and_then(<[_]>::split_first) else {
-        return Ok(None);
-    };
-    let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
-    if let Some(verified) = seen.verified.filter(|verified| !resumed && verified.chain.first() == Some(leaf))
-    {
+    let Some(chain) = connection.peer_certificates() else { return Ok(None) };
+    let Some((leaf, intermediates)) = chain.split_first() else { return Ok(None) };
+    if let Some(verified) = seen.verified.filter(|verified| *verified.chain == *chain) {
         return Ok(Some(verified));
     }
     let verified = material.trust().verify(leaf, intermediates, UnixTime::now());

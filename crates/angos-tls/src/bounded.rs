@@ -41,6 +41,18 @@ impl<K: Hash + Eq, V> Bounded<K, V> {
     {
         self.young.get(key).or_else(|| self.old.get(key))
     }
+
+    pub(crate) fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        self.young.remove(key).or_else(|| self.old.remove(key))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
 }
 
 #[cfg(test)]
@@ -52,7 +64,7 @@ mod tests {
         let mut map = Bounded::new(20);
         for number in 0..1000 {
             assert!(map.insert(number, number, 1));
-            assert!(map.young.len() + map.old.len() <= 20);
+            assert!(map.len() <= 20);
             for recent in (number - 9).max(0)..=number {
                 assert_eq!(map.get(&recent), Some(&recent), "of {number}");
             }
@@ -74,6 +86,7 @@ mod tests {
         map.insert("a", 1, 2);
         map.insert("b", 1, 2);
         map.insert("a", 2, 1);
-        assert_eq!(map.get("a"), Some(&2));
+        assert_eq!(map.remove("a"), Some(2));
+        assert_eq!(map.get("a"), None);
     }
 }

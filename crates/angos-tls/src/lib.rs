@@ -9,6 +9,7 @@
 //! | replace | `material.rs`, `generation.rs` | [`Material`] → the generation in force |
 //! | accept | `acceptor.rs` | byte stream → [`Stream`] and [`Peer`], or an [`AcceptError`] |
 //! | verify | `verifier.rs`, `trust.rs`, `revocation.rs`, `outline.rs`, `der.rs` | client chain → identity, or what was [`Offered`] and why it was refused |
+//! | resume | `sessions.rs` | session of an earlier handshake → the same client, while the verdict on it holds |
 //! | recheck | `peer.rs`, `distrust.rs` | [`Peer`] → still trusted, or [`Distrust`] |
 
 mod accept_error;
@@ -33,6 +34,7 @@ mod pem;
 pub mod probe;
 mod refusal;
 mod revocation;
+mod sessions;
 mod settings;
 mod stream;
 mod trust;

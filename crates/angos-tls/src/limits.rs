@@ -57,6 +57,23 @@ pub const AUTHORITY_NAME_MAX_BYTES: usize = 63;
 /// take at most 16 MiB, when that many different clients came.
 pub const VERIFIED_CHAINS_MAX: usize = 4096;
 
+/// Most memory of sessions that may be resumed, for each way to treat clients: 16 MiB.
+///
+/// Source: ours. With certificates a session takes 1 to 3 KiB, and each handshake makes one or two; the oldest are
+/// forgotten first, and their clients make a full handshake.
+pub const SESSIONS_MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// Parts the sessions are kept in, each under a lock of its own: 16.
+///
+/// Source: ours. More than a machine has cores that shake hands at the same moment, as a rule.
+pub const SESSION_SHARDS: usize = 16;
+
+/// Longest time between the handshake in which a client proved to hold its key and the last that continues its
+/// session: 24 hours.
+///
+/// Source: RFC 5246 §F.1.4 for TLS 1.2; RFC 8446 §4.6.1 allows seven days and rustls promises one.
+pub const SESSION_LIFETIME: Duration = Duration::from_hours(24);
+
 /// Most client authorities in one bundle: 1024.
 ///
 /// Source: ours. Finding the issuer of a client certificate is linear in their number.

@@ -61,7 +61,7 @@ impl<'a> Loading<'a> {
         let client_auth = if authorities.is_empty() { ClientAuth::None } else { settings.client_auth };
         let trust = Arc::new(Trust::new(authorities, settings.revocation, algorithms));
         let server: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(certified));
-        let blueprint = Blueprint::new(provider, server).map_err(|problem| {
+        let blueprint = Blueprint::new(provider, server, settings.resumption).map_err(|problem| {
             let file = &settings.server_certificate_bundle;
             vec![LoadError::in_file(Setting::ServerCertificateBundle, file, problem)]
         })?;

@@ -13,6 +13,7 @@ use crate::expiry::{Expiry, ExpiryKind};
 use crate::load_error::{LoadError, Problem};
 use crate::loading;
 use crate::peer::Protocol;
+use crate::sessions::Sessions;
 use crate::settings::{ClientAuth, Settings};
 use crate::trust::Trust;
 use crate::verifier::Verifier;
@@ -21,8 +22,9 @@ use crate::warning::Warning;
 /// A complete set of TLS material that was checked as a whole. Immutable: a change of files is a new set.
 ///
 /// Guarantees: the private key belongs to the server certificate; every client authority is one and may sign
-/// certificates; a revocation list that is used is signed by its issuer; TLS 1.2 and 1.3 only, with aws-lc-rs and post-quantum key exchange preferred; no session is ever
-/// resumed, so that no connection rests on a verification older than itself.
+/// certificates; a revocation list that is used is signed by its issuer; TLS 1.2 and 1.3 only, with aws-lc-rs and
+/// post-quantum key exchange preferred; a session is resumed only under the set it began under, and only while
+/// the verdict on its client's chain holds.
 #[derive(Debug)]
 pub struct Material {
     pub(crate) trust: Arc<Trust>,
@@ -68,7 +70,8 @@ impl Material {
     /// The rustls configuration, for embedders that drive rustls themselves.
     ///
     /// Its client verifier refuses what [`Acceptor::accept`](crate::Acceptor::accept) refuses. The deadline,
-    /// the [`Peer`](crate::Peer) and the log events are the acceptor's and do not come with it.
+    /// the [`Peer`](crate::Peer), the log events and the resumption of sessions are the acceptor's and do not come
+    /// with it.
     pub fn server_config(&self) -> &Arc<ServerConfig> {
         self.config(self.client_auth)
     }
@@ -114,7 +117,8 @@ impl Material {
         let mut digest = Sha256::new();
         digest.update(self.server_digest);
         digest.update(self.trust.digest());
-        digest.update(format!("{:?} {:?}", self.client_auth, self.handshake_timeout));
+        let resumption = self.blueprint.resumption;
+        digest.update(format!("{:?} {:?} {resumption}", self.client_auth, self.handshake_timeout));
         digest.finalize().into()
     }
 }
@@ -131,17 +135,19 @@ pub(crate) struct Configs {
 pub(crate) struct Blueprint {
     builder: ConfigBuilder<ServerConfig, WantsVerifier>,
     server: Arc<dyn ResolvesServerCert>,
+    resumption: bool,
 }
 
 impl Blueprint {
     pub(crate) fn new(
         provider: Arc<CryptoProvider>,
         server: Arc<dyn ResolvesServerCert>,
+        resumption: bool,
     ) -> Result<Self, Problem> {
         let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&version::TLS13, &version::TLS12])
             .map_err(|error| Problem::Refused(error.to_string()))?;
-        Ok(Self { builder, server })
+        Ok(Self { builder, server, resumption })
     }
 
     pub(crate) fn configs(&self, trust: &Arc<Trust>) -> Configs {
@@ -163,9 +169,13 @@ impl Blueprint {
         };
         let mut config = builder.with_cert_resolver(Arc::clone(&self.server));
         config.alpn_protocols = vec![Protocol::HTTP2_ALPN.to_vec(), Protocol::HTTP1_ALPN.to_vec()];
-        // A resumed session skips the verifier: it would outlive an authority, a revocation and its own expiry.
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
+        // Tickets are keys of sessions kept here, of this set alone: what they are worth ends with it.
+        if self.resumption {
+            config.session_storage = Arc::new(Sessions::new());
+        } else {
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
         config
     }
 }

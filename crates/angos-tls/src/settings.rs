@@ -38,6 +38,9 @@ pub struct Settings {
     pub client_auth: ClientAuth,
     /// What holds where revocation lists leave room for doubt.
     pub revocation: Revocation,
+    /// Whether a client may continue an earlier session, which spares both sides the signatures of a handshake.
+    /// Only while nothing changed: see [`Material`](crate::Material).
+    pub resumption: bool,
     /// Time a client has to finish the handshake; more than zero, at most
     /// [`limits::HANDSHAKE_TIMEOUT_MAX`].
     pub handshake_timeout: Duration,
@@ -52,6 +55,7 @@ impl Settings {
             client_authorities: Vec::new(),
             client_auth: ClientAuth::default(),
             revocation: Revocation::default(),
+            resumption: true,
             handshake_timeout: limits::HANDSHAKE_TIMEOUT,
         }
     }

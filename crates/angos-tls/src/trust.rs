@@ -304,7 +304,11 @@ fn outline<'a>(der: &'a CertificateDer<'_>) -> Result<Outline<'a>, Refusal> {
     Outline::read(der).ok_or_else(|| webpki::Error::BadDer.into())
 }
 
-pub(crate) fn seconds(now: UnixTime) -> i64 {
+pub(crate) fn unix_now() -> i64 {
+    seconds(UnixTime::now())
+}
+
+fn seconds(now: UnixTime) -> i64 {
     i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 

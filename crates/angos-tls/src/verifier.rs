@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
@@ -15,6 +16,7 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 
 use crate::offered::Offered;
 use crate::refusal::Refusal;
+use crate::sessions::Known;
 use crate::trust::{Trust, Verified};
 
 tokio::task_local! {
@@ -24,9 +26,12 @@ tokio::task_local! {
 /// What was seen during one handshake.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// A chain that is good. Its holder may still fail to prove possession of the key, so this counts only once
-    /// the handshake has succeeded.
+    /// A chain that is good: one that was offered, or that of a session. Its holder may still fail to prove
+    /// possession of the key, or the session may not be resumed after all, so this counts only once the handshake
+    /// has succeeded with that chain.
     pub(crate) verified: Option<Arc<Verified>>,
+    /// When the session that is resumed began. None: no session is.
+    since: Option<Instant>,
     /// The leaf that was refused.
     pub(crate) refused: Option<Offered>,
     /// Why its chain is not good.
@@ -45,6 +50,20 @@ pub(crate) async fn observe<F: Future>(handshake: F) -> (F::Output, Seen) {
 /// Outside of [`observe`] (an embedder drives rustls with our configuration) nothing is remembered.
 fn note(change: impl FnOnce(&mut Seen)) {
     let _unobserved = SEEN.try_with(|seen| change(&mut seen.borrow_mut()));
+}
+
+/// A session of this client is being resumed.
+pub(crate) fn resume(known: Known) {
+    note(|seen| (seen.verified, seen.since) = (known.verified, Some(known.since)));
+}
+
+/// What is known of the client of this handshake, to be kept with its session.
+pub(crate) fn known() -> Option<Known> {
+    let known = |seen: &RefCell<Seen>| {
+        let seen = seen.borrow();
+        Known { verified: seen.verified.clone(), since: seen.since.unwrap_or_else(Instant::now) }
+    };
+    SEEN.try_with(known).ok()
 }
 
 /// Accepts what [`Trust`] finds good.
@@ -71,7 +90,7 @@ impl ClientCertVerifier for Verifier {
     ) -> Result<ClientCertVerified, Error> {
         match self.trust.verify(leaf, intermediates, now) {
             Ok(verified) => {
-                note(|seen| seen.verified = Some(verified));
+                note(|seen| (seen.verified, seen.since) = (Some(verified), None));
                 Ok(ClientCertVerified::assertion())
             }
             Err(refusal) => {

@@ -74,8 +74,9 @@ async fn post_quantum_key_exchange_is_preferred() {
 }
 
 #[tokio::test]
-async fn no_session_is_resumed() {
-    let site = Site::required();
+async fn no_session_is_resumed_when_that_is_off() {
+    let mut site = Site::required();
+    site.settings.resumption = false;
     let acceptor = site.acceptor();
     for tls in [&version::TLS12, &version::TLS13] {
         let client =

@@ -17,6 +17,7 @@ mod material; // files that do not load, and those that do
 mod probe; // what the other end sees
 mod recheck; // connections that outlive the trust they were built on
 mod reload; // generations
+mod resumption; // sessions that are continued, and those that are not
 mod revocation; // revocation lists
 
 mod client; // test side: a client that does as told
