@@ -93,30 +93,23 @@ fn the_alert_of_each_refused_certificate_is_explained() {
     let folder = registry.folder.path();
     let (ours, theirs) = (&registry.pki.authority, &registry.pki.stranger);
     let leaf = || Leaf::client("alice");
-    let rows: [(&str, Issued, &[&str], &str); 9] = [
-        ("good", ours.issue(&leaf()), &[], ""),
-        ("with its intermediate", ours.intermediate("Team CA").issue(&leaf()), &[], ""),
-        ("stranger", theirs.issue(&leaf()), &["unknown_authority"], "CN=Angos end-to-end authority"),
-        ("expired", ours.issue(&leaf().expired()), &["client_expired"], "certificate_expired (45)"),
-        ("early", ours.issue(&leaf().not_yet_valid()), &["client_not_yet_valid"], "certificate_expired (45)"),
-        ("server", ours.issue(&Leaf::server(["x"])), &["client_wrong_usage"], "unsupported_certificate (43)"),
+    let rows: [(Issued, &[&str], &str); 9] = [
+        (ours.issue(&leaf()), &[], ""),
+        (ours.intermediate("Team CA").issue(&leaf()), &[], ""),
+        (theirs.issue(&leaf()), &["unknown_authority"], "CN=Angos end-to-end authority"),
+        (ours.issue(&leaf().expired()), &["client_expired"], "certificate_expired (45)"),
+        (ours.issue(&leaf().not_yet_valid()), &["client_not_yet_valid"], "certificate_expired (45)"),
+        (ours.issue(&Leaf::server(["x"])), &["client_wrong_usage"], "unsupported_certificate (43)"),
         (
-            "two ids",
             ours.issue(&leaf().uri("spiffe://a/x").uri("spiffe://b/x")),
             &["client_identity_unreadable"],
             "several SPIFFE ids",
         ),
-        (
-            "of a namesake",
-            Authority::new("Angos end-to-end authority").issue(&leaf()),
-            &["signature_refused"],
-            "another key",
-        ),
-        ("last minute", ours.issue(&leaf().valid(-86_400, 3600)), &["client_expires_soon"], "in 59 minutes"),
+        (Authority::new("Angos end-to-end authority").issue(&leaf()), &["signature_refused"], "another key"),
+        (ours.issue(&leaf().valid(-86_400, 3600)), &["client_expires_soon"], "in 59 minutes"),
     ];
-    for (what, issued, names, words) in rows {
+    for (issued, names, words) in rows {
         write(&issued, folder, "client");
-        println!("{what}");
         check(
             folder,
             &[&address, "--cert", "client.pem", "--key", "client.key", "--ca", "ca.pem"],
