@@ -142,14 +142,16 @@ impl RevocationList {
 
     /// Whether it can be relied on for a certificate of its issuer: one that is not on it is not revoked.
     ///
-    /// RFC 5280 §6.3.3 (b)(2). A certificate without distribution points may be on any list of its issuer.
+    /// RFC 5280 §6.3.3 (b)(2). The point of a certificate without distribution points is its issuer itself, so a list of
+    /// some point may not be the one that would name it.
     pub(crate) fn covers(&self, certificate: &Outline<'_>, is_leaf: bool) -> bool {
         let Scope { only_leaves, only_authorities, uris } = &self.scope;
         if *only_leaves && !is_leaf || *only_authorities && is_leaf {
             return false;
         }
         match (&self.distribution_point, certificate.distribution_points) {
-            (None, _) | (_, None) => true,
+            (None, _) => true,
+            (Some(_), None) => false,
             (Some(_), Some(points)) => Elements::of(points)
                 .any(|point| point_uris(point.value).any(|uri| uris.iter().any(|it| it == uri))),
         }
