@@ -6,9 +6,11 @@
 //! group starts the binary once.
 
 mod algorithms;
+mod authorities;
 mod constraints;
 mod contents;
 mod paths;
+mod revocation;
 mod usage;
 mod validity;
 
@@ -66,21 +68,31 @@ fn alice() -> Leaf {
 
 /// Rows that share a configuration.
 pub(crate) struct Group {
-    /// The bundle of client authorities.
-    anchors: Vec<Authority>,
+    /// What the configuration names, by file name.
+    files: Vec<(String, Vec<u8>)>,
+    /// The rest of `[server.tls]`; `FOLDER` stands for where the files are.
+    tls: String,
     rows: Vec<Row>,
 }
 
 impl Group {
+    /// Rows that need nothing but these authorities, without a name, in mode `required`.
+    fn of(anchors: &[Authority], rows: Vec<Row>) -> Self {
+        let bundle: String = anchors.iter().map(Authority::certificate_pem).collect();
+        let tls = "client_ca_bundle = \"FOLDER/authorities.pem\"\nclient_auth = \"required\"\n";
+        Group { files: vec![("authorities.pem".to_owned(), bundle.into_bytes())], tls: tls.to_owned(), rows }
+    }
+
     /// Starts the binary and asks it about every row under both versions.
     async fn check(&self) {
         let folder = tempfile::tempdir().unwrap();
-        let bundle = folder.path().join("authorities.pem");
-        let anchors: String = self.anchors.iter().map(Authority::certificate_pem).collect();
-        std::fs::write(&bundle, anchors).unwrap();
+        for (name, bytes) in &self.files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
         let mut setup = Setup::mutual("none", &policy(&self.rows));
-        setup.tls_lines =
-            format!("client_ca_bundle = \"{}\"\nclient_auth = \"required\"\n", bundle.display());
+        setup.tls_lines = self.tls.replace("FOLDER", folder.path().to_str().unwrap());
         check_rows(&setup.start(), &self.rows).await;
     }
 }
@@ -215,4 +227,24 @@ async fn keys_and_signatures() {
 #[tokio::test]
 async fn what_certificates_say() {
     contents::group().check().await;
+}
+
+#[tokio::test]
+async fn named_authorities() {
+    authorities::group().check().await;
+}
+
+#[tokio::test]
+async fn revoked_or_not() {
+    revocation::strict().check().await;
+}
+
+#[tokio::test]
+async fn revoked_or_not_when_doubt_is_allowed() {
+    revocation::lenient().check().await;
+}
+
+#[tokio::test]
+async fn revoked_or_not_as_far_as_leaves_go() {
+    revocation::leaves().check().await;
 }

@@ -27,7 +27,8 @@ pub(super) fn group() -> Group {
     let mixed = rsa.subordinate(&Leaf::authority("P-384 CA").key(Key::P384));
     let mixed = mixed.subordinate(&Leaf::authority("Ed25519 CA").key(Key::Ed25519));
     rows.push(alice_is_accepted("RSA over P-384 over Ed25519 over P-256", mixed.issue(&alice())));
-    Group { anchors: [root, rsa, large, small, old].into_iter().chain(anchors).collect(), rows }
+    let anchors: Vec<_> = [root, rsa, large, small, old].into_iter().chain(anchors).collect();
+    Group::of(&anchors, rows)
 }
 
 fn keys(root: &Authority) -> Vec<Row> {

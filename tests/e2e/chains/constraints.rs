@@ -30,7 +30,7 @@ pub(super) fn group() -> Group {
         example.intermediate("CA").issue(&outside),
         CLASS,
     ));
-    Group { anchors: vec![root, example], rows }
+    Group::of(&[root, example], rows)
 }
 
 fn constrained(root: &Authority, permitted: &[Subtree], excluded: &[Subtree]) -> Authority {

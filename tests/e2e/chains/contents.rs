@@ -13,7 +13,7 @@ pub(super) fn group() -> Group {
     let root = Authority::new("Root");
     let rows = [strings, subjects, serial_numbers, alternative_names, spiffe_ids, extensions];
     let rows = rows.into_iter().flat_map(|rows| rows(&root)).collect();
-    Group { anchors: vec![root], rows }
+    Group::of(&[root], rows)
 }
 
 fn strings(root: &Authority) -> Vec<Row> {

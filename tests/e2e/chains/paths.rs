@@ -22,7 +22,7 @@ pub(super) fn group() -> Group {
         credential: None,
         expected: Expected::Refused("no_certificate"),
     });
-    Group { anchors: vec![root, short, old, new], rows }
+    Group::of(&[root, short, old, new], rows)
 }
 
 /// A path below `root` with so many intermediates.

@@ -14,7 +14,7 @@ pub(super) fn group() -> Group {
     rows.extend(key_usage(&root));
     // RFC 5280 §6.1.1 (d): an authority is a name and a key; its purposes are not applied.
     rows.push(alice_is_accepted("of an authority for servers", servers.issue(&alice())));
-    Group { anchors: vec![root, servers], rows }
+    Group::of(&[root, servers], rows)
 }
 
 fn purposes_of_leaves(root: &Authority) -> Vec<Row> {

@@ -20,7 +20,7 @@ pub(super) fn group() -> Group {
         expired_root.issue(&alice().expired()),
         "expired",
     ));
-    Group { anchors: vec![root, expired_root, future_root], rows }
+    Group::of(&[root, expired_root, future_root], rows)
 }
 
 fn of_leaves(root: &Authority) -> Vec<Row> {
