@@ -102,7 +102,7 @@ async fn every_metric_is_documented_and_every_documented_metric_exists() {
     use std::collections::BTreeSet;
     let rest =
         "[global.access_policy]\ndefault = \"allow\"\nrules = [\"false\"]\nshadow_rules = [\"false\"]\n";
-    let registry = Setup::mutual("required", rest).start();
+    let registry = Setup::mutual("required", rest).server("decision_log = \"decisions.jsonl\"\n").start();
     let certificate = registry.pki.client("scraper", "Ops");
     let client = registry.client(Some(&certificate));
     assert_eq!(client.fetch("/v2/").await.status, StatusCode::OK);

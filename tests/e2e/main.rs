@@ -4,6 +4,7 @@
 //! - [`chains`]: every kind of client chain and its answer
 //! - [`crash`]: `kill -9` during pushes
 //! - [`credentials`]: passwords, headers that are none, and who believes a proxy
+//! - [`decision_log`]: every decision on disk, rotation, full disks, hostile names
 //! - [`doctor`]: what `angos doctor` says of servers, clients and files with one thing wrong
 //! - [`exposure`]: secrets, internals, and surfaces the policy does not open
 //! - [`http2`]: floods of frames, streams and headers
@@ -31,6 +32,7 @@
 mod chains;
 mod crash;
 mod credentials;
+mod decision_log;
 mod doctor;
 mod exposure;
 mod harness;

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod decisions;
 mod doctor;
 mod hash_password;
 mod limits;

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use angos_config::{Configuration, Fixed, Problems, Watch, load};
-use angos_server::Handle;
+use angos_server::{DecisionLog, Handle};
 use tokio::signal::unix::Signal;
 
 use crate::check::environment;
@@ -17,6 +17,8 @@ pub(crate) struct Reload {
     pub(crate) fixed: Fixed,
     /// The server.
     pub(crate) handle: Handle,
+    /// The decision log, whose file may have been moved away.
+    pub(crate) decisions: Option<DecisionLog>,
 }
 
 impl Reload {
@@ -26,6 +28,9 @@ impl Reload {
             tokio::select! {
                 () = watch.changed() => {}
                 _ = hangup.recv() => watch.acknowledge().await,
+            }
+            if let Some(decisions) = &self.decisions {
+                decisions.reopen();
             }
             let files = self.files.clone();
             let Ok(loaded) = tokio::task::spawn_blocking(move || load(&files, environment())).await else {

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::arguments::LogFormat;
 use crate::limits::{BLOCKING_THREADS_MAX, LAST_WRITES};
 use crate::reload::Reload;
-use crate::{check, log};
+use crate::{check, decisions, log};
 
 /// Serves until a signal ends it. The error is everything that keeps it from starting.
 pub(crate) fn run(files: &[PathBuf], format: LogFormat) -> Result<(), String> {
@@ -39,7 +39,9 @@ async fn serve(files: Vec<PathBuf>, configuration: Configuration, storage: Stora
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let hangup = signal(SignalKind::hangup()).map_err(cannot)?;
 
-    let Configuration { server, tls, access, files: watched, fixed, .. } = configuration;
+    let Configuration { mut server, tls, access, files: watched, fixed, decision_log, .. } = configuration;
+    let decisions = decision_log.map(decisions::start).transpose()?;
+    server.decision_log.clone_from(&decisions);
     // Before the ports are open: whoever sees them open may count on every later change being noticed.
     let watch = tokio::task::spawn_blocking(move || Watch::new(watched)).await;
     let watch = watch.map_err(|error| format!("cannot watch the configuration: {error}"))?;
@@ -48,7 +50,7 @@ async fn serve(files: Vec<PathBuf>, configuration: Configuration, storage: Stora
     let server = Server::bind(server, acceptor, access, storage).map_err(|error| with_causes(&error))?;
     announce(&server, is_plain);
     let handle = server.handle();
-    let reload = Reload { files, fixed, handle: handle.clone() };
+    let reload = Reload { files, fixed, handle: handle.clone(), decisions: decisions.clone() };
     let reloads = tokio::spawn(reload.follow(watch, hangup));
     let mut running = tokio::spawn(server.run());
     let mut signals = 0;
@@ -63,6 +65,9 @@ async fn serve(files: Vec<PathBuf>, configuration: Configuration, storage: Stora
         }
     }
     reloads.abort();
+    if let Some(decisions) = decisions {
+        tokio::task::block_in_place(|| decisions.close(LAST_WRITES));
+    }
     tracing::info!(target: "angos::server", "stopped");
     Ok(())
 }

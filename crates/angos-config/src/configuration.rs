@@ -27,6 +27,8 @@ pub struct Configuration {
     pub access: Access,
     /// Where blobs and metadata are kept.
     pub storage: angos_storage::Settings,
+    /// The file every decision is written to.
+    pub decision_log: Option<PathBuf>,
     /// What was accepted but should be looked at.
     pub warnings: Vec<Problem>,
     /// Every file that took part: configuration, certificates, keys, password files. Watch these.
@@ -83,13 +85,15 @@ pub fn load(
     let tls = tls::material(document.server.tls.as_ref(), &mut context);
     let access = access::access(&document, &mut context);
     let storage = storage::settings(&document, &mut context);
+    let log = KeyPath::of(&["server", "decision_log"]);
+    let decision_log = document.server.decision_log.as_ref().map(|path| layers.resolve(&log, path));
 
     let Context { mut problems, files, .. } = context;
     layers.sort(&mut problems);
     let is_sound = problems.iter().all(|problem| problem.severity() == Severity::Warning);
     match (is_sound, tls, access) {
         (true, Ok(tls), Some(access)) => {
-            Ok(Configuration { server, tls, access, storage, warnings: problems, files, fixed })
+            Ok(Configuration { server, tls, access, storage, decision_log, warnings: problems, files, fixed })
         }
         _ => Err(Problems::new(problems, files)),
     }

@@ -49,6 +49,7 @@ pub static SCHEMA: &[Key] = &[
     fixed("server.max_connections", COUNT, "16384", "Open connections; more wait until one closes."),
     fixed("server.max_requests", COUNT, "4096", "Requests answered at the same time; more are answered 429."),
     fixed("server.max_http2_streams", Kind::Integer { min: 1, max: 10_000 }, "128", "Streams one HTTP/2 connection may have open."),
+    fixed("server.decision_log", Kind::Path, "", "File every decision is appended to, one JSON object a line; opened anew at each reload and SIGHUP. Without it only the log has decisions."),
     live("server.tls.server_certificate_bundle", Kind::Path, "", "PEM file: the server's certificate, then its intermediates; required with [server.tls]."),
     live("server.tls.server_private_key", Kind::Path, "", "PEM file: the private key of that certificate; required with [server.tls]."),
     live("server.tls.client_ca_bundle", Kind::Path, "", "PEM file: the authorities that may sign client certificates; without it clients are never asked for one."),

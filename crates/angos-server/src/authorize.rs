@@ -9,6 +9,7 @@ use angos_policy::Undecidable;
 use hyper::Method;
 
 use crate::access::AccessInForce;
+use crate::decision_log::{DecisionLog, Entry};
 use crate::inquiry::Inquiry;
 use crate::judge::{Judgement, Verdict};
 use crate::metrics::Metrics;
@@ -41,6 +42,7 @@ pub(crate) struct Gate<'a> {
     pub(crate) time: SystemTime,
     pub(crate) request: RequestId,
     pub(crate) metrics: &'a Metrics,
+    pub(crate) decision_log: Option<&'a DecisionLog>,
 }
 
 impl Gate<'_> {
@@ -78,6 +80,11 @@ impl Gate<'_> {
         counter.inc();
         if level_enabled {
             self.log(inquiry, verdict);
+        }
+        if let Some(log) = self.decision_log {
+            let Verdict { judgement, shadow } = verdict;
+            let (generation, identity) = (self.in_force.generation, self.identity);
+            log.record(&Entry { generation, request: self.request, judgement, shadow, identity, inquiry });
         }
         allowed
     }

@@ -105,6 +105,7 @@ async fn stages(
         time: SystemTime::now(),
         request: id,
         metrics: &shared.metrics,
+        decision_log: shared.settings.decision_log.as_ref(),
     };
     let permit = gate.admit(operation).map_err(|Denied| Refusal::Denied { challenge })?;
     let context = Context {

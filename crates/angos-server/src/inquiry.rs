@@ -1,5 +1,6 @@
 //! Stage 6, the question: one thing a caller wants, as policies see it, without HTTP.
 
+mod recorded;
 mod written;
 
 use std::cell::OnceCell;
@@ -11,6 +12,7 @@ use angos_policy::Value;
 use angos_registry::UploadId;
 use hyper::Method;
 
+pub(crate) use self::recorded::RequestFacts;
 pub use self::written::InquiryError;
 use crate::route::{Action, Operation};
 

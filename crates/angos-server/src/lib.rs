@@ -18,7 +18,7 @@
 //! (bind, run, drain, reload), `settings.rs` and `limits.rs` (every bound with its reason), `environment.rs` (what a policy
 //! may name), `inquiry.rs` and `judge.rs` (what is asked of policies, and what they answer), `activity.rs` and `wire.rs`
 //! (clients that stand still, connections that close), `body.rs`, `metrics.rs`,
-//! `management.rs` (probes without policy), `request_id.rs`.
+//! `management.rs` (probes without policy), `request_id.rs`, `decision_log.rs` (every decision, to be judged again).
 #![doc = include_str!("../README.md")]
 
 mod accept;
@@ -29,6 +29,7 @@ mod authorize;
 mod body;
 mod connection;
 mod credentials;
+mod decision_log;
 mod environment;
 mod exchange;
 mod fate;
@@ -57,6 +58,7 @@ pub use access::{Access, AccessPolicy};
 pub use angos_oci::Name;
 pub use angos_registry::{Settings as RegistrySettings, Storage, TagPatterns};
 pub use credentials::{Credentials, CredentialsBuilder, PasswordHash, PasswordHashError};
+pub use decision_log::{DecisionLog, RecordError, RecordedDecision};
 pub use environment::environment;
 pub use handle::Handle;
 pub use inquiry::{Inquiry, InquiryError};

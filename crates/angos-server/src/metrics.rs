@@ -19,6 +19,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::access::AccessInForce;
+use crate::decision_log::DecisionLog;
 use crate::route::Action;
 
 use policies::PolicyMetrics;
@@ -126,6 +127,14 @@ impl Metrics {
             panics: counter(&mut registry, "panics", "Connections that ended in a defect of this program"),
             registry,
         }
+    }
+
+    /// Shows what becomes of the lines of the decision log, too.
+    pub(crate) fn with_decision_log(mut self, log: Option<&DecisionLog>) -> Self {
+        if let Some(log) = log {
+            self.registry.register_collector(Box::new(log.clone()));
+        }
+        self
     }
 
     /// Counts one finished request; `action` is none when the request named no operation.

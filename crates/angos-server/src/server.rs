@@ -72,7 +72,7 @@ impl Server {
         let listeners = listeners(&settings, acceptor.as_ref());
         check(&settings, &listeners)?;
         let listeners = open(listeners, acceptor.as_ref())?;
-        let metrics = Metrics::new();
+        let metrics = Metrics::new().with_decision_log(settings.decision_log.as_ref());
         metrics.generation.set(1);
         metrics.tls_generation.set(acceptor.as_ref().map_or(0, |acceptor| gauge(acceptor.generation())));
         let shared = Shared {

@@ -7,6 +7,7 @@ use angos_registry::Settings as RegistrySettings;
 use angos_tls::ClientAuth;
 use ipnet::IpNet;
 
+use crate::decision_log::DecisionLog;
 use crate::limits::LISTENER_CONNECTIONS;
 
 /// Everything [`Server::bind`](crate::Server::bind) needs to know besides who may do what.
@@ -24,6 +25,8 @@ pub struct Settings {
     pub listeners: Vec<Listener>,
     /// Peers whose `Forwarded` and `X-Forwarded-For` headers are believed. Default none: anyone can write a header.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where every decision is written. Default nowhere.
+    pub decision_log: Option<DecisionLog>,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// How much of everything there may be.
@@ -39,6 +42,7 @@ impl Default for Settings {
             management: None,
             listeners: Vec::new(),
             trusted_proxies: Vec::new(),
+            decision_log: None,
             timeouts: Timeouts::default(),
             limits: Limits::default(),
             registry: RegistrySettings::default(),

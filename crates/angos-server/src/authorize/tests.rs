@@ -41,6 +41,7 @@ fn admits(policies: &AccessInForce, username: Option<&str>, operation: Operation
         time: SystemTime::now(),
         request: RequestIds::new().next(),
         metrics: &metrics,
+        decision_log: None,
     };
     let admitted = gate.admit(operation).is_ok();
     assert_eq!((metrics.allowed.get() > 0, metrics.denied.get() > 0).1, !admitted, "every denial is counted");

@@ -1,0 +1,266 @@
+//! What a line says and what it survives: hostile text, slow disks, full disks.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Instant, SystemTime};
+
+use angos_identity::{Certificate, CertificateFacts, Credential, Identity};
+use angos_policy::{DefaultDecision, Policy, RuleSource};
+
+use super::*;
+use crate::access::Access;
+use crate::environment::environment;
+use crate::inquiry::Inquiry;
+use crate::limits::DECISION_LINE_BYTES;
+use crate::request_id::RequestIds;
+use crate::route::Action;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A destination that tells the test what is written, and does with it what the test says.
+struct Tested {
+    told: Sender<Vec<u8>>,
+    answers: Receiver<io::Result<usize>>,
+}
+
+impl Write for Tested {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.told.send(bytes.to_vec()).unwrap();
+        self.answers.recv().unwrap()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn tested() -> (DecisionLog, Receiver<Vec<u8>>, Sender<io::Result<usize>>) {
+    let ((told, heard), (answer, answers)) = (channel(), channel());
+    let mut destination = Some(Tested { told, answers });
+    let log = DecisionLog::start(move || destination.take().ok_or(io::ErrorKind::NotFound.into())).unwrap();
+    (log, heard, answer)
+}
+
+fn counts(log: &DecisionLog) -> [u64; 3] {
+    let Queue { written, dropped, failed, .. } = &*log.queue;
+    [written, dropped, failed].map(|count| count.load(Ordering::Relaxed))
+}
+
+/// Waits until `counts` says so: the writer counts after it has written.
+#[track_caller]
+fn assert_counts(log: &DecisionLog, expected: [u64; 3]) {
+    let started = Instant::now();
+    while counts(log) != expected {
+        assert!(started.elapsed() < PATIENCE, "{:?} and not {expected:?}", counts(log));
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_slow_disk_holds_nobody_up_and_takes_no_memory() {
+    let (log, heard, answer) = tested();
+    log.queue.push(b"first\n");
+    assert_eq!(heard.recv_timeout(PATIENCE).unwrap(), b"first\n"); // and the writer stands still
+    let line = vec![b'x'; 64 * 1024];
+    let fitting = DECISION_LOG_QUEUE_BYTES / line.len();
+    for _ in 0..fitting + 7 {
+        log.queue.push(&line);
+    }
+    assert!(log.queue.lock().pending.len() <= DECISION_LOG_QUEUE_BYTES);
+    assert_counts(&log, [0, 7, 0]);
+    log.close(Duration::from_millis(10)); // and no longer, though nothing is written
+    log.queue.push(b"late\n");
+    assert_counts(&log, [0, 8, 0]);
+    answer.send(Ok(6)).unwrap();
+    assert_eq!(heard.recv_timeout(PATIENCE).unwrap().len(), fitting * line.len());
+}
+
+#[test]
+fn a_full_disk_loses_lines_and_spoils_none() {
+    let (log, heard, answer) = tested();
+    let full = || Err(io::ErrorKind::StorageFull.into());
+    log.queue.push(b"one\ntwo\nthree\n");
+    assert_eq!(heard.recv_timeout(PATIENCE).unwrap(), b"one\ntwo\nthree\n");
+    answer.send(Ok(6)).unwrap(); // in the middle of the second line
+    assert_eq!(heard.recv_timeout(PATIENCE).unwrap(), b"o\nthree\n");
+    answer.send(full()).unwrap();
+    assert_counts(&log, [1, 0, 2]);
+    log.queue.push(b"four\n");
+    assert_eq!(heard.recv_timeout(PATIENCE).unwrap(), b"\n", "the rest of a line is ended first");
+    answer.send(full()).unwrap();
+    assert_counts(&log, [1, 0, 3]);
+    log.queue.push(b"five\n");
+    for (written, count) in [(&b"\n"[..], 1), (b"five\n", 5)] {
+        assert_eq!(heard.recv_timeout(PATIENCE).unwrap(), written);
+        answer.send(Ok(count)).unwrap();
+    }
+    assert_counts(&log, [2, 0, 3]);
+}
+
+#[test]
+fn a_destination_that_cannot_be_reopened_stays() {
+    let (log, heard, answer) = tested();
+    log.reopen(); // opens once, at the start
+    log.queue.push(b"line\n");
+    assert_eq!(heard.recv_timeout(PATIENCE).unwrap(), b"line\n");
+    answer.send(Ok(5)).unwrap();
+    log.close(PATIENCE);
+    assert_eq!(counts(&log), [1, 0, 0]);
+    assert!(DecisionLog::start(|| Err::<io::Sink, _>(io::ErrorKind::PermissionDenied.into())).is_err());
+}
+
+/// A caller with everything a rule can name.
+fn somebody(facts: CertificateFacts) -> Identity {
+    let certificate = Arc::new(Certificate::described(facts).unwrap());
+    let credential = Arc::new(Credential { id: "ci".into(), username: "réader\"\\".into() });
+    Identity::new([192, 0, 2, 7].into(), Some(certificate), Some(credential))
+}
+
+fn facts() -> CertificateFacts {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    CertificateFacts {
+        common_names: words(&["a\"},{\"", "b\u{2028}forged\u{202e}"]),
+        organizations: words(&["Team"]),
+        organizational_units: words(&["Unit"]),
+        dns_names: words(&["a.example"]),
+        email_addresses: words(&["a@b.example"]),
+        uris: words(&["spiffe://prod.example/ci", "https://a/"]),
+        ip_addresses: words(&["192.0.2.1", "2001:db8::1"]),
+        subject: "CN=a".to_owned(),
+        issuer: "CN=CA".to_owned(),
+        serial_number: "01ff".to_owned(),
+        fingerprint: "ab".repeat(32),
+        public_key_fingerprint: "cd".repeat(32),
+        not_before: 1,
+        not_after: 4_000_000_000,
+        authority: Some("partners".to_owned()),
+    }
+}
+
+fn inquiry(action: Action, fields: &[(&str, &str)]) -> Inquiry {
+    let mut inquiry = Inquiry::new(action, SystemTime::now());
+    for (field, text) in fields {
+        inquiry.set(field, text).unwrap();
+    }
+    inquiry
+}
+
+fn line_of(identity: &Identity, inquiry: &Inquiry) -> Vec<u8> {
+    let access = Access::default();
+    let request = RequestIds::new().next();
+    let judgement = access.judge(identity, inquiry);
+    Entry { generation: 7, request, judgement, shadow: None, identity, inquiry }.line()
+}
+
+/// All that rules can see of a request and its caller is the same after a round trip; a code is not.
+#[test]
+fn a_line_read_back_is_the_same_question() {
+    const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let session = "5".repeat(50) + &"c".repeat(32);
+    let identity = somebody(facts());
+    let cases = [
+        inquiry(Action::GetApiVersion, &[("method", "HEAD")]),
+        inquiry(
+            Action::PutManifest,
+            &[("namespace", "a/b"), ("reference", "v1"), ("tags", "v2"), ("tags", "v3")],
+        ),
+        inquiry(
+            Action::PutManifest,
+            &[("namespace", "a/b"), ("reference", DIGEST), ("tag", "v2"), ("tags", "v2")],
+        ),
+        inquiry(Action::MountBlob, &[("namespace", "a"), ("digest", DIGEST), ("from", "other/one")]),
+        inquiry(Action::CompleteUpload, &[("namespace", "a"), ("session_id", &session), ("digest", DIGEST)]),
+        inquiry(Action::StartUpload, &[("namespace", "a"), ("digest_algorithm", "sha512")]),
+        inquiry(
+            Action::ListTags,
+            &[("namespace", "a"), ("n", "18446744073709551615"), ("last", "é \u{202e}x")],
+        ),
+        inquiry(Action::GetReferrers, &[("namespace", "a"), ("digest", DIGEST), ("artifact_type", "a/b+c")]),
+    ];
+    for asked in cases {
+        let line = line_of(&identity, &asked);
+        let text = std::str::from_utf8(&line).unwrap();
+        let is_harmless = |c: char| !c.is_control() && !matches!(c, '\u{2028}' | '\u{202e}');
+        assert!(text.strip_suffix('\n').unwrap().chars().all(is_harmless), "{text}");
+        assert!(!text.contains("cccc"), "the code of an upload: {text}");
+        let read = RecordedDecision::parse(&line).unwrap();
+        assert_eq!((read.generation(), read.is_allowed()), (7, false));
+        assert_eq!((read.policy(), read.rule(), read.caller()), ("none", "unconfigured", "réader\"\\"));
+        assert_eq!(format!("{:?}", read.identity()), format!("{identity:?}"));
+        for fact in (0..14).filter(|fact| *fact != 6) {
+            assert_eq!(read.inquiry().fact(fact), asked.fact(fact), "fact {fact} of {text}");
+        }
+    }
+}
+
+#[test]
+fn a_line_says_what_decided() {
+    let rule = |name: &str, when: &str| RuleSource { name: Some(name.to_owned()), when: when.to_owned() };
+    let rules = [rule("pull", "request.action == 'get-blob'"), rule("tags", "request.tag.startsWith('v')")];
+    let policy = Policy::compile(&environment(), DefaultDecision::Deny, &rules).unwrap();
+    let trial = Policy::compile(&environment(), DefaultDecision::Deny, &[rule("try", "true")]).unwrap();
+    let global = crate::access::AccessPolicy::new(policy).with_shadow(trial);
+    let access = Access { global: Some(global), ..Access::default() };
+    let nobody = Identity::new([127, 0, 0, 1].into(), None, None);
+    for (action, answer, shadow) in [
+        (
+            Action::GetBlob,
+            r#""outcome":"allow","policy":"global","reason":"rule","rule":"pull""#,
+            r#""shadow":{"outcome":"allow","policy":"global","reason":"rule","rule":"pull"}"#,
+        ),
+        (
+            Action::ListTags,
+            r#""outcome":"deny","policy":"global","reason":"undecidable","rule":"tags","undecidable":"absent""#,
+            r#""shadow":{"outcome":"allow","policy":"global","reason":"rule","rule":"try"}"#,
+        ),
+    ] {
+        let asked = inquiry(action, &[("namespace", "a")]);
+        let crate::judge::Verdict { judgement, shadow: would } = access.decide(&nobody, &asked);
+        let request = RequestIds::new().next();
+        let entry =
+            Entry { generation: 1, request, judgement, shadow: would, identity: &nobody, inquiry: &asked };
+        let text = String::from_utf8(entry.line()).unwrap();
+        assert!(text.contains(answer) && text.contains(shadow), "{text}");
+        assert!(text.contains(r#""identity":{"method":"anonymous","client_ip":"127.0.0.1"}"#), "{text}");
+    }
+}
+
+/// The largest names there can be, and a query that is escaped in every place.
+#[test]
+fn the_length_of_a_line_is_bounded() {
+    let described = |count: usize| {
+        let names = vec!["x".repeat(2048); count];
+        CertificateFacts { subject: names.concat(), common_names: names, ..facts() }
+    };
+    let asked = inquiry(Action::ListTags, &[("namespace", "a"), ("last", "x")]);
+    let whole = line_of(&somebody(described(60)), &asked);
+    assert!(whole.len() > 240_000 && whole.len() <= DECISION_LINE_BYTES, "{}", whole.len());
+    RecordedDecision::parse(&whole).unwrap();
+    let asked = inquiry(Action::ListTags, &[("namespace", "a"), ("last", &"\u{202e}".repeat(10_000))]);
+    let cut = line_of(&somebody(described(62)), &asked);
+    assert!(cut.len() > 60_000 && cut.len() < 70_000, "{}", cut.len());
+    assert!(std::str::from_utf8(&cut).unwrap().contains(r#""cut":true"#));
+    assert!(matches!(RecordedDecision::parse(&cut), Err(RecordError::Cut)));
+}
+
+#[test]
+fn what_is_no_line_is_refused() {
+    let line =
+        String::from_utf8(line_of(&somebody(facts()), &inquiry(Action::GetBlob, &[("namespace", "a")])))
+            .unwrap();
+    RecordedDecision::parse(line.as_bytes()).unwrap();
+    for (from, to) in [
+        ("\"outcome\":\"deny\"", "\"outcome\":\"maybe\""),
+        ("get-blob", "get-blobs"),
+        ("192.0.2.7", "nowhere"),
+        ("\"a.example\"", "\"a example\""),
+        ("\"namespace\":\"a\"", "\"namespace\":\"A\""),
+        ("}", ""),
+        ("{", "[{"),
+    ] {
+        assert!(line.contains(from), "{line}");
+        assert!(RecordedDecision::parse(line.replace(from, to).as_bytes()).is_err(), "{from} → {to}");
+    }
+    for line in [&b""[..], b"\xff", b"null", b"{}", &b"[".repeat(100_000)] {
+        assert!(matches!(RecordedDecision::parse(line), Err(RecordError::Malformed(_))));
+    }
+}
