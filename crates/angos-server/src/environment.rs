@@ -1,6 +1,6 @@
 //! Stage 6, the words: what a policy may say about a request.
 //!
-//! The order of [`declare`] is that of `Inquiry::fact`, and held to it by the tests of `inquiry.rs`.
+//! The order of [`VARIABLES`] is that of `Inquiry::fact`, and held to it by the tests of `inquiry.rs`.
 
 use angos_policy::{Environment, EnvironmentError, Type};
 
@@ -18,22 +18,28 @@ pub fn environment() -> Environment {
     declare().expect("constant declarations")
 }
 
+/// Every variable; a function without arguments follows them.
+pub(crate) const VARIABLES: &[(&str, Type)] = &[
+    ("request.action", Type::Word(Action::WORDS)),
+    ("request.namespace", Type::String),
+    ("request.reference", Type::String),
+    ("request.tag", Type::String),
+    ("request.digest", Type::String),
+    ("request.tags", Type::StringList),
+    ("request.session_id", Type::String),
+    ("request.from", Type::String),
+    ("request.n", Type::Int),
+    ("request.last", Type::String),
+    ("request.artifact_type", Type::String),
+    ("request.digest_algorithm", Type::String),
+    ("request.method", Type::String),
+    ("request.time", Type::Timestamp),
+];
+
 fn declare() -> Result<Environment, EnvironmentError> {
-    Environment::builder()
-        .variable("request.action", Type::Word(Action::WORDS))
-        .variable("request.namespace", Type::String)
-        .variable("request.reference", Type::String)
-        .variable("request.tag", Type::String)
-        .variable("request.digest", Type::String)
-        .variable("request.tags", Type::StringList)
-        .variable("request.session_id", Type::String)
-        .variable("request.from", Type::String)
-        .variable("request.n", Type::Int)
-        .variable("request.last", Type::String)
-        .variable("request.artifact_type", Type::String)
-        .variable("request.digest_algorithm", Type::String)
-        .variable("request.method", Type::String)
-        .variable("request.time", Type::Timestamp)
+    VARIABLES
+        .iter()
+        .fold(Environment::builder(), |builder, (path, ty)| builder.variable(path, *ty))
         .nullary("has_repository_policy", Type::Bool)
         .alias("request.repository", "request.namespace")
         .build()

@@ -137,6 +137,7 @@ impl<'a> Prospect<'a, '_> {
                 all
             }
             _ if self.is_closed(node) => self.frame.truth(node).into(),
+            _ if self.surely_fails(node) => Outcomes::FAILS.or(Outcomes::EXHAUSTS),
             Op::Read(origin, Type::Bool) => match self.known(*origin) {
                 Known::Exactly(Value::Bool(value)) => Outcomes::of(value),
                 Known::Exactly(_) => Outcomes::FAILS,
@@ -184,13 +185,7 @@ impl<'a> Prospect<'a, '_> {
             return match self.known(*origin) {
                 Known::Exactly(value) => Datum::admitted(value, *ty).map_or(Side::Open, Side::Exact),
                 // An absent list is an empty one, and what is `dyn` may be null although it is there.
-                _ if matches!(
-                    ty,
-                    Type::StringList | Type::List(_) | Type::Map(..) | Type::Dyn | Type::Null
-                ) =>
-                {
-                    Side::Open
-                }
+                _ if is_list_like(*ty) => Side::Open,
                 known => Side::Variable(known),
             };
         }
@@ -283,6 +278,36 @@ impl<'a> Prospect<'a, '_> {
         self.is_closed(list) && matches!(self.frame.size(list), Ok(Datum::Int(0)))
     }
 
+    /// Whether an expression has no value in any completion, because a part it needs has none.
+    fn surely_fails(&mut self, node: &'a Node) -> bool {
+        if self.is_closed(node) {
+            let used = self.frame.used;
+            let outcome = self.frame.value(node);
+            self.frame.used = used;
+            return outcome.is_err_and(|trouble| trouble.cause != Undecidable::Cost);
+        }
+        if self.frame.spend(1, node).is_err() {
+            return false;
+        }
+        match &node.op {
+            Op::Equal { sides, .. } => sides.iter().any(|side| self.surely_fails(side)),
+            Op::Arithmetic { sides, .. } | Op::Ordered { sides, .. } | Op::Search { sides, .. } => {
+                sides.iter().any(|side| self.is_surely_absent(side) || self.surely_fails(side))
+            }
+            Op::Size(of) | Op::Negate(of) => self.surely_fails(of),
+            Op::Matches { text: of, .. } | Op::Case { text: of, .. } | Op::Convert { value: of, .. } => {
+                self.surely_fails(of)
+            }
+            _ => false,
+        }
+    }
+
+    fn is_surely_absent(&self, node: &Node) -> bool {
+        let Op::Read(origin, ty) = node.op else { return false };
+        // An absent list is an empty one.
+        !is_list_like(ty) && self.known(origin) == Known::Exactly(Value::Absent)
+    }
+
     fn is_closed(&self, node: &Node) -> bool {
         let mut closed = true;
         node.each_origin(&mut |origin| closed &= self.is_exact(origin));
@@ -297,4 +322,8 @@ impl<'a> Prospect<'a, '_> {
             _ => false,
         }
     }
+}
+
+fn is_list_like(ty: Type) -> bool {
+    matches!(ty, Type::StringList | Type::List(_) | Type::Map(..) | Type::Dyn | Type::Null)
 }

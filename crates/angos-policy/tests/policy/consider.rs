@@ -86,6 +86,10 @@ fn what_is_certain_of_a_rule() {
         ),
         ("1 / 0 == 1", [Never; 3]),
         ("has_repository_policy()", [Sometimes; 3]),
+        ("request.namespace.startsWith(identity.username + '/')", [Never, Never, Sometimes]),
+        ("request.n > int(identity.username)", [Never, Never, Sometimes]),
+        ("(request.tag + identity.username).lowerAscii() == 'x'", [Never, Never, Sometimes]),
+        ("(identity.username + request.tag).matches('^a')", [Never, Never, Sometimes]),
         ("cidr('10.0.0.0/8').containsIP(identity.client_ip)", [Sometimes; 3]),
     ] {
         let policy = policy(DefaultDecision::Deny, &[rule]);

@@ -76,6 +76,29 @@ impl Action {
         }
     }
 
+    /// Whether it happens in a repository.
+    pub const fn is_in_repository(self) -> bool {
+        !matches!(
+            self,
+            Self::GetApiVersion | Self::ListCatalog | Self::Healthz | Self::Readyz | Self::Metrics
+        )
+    }
+
+    /// Whether it may change what the registry holds.
+    pub const fn is_write(self) -> bool {
+        matches!(
+            self,
+            Self::PutManifest
+                | Self::DeleteManifest
+                | Self::DeleteBlob
+                | Self::StartUpload
+                | Self::UpdateUpload
+                | Self::CompleteUpload
+                | Self::CancelUpload
+                | Self::MountBlob
+        )
+    }
+
     pub(crate) const fn is_about_manifest(self) -> bool {
         matches!(self, Self::GetManifest | Self::PutManifest | Self::DeleteManifest)
     }
