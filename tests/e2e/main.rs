@@ -10,6 +10,7 @@
 //! - [`http2`]: floods of frames, streams and headers
 //! - [`hostile`]: smuggled, oversized, slow and contradictory requests
 //! - [`isolation`]: what belongs to one team stays with it
+//! - [`lints`]: what `angos check` says of policies that load
 //! - [`listeners`]: further ports, each with its own TLS and surfaces
 //! - [`push_and_pull`]: an image goes in and comes out, over every transport
 //! - [`races`]: requests that meet on a session, a blob or a tag
@@ -39,6 +40,7 @@ mod harness;
 mod hostile;
 mod http2;
 mod isolation;
+mod lints;
 mod listeners;
 mod push_and_pull;
 mod races;

@@ -2,7 +2,7 @@
 //! documented, and nothing else is. `BLESS=1 cargo test -p angos-house` writes them anew.
 
 use crate::{root, shown, sources};
-use angos_config::{Kind, SCHEMA};
+use angos_config::{Kind, LINTS, SCHEMA};
 use angos_oci::ErrorCode;
 
 const BEGIN: &str = "<!-- made from the code; `BLESS=1 cargo test -p angos-house` renews it -->\n";
@@ -118,6 +118,19 @@ fn unlinked(doc: &str) -> String {
         }
     }
     out + rest
+}
+
+#[test]
+fn every_lint_is_documented() {
+    let mut table = String::from("| lint | what it finds |\n|---|---|\n");
+    for lint in LINTS {
+        table += &row([format!("[`{0}`](#{0})", lint.name), lint.doc.into()]);
+    }
+    check("lints.md", &table);
+    let page = std::fs::read_to_string(root().join("docs/reference/lints.md")).unwrap();
+    for lint in LINTS {
+        assert!(page.contains(&format!("\n## {}\n", lint.name)), "lints.md has no section on {}", lint.name);
+    }
 }
 
 #[test]

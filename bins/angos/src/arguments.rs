@@ -33,7 +33,7 @@ pub(crate) enum Command {
     /// Run the registry
     Server(Files),
     /// Check the configuration, print every problem, and exit with 1 if there is an error
-    Check(Files),
+    Check(Check),
     /// Hash a password for the configuration; asks for it, or reads it from standard input
     #[command(visible_alias = "argon")]
     HashPassword,
@@ -49,6 +49,15 @@ pub(crate) struct Files {
     /// Configuration file; repeat it to lay later files over earlier ones [default: config.toml]
     #[arg(id = "more", short = 'c', long = "config", value_name = "FILE")]
     config: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// Exit with 1 if there is a warning
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
 }
 
 #[derive(Debug, Args)]
@@ -167,7 +176,7 @@ mod tests {
             ("angos -c a.toml check -c b.toml -c c.toml", vec!["a.toml", "b.toml", "c.toml"]),
         ] {
             let arguments = Arguments::try_parse_from(line.split(' ')).expect(line);
-            let (Command::Server(files) | Command::Check(files)) = &arguments.command else {
+            let (Command::Server(files) | Command::Check(Check { files, .. })) = &arguments.command else {
                 panic!("{line}")
             };
             assert_eq!(arguments.files(files), expected.iter().map(PathBuf::from).collect::<Vec<_>>());

@@ -1,28 +1,41 @@
-//! `angos check`: the configuration is read and judged as at start, and nothing is started.
+//! `angos check`: the configuration is read and checked as at start, its policies are judged, and nothing is started.
 
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use angos_config::{Configuration, load};
+use angos_config::{Configuration, Problems, lint, load};
 
-pub(crate) fn run(files: &[PathBuf]) -> Result<(), String> {
-    let configuration = read(files)?;
+/// `deny_warnings` makes a warning a failure.
+pub(crate) fn run(files: &[PathBuf], deny_warnings: bool) -> Result<(), String> {
+    let configuration = lint(files, environment()).map_err(refused)?;
     let mut out = std::io::stderr().lock();
     for warning in &configuration.warnings {
         let _ = writeln!(out, "{warning}");
     }
     let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-    let _ = writeln!(std::io::stdout(), "{}: no errors", names.join(", "));
+    let names = names.join(", ");
+    match configuration.warnings.len() {
+        0 => drop(writeln!(std::io::stdout(), "{names}: no errors")),
+        count if deny_warnings => {
+            return Err(format!("{names}: no errors, but {}", counted(count, "warning")));
+        }
+        count => drop(writeln!(std::io::stdout(), "{names}: no errors, {}", counted(count, "warning"))),
+    }
     Ok(())
 }
 
 /// The configuration as files and environment have it, or all that is wrong with it.
 pub(crate) fn read(files: &[PathBuf]) -> Result<Configuration, String> {
-    load(files, environment()).map_err(|problems| {
-        let count = problems.errors();
-        let noun = if count == 1 { "error" } else { "errors" };
-        format!("{problems}\n{count} {noun} in the configuration")
-    })
+    load(files, environment()).map_err(refused)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "to be named where an error is mapped")]
+fn refused(problems: Problems) -> String {
+    format!("{problems}\n{} in the configuration", counted(problems.errors(), "error"))
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// The environment; what is not UTF-8 is marked so, and refused if it is meant for us.

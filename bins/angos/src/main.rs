@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Server(ref files) => serve::run(&arguments.files(files), arguments.log_format),
-        Command::Check(ref files) => check::run(&arguments.files(files)),
+        Command::Check(ref check) => check::run(&arguments.files(&check.files), check.deny_warnings),
         Command::HashPassword => hash_password::run(),
         Command::Quickstart(ref options) => quickstart::run(options, arguments.log_format),
         Command::Doctor(ref options) => return doctor::run(options, &arguments.named_files(&options.files)),

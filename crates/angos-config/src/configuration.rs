@@ -74,6 +74,23 @@ pub fn load(
     files: &[PathBuf],
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Configuration, Problems> {
+    read(files, environment, |_, _, _| {})
+}
+
+/// Like [`load`], and judges the policies besides: what is sound and yet looks wrong is among the warnings,
+/// each with the name of one of [`LINTS`](crate::LINTS). Takes longer, some milliseconds per policy.
+pub fn lint(
+    files: &[PathBuf],
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Configuration, Problems> {
+    read(files, environment, crate::lint::lint)
+}
+
+fn read(
+    files: &[PathBuf],
+    environment: impl Iterator<Item = (String, String)>,
+    judge: impl FnOnce(&Document, &Access, &mut Context<'_>),
+) -> Result<Configuration, Problems> {
     let read = read_files(files).map_err(|problems| Problems::new(problems, files.to_vec()))?;
     let mut problems = Vec::new();
     let variables = environment::read(environment, &read, &mut problems);
@@ -88,10 +105,13 @@ pub fn load(
     let log = KeyPath::of(&["server", "decision_log"]);
     let decision_log = document.server.decision_log.as_ref().map(|path| layers.resolve(&log, path));
 
+    let is_sound = |problems: &[Problem]| problems.iter().all(|it| it.severity() == Severity::Warning);
+    if let Some(access) = access.as_ref().filter(|_| is_sound(&context.problems)) {
+        judge(&document, access, &mut context);
+    }
     let Context { mut problems, files, .. } = context;
     layers.sort(&mut problems);
-    let is_sound = problems.iter().all(|problem| problem.severity() == Severity::Warning);
-    match (is_sound, tls, access) {
+    match (is_sound(&problems), tls, access) {
         (true, Ok(tls), Some(access)) => {
             Ok(Configuration { server, tls, access, storage, decision_log, warnings: problems, files, fixed })
         }

@@ -146,6 +146,7 @@ pub(crate) struct AccessPolicy {
     pub(crate) default_allow: Option<bool>,
     pub(crate) rules: Vec<Option<Rule>>,
     pub(crate) shadow_rules: Vec<Option<Rule>>,
+    pub(crate) silenced_lints: Vec<Option<String>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

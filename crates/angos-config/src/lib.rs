@@ -7,6 +7,7 @@
 //! | check | `check.rs`, `schema.rs`, `kind.rs`, `quantity.rs` | tree → sound tree, and every unknown key and wrong value |
 //! | type | `document.rs` | sound tree → what is written |
 //! | mean | `configuration.rs`, then `server.rs` `tls.rs` `storage.rs` `access.rs` `credentials.rs` | what is written → settings, policies, certificates |
+//! | judge | `lint.rs` and its modules | policies → what is sound and yet looks wrong |
 //! | report | `problem.rs`, `path.rs`, `nearest.rs`, `string_offset.rs` | what is wrong, and where |
 //! | watch | `watch.rs`, `fixed.rs` | when to do it again, and what then waits for a restart |
 #![doc = ""]
@@ -23,6 +24,7 @@ mod fixed;
 mod kind;
 mod layers;
 pub mod limits;
+mod lint;
 mod listeners;
 mod nearest;
 mod path;
@@ -35,9 +37,10 @@ mod string_offset;
 mod tls;
 mod watch;
 
-pub use configuration::{Configuration, load};
+pub use configuration::{Configuration, lint, load};
 pub use fixed::Fixed;
 pub use kind::Kind;
+pub use lint::{LINTS, Lint};
 pub use problem::{Origin, Problem, Problems, Severity};
 pub use schema::{Key, SCHEMA};
 pub use watch::Watch;

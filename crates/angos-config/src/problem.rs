@@ -52,6 +52,7 @@ pub(crate) struct Excerpt {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     severity: Severity,
+    lint: Option<&'static str>,
     origin: Origin,
     key: String,
     text: Option<String>,
@@ -64,6 +65,7 @@ impl Problem {
     pub(crate) fn error(origin: Origin, message: impl Into<String>) -> Problem {
         Problem {
             severity: Severity::Error,
+            lint: None,
             origin,
             key: String::new(),
             text: None,
@@ -75,6 +77,10 @@ impl Problem {
 
     pub(crate) fn into_warning(self) -> Problem {
         Problem { severity: Severity::Warning, ..self }
+    }
+
+    pub(crate) fn into_lint(self, lint: &'static str) -> Problem {
+        Problem { lint: Some(lint), ..self.into_warning() }
     }
 
     pub(crate) fn with_key(self, key: impl Into<String>) -> Problem {
@@ -96,6 +102,11 @@ impl Problem {
     /// How grave it is.
     pub fn severity(&self) -> Severity {
         self.severity
+    }
+
+    /// The lint that found it, if one did: a name of [`LINTS`](crate::LINTS).
+    pub fn lint(&self) -> Option<&'static str> {
+        self.lint
     }
 
     /// Where it is.
@@ -166,7 +177,10 @@ impl fmt::Display for Problem {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        write!(out, "{word}: {}", self.message)?;
+        match self.lint {
+            Some(lint) => write!(out, "{word}[{lint}]: {}", self.message)?,
+            None => write!(out, "{word}: {}", self.message)?,
+        }
         if let (Some(excerpt), Some(line)) = (&self.excerpt, self.line()) {
             let number = line.to_string();
             let gutter = number.len();

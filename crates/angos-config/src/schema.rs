@@ -33,6 +33,7 @@ const PORT: Kind = Kind::Integer { min: 0, max: 65_535 };
 const TIMEOUT: Kind = Kind::Duration { min: Duration::from_millis(100), max: Duration::from_hours(24) };
 const MODES: Kind = Kind::Word(&["deny", "allow"]);
 const SURFACES: &[&str] = &["registry", "management"];
+const LINTS: Kind = Kind::Words(crate::lint::NAMES);
 const COUNT: Kind = Kind::Integer { min: 1, max: 1_000_000 };
 const TIB: u64 = 1 << 40;
 
@@ -84,10 +85,12 @@ pub static SCHEMA: &[Key] = &[
     live("global.access_policy.default_allow", Kind::Flag, "false", "Older spelling of default; deprecated."),
     live("global.access_policy.rules", Kind::Rules, "[]", "CEL rules, as strings or as tables { name = \"...\", when = \"...\" }; their order never matters."),
     live("global.access_policy.shadow_rules", Kind::Rules, "[]", "Rules on trial: evaluated, counted and logged as if they stood among the rules, and never enforced."),
+    live("global.access_policy.silenced_lints", LINTS, "[]", "Lints of `angos check` that are not to be reported of this policy."),
     live("repository.<name>.access_policy.default", MODES, "\"deny\"", "As in [global.access_policy], for this repository and those below it."),
     live("repository.<name>.access_policy.default_allow", Kind::Flag, "false", "Older spelling of default; deprecated."),
     live("repository.<name>.access_policy.rules", Kind::Rules, "[]", "As in [global.access_policy], for this repository and those below it."),
     live("repository.<name>.access_policy.shadow_rules", Kind::Rules, "[]", "As in [global.access_policy], for this repository and those below it."),
+    live("repository.<name>.access_policy.silenced_lints", LINTS, "[]", "As in [global.access_policy], for this policy."),
     live("auth.identity.<id>.username", Kind::Text, "", "User name of a Basic credential; required, and each may appear once."),
     live("auth.identity.<id>.password", Kind::Secret, "", "argon2id or bcrypt hash of the password, made with `angos hash-password`."),
     live("auth.identity.<id>.password_file", Kind::Path, "", "File that holds the hash instead."),

@@ -123,7 +123,7 @@ impl Circumstances for Situation {
                 }
             }
             3 => self.tag(),
-            4 => self.digest(),
+            4 | 11 => self.digest(),
             5 => self.tags(),
             6 => match self.action {
                 Action::CompleteUpload => Known::Nothing,
@@ -133,7 +133,6 @@ impl Circumstances for Situation {
             8 => of(&[Action::ListTags, Action::ListCatalog, Action::GetReferrers], Known::Nothing),
             9 => of(&[Action::ListTags, Action::ListCatalog], Known::Nothing),
             10 => of(&[Action::GetReferrers], Known::Nothing),
-            11 => self.digest(),
             12 | 13 => Known::Present,
             14 => Known::Exactly(Value::Bool(self.repository.is_some())),
             _ => Known::Nothing,
@@ -153,9 +152,10 @@ mod tests {
 
     fn is_true_of(known: Known<'_>, value: Value<'_>) -> bool {
         match (known, value) {
-            (Known::Exactly(Value::Absent), Value::Absent | Value::Strings([])) | (Known::Nothing, _) => true,
+            (Known::Exactly(Value::Absent), Value::Absent | Value::Strings([]))
+            | (Known::Nothing, _)
+            | (Known::Present, Value::Strings(_)) => true,
             (Known::Exactly(known), value) => known == value,
-            (Known::Present, Value::Strings(_)) => true,
             (Known::StartsWith(start), Value::String(text)) => text.starts_with(start),
             (Known::Present, value) => value != Value::Absent,
             _ => false,
