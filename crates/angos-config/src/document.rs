@@ -46,12 +46,21 @@ pub(crate) struct Server {
 pub(crate) struct Tls {
     pub(crate) server_certificate_bundle: Option<PathBuf>,
     pub(crate) server_private_key: Option<PathBuf>,
+    pub(crate) certificate: Vec<Option<Certificate>>,
     pub(crate) client_ca_bundle: Option<PathBuf>,
     pub(crate) client_ca: Vec<Option<ClientCa>>,
     pub(crate) revocation: Revocation,
     pub(crate) resumption: Option<bool>,
     pub(crate) client_auth: Option<ClientAuth>,
     pub(crate) handshake_timeout: Option<Span>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Certificate {
+    pub(crate) names: Vec<Option<String>>,
+    pub(crate) server_certificate_bundle: Option<PathBuf>,
+    pub(crate) server_private_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]

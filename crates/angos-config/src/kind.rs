@@ -50,6 +50,8 @@ pub enum Kind {
     Word(&'static [&'static str]),
     /// A list of words of a closed set, each at most once.
     Words(&'static [&'static str]),
+    /// A list of strings.
+    Texts,
     /// A list of paths, each as [`Path`](Kind::Path).
     Paths,
     /// A list of IP addresses and networks.
@@ -85,7 +87,7 @@ impl Kind {
             }
             Kind::Address => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
             Kind::Word(words) => value.as_str().is_some_and(|text| words.contains(&text)),
-            Kind::Words(_) | Kind::Paths | Kind::Networks | Kind::Patterns | Kind::Rules => {
+            Kind::Words(_) | Kind::Texts | Kind::Paths | Kind::Networks | Kind::Patterns | Kind::Rules => {
                 value.as_array().is_some()
             }
         };
@@ -96,6 +98,7 @@ impl Kind {
     pub(crate) fn element_mismatch(self, element: &Value) -> Option<Mismatch> {
         let (suits, expected) = match self {
             Kind::Words(words) => return Kind::Word(words).mismatch(element),
+            Kind::Texts => return Kind::Text.mismatch(element),
             Kind::Paths => return Kind::Path.mismatch(element),
             Kind::Networks => (
                 element.as_str().is_some_and(|text| network(text).is_some()),
@@ -113,7 +116,10 @@ impl Kind {
 
     /// Whether the value is a list whose elements are checked one by one.
     pub(crate) fn is_list(self) -> bool {
-        matches!(self, Kind::Words(_) | Kind::Paths | Kind::Networks | Kind::Patterns | Kind::Rules)
+        matches!(
+            self,
+            Kind::Words(_) | Kind::Texts | Kind::Paths | Kind::Networks | Kind::Patterns | Kind::Rules
+        )
     }
 
     fn help(self, value: &Value) -> Option<String> {
@@ -128,7 +134,7 @@ impl Kind {
                 Some(format!("write {text} without quotes"))
             }
             (
-                Kind::Words(_) | Kind::Paths | Kind::Networks | Kind::Patterns | Kind::Rules,
+                Kind::Words(_) | Kind::Texts | Kind::Paths | Kind::Networks | Kind::Patterns | Kind::Rules,
                 Value::String(..),
             ) => Some("put it into brackets: [\"...\"]".to_owned()),
             _ => None,
@@ -180,6 +186,7 @@ impl fmt::Display for Kind {
                 Ok(())
             }
             Kind::Words(words) => write!(out, "an array of {}", Kind::Word(words)),
+            Kind::Texts => out.write_str("an array of strings"),
             Kind::Paths => out.write_str("an array of paths"),
             Kind::Networks => out.write_str("an array of IP addresses and networks"),
             Kind::Patterns => out.write_str("an array of regular expressions"),

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use angos_tls::{
-    AuthoritySetting, ClientAuth, ClientAuthority, Depth, Doubt, LoadError, Material, Revocation, Setting,
-    Settings,
+    AuthoritySetting, CertificateSetting, ClientAuth, ClientAuthority, Depth, Doubt, LoadError, Material,
+    NamedCertificate, Revocation, Setting, Settings,
 };
 
 use crate::configuration::Context;
@@ -29,6 +29,7 @@ pub(crate) fn material(
     let certificate =
         file(written.server_certificate_bundle.as_deref(), &section, "server_certificate_bundle", context);
     let key = file(written.server_private_key.as_deref(), &section, "server_private_key", context);
+    let certificates = certificates(written, context);
     let authorities = Authorities::of(written, context);
     let client_auth = client_auth(written, context);
     let (Some(certificate), Some(key)) = (certificate, key) else { return Err(NotLoaded) };
@@ -38,6 +39,8 @@ pub(crate) fn material(
         settings.client_authorities = settled;
         settings.client_auth = *client_auth;
     }
+    // One that is wrong was reported; the rest is judged without any.
+    settings.certificates = certificates.unwrap_or_default();
     settings.revocation = revocation(&written.revocation);
     if let Some(resumption) = written.resumption {
         settings.resumption = resumption;
@@ -81,6 +84,11 @@ fn load(
 fn key_path(setting: Setting, authorities: &[KeyPath]) -> KeyPath {
     let plain = section().key("client_ca_bundle");
     match setting {
+        Setting::Certificate(place, field) => section().key("certificate").index(place).key(match field {
+            CertificateSetting::PrivateKey => "server_private_key",
+            CertificateSetting::Names => "names",
+            _ => "server_certificate_bundle",
+        }),
         Setting::ClientAuthority(place, field) => match (authorities.get(place), field) {
             (None, _) => plain,
             (Some(path), _) if *path == plain => plain,
@@ -119,6 +127,20 @@ fn watched(written: &Path, key: &KeyPath, context: &mut Context<'_>) -> PathBuf 
     let file = context.layers.resolve(key, written);
     context.files.push(file.clone());
     file
+}
+
+/// The certificates for further names. None: one of them is wrong, which was reported.
+fn certificates(written: &Tls, context: &mut Context<'_>) -> Option<Vec<NamedCertificate>> {
+    let certificate = |(index, written): (usize, &Option<document::Certificate>)| {
+        let (path, written) = (section().key("certificate").index(index), written.as_ref()?);
+        let bundle = written.server_certificate_bundle.as_deref();
+        let bundle = file(bundle, &path, "server_certificate_bundle", context);
+        let key = file(written.server_private_key.as_deref(), &path, "server_private_key", context);
+        let names = written.names.iter().cloned().collect::<Option<_>>();
+        Some(NamedCertificate { names: names?, bundle: bundle?, private_key: key? })
+    };
+    let certificates: Vec<_> = written.certificate.iter().enumerate().map(certificate).collect();
+    certificates.into_iter().collect()
 }
 
 /// The client authorities, and where each is written.

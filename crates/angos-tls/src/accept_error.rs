@@ -92,27 +92,6 @@ impl AcceptError {
             Self::Identity { offered, .. } => Some(offered),
         }
     }
-
-    /// Tells the log: `angos::auth` when the certificate or the lack of one is the reason, else `angos::tls`.
-    pub(crate) fn log(&self, generation: u64) {
-        let class = self.class();
-        if !self.kind().is_authentication() {
-            tracing::debug!(target: "angos::tls", class, generation, "handshake failed: {self}");
-            return;
-        }
-        let offered = self.offered();
-        let shown = |text: Option<&str>| text.map(|text| tracing::field::display(text.to_owned()));
-        tracing::debug!(
-            target: "angos::auth",
-            class,
-            generation,
-            subject = shown(offered.and_then(Offered::subject)),
-            issuer = shown(offered.and_then(Offered::issuer)),
-            serial_number = shown(offered.and_then(Offered::serial_number)),
-            fingerprint = shown(offered.map(Offered::fingerprint)),
-            "client certificate not accepted: {self}",
-        );
-    }
 }
 
 fn class_of(error: &rustls::Error) -> Class {

@@ -10,6 +10,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::accept_error::AcceptError;
 use crate::distrust::Distrust;
+use crate::failure_log::FailureLog;
 use crate::generation::{Generations, InForce};
 use crate::limits;
 use crate::material::Material;
@@ -27,6 +28,7 @@ use crate::verifier::{Seen, observe};
 #[derive(Clone, Debug)]
 pub struct Acceptor {
     in_force: Arc<InForce>,
+    log: Arc<FailureLog>,
     /// Another mode than the material's.
     client_auth: Option<ClientAuth>,
 }
@@ -34,7 +36,11 @@ pub struct Acceptor {
 impl Acceptor {
     /// An acceptor whose material is generation 1.
     pub fn new(material: Material) -> Self {
-        Self { in_force: Arc::new(InForce::new(material)), client_auth: None }
+        Self {
+            in_force: Arc::new(InForce::new(material)),
+            log: Arc::new(FailureLog::new()),
+            client_auth: None,
+        }
     }
 
     /// A clone that treats clients in its own way: for a second port, with the same material and generations.
@@ -122,13 +128,13 @@ impl Acceptor {
             },
             Ok((Err((error, stream)), seen)) => {
                 let error = AcceptError::new(error, seen);
-                error.log(generation.number);
+                self.log.tell(&error, generation.number);
                 linger(stream, &error).await;
                 return Err(error);
             }
             Err(_elapsed) => AcceptError::Timeout,
         };
-        error.log(generation.number);
+        self.log.tell(&error, generation.number);
         Err(error)
     }
 

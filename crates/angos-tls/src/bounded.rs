@@ -6,7 +6,7 @@ use std::hash::Hash;
 
 /// A map whose entries cost no more than was said when it was made. What was inserted last stays longest: of
 /// the most recent entries at least half the cost is kept, and older ones are forgotten together.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Bounded<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,

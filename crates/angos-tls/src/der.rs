@@ -79,6 +79,17 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
+/// A SEQUENCE of these contents, which are shorter than 64 KiB.
+pub(crate) fn sequence(contents: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(contents.len()).unwrap_or(u16::MAX).to_be_bytes();
+    let header = match length {
+        [0, short @ 0..=0x7f] => vec![tag::SEQUENCE, short],
+        [0, long] => vec![tag::SEQUENCE, 0x81, long],
+        [high, low] => vec![tag::SEQUENCE, 0x82, high, low],
+    };
+    [&header, contents].concat()
+}
+
 /// Seconds since 1970 of a time as RFC 5280 writes it (§4.1.2.5: with seconds, in Zulu).
 pub(crate) fn unix_seconds(time: Element<'_>) -> Option<i64> {
     let text = std::str::from_utf8(time.value).ok()?.strip_suffix('Z')?;
@@ -129,6 +140,15 @@ mod tests {
         check(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff], &[]);
         check(&[0x30, 0x88, 0, 0, 0, 0, 0, 0, 0, 0], &[]);
         check(&[&[0x04, 0x82, 0x01, 0x00][..], &[0; 256]].concat(), &[(0x04, 256)]);
+    }
+
+    #[test]
+    fn a_sequence_is_read_as_it_was_written() {
+        for length in [0, 1, 127, 128, 255, 256, 65535] {
+            let contents = vec![7; length];
+            let written = sequence(&contents);
+            assert_eq!(Elements::of(&written).expect(tag::SEQUENCE), Some(&contents[..]), "{length}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! | settings | `settings.rs` | what the operator chose |
 //! | load | `pem.rs`, `authorities.rs`, `list.rs`, `loading.rs` | files → [`Material`], or every [`LoadError`] |
 //! | replace | `material.rs`, `generation.rs` | [`Material`] → the generation in force |
-//! | accept | `acceptor.rs` | byte stream → [`Stream`] and [`Peer`], or an [`AcceptError`] |
+//! | accept | `acceptor.rs`, `names.rs`, `failure_log.rs` | byte stream → [`Stream`] and [`Peer`], or an [`AcceptError`] |
 //! | verify | `verifier.rs`, `trust.rs`, `revocation.rs`, `outline.rs`, `der.rs` | client chain → identity, or what was [`Offered`] and why it was refused |
 //! | resume | `sessions.rs` | session of an earlier handshake → the same client, while the verdict on it holds |
 //! | recheck | `peer.rs`, `distrust.rs` | [`Peer`] → still trusted, or [`Distrust`] |
@@ -20,6 +20,7 @@ mod class;
 mod der;
 mod distrust;
 mod expiry;
+mod failure_log;
 mod generation;
 mod issuers;
 pub mod limits;
@@ -27,6 +28,7 @@ mod list;
 mod load_error;
 mod loading;
 mod material;
+mod names;
 mod offered;
 mod outline;
 mod peer;
@@ -52,7 +54,8 @@ pub use material::Material;
 pub use offered::Offered;
 pub use peer::{Peer, Protocol};
 pub use settings::{
-    AuthoritySetting, ClientAuth, ClientAuthority, Depth, Doubt, Revocation, Setting, Settings,
+    AuthoritySetting, CertificateSetting, ClientAuth, ClientAuthority, Depth, Doubt, NamedCertificate,
+    Revocation, Setting, Settings,
 };
 pub use stream::Stream;
 pub use warning::{Concern, Warning};

@@ -90,6 +90,22 @@ pub const AUTHORITY_HINTS_MAX_BYTES: usize = 16 * 1024;
 /// Source: ours. Such text is written to logs and was not verified by anybody.
 pub const OFFERED_TEXT_MAX_CHARS: usize = 256;
 
+/// Most failed handshakes of one class that the log shows at once at `info`: 5.
+///
+/// Source: ours. Enough to see what goes wrong; who can make handshakes fail must not be able to fill a disk.
+pub const LOGGED_FAILURES_BURST: u32 = 5;
+
+/// Time after which the log shows one more failed handshake of a class at `info`: 10 seconds.
+///
+/// Source: ours, with [`LOGGED_FAILURES_BURST`]: at most 8640 lines of a class each day. Those between are counted,
+/// and shown at `debug`.
+pub const LOGGED_FAILURES_EVERY: Duration = Duration::from_secs(10);
+
+/// Most names of intermediates that are remembered to tell an incomplete chain: 256.
+///
+/// Source: ours. Each is 32 bytes; only intermediates of verified chains are remembered.
+pub const KNOWN_INTERMEDIATES_MAX: usize = 256;
+
 /// How long a refused connection is kept so that the client can read the alert: 1 second.
 ///
 /// Source: ours. Closing a TCP socket with unread input resets it, and the alert may be lost with it.

@@ -160,6 +160,21 @@ pub enum Problem {
     /// What no SPIFFE id can have as its trust domain.
     #[error("this is no SPIFFE trust domain: lower-case letters, digits, `.`, `-` and `_`, 1 to 255 of them")]
     BadTrustDomain,
+    /// A name no client can ask for.
+    #[error("{name:?} is no name of a server")]
+    BadServerName {
+        /// The name.
+        name: String,
+    },
+    /// Two certificates for the same name: which one is shown would be chance.
+    #[error("{name:?} is a name of another certificate too")]
+    RepeatedServerName {
+        /// The name.
+        name: String,
+    },
+    /// A certificate without DNS names, and no names were chosen for it.
+    #[error("there is no DNS name in the certificate, so no client would be shown it")]
+    NoServerName,
     /// A file or folder without a revocation list.
     #[error("it holds no revocation list")]
     NoRevocationList,
@@ -234,6 +249,9 @@ impl Problem {
             Self::BadAuthorityName => "write something like \"build-agents\"",
             Self::RepeatedAuthorityName => "give each its own name, or put both bundles into one file",
             Self::BadTrustDomain => "write it as in spiffe://<trust domain>/..., without the scheme",
+            Self::BadServerName { .. } => "write a DNS name, or `*.` and one",
+            Self::RepeatedServerName { .. } => "give it to one of them",
+            Self::NoServerName => "name what it is for",
             Self::NoRevocationList => {
                 "put revocation lists into it (DER, or PEM with -----BEGIN X509 CRL-----), or leave the setting out"
             }

@@ -1,28 +1,22 @@
-//! From files to one set of material, or everything that is wrong with them. The client authorities are read in
-//! `loading/clients.rs`, their revocation lists in `loading/lists.rs`.
+//! From files to one set of material, or everything that is wrong with them. The server's certificates are
+//! read in `loading/server.rs`, the client authorities in `loading/clients.rs`, their revocation lists in
+//! `loading/lists.rs`.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use angos_identity::Certificate;
-use rustls::crypto::CryptoProvider;
-use rustls::server::ResolvesServerCert;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use sha2::{Digest, Sha256};
-use webpki::EndEntityCert;
-
 use crate::expiry::{Expiry, ExpiryKind};
+use crate::limits;
 use crate::load_error::{LoadError, Problem};
 use crate::material::{self, Blueprint, Material};
 use crate::settings::{ClientAuth, Setting, Settings};
 use crate::trust::Trust;
 use crate::warning::{Concern, Warning};
-use crate::{limits, offered, pem};
 
 mod clients;
 mod lists;
+mod server;
 
 pub(crate) fn load(settings: &Settings) -> Result<Material, Vec<LoadError>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs().cast_signed());
@@ -50,21 +44,19 @@ impl<'a> Loading<'a> {
             self.errors.push(LoadError::in_setting(Setting::HandshakeTimeout, Problem::TimeoutOutOfRange));
         }
         let provider = Arc::new(material::provider());
-        let chain = self.server_chain();
-        let key = self.server_key();
+        let server = self.server(&provider);
         let algorithms = provider.signature_verification_algorithms;
         let authorities = self.client_authorities(&algorithms);
-        let certified = chain.zip(key).and_then(|(chain, key)| self.certified_key(chain, key, &provider));
-        let (Some((certified, server_digest)), true) = (certified, self.errors.is_empty()) else {
+        let (Some((server, server_digest)), true) = (server, self.errors.is_empty()) else {
             return Err(self.errors);
         };
         let client_auth = if authorities.is_empty() { ClientAuth::None } else { settings.client_auth };
         let trust = Arc::new(Trust::new(authorities, settings.revocation, algorithms));
-        let server: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(certified));
-        let blueprint = Blueprint::new(provider, server, settings.resumption).map_err(|problem| {
-            let file = &settings.server_certificate_bundle;
-            vec![LoadError::in_file(Setting::ServerCertificateBundle, file, problem)]
-        })?;
+        let blueprint =
+            Blueprint::new(provider, Arc::new(server), settings.resumption).map_err(|problem| {
+                let file = &settings.server_certificate_bundle;
+                vec![LoadError::in_file(Setting::ServerCertificateBundle, file, problem)]
+            })?;
         Ok(Material {
             client_auth,
             configs: blueprint.configs(&trust),
@@ -75,47 +67,6 @@ impl<'a> Loading<'a> {
             expiries: self.expiries,
             server_digest,
         })
-    }
-
-    fn server_chain(&mut self) -> Option<Vec<CertificateDer<'static>>> {
-        let (setting, file) = (Setting::ServerCertificateBundle, &self.settings.server_certificate_bundle);
-        let chain = self.note(setting, file, pem::read(file).and_then(|bytes| server_chain(&bytes)))?;
-        if let Some(certificate) = chain.first().and_then(|leaf| Certificate::from_der(leaf).ok()) {
-            let concerns = [Concern::ServerExpired, Concern::ServerNotYetValid];
-            let subject = offered::printable(certificate.subject(), limits::OFFERED_TEXT_MAX_CHARS);
-            let validity = (certificate.not_before(), certificate.not_after());
-            self.note_validity(setting, file, 1, &subject, validity, concerns);
-            self.note_expiry(ExpiryKind::Server, file, subject, certificate.not_after());
-        }
-        Some(chain)
-    }
-
-    fn server_key(&mut self) -> Option<PrivateKeyDer<'static>> {
-        let file = &self.settings.server_private_key;
-        self.note(Setting::ServerPrivateKey, file, pem::read(file).and_then(|bytes| pem::private_key(&bytes)))
-    }
-
-    fn certified_key(
-        &mut self,
-        chain: Vec<CertificateDer<'static>>,
-        key: PrivateKeyDer<'static>,
-        provider: &CryptoProvider,
-    ) -> Option<(CertifiedKey, [u8; 32])> {
-        let mut digest = Sha256::new();
-        for der in chain.iter().map(AsRef::as_ref).chain([key.secret_der()]) {
-            digest.update(der.len().to_le_bytes());
-            digest.update(der);
-        }
-        let certified =
-            provider.key_provider.load_private_key(key).map_err(|_| Problem::UnusablePrivateKey).and_then(
-                |key| {
-                    let certified = CertifiedKey::new(chain, key);
-                    // A key whose public half is unknown counts as a mismatch: it cannot be shown to belong.
-                    certified.keys_match().map(|()| certified).map_err(|_| Problem::KeyMismatch)
-                },
-            );
-        let certified = self.note(Setting::ServerPrivateKey, &self.settings.server_private_key, certified)?;
-        Some((certified, digest.finalize().into()))
     }
 
     fn note<T>(&mut self, setting: Setting, file: &Path, result: Result<T, Problem>) -> Option<T> {
@@ -146,18 +97,9 @@ impl<'a> Loading<'a> {
     }
 }
 
-fn server_chain(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
-    let chain = pem::certificates(bytes)?;
-    for (certificate, position) in chain.iter().zip(1..) {
-        EndEntityCert::try_from(certificate)
-            .map_err(|error| Problem::BadCertificate { position, reason: error.to_string() })?;
-    }
-    let bytes: usize = chain.iter().map(|certificate| certificate.len()).sum();
-    if bytes > limits::SERVER_CHAIN_MAX_BYTES { Err(Problem::ChainTooLarge) } else { Ok(chain) }
-}
-
 #[cfg(test)]
 mod tests {
+    use angos_identity::Certificate;
     use angos_test_ca::{Authority, Leaf};
 
     use super::*;

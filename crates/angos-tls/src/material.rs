@@ -91,7 +91,9 @@ impl Material {
     /// The same set, but with those revocation lists of `before` that are newer than what it has instead: who puts
     /// an old list back must not make revoked certificates good again.
     pub(crate) fn after(mut self, before: &Self) -> Self {
+        self.trust.remember(&before.trust);
         let Some((trust, older)) = self.trust.keeping_newer_lists(&before.trust) else { return self };
+        trust.remember(&before.trust);
         for list in older {
             let (file, issuer) = (list.file.display(), &list.issuer_text);
             tracing::warn!(target: "angos::tls", %file, issuer, "a revocation list is older than the one in force, which stays");

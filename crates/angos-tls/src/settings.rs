@@ -32,6 +32,9 @@ pub struct Settings {
     pub server_certificate_bundle: PathBuf,
     /// The private key of that certificate, unencrypted, as PKCS#8, PKCS#1 or SEC1.
     pub server_private_key: PathBuf,
+    /// Further certificates, shown to clients that ask for one of their names (SNI). The one above is for all
+    /// others.
+    pub certificates: Vec<NamedCertificate>,
     /// The authorities that may sign client certificates. Empty: clients are never asked for a certificate.
     pub client_authorities: Vec<ClientAuthority>,
     /// Whether a client must have a certificate. Without authorities, `Required` is refused.
@@ -52,6 +55,7 @@ impl Settings {
         Self {
             server_certificate_bundle: certificate_bundle.into(),
             server_private_key: private_key.into(),
+            certificates: Vec::new(),
             client_authorities: Vec::new(),
             client_auth: ClientAuth::default(),
             revocation: Revocation::default(),
@@ -66,6 +70,25 @@ impl Settings {
         self.client_authorities.push(ClientAuthority::new(bundle));
         self.client_auth = client_auth;
         self
+    }
+}
+
+/// A certificate of the server for some names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedCertificate {
+    /// The names clients ask for, `registry.example.com` or `*.example.com`; the wildcard stands for one label.
+    /// Empty: the DNS names in the certificate. No two certificates may be for the same name.
+    pub names: Vec<String>,
+    /// The certificate, followed by the intermediates that lead to its root, if any.
+    pub bundle: PathBuf,
+    /// The private key of that certificate, as [`Settings::server_private_key`].
+    pub private_key: PathBuf,
+}
+
+impl NamedCertificate {
+    /// The certificate of `bundle`, for the DNS names in it.
+    pub fn new(bundle: impl Into<PathBuf>, private_key: impl Into<PathBuf>) -> Self {
+        Self { names: Vec::new(), bundle: bundle.into(), private_key: private_key.into() }
     }
 }
 
@@ -139,12 +162,36 @@ pub enum Setting {
     ServerCertificateBundle,
     /// [`Settings::server_private_key`]
     ServerPrivateKey,
+    /// A field of the element at this place of [`Settings::certificates`].
+    Certificate(usize, CertificateSetting),
     /// A field of the element at this place of [`Settings::client_authorities`].
     ClientAuthority(usize, AuthoritySetting),
     /// [`Settings::client_auth`]
     ClientAuth,
     /// [`Settings::handshake_timeout`]
     HandshakeTimeout,
+}
+
+/// A field of [`NamedCertificate`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CertificateSetting {
+    /// [`NamedCertificate::names`]
+    Names,
+    /// [`NamedCertificate::bundle`]
+    Bundle,
+    /// [`NamedCertificate::private_key`]
+    PrivateKey,
+}
+
+impl fmt::Display for CertificateSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Names => "names",
+            Self::Bundle => "bundle",
+            Self::PrivateKey => "private_key",
+        })
+    }
 }
 
 /// A field of [`ClientAuthority`].
@@ -177,6 +224,7 @@ impl fmt::Display for Setting {
         match self {
             Self::ServerCertificateBundle => f.write_str("server_certificate_bundle"),
             Self::ServerPrivateKey => f.write_str("server_private_key"),
+            Self::Certificate(place, field) => write!(f, "certificates[{place}].{field}"),
             Self::ClientAuthority(place, field) => {
                 write!(f, "client_authorities[{place}].{field}")
             }

@@ -16,12 +16,13 @@ use crate::authorities::{Anchor, Authority};
 use crate::bounded::Bounded;
 use crate::class::Class;
 use crate::issuers;
-use crate::limits;
 use crate::list::RevocationList;
+use crate::offered::printable;
 use crate::outline::{KeyUse, Outline};
 use crate::refusal::Refusal;
 use crate::revocation::{Issuer, Lists};
 use crate::settings::Revocation;
+use crate::{der, limits};
 
 /// A chain that was found good, and for how long that holds.
 #[derive(Debug)]
@@ -53,6 +54,8 @@ pub(crate) struct Trust {
     /// Chains found good before. A verdict depends on nothing but chain, trust and time, so while both last it
     /// can be told again; proof that the client holds the key is demanded each time by TLS itself.
     known: Mutex<Bounded<[u8; 32], Arc<Verified>>>,
+    /// SHA-256 of the names of intermediates that good chains had: who lacks one of them forgot to send it.
+    intermediates: Mutex<Bounded<[u8; 32], ()>>,
 }
 
 /// What is known of one anchor.
@@ -92,7 +95,8 @@ impl Trust {
             }
         }
         let known = Mutex::new(Bounded::new(limits::VERIFIED_CHAINS_MAX));
-        Self { authorities, anchors, details, revocation, algorithms, known }
+        let intermediates = Mutex::new(Bounded::new(limits::KNOWN_INTERMEDIATES_MAX));
+        Self { authorities, anchors, details, revocation, algorithms, known, intermediates }
     }
 
     /// Everything a verdict depends on, beside chain and time.
@@ -124,6 +128,12 @@ impl Trust {
             return None;
         }
         Some((Self::new(authorities, self.revocation, self.algorithms), older))
+    }
+
+    /// Remembers the intermediates `before` knew. They are hints for people; no verdict rests on them.
+    pub(crate) fn remember(&self, before: &Self) {
+        let names = before.intermediates.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        *self.intermediates.lock().unwrap_or_else(PoisonError::into_inner) = names;
     }
 
     /// The revocation lists in use.
@@ -195,8 +205,17 @@ impl Trust {
             Some(&judge),
         );
         let path = match outcome {
-            Ok(_) => accepted.take(),
-            Err(error) => return Err(refused.take().unwrap_or_else(|| error.into())),
+            Ok(path) => {
+                self.note_intermediates(&path);
+                accepted.take()
+            }
+            Err(error) => {
+                let refusal = refused.take().unwrap_or_else(|| error.into());
+                return Err(self
+                    .incomplete(leaf, intermediates)
+                    .filter(|_| refusal.class == Class::UnknownAuthority)
+                    .unwrap_or(refusal));
+            }
         };
         let Some(Accepted { authority, from, until }) = path else {
             return Err(webpki::Error::UnknownIssuer.into());
@@ -209,6 +228,36 @@ impl Trust {
         };
         let chain = std::iter::once(leaf).chain(intermediates).map(|der| der.clone().into_owned()).collect();
         Ok(Verified { identity: Arc::new(identity), chain, from, until })
+    }
+}
+
+/// Telling a chain that lacks an intermediate from one of a stranger.
+impl Trust {
+    fn note_intermediates(&self, path: &VerifiedPath<'_>) {
+        let mut names = self.intermediates.lock().unwrap_or_else(PoisonError::into_inner);
+        for certificate in path.intermediate_certificates() {
+            let name = Sha256::digest(certificate.subject()).into();
+            if names.get(&name).is_none() {
+                names.insert(name, (), 1);
+            }
+        }
+    }
+
+    /// The refusal of a chain whose last certificate was issued by an intermediate that others have sent.
+    fn incomplete(&self, leaf: &CertificateDer<'_>, sent: &[CertificateDer<'_>]) -> Option<Refusal> {
+        let known = self.intermediates.lock().unwrap_or_else(PoisonError::into_inner);
+        let issuer = std::iter::once(leaf)
+            .chain(sent)
+            .filter_map(|der| Outline::read(der))
+            .map(|outline| outline.issuer)
+            .find(|issuer| known.get(&<[u8; 32]>::from(Sha256::digest(issuer))).is_some())?;
+        let whole = der::sequence(issuer);
+        let name = angos_identity::distinguished_name(&whole).ok()?;
+        let name = printable(&name, limits::OFFERED_TEXT_MAX_CHARS);
+        Some(Refusal::new(
+            Class::IncompleteChain,
+            format!("the certificate of its issuer {name} was not sent with it"),
+        ))
     }
 }
 

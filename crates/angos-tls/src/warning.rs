@@ -64,6 +64,8 @@ pub enum Concern {
     ServerExpired,
     /// The server's certificate is not valid yet: clients will refuse it.
     ServerNotYetValid,
+    /// The server's certificate is not for a name it is to be shown for: clients will refuse it.
+    ServerNameMissing,
     /// A client authority has expired: certificates it signed are refused.
     AuthorityExpired,
     /// A client authority is not valid yet: certificates it signed are refused.
@@ -89,6 +91,7 @@ impl Concern {
         match self {
             Self::ServerExpired | Self::AuthorityExpired => "replace it",
             Self::ServerNotYetValid | Self::AuthorityNotYetValid => "check the clock, or replace it",
+            Self::ServerNameMissing => "let it be issued for that name, or leave the name out",
             Self::AuthorityRevoked | Self::ListOlder => "remove it",
             Self::ListExpired => "let its issuer write a new one",
             Self::ListIssuerUnknown => "remove it, unless it is of an intermediate that clients send",
@@ -101,6 +104,7 @@ impl Concern {
         match self {
             Self::ServerExpired
             | Self::ServerNotYetValid
+            | Self::ServerNameMissing
             | Self::AuthorityExpired
             | Self::AuthorityNotYetValid
             | Self::AuthorityRevoked => "certificate",
@@ -118,6 +122,7 @@ impl fmt::Display for Concern {
         f.write_str(match self {
             Self::ServerExpired => "has expired; clients will refuse it",
             Self::ServerNotYetValid => "is not valid yet; clients will refuse it",
+            Self::ServerNameMissing => "is shown for that name but is not for it; clients will refuse it",
             Self::AuthorityExpired => {
                 "is an authority that has expired; client certificates it signed are refused"
             }

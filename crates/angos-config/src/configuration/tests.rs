@@ -71,7 +71,7 @@ fn unknown_keys_name_the_nearest_known_one() {
         &[
             "1:8 `server.tls` has no `server_certificate_bundle` | write server_certificate_bundle = \"/path/to/file.pem\"",
             "1:8 `server.tls` has no `server_private_key` | write server_private_key = \"/path/to/file.pem\"",
-            "1:12 unknown key `server.tls.bogus` | known here: server_certificate_bundle, server_private_key, client_ca_bundle, client_ca, revocation, client_auth, resumption, handshake_timeout",
+            "1:12 unknown key `server.tls.bogus` | known here: server_certificate_bundle, server_private_key, certificate, client_ca_bundle, client_ca, revocation, client_auth, resumption, handshake_timeout",
         ],
     );
     check(

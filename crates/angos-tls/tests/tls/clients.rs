@@ -46,7 +46,7 @@ fn good(clients: &Authority) -> Vec<Row> {
 }
 
 fn of_another_authority(clients: &Authority) -> Vec<Row> {
-    let below = clients.intermediate("Team CA").issue(&alice());
+    let below = clients.intermediate("Forgotten CA").issue(&alice());
     let alone = Credential { chain: vec![below.certificate_der], key: below.key_der };
     let stranger = Authority::new("Another CA");
     let brought = stranger.intermediate("Below").issue(&alice());
@@ -174,4 +174,34 @@ async fn more_authorities_than_fit_a_hint_still_verify() {
         let bad = client.with(site.clients.issue(&Leaf::client("alice"))).attempt(&acceptor).await;
         assert_eq!(bad.server.unwrap_err().class(), "unknown_authority");
     }
+}
+
+#[tokio::test]
+async fn a_forgotten_intermediate_is_told_once_somebody_has_sent_it() {
+    let mut site = Site::required();
+    let acceptor = site.acceptor();
+    let team = site.clients.intermediate("Team CA");
+    let whole = team.issue(&alice());
+    let alone = Credential { chain: vec![whole.certificate_der.clone()], key: whole.key_der.clone() };
+    let offer = async |credential: Credential| {
+        let mut client = Client::new(&site.servers);
+        client.credential = Some(credential);
+        client.attempt(&acceptor).await.server.map(|_| ()).map_err(|error| (error.class(), error.to_string()))
+    };
+    assert_eq!(offer(alone.clone()).await.unwrap_err().0, "unknown_authority");
+    assert_eq!(offer(whole.into()).await, Ok(()));
+    let (class, words) = offer(alone.clone()).await.unwrap_err();
+    assert_eq!(class, "incomplete_chain");
+    assert!(words.contains("the certificate of its issuer CN=Team CA was not sent with it"), "{words}");
+    // A stranger's certificates teach nothing.
+    let stranger = Authority::new("Another CA").intermediate("Strange CA").issue(&alice());
+    let strange = Credential { chain: vec![stranger.certificate_der.clone()], key: stranger.key_der.clone() };
+    assert_eq!(offer(stranger.into()).await.unwrap_err().0, "unknown_authority");
+    assert_eq!(offer(strange).await.unwrap_err().0, "unknown_authority");
+    // What was learnt outlives a reload.
+    site.settings.client_auth = ClientAuth::Optional;
+    acceptor.replace(site.load().unwrap());
+    let mut client = Client::new(&site.servers);
+    client.credential = Some(alone);
+    assert_eq!(client.attempt(&acceptor).await.server.unwrap_err().class(), "incomplete_chain");
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Once;
 
 use angos_test_ca::{Authority, Leaf};
-use angos_tls::Class;
+use angos_tls::{Acceptor, Class, limits};
 use tracing_subscriber::EnvFilter;
 
 use crate::client::Client;
@@ -44,13 +44,36 @@ fn subscribe() {
 
 /// What is logged when this client connects: all of it, which must be on this target.
 async fn logged(target: &str, site: &Site, client: Client) -> String {
-    subscribe();
-    let acceptor = site.acceptor();
-    LINES.take();
-    let _outcome = client.attempt(&acceptor).await;
-    let log = String::from_utf8(LINES.take()).unwrap();
-    assert!(log.lines().all(|line| line.contains(&format!(" DEBUG {target}: "))), "{log}");
+    let log = told(&site.acceptor(), &client).await;
+    assert!(log.lines().all(|line| line.contains(&format!(" INFO {target}: "))), "{log}");
     log
+}
+
+async fn told(acceptor: &Acceptor, client: &Client) -> String {
+    subscribe();
+    LINES.take();
+    let _outcome = client.attempt(acceptor).await;
+    String::from_utf8(LINES.take()).unwrap()
+}
+
+#[tokio::test]
+async fn a_flood_is_told_once_each_but_not_where_everybody_looks() {
+    let site = Site::required();
+    let acceptor = site.acceptor();
+    let nobody = Client::new(&site.servers);
+    let mut levels = Vec::new();
+    for _ in 0..limits::LOGGED_FAILURES_BURST + 3 {
+        let log = told(&acceptor, &nobody).await;
+        assert_eq!(log.lines().count(), 1, "{log}");
+        levels.push(log.contains(" INFO angos::auth: "));
+        assert!(log.contains(" INFO angos::auth: ") || log.contains(" DEBUG angos::auth: "), "{log}");
+    }
+    // No more than a burst, and what a slow machine lets in between.
+    let shown = levels.iter().take_while(|shown| **shown).count();
+    assert_eq!(shown, usize::try_from(limits::LOGGED_FAILURES_BURST).unwrap(), "{levels:?}");
+    // Another class has a burst of its own.
+    let expired = nobody.with(site.clients.issue(&Leaf::client("alice").expired()));
+    assert!(told(&acceptor, &expired).await.contains(" INFO angos::auth: "));
 }
 
 #[tokio::test]
@@ -62,7 +85,7 @@ async fn a_refused_certificate_is_described_in_one_event() {
     let log = logged("angos::auth", &site, Client::new(&site.servers).with(issued)).await;
     assert_eq!(log.lines().count(), 1, "{log}");
     for expected in [
-        "DEBUG",
+        "INFO",
         "angos::auth",
         "client certificate not accepted",
         "class=\"expired\"",

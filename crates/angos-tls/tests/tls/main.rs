@@ -14,6 +14,7 @@ mod deadline; // clients that do not finish
 mod embedding; // the example, run
 mod events; // what the log says about a refused client
 mod material; // files that do not load, and those that do
+mod names; // several server certificates
 mod probe; // what the other end sees
 mod recheck; // connections that outlive the trust they were built on
 mod reload; // generations
