@@ -1,74 +1,122 @@
-//! Nanoseconds per decision and per compiled rule, beside the `cel` evaluator on the same rules:
-//! `cargo bench -p angos-policy`.
+//! Nanoseconds per decision and per compiled rule, beside two other evaluators of CEL on the same rules, and
+//! how long each kind of broken rule takes to refuse. `cargo bench -p angos-policy` also counts allocations
+//! (`allocations.rs`); with `--profile dev` it times an unoptimised build.
 #![allow(clippy::expect_used, reason = "a benchmark that cannot be set up must stop")]
+#![allow(clippy::print_stdout, reason = "a benchmark prints its results")]
 
-use angos_identity::{Certificate, Identity};
-use angos_policy::{DefaultDecision, Environment, Facts, Policy, RuleSource, Type, Value};
-use angos_test_ca::{Authority, Leaf};
+#[path = "../tests/policy/broken.rs"]
+mod broken;
+#[path = "decide/rivals.rs"]
+mod rivals;
+
+use angos_identity::{Certificate, CertificateFacts, Identity};
+use angos_policy::{DefaultDecision, Environment, Expression, Facts, Policy, RuleSource, Type, Value};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// What the seed pages of Angos show.
 const REFERENCE: &[&str] = &[
     "identity.certificate.organizations.contains('Infrastructure')",
     "'build-server' in identity.certificate.common_names",
     "identity.username == 'admin'",
 ];
 
+/// One rule for each part of the evaluator.
+const OTHERS: &[(&str, &str)] = &[
+    ("exists over 2 names", "identity.certificate.organizations.exists(o, o.startsWith('x'))"),
+    ("in a list of 8 words", "request.action in ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']"),
+    ("network of the caller", "cidr('192.168.0.0/16').containsIP(identity.client_ip)"),
+    ("pattern", "request.action.matches('^(put|delete)-[a-z]+$')"),
+    ("hour in a time zone", "request.time.getHours('Europe/Paris') == 99"),
+    ("built string", "request.action + '/' == identity.client_ip"),
+    ("table written in the rule", "'x' in {'put-manifest': ['a'], 'get-manifest': ['b']}[request.action]"),
+    ("built map", "{'a': request.action, 'b': 'c'} == {'b': request.action, 'a': 'c'}"),
+    ("built and sorted list", "identity.certificate.organizations.map(o, o + '!').sort()[0] == 'x'"),
+];
+
 struct Request;
 
 impl Facts for Request {
-    fn fact(&self, _index: usize) -> Value<'_> {
-        Value::String("get-manifest")
+    fn fact(&self, index: usize) -> Value<'_> {
+        match index {
+            0 => Value::String("get-manifest"),
+            1 => Value::String("team/app"),
+            _ => Value::Timestamp(1_896_093_045, 0),
+        }
     }
+}
+
+fn environment() -> Environment {
+    Environment::builder()
+        .variable("request.action", Type::String)
+        .variable("request.namespace", Type::String)
+        .variable("request.time", Type::Timestamp)
+        .build()
+        .expect("environment")
+}
+
+fn caller() -> Identity {
+    let certificate = Certificate::described(CertificateFacts {
+        common_names: vec!["laptop".to_owned()],
+        organizations: vec!["Sales".to_owned(), "Support".to_owned()],
+        ..CertificateFacts::default()
+    })
+    .expect("certificate");
+    Identity::new([10, 1, 2, 3].into(), Some(Arc::new(certificate)), None)
 }
 
 fn main() {
-    let environment =
-        Environment::builder().variable("request.action", Type::String).build().expect("environment");
-    let leaf = Leaf::client("laptop").organization("Sales").organization("Support");
-    let issued = Authority::new("Angos Test CA").issue(&leaf);
-    let certificate = Certificate::from_der(&issued.certificate_der).expect("certificate");
-    let caller = Identity::new("10.1.2.3".parse().expect("address"), Some(Arc::new(certificate)), None);
+    let (environment, caller) = (environment(), caller());
+    let compile =
+        |rules: &[RuleSource]| Policy::compile(&environment, DefaultDecision::Deny, rules).expect("rules");
+    let decide = |policy: &Policy| time(|| black_box(policy.decide(black_box(&caller), &Request)).allowed);
     let reference: Vec<RuleSource> = REFERENCE.iter().copied().map(RuleSource::from).collect();
     let hundred: Vec<RuleSource> = reference.iter().cycle().take(100).cloned().collect();
-    let single = |rule: &str| vec![RuleSource::from(rule)];
-    for (what, rules) in [
-        ("reference policy, 3 rules, none true", &reference),
-        ("100 rules, none true", &hundred),
-        ("exists over 2 names", &single("identity.certificate.organizations.exists(o, o.startsWith('x'))")),
-        ("network of the caller", &single("cidr('192.168.0.0/16').containsIP(identity.client_ip)")),
-        ("pattern", &single("request.action.matches('^(put|delete)-[a-z]+$')")),
-        ("built string", &single("request.action + '/' == identity.client_ip")),
-    ] {
-        let policy = Policy::compile(&environment, DefaultDecision::Deny, rules).expect("rules");
-        let taken = time(|| black_box(policy.decide(black_box(&caller), &Request)).allowed);
-        report(what, "decision", taken);
+    println!("decisions, no rule true, a caller with a certificate                target     measured");
+    let ours = decide(&compile(&reference));
+    report("reference policy, 3 rules", "300 ns", ours);
+    report("100 rules", "3000 ns", decide(&compile(&hundred)));
+    for (what, rule) in OTHERS {
+        report(what, "", decide(&compile(&[RuleSource::from(*rule)])));
     }
+    println!("compiling");
     let taken = time(|| Policy::compile(&environment, DefaultDecision::Deny, &hundred).is_ok());
-    report("compiling 100 rules", "rule", taken / 100.0);
-    report("cel's evaluator, 3 rules, context as usual", "decision", interpreter(&caller));
+    report("per rule, of 100", "100000 ns", taken / 100.0);
+    let one = time(|| Expression::compile(&environment, REFERENCE.first().unwrap_or(&"")).is_ok());
+    report("one expression, with its thread", "", one);
+    println!("the reference policy, by others, context built as usual");
+    let (cel, cel_interpreter) = (rivals::cel(REFERENCE), rivals::cel_interpreter(REFERENCE));
+    for (what, theirs) in [
+        ("cel 0.15", time(|| cel(black_box(&caller)))),
+        ("cel-interpreter 0.10", time(|| cel_interpreter(black_box(&caller)))),
+    ] {
+        report(what, "", theirs);
+        println!("{:45} {:>18} {:10.1} x", "  times slower", "20 x", theirs / ours);
+    }
+    broken_rules(&environment);
 }
 
-/// The same decision as an interpreter over a context filled per request makes it.
-fn interpreter(caller: &Identity) -> f64 {
-    use cel_parser::{Context, Program};
-    use std::collections::HashMap;
-    // Its lists have no `contains`.
-    let rules =
-        ["'Infrastructure' in organizations", "'build-server' in common_names", "username == 'admin'"];
-    let programs: Vec<Program> = rules.iter().map(|rule| Program::compile(rule).expect("rule")).collect();
-    let none: HashMap<String, String> = HashMap::new();
-    time(|| {
-        let mut context = Context::default();
-        if let Some(certificate) = caller.certificate() {
-            context.add_variable_from_value("organizations", certificate.organizations().to_vec());
-            context.add_variable_from_value("common_names", certificate.common_names().to_vec());
+/// Each kind's slowest rule, the best of five.
+fn broken_rules(environment: &Environment) {
+    println!("refusing broken rules, slowest of each kind");
+    let caller = caller();
+    let refuse = |rule: &str| {
+        let begun = Instant::now();
+        let rules = [RuleSource::from(rule)];
+        if let Ok(policy) = Policy::compile(environment, DefaultDecision::Deny, &rules) {
+            black_box(policy.decide(&caller, &Request));
         }
-        context.add_variable_from_value("username", caller.username().unwrap_or("").to_owned());
-        context.add_variable_from_value("request", none.clone());
-        programs.iter().any(|program| program.execute(&context) == Ok(true.into()))
-    })
+        begun.elapsed()
+    };
+    let mut worst = Duration::ZERO;
+    for broken::Broken { kind, inputs } in broken::broken() {
+        let best = |rule: &String| (0..5).map(|_| refuse(rule)).min().unwrap_or_default();
+        let slowest = inputs.iter().map(best).max().unwrap_or_default();
+        worst = worst.max(slowest);
+        println!("{kind:45} {:>18} {:10.3} ms", "10 ms", slowest.as_secs_f64() * 1e3);
+    }
+    println!("{:45} {:>18} {:10.3} ms", "the slowest of all", "10 ms", worst.as_secs_f64() * 1e3);
 }
 
 /// Nanoseconds per call: the best of seven rounds.
@@ -88,7 +136,6 @@ fn time(mut run: impl FnMut() -> bool) -> f64 {
     best
 }
 
-#[allow(clippy::print_stdout, reason = "a benchmark prints its result")]
-fn report(what: &str, unit: &str, nanoseconds: f64) {
-    println!("{what:45} {nanoseconds:10.1} ns per {unit}");
+fn report(what: &str, target: &str, nanoseconds: f64) {
+    println!("{what:45} {target:>18} {nanoseconds:10.1} ns");
 }

@@ -9,6 +9,7 @@ mod methods;
 mod names;
 mod needs;
 mod operators;
+mod patterns;
 mod shape;
 mod texts;
 mod times;

@@ -41,6 +41,13 @@ pub const PATTERN_MAX_BYTES: usize = 1024;
 /// Largest compiled form of one `matches` pattern, in bytes, as the regex engine counts it.
 pub const REGEX_MAX_BYTES: usize = 256 * 1024;
 
+/// Deepest nesting of groups in a `matches` pattern; compiling recurses once per level.
+pub const PATTERN_NESTING_MAX: u32 = 64;
+
+/// Characters of classes whose other cases are looked up when a `matches` pattern ignores case, as we estimate
+/// them: one class of everything, or seven of letters. Each takes some nanoseconds, whatever the pattern compiles to.
+pub const PATTERN_FOLDS_MAX: usize = 1_200_000;
+
 /// Most variables and functions an environment may declare.
 pub const VARIABLES_MAX: usize = 1024;
 

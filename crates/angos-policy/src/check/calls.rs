@@ -1,8 +1,9 @@
 //! Stage 3: functions, `name(…)`, and those of namespaces, `math.name(…)`.
 
-use super::functions::{FUNCTIONS, METHODS, conversion, convertible, example, is_builtin, regex};
+use super::functions::{FUNCTIONS, METHODS, conversion, convertible, example, is_builtin};
 use super::loops::MACROS;
 use super::names::{listed, read};
+use super::patterns::regex;
 use super::shape::article;
 use super::{Checker, Shape, Typed, Words, words};
 use crate::environment::Origin;

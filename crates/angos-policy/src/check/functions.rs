@@ -1,8 +1,6 @@
 //! Stage 3: what the built-in functions are called and which types they take.
 
-use crate::limits::{PATTERN_MAX_BYTES, REGEX_MAX_BYTES};
 use crate::program::{AddressProperty, NetworkProperty, Scalar};
-use regex::{Regex, RegexBuilder};
 
 /// Functions called as `name(…)`.
 pub(super) const FUNCTIONS: &[&str] = &[
@@ -135,29 +133,4 @@ pub(super) fn network_property(method: &str) -> Option<(NetworkProperty, Scalar)
         "prefixLength" => (NetworkProperty::PrefixLength, Scalar::Int),
         _ => return None,
     })
-}
-
-/// Compiles a pattern, within bounds of size, or says what is wrong in one line.
-pub(super) fn regex(pattern: &str) -> Result<Regex, String> {
-    if pattern.len() > PATTERN_MAX_BYTES {
-        return Err(format!("the pattern is longer than {PATTERN_MAX_BYTES} bytes"));
-    }
-    let built = RegexBuilder::new(pattern)
-        .size_limit(REGEX_MAX_BYTES)
-        .dfa_size_limit(2 * REGEX_MAX_BYTES)
-        .nest_limit(64)
-        .build();
-    match built {
-        Ok(regex) => {
-            // Lets the engine build its scratch memory now rather than in the first decision.
-            regex.is_match("");
-            Ok(regex)
-        }
-        Err(regex::Error::CompiledTooBig(_)) => Err("the pattern is too large when compiled".to_owned()),
-        Err(error) => {
-            let text = error.to_string();
-            let last = text.lines().last().unwrap_or("").trim_start_matches("error: ");
-            Err(format!("bad pattern: {}", last.chars().take(120).collect::<String>()))
-        }
-    }
 }

@@ -105,7 +105,10 @@ pub(super) fn select(of: Typed, offset: u32, name: &str) -> Result<Typed, Fault>
 /// A key has a type that can be one, and is not there yet.
 fn check_key(key: &Typed, at: u32, before: &[(Node, Node)]) -> Result<(), Fault> {
     let fits = |scalar| matches!(scalar, Scalar::Bool | Scalar::Int | Scalar::Uint | Scalar::String);
-    if !key.shape.may(fits) {
+    let written = key.node.constant().is_none_or(|constant| {
+        matches!(constant, Constant::Bool(_) | Constant::Int(_) | Constant::Uint(_) | Constant::String(_))
+    });
+    if !written || !key.shape.may(fits) {
         let message =
             format!("a key must be a bool, an int, a uint or a string, this is {}", key.shape.describe());
         return Err(Fault::new(at, message));

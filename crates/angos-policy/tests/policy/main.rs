@@ -1,5 +1,6 @@
 //! Tests of the crate as its users see it.
 //!
+//! - `broken`: every kind of broken rule, for `refused` and the benchmark
 //! - `built`: strings rules build
 //! - `callers`: the identities and requests the tables are walked with
 //! - `consider`: what can be said before everything is known
@@ -17,6 +18,7 @@
     reason = "clippy knows functions marked as tests, not the ones they share"
 )]
 
+mod broken;
 mod built;
 mod callers;
 mod consider;

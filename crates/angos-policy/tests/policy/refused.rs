@@ -1,7 +1,8 @@
 //! What does not load: every kind of mistake, with its place, its message and the suggestion.
 
+use crate::broken::{Broken, broken};
 use crate::callers::{caller, environment, full};
-use angos_policy::{DefaultDecision, Policy, RuleError, RuleSource, limits};
+use angos_policy::{DefaultDecision, Policy, Reason, RuleError, RuleSource, limits};
 use std::time::{Duration, Instant};
 
 /// Why a rule does not load.
@@ -167,191 +168,47 @@ fn a_mistake_is_shown_with_its_line_and_a_caret() {
     );
 }
 
-const SHORT: &[&str] = &[
-    "",
-    " ",
-    "\n\t",
-    "&&",
-    "||",
-    "!",
-    "-",
-    "+",
-    "==",
-    "in",
-    "?",
-    "?:",
-    ":",
-    ".",
-    ",",
-    "(",
-    ")",
-    "[",
-    "]",
-    "{",
-    "}",
-    "()",
-    "1 +",
-    "+ 1",
-    "a.",
-    ".a",
-    "a..b",
-    "a b",
-    "true true",
-    "true &&",
-    "&& true",
-    "true ? false",
-    "true ? : false",
-    "true : false",
-    "'abc",
-    "\"abc",
-    "'''abc",
-    "r'abc",
-    "b'abc",
-    "'\\",
-    "'\\q'",
-    "'\\u12'",
-    "'\\ud800'",
-    "'a\nb'",
-    "1u2",
-    "0x",
-    "1e",
-    "1e999 > 0.0",
-    "99999999999999999999 > 0",
-    "-9223372036854775809 < 0",
-    "18446744073709551616u > 0u",
-    "99999999999999999999999999999999999999.0e99999 > 0.0",
-    "// comment",
-    "#",
-    "$a",
-    "@in",
-    "`a`",
-    "a.`b`",
-    "\0",
-    "\u{feff}true",
-    "true\0",
-    "true;",
-    "true, false",
-    "[1, 2",
-    "[1 2]",
-    "f(",
-    "f(,)",
-    "f(1,)",
-    "a[",
-    "a[]",
-    "a[1",
-    "{'a' 1}",
-    "{'a': 1",
-    "{'a': 1}.b == 1",
-    "a{",
-    "a{b: 1}",
-    "a.?b",
-    "a[?0]",
-    "[?a]",
-    "if",
-    "for",
-    "return",
-    "has()",
-    "has(1)",
-    "size",
-    "all(x, x)",
-    "[].all()",
-    "[].all(x)",
-    "[].all(x, y, z, w)",
-    "_&&_",
-    "a.exists(1, true)",
-    "[1].map(x, y, z)",
-    "null",
-    "1",
-    "'true'",
-    "[]",
-    "__proto__",
-    "true=true",
-    "true === true",
-    "true & true",
-    "a = 1",
-    "a -> b",
-    "λ",
-    "“true”",
-    "identity.username == ‘a’",
-];
-
-/// Broken input of every kind we know: the short ones, and those that attack by size.
-fn corpus() -> Vec<String> {
-    let mut corpus: Vec<String> = SHORT.iter().copied().map(str::to_owned).collect();
-    let repeat = |unit: &str, times: usize| unit.repeat(times);
-    corpus.extend([
-        repeat("(", 2000),
-        repeat("(", 2000) + "true" + &repeat(")", 2000),
-        repeat("[", 2000),
-        repeat("{", 2000),
-        repeat("f(", 2000),
-        repeat("!", 7000) + "1",
-        repeat("-", 7000) + "true",
-        repeat("true?", 1000),
-        repeat("true ? true : ", 500) + "1",
-        "a".to_owned() + &repeat(".a", 3500),
-        "a".to_owned() + &repeat(".a", 16_000),
-        "1".to_owned() + &repeat("+1", 16_000) + " == 1",
-        "1".to_owned() + &repeat("+1", 500) + " == 1",
-        "true".to_owned() + &repeat(" && true", 16_000),
-        "a".to_owned() + &repeat("[0]", 16_000),
-        "a".to_owned() + &repeat("[0]", 300),
-        "a".to_owned() + &repeat(".f()", 300),
-        "1".to_owned() + &repeat(" < 1", 300),
-        "[".to_owned() + &repeat("1,", 4000),
-        "'".to_owned() + &repeat("a", 100_000),
-        "'".to_owned() + &repeat("a", 100_000) + "' == 'a'",
-        repeat("9", 8000) + " > 0",
-        "0x".to_owned() + &repeat("f", 8000) + " > 0",
-        repeat("x", 8192),
-        repeat("é", 5000),
-        repeat("\n", 8000) + "(",
-        repeat("[1].all(x, ", 40) + "true" + &repeat(")", 40),
-        repeat("[1].all(x, ", 12) + "true" + &repeat(")", 12),
-        "[1,1].map(a,[1,1].map(b,[1,1].map(c,[1,1].map(d,[1,1].map(e,[1,1].map(f,[1,1].map(g,1)))))))"
-            .to_owned(),
-        "identity.username.matches('((((((a{100}){100}){100}){100}){100}){100})')".to_owned(),
-        "identity.username.matches('(\\\\pL{50}){50}')".to_owned(),
-        "identity.username.matches('\\\\w{1000}')".to_owned(),
-        format!("identity.username.matches('{}')", repeat("(", 4000)),
-        format!("identity.username.matches('{}a{}')", repeat("(", 1000), repeat(")", 1000)),
-        format!("identity.username.matches('{}')", repeat("a?", 4000)),
-        format!("identity.username.matches('{}')", repeat("[a-z]{999}", 700)),
-    ]);
-    corpus
-}
-
 #[test]
 fn broken_input_is_refused_quickly_on_a_small_stack() {
-    let corpus = corpus();
-    assert!(corpus.len() > 46);
+    let table = broken();
+    assert!(table.len() >= 46 && table.iter().all(|broken| !broken.inputs.is_empty()));
     // What the operating system gives a thread that asks for nothing, and less than a worker has.
     let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
-    let slow = thread
-        .spawn(move || {
-            let mut slow = Vec::new();
-            for rule in &corpus {
-                let begun = Instant::now();
-                let error = refusal(rule);
-                let took = begun.elapsed();
-                assert!(
-                    error.line() >= 1 && error.column() >= 1 && error.offset() <= rule.len(),
-                    "{rule:.60}"
-                );
-                assert!(!error.message().is_empty() && error.message().len() <= 300, "{error}");
-                assert!(error.to_string().chars().count() <= 900, "{error}");
-                assert!(error.to_string().chars().all(|c| c == '\n' || !c.is_control()), "{error:?}");
-                if took > Duration::from_millis(50) {
-                    slow.push((rule.chars().take(60).collect::<String>(), took));
+    let walk = move || {
+        let mut slow = Vec::new();
+        for Broken { kind, inputs } in &table {
+            for rule in inputs {
+                let took = (0..3).map(|_| refused_in(kind, rule)).min().unwrap_or_default();
+                // The bound is 10 ms; the machine may be busy with something else. `cargo bench` prints.
+                if took > Duration::from_millis(500) {
+                    slow.push((*kind, took));
                 }
             }
-            slow
-        })
-        .expect("thread")
-        .join()
-        .expect("no panic");
-    // Generous against a busy machine: alone, the slowest takes a tenth of this.
-    assert!(slow.iter().all(|(_, took)| *took < Duration::from_secs(1)), "{slow:?}");
+        }
+        slow
+    };
+    let slow = thread.spawn(walk).expect("thread").join().expect("no panic");
+    assert!(slow.is_empty(), "{slow:?}");
+}
+
+/// How long it takes to refuse a rule, or, if it is one, to find that it cannot be decided.
+fn refused_in(kind: &str, rule: &str) -> Duration {
+    let begun = Instant::now();
+    let compiled = Policy::compile(&environment(), DefaultDecision::Deny, &[RuleSource::from(rule)]);
+    let decided = compiled.as_ref().map(|policy| policy.decide(&caller(None, None), &full()).reason);
+    let took = begun.elapsed();
+    match decided {
+        Ok(Reason::Undecidable { offset, .. }) => assert!(offset <= rule.len(), "{kind}"),
+        Ok(reason) => panic!("{kind}: {rule:.80} was accepted: {reason:?}"),
+        Err(errors) => {
+            let error = &errors[0];
+            assert!(error.line() >= 1 && error.column() >= 1 && error.offset() <= rule.len(), "{kind}");
+            assert!(!error.message().is_empty() && error.message().len() <= 300, "{error}");
+            assert!(error.to_string().chars().count() <= 900, "{error}");
+            assert!(error.to_string().chars().all(|c| c == '\n' || !c.is_control()), "{error:?}");
+        }
+    }
+    took
 }
 
 #[test]
