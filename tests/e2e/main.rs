@@ -19,6 +19,7 @@
 //! - [`shadow`]: rules on trial, and metrics of each policy and rule
 //! - [`startup`]: refusing to start, and stopping without loss
 //! - [`tls`]: certificates under either version, and handshakes that are cut up or broken off
+//! - [`torture`]: reloads without end and by every means
 //! - [`trust`]: open connections when their certificate ends, or nobody vouches for it any more
 #![allow(
     clippy::unwrap_used,
@@ -49,4 +50,5 @@ mod seed_table;
 mod shadow;
 mod startup;
 mod tls;
+mod torture;
 mod trust;
