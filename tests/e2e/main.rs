@@ -15,6 +15,7 @@
 //! - [`push_and_pull`]: an image goes in and comes out, over every transport
 //! - [`races`]: requests that meet on a session, a blob or a tag
 //! - [`reload`]: certificates and policy swapped under load; bad sets
+//! - [`replay`]: recorded decisions judged by other policies
 //! - [`seed_table`]: the user pages to the letter, rules × callers × actions
 //! - [`shadow`]: rules on trial, and metrics of each policy and rule
 //! - [`startup`]: refusing to start, and stopping without loss
@@ -46,6 +47,7 @@ mod listeners;
 mod push_and_pull;
 mod races;
 mod reload;
+mod replay;
 mod seed_table;
 mod shadow;
 mod startup;

@@ -41,6 +41,29 @@ pub(crate) enum Command {
     Quickstart(Quickstart),
     /// Say why a client and a registry do not come together, and what to do; exits with 1 if something is wrong
     Doctor(Doctor),
+    /// Ask access policies without a server
+    #[command(subcommand)]
+    Policy(Policy),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// Say what a configuration would have answered to recorded requests; exits with 1 if an answer would be another
+    Replay(Replay),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// Decision logs of a server, in any order; - is standard input
+    #[arg(value_name = "LOG", required = true)]
+    pub(crate) logs: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) files: Files,
+
+    /// How the report looks
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: ReportFormat,
 }
 
 /// `-c` after the subcommand, where most people write it.

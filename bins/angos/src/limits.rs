@@ -51,3 +51,23 @@ pub(crate) const DOCTOR_PIPE_BYTES: usize = 64 * 1024;
 ///
 /// Source: ours. A week leaves time to renew by hand. Shorter-lived certificates are warned about in their last fifth.
 pub(crate) const CLIENT_EXPIRES_SOON: Duration = Duration::from_hours(7 * 24);
+
+/// Bytes of one line that `policy replay` reads: 1 MiB. A longer one is passed over and counted.
+///
+/// Source: ours, four times what the server writes. A file of another kind, named by mistake, does not fill memory.
+pub(crate) const REPLAY_LINE_MAX_BYTES: usize = 1024 * 1024;
+
+/// Groups of changes that `policy replay` keeps: 10000. What is in no group is counted.
+///
+/// Source: ours. Nobody reads more; a log of years does not fill memory.
+pub(crate) const REPLAY_GROUPS_MAX: usize = 10_000;
+
+/// Characters of a name that `policy replay` shows: 200.
+///
+/// Source: ours. The subject of a certificate may be 64 KiB long.
+pub(crate) const REPLAY_TEXT_MAX_CHARS: usize = 200;
+
+/// Lines of a log that `policy replay` says it does not understand, one by one: 20. Further ones are counted.
+///
+/// Source: ours. The first ones tell what is wrong with a file.
+pub(crate) const REPLAY_COMPLAINTS_MAX: u64 = 20;

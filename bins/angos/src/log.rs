@@ -43,16 +43,26 @@ impl Write for OneLine {
 
 fn escaped(event: &[u8]) -> String {
     let text = String::from_utf8_lossy(event);
-    let mut line = String::with_capacity(text.len() + 1);
-    for character in text.strip_suffix('\n').unwrap_or(&text).chars() {
-        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}') {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
-    }
+    let mut line = harmless(text.strip_suffix('\n').unwrap_or(&text), usize::MAX);
     line.push('\n');
     line
+}
+
+/// Text from outside as it may be shown: at most so many characters of it, control characters escaped.
+pub(crate) fn harmless(text: &str, longest: usize) -> String {
+    let mut shown = String::with_capacity(text.len().min(longest) + 1);
+    for (place, character) in text.chars().enumerate() {
+        if place == longest {
+            shown.push('…');
+            break;
+        }
+        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}') {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
 }
 
 #[cfg(test)]

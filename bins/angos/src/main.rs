@@ -7,6 +7,7 @@ mod doctor;
 mod hash_password;
 mod limits;
 mod log;
+mod policy;
 mod quickstart;
 mod reload;
 mod serve;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::{Arguments, Command, Policy};
 
 /// Gives memory back to the system within seconds after a burst of connections; glibc keeps what one of its arenas
 /// once grew to. How soon is said where it is built, in `.cargo/config.toml`.
@@ -30,6 +31,9 @@ fn main() -> ExitCode {
         Command::Check(ref check) => check::run(&arguments.files(&check.files), check.deny_warnings),
         Command::HashPassword => hash_password::run(),
         Command::Quickstart(ref options) => quickstart::run(options, arguments.log_format),
+        Command::Policy(Policy::Replay(ref options)) => {
+            return policy::replay::run(options, &arguments.files(&options.files));
+        }
         Command::Doctor(ref options) => return doctor::run(options, &arguments.named_files(&options.files)),
     };
     match outcome {

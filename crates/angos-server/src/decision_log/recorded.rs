@@ -1,6 +1,7 @@
 //! A line of the decision log, read back: who asked for what, and what was answered.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use angos_identity::{Certificate, CertificateError, CertificateFacts, Credential, Identity};
 
@@ -71,6 +72,11 @@ impl RecordedDecision {
     /// When it was asked, in RFC 3339.
     pub fn time(&self) -> &str {
         &self.time
+    }
+
+    /// The same as a moment.
+    pub fn moment(&self) -> SystemTime {
+        self.inquiry.time()
     }
 
     /// Which set of policies answered.

@@ -1,0 +1,3 @@
+//! `angos policy`: access policies asked without a server.
+
+pub(crate) mod replay;

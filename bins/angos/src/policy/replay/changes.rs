@@ -1,0 +1,156 @@
+//! What would be answered otherwise, gathered: one group for all that only time tells apart.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use angos_server::{Judgement, RecordedDecision};
+
+use crate::limits::{REPLAY_GROUPS_MAX, REPLAY_TEXT_MAX_CHARS};
+use crate::log::harmless;
+
+/// Everything a replay found.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// Lines that are decisions.
+    pub(super) decisions: u64,
+    /// Lines that are not.
+    pub(super) unreadable: u64,
+    /// Changes from allow to deny.
+    pub(super) denied: u64,
+    /// Changes from deny to allow.
+    pub(super) allowed: u64,
+    /// Changes that are in no group, since there were too many groups.
+    pub(super) ungrouped: u64,
+    groups: HashMap<Change, Times>,
+}
+
+/// What the changes of one group have in common. All text is harmless and short.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Change {
+    pub(super) is_denied: bool,
+    pub(super) caller: String,
+    pub(super) action: &'static str,
+    pub(super) namespace: Option<String>,
+    /// Policy and rule that answered.
+    pub(super) old: (String, String),
+    /// Policy and rule that would answer.
+    pub(super) new: (String, String),
+    /// Why the rule that would answer has no value.
+    pub(super) undecidable: Option<String>,
+}
+
+/// How often, and between which moments.
+#[derive(Debug)]
+pub(super) struct Times {
+    pub(super) count: u64,
+    first: (SystemTime, String),
+    last: (SystemTime, String),
+}
+
+impl Times {
+    pub(super) fn first(&self) -> &str {
+        &self.first.1
+    }
+
+    pub(super) fn last(&self) -> &str {
+        &self.last.1
+    }
+
+    fn add(&mut self, moment: SystemTime, text: &str) {
+        self.count += 1;
+        if moment < self.first.0 {
+            self.first = (moment, text.to_owned());
+        }
+        if moment >= self.last.0 {
+            self.last = (moment, text.to_owned());
+        }
+    }
+}
+
+impl Changes {
+    /// Counts one decision, and gathers it if it would be another one.
+    pub(super) fn add(&mut self, recorded: &RecordedDecision, judgement: &Judgement<'_>) {
+        self.decisions += 1;
+        let is_denied = !judgement.is_allowed();
+        if recorded.is_allowed() == judgement.is_allowed() {
+            return;
+        }
+        *(if is_denied { &mut self.denied } else { &mut self.allowed }) += 1;
+        let shown = |text: &str| harmless(text, REPLAY_TEXT_MAX_CHARS);
+        let change = Change {
+            is_denied,
+            caller: shown(recorded.caller()),
+            action: recorded.inquiry().action().as_str(),
+            namespace: recorded.inquiry().namespace().map(|name| shown(name.as_ref())),
+            old: (shown(recorded.policy()), shown(recorded.rule())),
+            new: (shown(judgement.scope()), shown(judgement.rule())),
+            undecidable: judgement.undecidable().map(|cause| shown(cause.as_str())),
+        };
+        let moment = recorded.moment();
+        if let Some(times) = self.groups.get_mut(&change) {
+            times.add(moment, recorded.time());
+        } else if self.groups.len() < REPLAY_GROUPS_MAX {
+            let at = (moment, recorded.time().to_owned());
+            self.groups.insert(change, Times { count: 1, first: at.clone(), last: at });
+        } else {
+            self.ungrouped += 1;
+        }
+    }
+
+    /// How many answers would be others.
+    pub(super) fn changed(&self) -> u64 {
+        self.denied + self.allowed
+    }
+
+    /// The groups: what would be denied first, and the largest first.
+    pub(super) fn groups(&self) -> Vec<(&Change, &Times)> {
+        let mut groups: Vec<_> = self.groups.iter().collect();
+        groups.sort_by(|(a, a_times), (b, b_times)| {
+            let by_weight = b.is_denied.cmp(&a.is_denied).then(b_times.count.cmp(&a_times.count));
+            let key = |change: &'_ Change| {
+                (change.caller.clone(), change.action, change.namespace.clone(), change.new.clone())
+            };
+            by_weight.then_with(|| key(a).cmp(&key(b))).then_with(|| a.old.cmp(&b.old))
+        });
+        groups
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An allowed request for a repository, as the server would have recorded it.
+    fn recorded(namespace: &str, second: u32) -> RecordedDecision {
+        let line = format!(
+            r#"{{"time":"2026-01-01T00:00:{second:02}Z","generation":1,"request_id":"0","outcome":"allow","policy":"global","reason":"rule","rule":"old","identity":{{"method":"anonymous","client_ip":"127.0.0.1"}},"request":{{"action":"list-tags","method":"GET","namespace":"{namespace}"}}}}"#
+        );
+        RecordedDecision::parse(line.as_bytes()).expect("a decision")
+    }
+
+    fn replayed(decisions: impl Iterator<Item = RecordedDecision>) -> Changes {
+        let access = angos_server::Access::default();
+        let mut changes = Changes::default();
+        for decision in decisions {
+            changes.add(&decision, &access.judge(decision.identity(), decision.inquiry()));
+        }
+        changes
+    }
+
+    #[test]
+    fn one_group_knows_its_first_and_last_moment_in_any_order() {
+        let changes = replayed([30, 10, 20].into_iter().map(|second| recorded("a", second)));
+        let groups = changes.groups();
+        let [(change, times)] = groups[..] else { panic!("{groups:?}") };
+        assert_eq!((change.is_denied, change.new.1.as_str(), times.count), (true, "unconfigured", 3));
+        assert_eq!((times.first(), times.last()), ("2026-01-01T00:00:10Z", "2026-01-01T00:00:30Z"));
+    }
+
+    #[test]
+    fn the_number_of_groups_is_bounded() {
+        let names = (0..REPLAY_GROUPS_MAX + 5).map(|number| recorded(&format!("a/{number}"), 0));
+        let changes = replayed(names.chain([recorded("a/0", 1)]));
+        assert_eq!((changes.groups().len(), changes.ungrouped), (REPLAY_GROUPS_MAX, 5));
+        assert_eq!((changes.denied, changes.allowed), (REPLAY_GROUPS_MAX as u64 + 6, 0));
+    }
+}
