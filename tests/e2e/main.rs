@@ -2,10 +2,12 @@
 //!
 //! One test binary, so that the harness is compiled once. Table of contents:
 //! - [`chains`]: every kind of client chain and its answer
+//! - [`authorities`]: what an authority may vouch for
 //! - [`crash`]: `kill -9` during pushes
 //! - [`credentials`]: passwords, headers that are none, and who believes a proxy
 //! - [`decision_log`]: every decision on disk, rotation, full disks, hostile names
 //! - [`doctor`]: what `angos doctor` says of servers, clients and files with one thing wrong
+//! - [`expiry`]: what ends soon is told to clients, in the log and in the metrics
 //! - [`exposure`]: secrets, internals, and surfaces the policy does not open
 //! - [`http2`]: floods of frames, streams and headers
 //! - [`hostile`]: smuggled, oversized, slow and contradictory requests
@@ -32,11 +34,13 @@
     reason = "tests: whatever goes wrong here must stop them"
 )]
 
+mod authorities;
 mod chains;
 mod crash;
 mod credentials;
 mod decision_log;
 mod doctor;
+mod expiry;
 mod exposure;
 mod harness;
 mod hostile;

@@ -34,7 +34,28 @@ pub(crate) fn access(document: &Document, context: &mut Context<'_>) -> Option<A
         Some(policy) => Some(policy?),
         None => None,
     };
-    Some(Access { global, repositories: repositories?, credentials, compile_time })
+    let authorities = authorities(document, context);
+    Some(Access { global, repositories: repositories?, authorities, credentials, compile_time })
+}
+
+/// What the clients of each named authority may touch, if that is bounded.
+fn authorities(document: &Document, context: &mut Context<'_>) -> HashMap<String, Vec<Name>> {
+    let list = KeyPath::of(&["server", "tls", "client_ca"]);
+    let mut bounded = HashMap::new();
+    let written = document.server.tls.iter().flat_map(|tls| &tls.client_ca).enumerate();
+    for (index, authority) in written {
+        let Some(authority) = authority else { continue };
+        let Some(namespaces) = &authority.namespaces else { continue };
+        if namespaces.is_empty() {
+            let path = list.index(index).key("namespaces");
+            let help = "name at least one repository, or leave `namespaces` out to bound nothing";
+            context.error_with_help(&path, At::Value, "`namespaces` names no repository", help);
+        }
+        // An element that is no name was reported, and the set is not used.
+        let names = namespaces.iter().flatten().filter_map(|name| name.parse().ok()).collect();
+        bounded.extend(authority.name.clone().map(|name| (name, names)));
+    }
+    bounded
 }
 
 struct Compiler<'a, 'b> {

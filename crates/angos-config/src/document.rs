@@ -53,6 +53,7 @@ pub(crate) struct Tls {
     pub(crate) resumption: Option<bool>,
     pub(crate) client_auth: Option<ClientAuth>,
     pub(crate) handshake_timeout: Option<Span>,
+    pub(crate) expiry_warning: Option<Span>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -70,6 +71,7 @@ pub(crate) struct ClientCa {
     pub(crate) bundle: Option<PathBuf>,
     pub(crate) crls: Vec<Option<PathBuf>>,
     pub(crate) spiffe_trust_domain: Option<String>,
+    pub(crate) namespaces: Option<Vec<Option<String>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use angos_server::Name;
 use figment::value::{Num, Value};
 use ipnet::IpNet;
 
@@ -54,6 +55,8 @@ pub enum Kind {
     Texts,
     /// A list of paths, each as [`Path`](Kind::Path).
     Paths,
+    /// A list of repository names.
+    Namespaces,
     /// A list of IP addresses and networks.
     Networks,
     /// A list of regular expressions.
@@ -87,9 +90,8 @@ impl Kind {
             }
             Kind::Address => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
             Kind::Word(words) => value.as_str().is_some_and(|text| words.contains(&text)),
-            Kind::Words(_) | Kind::Texts | Kind::Paths | Kind::Networks | Kind::Patterns | Kind::Rules => {
-                value.as_array().is_some()
-            }
+            // A list; its elements are looked at one by one.
+            _ => value.as_array().is_some(),
         };
         (!suits).then(|| Mismatch { expected: self.to_string(), help: self.help(value) })
     }
@@ -100,6 +102,10 @@ impl Kind {
             Kind::Words(words) => return Kind::Word(words).mismatch(element),
             Kind::Texts => return Kind::Text.mismatch(element),
             Kind::Paths => return Kind::Path.mismatch(element),
+            Kind::Namespaces => (
+                element.as_str().is_some_and(|text| text.parse::<Name>().is_ok()),
+                "the name of a repository, or the first parts of one, such as \"team/app\"",
+            ),
             Kind::Networks => (
                 element.as_str().is_some_and(|text| network(text).is_some()),
                 "an IP address or network such as \"10.0.0.0/8\"",
@@ -118,7 +124,13 @@ impl Kind {
     pub(crate) fn is_list(self) -> bool {
         matches!(
             self,
-            Kind::Words(_) | Kind::Texts | Kind::Paths | Kind::Networks | Kind::Patterns | Kind::Rules
+            Kind::Words(_)
+                | Kind::Texts
+                | Kind::Paths
+                | Kind::Namespaces
+                | Kind::Networks
+                | Kind::Patterns
+                | Kind::Rules
         )
     }
 
@@ -133,10 +145,7 @@ impl Kind {
             (Kind::Integer { .. }, Value::String(_, text)) if text.parse::<u64>().is_ok() => {
                 Some(format!("write {text} without quotes"))
             }
-            (
-                Kind::Words(_) | Kind::Texts | Kind::Paths | Kind::Networks | Kind::Patterns | Kind::Rules,
-                Value::String(..),
-            ) => Some("put it into brackets: [\"...\"]".to_owned()),
+            (list, Value::String(..)) if list.is_list() => Some("put it into brackets: [\"...\"]".to_owned()),
             _ => None,
         }
     }
@@ -188,6 +197,7 @@ impl fmt::Display for Kind {
             Kind::Words(words) => write!(out, "an array of {}", Kind::Word(words)),
             Kind::Texts => out.write_str("an array of strings"),
             Kind::Paths => out.write_str("an array of paths"),
+            Kind::Namespaces => out.write_str("an array of repository names"),
             Kind::Networks => out.write_str("an array of IP addresses and networks"),
             Kind::Patterns => out.write_str("an array of regular expressions"),
             Kind::Rules => out.write_str("an array of rules"),

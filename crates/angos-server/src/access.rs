@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
+use angos_oci::Name;
 use angos_policy::Policy;
 
 use crate::credentials::Credentials;
@@ -17,6 +18,10 @@ pub struct Access {
     /// Asked about requests on the repository of that name and everything below it, after the global one. Of several
     /// that apply the longest name rules alone.
     pub repositories: HashMap<String, AccessPolicy>,
+    /// What callers may touch whose certificate was vouched for by the client authority of that name: these repositories and
+    /// those below them, and nothing else, whatever the policies say. They may ask for the version of the API and for the
+    /// list of those repositories. An authority that is not named here is not restricted.
+    pub authorities: HashMap<String, Vec<Name>>,
     /// The user names and passwords that are accepted.
     pub credentials: Credentials,
     /// How long reading and compiling the policies took: for the metrics, and zero unless whoever compiles them says.

@@ -104,6 +104,7 @@ impl Gate<'_> {
                     generation = self.in_force.generation,
                     method = self.identity.method().as_str(),
                     identity = self.identity.id(),
+                    authority = self.identity.certificate().and_then(Certificate::authority),
                     subject = self.identity.certificate().map(Certificate::subject),
                     fingerprint = self.identity.certificate().map(Certificate::fingerprint),
                     client_ip = self.identity.client_ip(),

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{
+    AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, WARNING,
+};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, Version};
 
@@ -12,6 +14,7 @@ use crate::authenticate::{authenticate, is_foreign};
 use crate::authorize::{Denied, Gate};
 use crate::body::{RequestBody, ResponseBody};
 use crate::connection::{Connection, InFlight};
+use crate::expiry;
 use crate::management;
 use crate::operations::{Context, operate};
 use crate::refuse::{Refusal, refuse};
@@ -51,6 +54,9 @@ pub(crate) async fn answer(
         Err(refusal) => refuse(&refusal, id),
     };
     finish(&mut response, id, &head.method);
+    if let Some(warning) = expiry::warning(&connection) {
+        response.headers_mut().insert(WARNING, warning);
+    }
     if let Some(in_flight) = in_flight {
         response.body_mut().attach(in_flight);
     }

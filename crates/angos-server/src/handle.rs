@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use angos_tls::{Acceptor, Material};
+use angos_tls::Material;
 
 use crate::access::{Access, AccessInForce};
 use crate::server::gauge;
@@ -12,7 +12,6 @@ use crate::shared::{Phase, Shared};
 #[derive(Debug, Clone)]
 pub struct Handle {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) acceptor: Option<Acceptor>,
 }
 
 impl Handle {
@@ -32,7 +31,7 @@ impl Handle {
     /// Puts TLS material into force for new handshakes, as a whole, and returns its generation; `None` if this server
     /// was bound without TLS, which cannot change while it runs.
     pub fn replace_tls(&self, material: Material) -> Option<u64> {
-        let generation = self.acceptor.as_ref()?.replace(material);
+        let generation = self.shared.acceptor.as_ref()?.replace(material);
         self.shared.metrics.tls_generation.set(gauge(generation));
         Some(generation)
     }

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use angos_identity::Certificate;
 use angos_tls::{Acceptor, Protocol};
@@ -38,6 +39,9 @@ pub(crate) async fn shake(
         Ok((stream, peer)) => {
             shared.metrics.handshake("ok");
             let caller = Caller { address, certificate: peer.certificate().cloned() };
+            if let Some(certificate) = peer.certificate() {
+                shared.metrics.soonest_client.see(certificate.not_after(), Instant::now());
+            }
             let protocol = peer.protocol();
             let trust = Trust::new(acceptor, peer);
             connection::serve(shared, door, stream, (caller, Some(trust)), protocol).await;

@@ -27,6 +27,8 @@ pub enum Judgement<'a> {
         /// What it said.
         decision: Decision,
     },
+    /// The client authority of this name vouches for the caller, and may not do so here: no, whatever the policies say.
+    Authority(&'a str),
     /// No policy is configured for this inquiry: no.
     Unconfigured,
     /// Only repositories have policies, and an identified caller asked for the version of the API: yes.
@@ -38,7 +40,7 @@ impl<'a> Judgement<'a> {
     pub fn is_allowed(&self) -> bool {
         match self {
             Self::Policy { decision, .. } => decision.allowed,
-            Self::Unconfigured => false,
+            Self::Authority(_) | Self::Unconfigured => false,
             Self::Identified => true,
         }
     }
@@ -52,23 +54,24 @@ impl<'a> Judgement<'a> {
     pub fn scope(&self) -> &'a str {
         match self {
             Self::Policy { scope, .. } => scope,
-            Self::Unconfigured | Self::Identified => "none",
+            Self::Authority(_) | Self::Unconfigured | Self::Identified => "none",
         }
     }
 
-    /// The rule that decided, by name or position; else one of `default`, `unconfigured` and `identified`.
+    /// The rule that decided, by name or position; else one of `default`, `authority`, `unconfigured` and `identified`.
     pub fn rule(&self) -> &'a str {
         match self {
             Self::Policy { policy, decision, .. } => match decision.reason {
                 Reason::Rule(rule) | Reason::Undecidable { rule, .. } => policy.rule_name(rule),
                 Reason::Default => "default",
             },
+            Self::Authority(_) => "authority",
             Self::Unconfigured => "unconfigured",
             Self::Identified => "identified",
         }
     }
 
-    /// What kind of answer it is: `rule`, `undecidable`, `default`, `unconfigured` or `identified`.
+    /// What kind of answer it is: `rule`, `undecidable`, `default`, `authority`, `unconfigured` or `identified`.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Policy { decision, .. } => match decision.reason {
@@ -76,6 +79,7 @@ impl<'a> Judgement<'a> {
                 Reason::Undecidable { .. } => "undecidable",
                 Reason::Default => "default",
             },
+            Self::Authority(_) => "authority",
             Self::Unconfigured => "unconfigured",
             Self::Identified => "identified",
         }
@@ -107,18 +111,25 @@ pub(crate) struct Verdict<'a> {
 const GLOBAL: &str = "global";
 
 impl Access {
-    /// What the policies answer; the server asks nothing else. Every policy that is about the inquiry must allow it:
-    /// first the global one, then the repository's. Does not allocate, and counts nothing.
+    /// What the policies answer; the server asks nothing else. Nobody may touch what the
+    /// [authority](Access::authorities) that vouches for him may not vouch for; then every policy that is about the inquiry
+    /// must allow it: first the global one, then the repository's. Does not allocate, and counts nothing.
     ///
     /// A request may need several: [`Inquiry`] says which. The credentials of the set play no part: the identity is
     /// taken as proven.
     pub fn judge(&self, identity: &Identity, inquiry: &Inquiry) -> Judgement<'_> {
-        self.case(inquiry).judge(identity, |_, _| ())
+        match self.outside(identity, inquiry) {
+            Some(authority) => Judgement::Authority(authority),
+            None => self.case(inquiry).judge(identity, |_, _| ()),
+        }
     }
 
     /// The same for a request that is acted on: counted, and judged once more with the rules on trial.
     pub(crate) fn decide(&self, identity: &Identity, inquiry: &Inquiry) -> Verdict<'_> {
         let case = self.case(inquiry);
+        if let Some(authority) = self.outside(identity, inquiry) {
+            return Verdict { judgement: Judgement::Authority(authority), shadow: None };
+        }
         let mut said = [None; 2];
         let mut places = said.iter_mut();
         let judgement = case.judge(identity, |policy, decision| {
@@ -142,6 +153,18 @@ impl Access {
         Case { access: self, repository, asked }
     }
 
+    /// The authority that vouches for the caller, if it may not do so here.
+    fn outside(&self, identity: &Identity, inquiry: &Inquiry) -> Option<&str> {
+        let authority = identity.certificate()?.authority()?;
+        let (authority, namespaces) = self.authorities.get_key_value(authority)?;
+        let is_inside = match inquiry.namespace() {
+            Some(namespace) => namespaces.iter().any(|allowed| is_within(namespace, allowed)),
+            // Listings show nothing else; clients begin with the version.
+            None => matches!(inquiry.action(), Action::GetApiVersion | Action::ListCatalog),
+        };
+        (!is_inside).then_some(authority)
+    }
+
     /// The policy with the longest name that is `namespace` or a path prefix of it, by whole components.
     fn repository<'a>(&'a self, namespace: &Name) -> Option<(&'a str, &'a AccessPolicy)> {
         let mut prefix: &str = namespace.as_ref();
@@ -152,6 +175,12 @@ impl Access {
             prefix = prefix.rsplit_once('/')?.0;
         }
     }
+}
+
+/// Whether a namespace is `allowed` or below it, by whole path components.
+fn is_within(namespace: &Name, allowed: &Name) -> bool {
+    let rest = AsRef::<str>::as_ref(namespace).strip_prefix(AsRef::<str>::as_ref(allowed));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A repository's policy goes by the repository's name, unless that is the name of the global one.

@@ -32,6 +32,7 @@ mod credentials;
 mod decision_log;
 mod environment;
 mod exchange;
+mod expiry;
 mod fate;
 mod handle;
 mod handshake;

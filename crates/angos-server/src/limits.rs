@@ -183,3 +183,19 @@ pub const DECISION_LOG_KEPT_BYTES: usize = 256 * 1024;
 /// Source: ours. Certificates met in practice give lines of 2 KiB. The largest one that rules can read (64 KiB) fits, if
 /// it is not written to be escaped.
 pub const DECISION_LINE_BYTES: usize = 256 * 1024;
+
+/// How often the log warns of certificates and lists that end soon: once a day, beside the start and each change.
+///
+/// Source: ours. Often enough to be seen in time, seldom enough not to be filtered away.
+pub const EXPIRY_TOLD_EVERY: Duration = Duration::from_hours(24);
+
+/// How long a client certificate counts among those seen lately: in this period of 12 hours and the next.
+///
+/// Source: ours. Most clients come daily; one that was retired is no longer told of after a day.
+pub const CLIENT_EXPIRY_PERIOD: Duration = Duration::from_hours(12);
+
+/// Default of [`Settings::expiry_warning`](crate::Settings::expiry_warning): 14 days.
+///
+/// Source: ours. A person on holiday comes back in time; certificates that live shorter are renewed by machines, and want
+/// a shorter one.
+pub const EXPIRY_WARNING: Duration = Duration::from_hours(14 * 24);

@@ -4,13 +4,14 @@
 //! configuration's, so no traffic changes the number of series. Counters of the request path are resolved once, here
 //! or when a set of policies is put into force, and cost one atomic add.
 
+mod expiries;
 mod policies;
 mod timing;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use angos_tls::{Class, Distrust};
+use angos_tls::{Class, Distrust, Material};
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -22,6 +23,7 @@ use crate::access::AccessInForce;
 use crate::decision_log::DecisionLog;
 use crate::route::Action;
 
+use expiries::{ExpiryMetrics, SoonestClient};
 use policies::PolicyMetrics;
 use timing::Timing;
 
@@ -54,6 +56,7 @@ pub(crate) struct Metrics {
     pub(crate) decision_time: Timing,
     handshakes: Family<Labels<1>, Counter>,
     drained: Family<Labels<1>, Counter>,
+    pub(crate) soonest_client: SoonestClient,
     connections: Family<[(&'static str, String); 1], Gauge>,
     pub(crate) in_flight: Gauge,
     pub(crate) received_bytes: Counter,
@@ -103,6 +106,7 @@ impl Metrics {
             decision_time,
             handshakes,
             drained,
+            soonest_client: SoonestClient::new(Instant::now()),
             connections,
             in_flight: gauge(&mut registry, "requests_in_flight", "Requests being answered"),
             received_bytes: counter(&mut registry, "received_bytes", "Bytes of request bodies read"),
@@ -163,14 +167,16 @@ impl Metrics {
         self.connections.get_or_create_owned(&[("listener", listener.to_owned())])
     }
 
-    /// Everything, as text, with what the policies in force have decided.
-    pub(crate) fn encode(&self, access: Arc<AccessInForce>) -> String {
-        let mut of_policies = Registry::with_prefix(PREFIX);
-        of_policies.register_collector(Box::new(PolicyMetrics(access)));
+    /// Everything, as text, with what the policies in force have decided, and what of the material in force ends.
+    pub(crate) fn encode(&self, access: Arc<AccessInForce>, material: Option<Arc<Material>>) -> String {
+        let mut in_force = Registry::with_prefix(PREFIX);
+        in_force.register_collector(Box::new(PolicyMetrics(access)));
+        let client = self.soonest_client.at(Instant::now());
+        in_force.register_collector(Box::new(ExpiryMetrics { material, client }));
         let mut text = String::with_capacity(16 * 1024);
         // Writing into a String fails only out of memory.
         let _ = encode_registry(&mut text, &self.registry)
-            .and_then(|()| encode_registry(&mut text, &of_policies))
+            .and_then(|()| encode_registry(&mut text, &in_force))
             .and_then(|()| encode_eof(&mut text));
         text
     }
@@ -229,7 +235,7 @@ mod tests {
         metrics.request(Some(Action::GetManifest), 404, Duration::from_micros(80));
         metrics.request(None, 404, Duration::from_micros(80));
         metrics.handshake("unknown_authority");
-        let text = metrics.encode(Arc::new(AccessInForce::new(Access::default(), 1)));
+        let text = metrics.encode(Arc::new(AccessInForce::new(Access::default(), 1)), None);
         for line in [
             "angos_requests_total{action=\"get-manifest\",status=\"2xx\"} 1",
             "angos_requests_total{action=\"get-manifest\",status=\"4xx\"} 1",

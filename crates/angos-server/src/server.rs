@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::access::{Access, AccessInForce};
+use crate::expiry;
 use crate::handle::Handle;
 use crate::limits::{COLLECTED_BYTES, CUT_WITHIN, MANAGEMENT_CONNECTIONS, SWEEP_EVERY};
 use crate::listener::{Bound, Places, ends};
@@ -24,7 +25,6 @@ use crate::shared::{Phase, Shared};
 #[derive(Debug)]
 pub struct Server {
     shared: Arc<Shared>,
-    acceptor: Option<Acceptor>,
     listeners: Vec<Bound>,
 }
 
@@ -86,9 +86,10 @@ impl Server {
             collected_bytes: Arc::new(Semaphore::new(COLLECTED_BYTES)),
             phase: watch::Sender::new(Phase::Serving),
             replacing: Mutex::new(()),
+            acceptor,
             settings,
         };
-        Ok(Self { shared: Arc::new(shared), acceptor, listeners })
+        Ok(Self { shared: Arc::new(shared), listeners })
     }
 
     /// The address of the registry, with the port the system chose if the settings left it open.
@@ -112,14 +113,14 @@ impl Server {
 
     /// A handle that outlives [`run`](Self::run).
     pub fn handle(&self) -> Handle {
-        Handle { shared: Arc::clone(&self.shared), acceptor: self.acceptor.clone() }
+        Handle { shared: Arc::clone(&self.shared) }
     }
 
     /// Serves until [`Handle::shutdown`], then lets what is in flight finish within `timeouts.drain`, then cuts the rest.
     ///
     /// Dropping the future stops accepting; connections live on until they end.
     pub async fn run(self) {
-        let Self { shared, acceptor: _, listeners } = self;
+        let Self { shared, listeners } = self;
         let (mut doors, mut beside) = (JoinSet::new(), JoinSet::new());
         for listener in listeners {
             let until_drained = ends(&listener.settings) == Phase::Draining;
@@ -129,6 +130,7 @@ impl Server {
         let sweeping = Arc::clone(&shared);
         let mut chores = JoinSet::new();
         chores.spawn(async move { sweep(&sweeping).await });
+        chores.spawn(expiry::remind(Arc::clone(&shared)));
 
         let mut places = Vec::new();
         while let Some(closed) = doors.join_next().await {

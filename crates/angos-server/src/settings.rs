@@ -8,7 +8,7 @@ use angos_tls::ClientAuth;
 use ipnet::IpNet;
 
 use crate::decision_log::DecisionLog;
-use crate::limits::LISTENER_CONNECTIONS;
+use crate::limits::{EXPIRY_WARNING, LISTENER_CONNECTIONS};
 
 /// Everything [`Server::bind`](crate::Server::bind) needs to know besides who may do what.
 ///
@@ -29,6 +29,9 @@ pub struct Settings {
     pub decision_log: Option<DecisionLog>,
     /// How long things may take.
     pub timeouts: Timeouts,
+    /// How long before its end the log warns of a certificate or revocation list, and a client is told, in a `Warning`
+    /// of each response, that its certificate ends. Default 14 days.
+    pub expiry_warning: Duration,
     /// How much of everything there may be.
     pub limits: Limits,
     /// What the registry itself allows: sizes, immutable tags, sessions.
@@ -44,6 +47,7 @@ impl Default for Settings {
             trusted_proxies: Vec::new(),
             decision_log: None,
             timeouts: Timeouts::default(),
+            expiry_warning: EXPIRY_WARNING,
             limits: Limits::default(),
             registry: RegistrySettings::default(),
         }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use angos_registry::Registry;
+use angos_tls::Acceptor;
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 
@@ -27,6 +28,7 @@ pub(crate) enum Phase {
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) registry: Registry,
+    pub(crate) acceptor: Option<Acceptor>,
     pub(crate) access: ArcSwap<AccessInForce>,
     pub(crate) metrics: Metrics,
     pub(crate) request_ids: RequestIds,
@@ -51,6 +53,6 @@ impl Shared {
 
     /// Every metric, as text.
     pub(crate) fn scrape(&self) -> String {
-        self.metrics.encode(self.access.load_full())
+        self.metrics.encode(self.access.load_full(), self.acceptor.as_ref().map(Acceptor::material))
     }
 }

@@ -18,6 +18,7 @@ impl Pki {
             folder: folder.to_path_buf(),
         };
         std::fs::write(folder.join("ca.pem"), pki.authority.certificate_pem()).unwrap();
+        std::fs::write(folder.join("stranger.pem"), pki.stranger.certificate_pem()).unwrap();
         pki.renew_server();
         pki
     }

@@ -71,7 +71,7 @@ fn unknown_keys_name_the_nearest_known_one() {
         &[
             "1:8 `server.tls` has no `server_certificate_bundle` | write server_certificate_bundle = \"/path/to/file.pem\"",
             "1:8 `server.tls` has no `server_private_key` | write server_private_key = \"/path/to/file.pem\"",
-            "1:12 unknown key `server.tls.bogus` | known here: server_certificate_bundle, server_private_key, certificate, client_ca_bundle, client_ca, revocation, client_auth, resumption, handshake_timeout",
+            "1:12 unknown key `server.tls.bogus` | known here: server_certificate_bundle, server_private_key, certificate, client_ca_bundle, client_ca, revocation, client_auth, resumption, handshake_timeout, expiry_warning",
         ],
     );
     check(
@@ -585,6 +585,31 @@ fn listeners_mean_what_they_say() {
 }
 
 #[test]
+fn the_bound_of_an_authority_names_repositories() {
+    let section = "[[server.tls.client_ca]]\nname = 'a'\nbundle = 'a.pem'\n";
+    let problems = |lines: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let problems = load(&written(folder.path(), &format!("{section}{lines}")), no_variables())
+            .expect_err("no files");
+        rendered(problems.iter()).into_iter().filter(|it| it.starts_with("4:")).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        problems("namespaces = ['team/app', 'Team', 5]"),
+        [
+            "4:27 `server.tls.client_ca[0].namespaces[1]`: expected the name of a repository, or the first parts of one, such as \"team/app\", found the string \"Team\"",
+            "4:35 `server.tls.client_ca[0].namespaces[2]`: expected the name of a repository, or the first parts of one, such as \"team/app\", found the number 5",
+        ]
+    );
+    assert_eq!(
+        problems("namespaces = []"),
+        [
+            "4:14 `namespaces` names no repository | name at least one repository, or leave `namespaces` out to bound nothing"
+        ]
+    );
+    assert!(problems("namespaces = ['team/app']").is_empty());
+}
+
+#[test]
 fn a_list_of_sections_is_replaced_as_a_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     let (first, second) = (folder.path().join("1.toml"), folder.path().join("2.toml"));
@@ -633,6 +658,7 @@ fn defaults_are_those_the_schema_promises() {
         ("server.request_head_timeout", span(server.timeouts.request_head)),
         ("server.idle_timeout", span(server.timeouts.idle)),
         ("server.body_progress_timeout", span(server.timeouts.body_progress)),
+        ("server.tls.expiry_warning", span(server.expiry_warning)),
         ("server.distrust_timeout", span(server.timeouts.distrust)),
         ("server.drain_timeout", span(server.timeouts.drain)),
         ("server.max_connections", server.limits.max_connections.to_string()),

@@ -60,7 +60,7 @@ impl Inquiry {
     /// inquiry.set("namespace", "prod/app")?;
     /// inquiry.set("tag", "v1")?;
     /// assert!(inquiry.set("tag", "no tag").is_err());
-    /// assert_eq!(inquiry.set("tga", "v1").unwrap_err().to_string(), "a request has no such field; did you mean `tag`?");
+    /// assert_eq!(inquiry.set("tagg", "v1").unwrap_err().to_string(), "a request has no such field; did you mean `tag`?");
     /// # Ok::<(), angos_server::InquiryError>(())
     /// ```
     pub fn set(&mut self, field: &str, text: &str) -> Result<(), InquiryError> {

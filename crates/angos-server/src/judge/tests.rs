@@ -36,7 +36,7 @@ fn asked(access: &Access) -> Verdict<'_> {
 }
 
 fn scraped(access: Access) -> String {
-    Metrics::new().encode(Arc::new(AccessInForce::new(access, 1)))
+    Metrics::new().encode(Arc::new(AccessInForce::new(access, 1)), None)
 }
 
 #[track_caller]
