@@ -1,6 +1,7 @@
 //! `angos doctor` against servers and files with one thing wrong each: it names that thing, and nothing else.
 
 mod client_files;
+mod layouts;
 mod peers;
 mod simulated;
 

@@ -109,14 +109,24 @@ pub(crate) struct Doctor {
     pub(crate) files: NamedFiles,
 
     /// The client's certificate, then its intermediates (PEM)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "files")]
     pub(crate) cert: Option<PathBuf>,
     /// The client's private key (PEM) [default: in the file of the certificate]
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
     /// The authorities the client trusts (PEM) [default: those of this machine]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["docker_certs_d", "containers_certs_d", "containerd_hosts"])]
     pub(crate) ca: Option<PathBuf>,
+
+    /// Docker's certs.d, or the folder of the registry in it
+    #[arg(long, value_name = "FOLDER", group = "files")]
+    pub(crate) docker_certs_d: Option<PathBuf>,
+    /// The same of Podman, Skopeo and Buildah
+    #[arg(long, value_name = "FOLDER", group = "files")]
+    pub(crate) containers_certs_d: Option<PathBuf>,
+    /// containerd's hosts folder, the folder of the registry in it, or a hosts.toml
+    #[arg(long, value_name = "PATH", group = "files")]
+    pub(crate) containerd_hosts: Option<PathBuf>,
 
     /// Seconds for each step on the network
     #[arg(long, value_name = "SECONDS", default_value_t = DOCTOR_TIMEOUT.as_secs(), value_parser = clap::value_parser!(u64).range(1..=600))]
@@ -135,6 +145,13 @@ pub(crate) struct NamedFiles {
 }
 
 impl Doctor {
+    /// Whether there are files of a client to look at.
+    pub(crate) fn names_files(&self) -> bool {
+        [&self.cert, &self.ca, &self.docker_certs_d, &self.containers_certs_d, &self.containerd_hosts]
+            .iter()
+            .any(|it| it.is_some())
+    }
+
     /// Time for each step on the network.
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout)

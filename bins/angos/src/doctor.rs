@@ -10,6 +10,7 @@
 
 mod catalogue;
 mod client;
+mod layout;
 mod live;
 mod report;
 mod simulate;
@@ -54,7 +55,7 @@ pub(crate) fn run(options: &Doctor, files: &[PathBuf]) -> ExitCode {
 }
 
 fn examine(options: &Doctor, files: &[PathBuf], report: &mut Report) -> Result<(), String> {
-    if options.address.is_none() && files.is_empty() && options.cert.is_none() && options.ca.is_none() {
+    if options.address.is_none() && files.is_empty() && !options.names_files() {
         return Err("name a server (https://HOST:PORT), a configuration (-c) or files of a client; angos doctor --help shows how".to_owned());
     }
     let runtime = Builder::new_current_thread()
@@ -69,11 +70,8 @@ fn examine(options: &Doctor, files: &[PathBuf], report: &mut Report) -> Result<(
 
 async fn diagnose(options: &Doctor, files: &[PathBuf], report: &mut Report) -> Result<(), String> {
     let simulated = if files.is_empty() { None } else { simulate::configured(files, report)? };
-    let client = options.cert.as_ref().map(|certificate| {
-        Client::examine(certificate, &client::key_file(certificate, options.key.as_ref()), report)
-    });
+    let Files { client, trusted } = read(options, report);
     let client = client.as_ref();
-    let trusted = options.ca.as_ref().map(|bundle| client::authorities(bundle, report));
     let host = options.address.as_ref().map(|target| target.host.as_str());
     let configured = match &simulated {
         Some(server) => server.examine(host, client, trusted.as_deref(), report).await,
@@ -85,6 +83,33 @@ async fn diagnose(options: &Doctor, files: &[PathBuf], report: &mut Report) -> R
     let running = live.examine(report).await;
     compare(configured, running, &target.to_string(), report);
     Ok(())
+}
+
+/// The client's files.
+struct Files {
+    client: Option<Client>,
+    /// The authorities it trusts, if any were named.
+    trusted: Option<Vec<Inspected>>,
+}
+
+fn read(options: &Doctor, report: &mut Report) -> Files {
+    let Some(layout) = layout::examine(options, report) else {
+        let client = options.cert.as_ref().map(|certificate| {
+            let key = options.key.as_ref().unwrap_or(certificate);
+            Client::examine(certificate, key, report)
+        });
+        let trusted = options.ca.as_ref().map(|bundle| client::authorities(bundle, report));
+        return Files { client, trusted };
+    };
+    let clients: Vec<_> =
+        layout.pairs.iter().map(|(certificate, key)| Client::examine(certificate, key, report)).collect();
+    // The one that gets furthest; which of several good ones a runtime shows depends on what the server asks for.
+    let shown = clients.iter().find(|it| it.pair.is_some()).or(clients.first());
+    let mut trusted = probe::system_authorities().unwrap_or_default();
+    for bundle in &layout.authorities {
+        trusted.extend(client::authorities(bundle, report));
+    }
+    Files { client: shown.cloned(), trusted: Some(trusted) }
 }
 
 /// Whether the server that runs is the one that is configured.

@@ -71,3 +71,13 @@ pub(crate) const REPLAY_TEXT_MAX_CHARS: usize = 200;
 ///
 /// Source: ours. The first ones tell what is wrong with a file.
 pub(crate) const REPLAY_COMPLAINTS_MAX: u64 = 20;
+
+/// Most files of a folder that `doctor` reads: 256.
+///
+/// Source: ours. A folder of certs.d has three; the wrong folder may have a million.
+pub(crate) const DOCTOR_FILES_MAX: usize = 256;
+
+/// Bytes of a `hosts.toml` that `doctor` reads: 256 KiB.
+///
+/// Source: ours. One of a hundred hosts has 30 KiB.
+pub(crate) const DOCTOR_HOSTS_MAX_BYTES: u64 = 256 * 1024;

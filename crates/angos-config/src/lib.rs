@@ -9,6 +9,7 @@
 //! | mean | `configuration.rs`, then `server.rs` `tls.rs` `storage.rs` `access.rs` `credentials.rs` | what is written → settings, policies, certificates |
 //! | judge | `lint.rs` and its modules | policies → what is sound and yet looks wrong |
 //! | report | `problem.rs`, `path.rs`, `nearest.rs`, `string_offset.rs` | what is wrong, and where |
+//! | look | `hosts.rs` | containerd's `hosts.toml` → the files a client is given |
 //! | watch | `watch.rs`, `fixed.rs` | when to do it again, and what then waits for a restart |
 #![doc = ""]
 #![doc = include_str!("../README.md")]
@@ -21,6 +22,7 @@ mod document;
 mod environment;
 mod file;
 mod fixed;
+mod hosts;
 mod kind;
 mod layers;
 pub mod limits;
@@ -39,6 +41,7 @@ mod watch;
 
 pub use configuration::{Configuration, lint, load};
 pub use fixed::Fixed;
+pub use hosts::{Host, parse_hosts};
 pub use kind::Kind;
 pub use lint::{LINTS, Lint};
 pub use problem::{Origin, Problem, Problems, Severity};

@@ -13,6 +13,7 @@
 
 mod calls;
 mod floor;
+mod handshakes;
 mod load;
 mod memory;
 mod report;
@@ -34,6 +35,9 @@ struct Arguments {
     /// The registry to measure.
     #[arg(long, default_value = "target/release/angos")]
     binary: PathBuf,
+    /// Only handshakes, which need no binary.
+    #[arg(long)]
+    handshakes: bool,
     /// Runs the floor program instead: receive, hash, write into this folder.
     #[arg(long, hide = true)]
     floor: Option<PathBuf>,
@@ -43,6 +47,10 @@ fn main() {
     let arguments = Arguments::parse();
     if let Some(folder) = arguments.floor {
         floor::serve(&folder);
+        return;
+    }
+    handshakes::measure(arguments.rounds, &arguments.only);
+    if arguments.handshakes {
         return;
     }
     let binary = arguments.binary.canonicalize().expect("build it first: cargo build --release -p angos");

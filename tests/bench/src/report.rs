@@ -39,6 +39,41 @@ impl Table {
     }
 }
 
+/// The costs of one thing in two ways, and the rate of the first as a share of the second's.
+pub(crate) struct Ratios {
+    title: String,
+    names: [&'static str; 2],
+    target: f64,
+    rounds: Vec<[f64; 2]>,
+}
+
+impl Ratios {
+    pub(crate) fn new(title: &str, ours: &'static str, theirs: &'static str, target: f64) -> Self {
+        Ratios { title: title.to_owned(), names: [ours, theirs], target, rounds: Vec::new() }
+    }
+
+    pub(crate) fn add(&mut self, ours: f64, theirs: f64) {
+        self.rounds.push([ours, theirs]);
+    }
+
+    pub(crate) fn print(&self) {
+        println!("\n{} (µs of the server)", self.title);
+        for (place, name) in self.names.iter().enumerate() {
+            let figures: Vec<f64> = self.rounds.iter().map(|round| round[place]).collect();
+            let (low, high) = spread(&figures);
+            println!("  {name:<18} {:>9.2}   [{low:.2} … {high:.2}]", median(&figures));
+        }
+        let shares: Vec<f64> = self.rounds.iter().map(|[ours, theirs]| theirs / ours).collect();
+        let (low, high) = spread(&shares);
+        let (share, target) = (median(&shares), self.target);
+        let verdict = if share >= target { "reached" } else { "MISSED" };
+        println!(
+            "  rate: {share:.2} of {}   [{low:.2} … {high:.2}]   target {target:.2}: {verdict}",
+            self.names[1]
+        );
+    }
+}
+
 fn median(figures: &[f64]) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -1,7 +1,7 @@
 //! The client's files: which can be read, what the certificate in them says, whether the key belongs to it.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use angos_config::FileProblem as Problem;
 use angos_config::probe::{self, Inspected, Pair, PairFile, Standing};
@@ -219,9 +219,4 @@ fn key_is_private(path: &Path, report: &mut Report) {
         let text = format!("Its permissions are {:o}.", mode & 0o777);
         report.add(&kind::KEY_EXPOSED, path.display().to_string(), text);
     }
-}
-
-/// The two files of a client as the command line names them: without a key file, the key is beside the certificate.
-pub(crate) fn key_file(certificate: &Path, key: Option<&PathBuf>) -> PathBuf {
-    key.cloned().unwrap_or_else(|| certificate.to_path_buf())
 }

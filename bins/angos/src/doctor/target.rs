@@ -12,9 +12,16 @@ pub(crate) struct Target {
     /// A DNS name, or an address without brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
+    /// Whether the port was written down.
+    pub(crate) names_port: bool,
 }
 
 impl Target {
+    /// The registry as it stands in image names, and in the names of folders.
+    pub(crate) fn registry(&self) -> String {
+        if self.names_port { self.authority() } else { self.bracketed() }
+    }
+
     /// What the `Host` header says.
     pub(crate) fn authority(&self) -> String {
         format!("{}:{}", self.bracketed(), self.port)
@@ -70,6 +77,7 @@ impl FromStr for Target {
         if host.is_empty() {
             return Err("it names no host".to_owned());
         }
+        let names_port = port.is_some();
         let port = match port.map(str::parse) {
             None => {
                 if tls {
@@ -81,7 +89,7 @@ impl FromStr for Target {
             Some(Ok(0) | Err(_)) => return Err("the port is no number from 1 to 65535".to_owned()),
             Some(Ok(port)) => port,
         };
-        Ok(Self { tls, host: host.to_owned(), port })
+        Ok(Self { tls, host: host.to_owned(), port, names_port })
     }
 }
 
@@ -101,6 +109,15 @@ mod tests {
             ("127.0.0.1:1", "https://127.0.0.1:1"),
         ] {
             assert_eq!(text.parse::<Target>().expect(text).to_string(), shown);
+        }
+        for (text, registry) in [
+            ("https://x:443", "x:443"),
+            ("x", "x"),
+            ("x:1/v2/", "x:1"),
+            ("[::1]:1", "[::1]:1"),
+            ("[::1]", "[::1]"),
+        ] {
+            assert_eq!(text.parse::<Target>().expect(text).registry(), registry);
         }
     }
 

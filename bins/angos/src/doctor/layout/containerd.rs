@@ -1,0 +1,107 @@
+//! containerd: a folder for each registry with a `hosts.toml`, or with files as in `certs.d`.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use angos_config::probe::{certificates, sections};
+use angos_config::{Host, parse_hosts};
+
+use crate::doctor::catalogue as kind;
+use crate::doctor::layout::{Layout, Runtime, certs_d, registry_folder};
+use crate::doctor::report::Report;
+use crate::doctor::target::Target;
+use crate::limits::DOCTOR_HOSTS_MAX_BYTES;
+
+const FILE: &str = "hosts.toml";
+
+/// What a `hosts.toml`, its folder, or the folder above holds for this registry.
+pub(super) fn examine(path: &Path, target: Option<&Target>, report: &mut Report) -> Layout {
+    if path.is_file() {
+        return hosts(path, target, report);
+    }
+    let candidates = target.map(folder_names).unwrap_or_default();
+    let is_registry =
+        |name: &str| name == FILE || [".crt", ".cert", ".key"].iter().any(|it| name.ends_with(it));
+    let Some(folder) = registry_folder(path, is_registry, &candidates, target, report) else {
+        return Layout::default();
+    };
+    let file = folder.join(FILE);
+    if file.is_file() {
+        hosts(&file, target, report)
+    } else {
+        certs_d::files(Runtime::Containerd, &folder, report)
+    }
+}
+
+/// In the order containerd looks for them; the second for systems where a name may hold no colon.
+fn folder_names(target: &Target) -> Vec<String> {
+    let registry = target.registry();
+    let without_colon = match registry.rsplit_once(':') {
+        Some((host, port)) if target.names_port => format!("{host}_{port}_"),
+        _ => registry.clone(),
+    };
+    vec![registry, without_colon, "_default".to_owned()]
+}
+
+fn hosts(file: &Path, target: Option<&Target>, report: &mut Report) -> Layout {
+    let about = file.display().to_string();
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
+    let hosts = match read(file).and_then(|text| parse_hosts(&text, folder)) {
+        Ok(hosts) => hosts,
+        Err(problem) => {
+            report.add(&kind::LAYOUT_HOSTS_INVALID, about, format!("{problem}."));
+            return Layout::default();
+        }
+    };
+    let is_meant = |host: &&Host| match target {
+        None => !host.address.is_empty(),
+        Some(target) => host.address.parse::<Target>().is_ok_and(|it| it.authority() == target.authority()),
+    };
+    // A host table is tried before `server`, so its keys are those that count.
+    let Some(host) = hosts.iter().find(is_meant) else {
+        let named: Vec<_> = hosts.iter().map(|it| it.address.as_str()).filter(|it| !it.is_empty()).collect();
+        let words =
+            format!("It names {}.", if named.is_empty() { "no host".to_owned() } else { named.join(", ") });
+        report.add(&kind::LAYOUT_HOSTS_OTHER, about, words);
+        return Layout::default();
+    };
+    if host.skips_verification {
+        report.add(&kind::LAYOUT_SKIP_VERIFY, &about, format!("It is set for {}.", host.address));
+    }
+    if host.clients.is_empty() {
+        let elsewhere = hosts.iter().find(|it| !it.clients.is_empty()).map(|it| it.address.as_str());
+        let words = match elsewhere {
+            Some("") => format!("`client` is set above the first table and not for {}.", host.address),
+            Some(other) => format!("`client` is set for {other} and not for {}.", host.address),
+            None => format!("`client` is not set for {}.", host.address),
+        };
+        report.add(&kind::LAYOUT_HOSTS_OTHER, &about, words);
+    }
+    Layout { pairs: pairs(host, &about, report), authorities: host.authorities.clone() }
+}
+
+fn pairs(host: &Host, about: &str, report: &mut Report) -> Vec<(PathBuf, PathBuf)> {
+    if let [(certificate, None), (key, None)] = host.clients.as_slice()
+        && certificates(key).is_err()
+        && sections(key).is_ok_and(|found| found.iter().any(|it| it.ends_with("PRIVATE KEY")))
+    {
+        let words = format!("{} holds a key and no certificate.", key.display());
+        report.add(&kind::LAYOUT_HOSTS_NOT_NESTED, about, words);
+        return vec![(certificate.clone(), key.clone())];
+    }
+    let pair = |(certificate, key): &(PathBuf, Option<PathBuf>)| {
+        (certificate.clone(), key.as_ref().unwrap_or(certificate).clone())
+    };
+    host.clients.iter().map(pair).collect()
+}
+
+fn read(file: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    let open = File::open(file).map_err(|error| error.to_string())?;
+    open.take(DOCTOR_HOSTS_MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if text.len() as u64 > DOCTOR_HOSTS_MAX_BYTES {
+        return Err(format!("it has more than {DOCTOR_HOSTS_MAX_BYTES} bytes"));
+    }
+    Ok(text)
+}

@@ -1,0 +1,157 @@
+//! Folders of Docker, Podman and containerd with one thing wrong each.
+
+use super::{check, doctor, registry, write};
+use crate::harness::Registry;
+use angos_test_ca::{Authority, Leaf};
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A folder with ca.crt, client.cert and client.key, as it should be.
+fn folder_of(authority: &Authority, folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    write(&authority.issue(&Leaf::client("alice")), folder, "client");
+    fs::rename(folder.join("client.pem"), folder.join("client.cert")).unwrap();
+    fs::write(folder.join("ca.crt"), authority.certificate_pem()).unwrap();
+}
+
+fn good() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    folder_of(&Authority::new("CA"), folder.path());
+    folder
+}
+
+/// A change of a good folder, what is found then, and words of the explanation.
+type Row<'a> = (&'a dyn Fn(&Path), &'a [&'a str], &'a str);
+
+#[test]
+fn files_of_certs_d() {
+    let rename = |from: &'static str, to: &'static str| {
+        move |folder: &Path| fs::rename(folder.join(from), folder.join(to)).unwrap()
+    };
+    let remove = |name: &'static str| move |folder: &Path| fs::remove_file(folder.join(name)).unwrap();
+    let copy = |from: &'static str, to: &'static str| {
+        move |folder: &Path| assert!(fs::copy(folder.join(from), folder.join(to)).is_ok())
+    };
+    let both = |folder: &Path| {
+        remove("client.cert")(folder);
+        remove("client.key")(folder);
+    };
+    let rows: [Row<'_>; 9] = [
+        (&|_| (), &[], ""),
+        (&remove("client.key"), &["layout_key_missing"], "no client.key beside it"),
+        (&remove("client.cert"), &["layout_certificate_missing"], "no client.cert beside it"),
+        (&rename("client.cert", "other.cert"), &["layout_certificate_missing", "layout_key_missing"], ""),
+        (
+            &rename("client.cert", "client.crt"),
+            &["layout_client_named_crt"],
+            "As client.cert it would be shown",
+        ),
+        (&copy("ca.crt", "ca.cert"), &["layout_authority_named_cert"], "As ca.crt it would be trusted"),
+        (&rename("ca.crt", "ca.pem"), &["layout_ignored_file"], "not one that is read"),
+        (&both, &["layout_no_client"], "no .cert with its .key"),
+        (&copy("client.key", "client.cert"), &["wrong_file"], "holds a private key"),
+    ];
+    for style in ["--docker-certs-d", "--containers-certs-d"] {
+        for (change, names, words) in &rows {
+            let folder = good();
+            change(folder.path());
+            check(folder.path(), &[style, "."], names, words);
+        }
+    }
+}
+
+/// A registry, and `certs.d` with a folder of this name for it.
+fn with_folder(name: impl Fn(&str) -> String) -> (Registry, String) {
+    let (registry, address) = registry("required");
+    let host = address.strip_prefix("https://").unwrap().to_owned();
+    folder_of(&registry.pki.authority, &registry.folder.path().join("certs.d").join(name(&host)));
+    (registry, address)
+}
+
+#[test]
+fn the_folder_is_named_after_the_registry() {
+    let (registry, address) = with_folder(str::to_owned);
+    let folder = registry.folder.path();
+    check(folder, &[&address, "--containers-certs-d", "certs.d"], &[], "");
+    // Docker reads nothing for loopback addresses, however good the folder is.
+    check(folder, &[&address, "--docker-certs-d", "certs.d"], &["layout_loopback"], "localhost is 127.0.0.1");
+    let found = doctor(folder, &[&address, "--containers-certs-d", "nowhere"]);
+    assert_eq!(found.names(), ["layout_no_folder", "server_not_trusted"], "{}", found.text);
+
+    let (registry, address) = with_folder(|_| "localhost".to_owned());
+    let found = doctor(registry.folder.path(), &[&address, "--containers-certs-d", "certs.d"]);
+    assert_eq!(found.names(), ["layout_no_folder", "server_not_trusted"], "{}", found.text);
+    assert!(found.words().contains("There is localhost."), "{}", found.text);
+    // Named as a whole, it is read, and its name is found to be wrong.
+    let arguments = [&*address, "--containers-certs-d", "certs.d/localhost"];
+    check(registry.folder.path(), &arguments, &["layout_no_folder"], "The folder is called localhost");
+}
+
+#[test]
+fn folders_of_containerd() {
+    for name in [
+        |host: &str| host.to_owned(),
+        |host: &str| host.replace(':', "_") + "_",
+        |_: &str| "_default".to_owned(),
+    ] {
+        let (registry, address) = with_folder(name);
+        check(registry.folder.path(), &[&address, "--containerd-hosts", "certs.d"], &[], "");
+    }
+}
+
+#[test]
+fn every_mistake_in_hosts_toml() {
+    let (registry, address) = with_folder(str::to_owned);
+    let host = address.strip_prefix("https://").unwrap();
+    let folder = registry.folder.path().join("certs.d").join(host);
+    let pair = "client = [[\"client.cert\", \"client.key\"]]";
+    let together = fs::read_to_string(folder.join("client.cert")).unwrap()
+        + &fs::read_to_string(folder.join("client.key")).unwrap();
+    fs::write(folder.join("both.pem"), together).unwrap();
+    super::make_private(&folder.join("both.pem"));
+    let untrusted: &[&str] = &["server_not_trusted", "layout_hosts_other"];
+    let rows: [(String, &[&str], &str); 10] = [
+        (format!("[host.\"{address}\"]\nca = \"ca.crt\"\n{pair}\n"), &[], ""),
+        (format!("[host.\"{address}\"]\nca = [\"ca.crt\"]\nclient = \"both.pem\"\n"), &[], ""),
+        (format!("server = \"{address}\"\nca = \"ca.crt\"\n{pair}\n"), &[], ""),
+        (
+            format!("[host.\"{address}\"]\nca = \"ca.crt\"\nclient = [\"client.cert\", \"client.key\"]\n"),
+            &["layout_hosts_not_nested"],
+            "holds a key and no certificate",
+        ),
+        (format!("ca = \"ca.crt\"\n{pair}\n[host.\"{address}\"]\n"), untrusted, "above the first table"),
+        (
+            format!("[host.\"https://other:1\"]\nca = \"ca.crt\"\n{pair}\n"),
+            untrusted,
+            "It names https://other:1",
+        ),
+        (
+            format!("[host.\"{address}\"]\nca = \"ca.crt\"\n"),
+            &["certificate_required", "layout_hosts_other"],
+            "`client` is not set",
+        ),
+        (
+            format!("[host.\"{address}\"]\nca = \"ca.crt\"\nskip_verify = true\n{pair}\n"),
+            &["layout_skip_verify"],
+            "It is set for",
+        ),
+        (format!("[host.\"{address}\"\n"), &["layout_hosts_invalid", "server_not_trusted"], ""),
+        (
+            format!("[host.\"{address}\"]\nca = \"nowhere.crt\"\n{pair}\n"),
+            &["file_missing", "server_not_trusted"],
+            "does not exist",
+        ),
+    ];
+    for (text, names, words) in rows {
+        fs::write(folder.join("hosts.toml"), &text).unwrap();
+        check(registry.folder.path(), &[&address, "--containerd-hosts", "certs.d"], names, words);
+        let file = folder.join("hosts.toml");
+        check(
+            registry.folder.path(),
+            &[&address, "--containerd-hosts", file.to_str().unwrap()],
+            names,
+            words,
+        );
+    }
+}
