@@ -287,6 +287,34 @@ fn times_and_networks() {
 }
 
 #[test]
+fn the_rules_of_the_reference_load_and_decide() {
+    check(&[
+        ("['prod', 'stage'].exists(p, request.namespace.startsWith(p + '/'))", Ok(true)),
+        ("request.namespace.split('/').slice(0, 1) == ['public']", Ok(false)),
+        (
+            "identity.certificate.organizational_units.map(u, u.lowerAscii()).distinct().sort().join('+') == 'ops'",
+            Ok(false),
+        ),
+        ("cel.bind(h, request.time.getHours('Europe/Paris'), h >= 8 && h < 18)", Ok(true)),
+        (
+            "{'alice': ['prod/app'], 'bob': []}.exists(user, spaces, user == identity.username \
+             && request.namespace in spaces)",
+            Ok(true),
+        ),
+        ("identity.username in {'ada': [], 'alice': []}", Ok(true)),
+        ("{request.namespace: request.tags}['prod/app'][1] == 'latest'", Ok(true)),
+        ("{request.tag: 1}.size() == 1", Err(Undecidable::Absent)),
+        ("request.tags.map(t, [t, t + '!']) == [['v1', 'v1!'], ['latest', 'latest!']]", Ok(true)),
+        ("request.tags.map(t, {t: size(t)}).exists(m, m.exists(k, n, k == 'latest' && n == 6))", Ok(true)),
+        ("dyn(request.tag) == 'x'", Ok(false)),
+        ("dyn(request.tag).startsWith('x')", Err(Undecidable::Absent)),
+        ("[request.tag, 'x'].sort()[0] == 'x'", Err(Undecidable::NoOverload)),
+        ("lists.range(513).map(n, [n]) == []", Err(Undecidable::ListTooLong)),
+        ("size(lists.range(513).map(n, [n])) == 513", Ok(true)),
+    ]);
+}
+
+#[test]
 fn certificates_are_seen_whole() {
     check_true(&[
         "identity.certificate.common_names == ['alice', 'alice2']",
