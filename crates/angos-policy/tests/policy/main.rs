@@ -2,6 +2,7 @@
 //!
 //! - `broken`: every kind of broken rule, for `refused` and the benchmark
 //! - `built`: strings rules build
+//! - `collected`: lists and maps, however they are held
 //! - `callers`: the identities and requests the tables are walked with
 //! - `consider`: what can be said before everything is known
 //! - `judged`: what looks wrong in rules
@@ -21,6 +22,7 @@
 mod broken;
 mod built;
 mod callers;
+mod collected;
 mod consider;
 mod differential;
 mod explain;
