@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustls::{CertificateError, OtherError};
+use rustls::{CertificateError, ExtendedKeyPurpose, OtherError};
 use webpki::Error as Cause;
 
 use crate::class::Class;
@@ -53,9 +53,11 @@ impl From<Cause> for Refusal {
             }
             Cause::InvalidCertValidity => CertificateError::Expired,
             Cause::UnknownIssuer => CertificateError::UnknownIssuer,
-            Cause::RequiredEkuNotFoundContext(_) | Cause::EmptyEkuExtension => {
-                CertificateError::InvalidPurpose
-            }
+            Cause::RequiredEkuNotFoundContext(context) => CertificateError::InvalidPurposeContext {
+                required: ExtendedKeyPurpose::ClientAuth,
+                presented: context.present.iter().map(|purpose| extended_key_purpose(purpose)).collect(),
+            },
+            Cause::EmptyEkuExtension => CertificateError::InvalidPurpose,
             Cause::InvalidSignatureForPublicKey => CertificateError::BadSignature,
             Cause::UnsupportedSignatureAlgorithmContext(context) => {
                 CertificateError::UnsupportedSignatureAlgorithmContext {
@@ -75,7 +77,38 @@ impl From<Cause> for Refusal {
             Cause::NameConstraintViolation | Cause::MalformedNameConstraint => Class::NameConstraint,
             _ => classify(&error),
         };
-        Self { class, error: error.into(), words: None, unreadable: None }
+        Self { class, error: error.into(), words: words(&cause), unreadable: None }
+    }
+}
+
+/// What rustls has no words for.
+fn words(cause: &Cause) -> Option<String> {
+    let words = match cause {
+        Cause::CaUsedAsEndEntity => "it is the certificate of an authority",
+        Cause::EndEntityUsedAsCa => "an intermediate is no certificate of an authority",
+        Cause::NameConstraintViolation => "a name in it is outside an authority's name constraints",
+        Cause::MalformedNameConstraint => "an authority's name constraints cannot be read",
+        Cause::PathLenConstraintViolated => "there are more intermediates than an authority allows",
+        Cause::UnsupportedCertVersion => "it is not of version 3",
+        Cause::UnsupportedCriticalExtension => "it has a critical extension that is not understood",
+        Cause::EmptyEkuExtension => "its extended key usage is empty",
+        Cause::InvalidCertValidity => "its validity ends before it begins",
+        Cause::SignatureAlgorithmMismatch => "it names two signature algorithms",
+        Cause::MaximumNameConstraintComparisonsExceeded
+        | Cause::MaximumPathBuildCallsExceeded
+        | Cause::MaximumPathDepthExceeded
+        | Cause::MaximumSignatureChecksExceeded => "finding a path through its intermediates takes too long",
+        Cause::MalformedExtensions | Cause::ExtensionValueInvalid => "an extension cannot be read",
+        _ => return None,
+    };
+    Some(words.to_owned())
+}
+
+fn extended_key_purpose(numbers: &[usize]) -> ExtendedKeyPurpose {
+    match numbers {
+        [1, 3, 6, 1, 5, 5, 7, 3, 1] => ExtendedKeyPurpose::ServerAuth,
+        [1, 3, 6, 1, 5, 5, 7, 3, 2] => ExtendedKeyPurpose::ClientAuth,
+        other => ExtendedKeyPurpose::Other(other.to_vec()),
     }
 }
 

@@ -37,6 +37,11 @@ pub(crate) struct Verified {
 }
 
 impl Verified {
+    /// About what it takes in memory: the facts read from a certificate are no longer than the certificate.
+    fn cost(&self) -> usize {
+        size_of::<Self>() + self.chain.iter().map(|der| der.len() + size_of_val(der)).sum::<usize>() * 2
+    }
+
     pub(crate) fn holds_at(&self, now: i64) -> bool {
         (self.from..=self.until).contains(&now)
     }
@@ -94,7 +99,7 @@ impl Trust {
                 });
             }
         }
-        let known = Mutex::new(Bounded::new(limits::VERIFIED_CHAINS_MAX));
+        let known = Mutex::new(Bounded::new(limits::VERIFIED_CHAINS_MAX_BYTES));
         let intermediates = Mutex::new(Bounded::new(limits::KNOWN_INTERMEDIATES_MAX));
         Self { authorities, anchors, details, revocation, algorithms, known, intermediates }
     }
@@ -169,7 +174,7 @@ impl Trust {
         }
         let verified = Arc::new(self.verify_anew(leaf, intermediates, now)?);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(key, Arc::clone(&verified), 1);
+        known.insert(key, Arc::clone(&verified), verified.cost());
         Ok(verified)
     }
 
@@ -370,3 +375,6 @@ fn digest(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> [u
     }
     digest.finalize().into()
 }
+
+#[cfg(test)]
+mod tests;
