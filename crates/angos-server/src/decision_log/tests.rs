@@ -264,3 +264,25 @@ fn what_is_no_line_is_refused() {
         assert!(matches!(RecordedDecision::parse(line), Err(RecordError::Malformed(_))));
     }
 }
+
+proptest::proptest! {
+    /// A log may have been written by anybody, and cut anywhere.
+    #[test]
+    fn anything_may_stand_in_a_log(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..4),
+        place in 0usize..1200,
+        cut in 0usize..1200,
+    ) {
+        let asked = inquiry(Action::ListTags, &[("namespace", "a"), ("n", "1"), ("last", "x")]);
+        let mut line = line_of(&somebody(facts()), &asked);
+        if cut < 600 {
+            line.truncate(line.len() - cut.min(line.len()));
+        }
+        let end = place.min(line.len());
+        line.splice(end..(end + bytes.len()).min(line.len()), bytes);
+        if let Ok(read) = RecordedDecision::parse(&line) {
+            proptest::prop_assert!(!read.caller().is_empty());
+            Access::default().judge(read.identity(), read.inquiry());
+        }
+    }
+}

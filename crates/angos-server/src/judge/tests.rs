@@ -79,6 +79,23 @@ fn without_rules_on_trial_there_is_no_shadow() {
     assert!(asked(&Access::default()).shadow.is_none());
 }
 
+/// Counting, and the rules on trial, take nothing from the heap.
+#[test]
+fn a_counted_decision_does_not_allocate() {
+    let global = tried(DefaultDecision::Deny, &[FALSE, UNDECIDABLE], &[UNDECIDABLE, TRUE, FALSE]);
+    let repositories = [("team".to_owned(), tried(DefaultDecision::Allow, &[FALSE], &[TRUE]))].into();
+    let access = Access { global: Some(global), repositories, ..Access::default() };
+    let mut inquiry = Inquiry::new(Action::ListTags, SystemTime::now());
+    inquiry.set("namespace", "team/app").unwrap();
+    let nobody = Identity::new([127, 0, 0, 1].into(), None, None);
+    let metrics = Metrics::new();
+    let allocated = allocation_counter::measure(|| {
+        assert!(access.decide(&nobody, &inquiry).shadow.is_some());
+        metrics.decision_time.observe(std::time::Duration::from_nanos(1));
+    });
+    assert_eq!(allocated.count_total, 0);
+}
+
 /// Each policy's rules and decisions, and rules that share a name.
 #[test]
 fn every_answer_is_counted_once() {
