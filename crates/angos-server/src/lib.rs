@@ -17,7 +17,8 @@
 //! Stages 4 to 9 are called in their order by `exchange.rs`. Beside the path: `server.rs`, `listener.rs` and `handle.rs`
 //! (bind, run, drain, reload), `settings.rs` and `limits.rs` (every bound with its reason), `environment.rs` (what a policy
 //! may name), `inquiry.rs` and `judge.rs` (what is asked of policies, and what they answer), `situation.rs` (what may be asked), `activity.rs` and `wire.rs`
-//! (clients that stand still, connections that close), `body.rs`, `metrics.rs`,
+//! (clients that stand still, connections that close), `trust.rs` and `fate.rs` (whether a connection stays), `expiry.rs` (what
+//! ends soon), `body.rs`, `metrics.rs`,
 //! `management.rs` (probes without policy), `request_id.rs`, `decision_log.rs` (every decision, to be judged again).
 #![doc = include_str!("../README.md")]
 
