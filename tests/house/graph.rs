@@ -70,7 +70,7 @@ fn the_arrows_are_exactly_those_of_the_architecture() {
         assert_eq!(&internal, expected, "dependencies of {package} inside the workspace");
     }
     let known: BTreeSet<&str> = GRAPH.iter().map(|(name, _)| *name).collect();
-    let helpers = ["angos-test-ca", "angos-e2e", "angos-house", "angos-bench"];
+    let helpers = ["angos-examples", "angos-test-ca", "angos-e2e", "angos-house", "angos-bench"];
     for package in found.keys() {
         assert!(
             known.contains(package.as_str()) || helpers.contains(&package.as_str()),
