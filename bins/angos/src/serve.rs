@@ -40,10 +40,11 @@ async fn serve(files: Vec<PathBuf>, configuration: Configuration, storage: Stora
     let hangup = signal(SignalKind::hangup()).map_err(cannot)?;
 
     let Configuration { mut server, tls, access, files: watched, fixed, decision_log, .. } = configuration;
+    let log = decision_log.clone();
     let decisions = decision_log.map(decisions::start).transpose()?;
     server.decision_log.clone_from(&decisions);
     // Before the ports are open: whoever sees them open may count on every later change being noticed.
-    let watch = tokio::task::spawn_blocking(move || Watch::new(watched)).await;
+    let watch = tokio::task::spawn_blocking(move || Watch::beside(watched, log.as_deref())).await;
     let watch = watch.map_err(|error| format!("cannot watch the configuration: {error}"))?;
     let acceptor = tls.map(Acceptor::new);
     let is_plain = acceptor.is_none();

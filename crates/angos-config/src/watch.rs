@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
 use std::io::Read;
@@ -29,10 +30,18 @@ pub struct Watch {
 impl Watch {
     /// Starts to watch `files`, compared with what they hold now. Blocking: reads them.
     pub fn new(files: Vec<PathBuf>) -> Watch {
+        Watch::beside(files, None)
+    }
+
+    /// The same where this process itself writes a file, a log: should it lie in a watched folder, its growth does not
+    /// make all files be read again and again.
+    pub fn beside(files: Vec<PathBuf>, written: Option<&Path>) -> Watch {
+        let name = written.and_then(Path::file_name).map(OsStr::to_owned);
+        let own = name.filter(|name| files.iter().all(|file| file.file_name() != Some(name)));
         let (sender, events) = mpsc::channel(1);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             // Reading a file is an event too; it changes nothing.
-            if !event.is_ok_and(|event| event.kind.is_access()) {
+            if !event.is_ok_and(|event| event.kind.is_access() || is_only(&event.paths, own.as_deref())) {
                 // A full channel already says what this would.
                 let _ = sender.try_send(());
             }
@@ -124,6 +133,11 @@ impl std::fmt::Debug for Watch {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Watch").field("files", &self.files).finish_non_exhaustive()
     }
+}
+
+/// Whether all paths end in this name.
+fn is_only(paths: &[PathBuf], name: Option<&OsStr>) -> bool {
+    name.is_some() && !paths.is_empty() && paths.iter().all(|path| path.file_name() == name)
 }
 
 /// The folders in which a change may change what `file` names.

@@ -105,3 +105,25 @@ fn a_file_of_a_watched_folder() {
     check(lists.clone(), || std::fs::rename(&file, folder.path().join("c.crl")).expect("a rename"));
     check(lists, || std::fs::remove_dir_all(folder.path()).expect("no folder"));
 }
+
+#[test]
+fn a_log_of_our_own_is_nothing_to_look_at() {
+    let (folder, file) = folder_with("config.toml");
+    let log = folder.path().join("decisions.jsonl");
+    runtime().block_on(async {
+        let mut watch = Watch::beside(vec![file.clone()], Some(&log));
+        for text in ["one", "two"] {
+            std::fs::write(&log, text).expect("a log");
+        }
+        tokio::time::sleep(QUIET).await;
+        assert!(watch.events.try_recv().is_err(), "the log woke the watch");
+        std::fs::write(&file, "two").expect("a change");
+        tokio::time::timeout(SOON, watch.changed()).await.expect("the change is noticed");
+    });
+    // Whoever gives both the same name gets both looked at.
+    let mut watch = Watch::beside(vec![file.clone()], Some(&folder.path().join("sub/config.toml")));
+    std::fs::write(&file, "three").expect("a change");
+    runtime().block_on(async {
+        tokio::time::timeout(SOON, watch.changed()).await.expect("the change is noticed");
+    });
+}
