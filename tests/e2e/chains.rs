@@ -14,7 +14,7 @@ mod revocation;
 mod usage;
 mod validity;
 
-use crate::harness::{Client, PATIENCE, Registry, Setup, Wire};
+use crate::harness::{Client, Registry, Setup, Wire};
 use angos_test_ca::{Authority, Issued, Leaf};
 use hyper::StatusCode;
 use rustls::SupportedProtocolVersion;
@@ -140,11 +140,11 @@ async fn check_row(
     );
     let mut quickest = Duration::MAX;
     for _ in 0..ATTEMPTS {
-        let before = handshakes(registry).await;
+        let before = registry.handshakes().await;
         let started = Instant::now();
         let statuses = statuses(&client, place).await;
         quickest = quickest.min(started.elapsed());
-        let outcome = outcome(registry, &before).await;
+        let outcome = registry.handshake_since(&before).await;
         match (&row.expected, statuses) {
             (Expected::Accepted(rule), Ok(statuses)) => {
                 if statuses != [StatusCode::ACCEPTED, StatusCode::FORBIDDEN] {
@@ -174,29 +174,6 @@ async fn statuses(client: &Client, place: usize) -> Result<[StatusCode; 2], Stri
         *status = connection(request).await.map_err(|error| error.to_string())?.status;
     }
     Ok(statuses)
-}
-
-/// The lines that count handshakes by outcome.
-async fn handshakes(registry: &Registry) -> Vec<String> {
-    let metrics = registry.metrics().await;
-    metrics
-        .lines()
-        .filter(|line| line.starts_with("angos_tls_handshakes_total{"))
-        .map(str::to_owned)
-        .collect()
-}
-
-/// The outcome whose count has changed since `before`.
-async fn outcome(registry: &Registry, before: &[String]) -> String {
-    let started = Instant::now();
-    loop {
-        let now = handshakes(registry).await;
-        if let Some(changed) = now.iter().find(|line| !before.contains(line)) {
-            return changed.split('"').nth(1).unwrap().to_owned();
-        }
-        assert!(started.elapsed() < PATIENCE, "a handshake ended and was not counted");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
 }
 
 #[tokio::test]

@@ -223,6 +223,25 @@ impl Registry {
         self.management_client().fetch("/metrics").await.text()
     }
 
+    /// The lines that count handshakes by how they ended.
+    pub(crate) async fn handshakes(&self) -> Vec<String> {
+        let metrics = self.metrics().await;
+        let counts = metrics.lines().filter(|line| line.starts_with("angos_tls_handshakes_total{"));
+        counts.map(str::to_owned).collect()
+    }
+
+    /// How a handshake ended, of which [`handshakes`](Self::handshakes) did not know before.
+    pub(crate) async fn handshake_since(&self, before: &[String]) -> String {
+        let started = Instant::now();
+        loop {
+            if let Some(changed) = self.handshakes().await.iter().find(|line| !before.contains(line)) {
+                return changed.split('"').nth(1).unwrap().to_owned();
+            }
+            assert!(started.elapsed() < PATIENCE, "a handshake ended and was not counted");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
     /// The process, for signals and for what the kernel says of it.
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
@@ -230,8 +249,17 @@ impl Registry {
 
     /// The highest resident memory so far, in KiB.
     pub(crate) fn peak_memory(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// Resident memory now, in KiB.
+    pub(crate) fn resident_memory(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, kind: &str) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = text.lines().find(|it| it.starts_with("VmHWM:")).unwrap();
+        let line = text.lines().find(|it| it.starts_with(kind)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 

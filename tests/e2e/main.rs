@@ -9,6 +9,7 @@
 //! - [`doctor`]: what `angos doctor` says of servers, clients and files with one thing wrong
 //! - [`expiry`]: what ends soon is told to clients, in the log and in the metrics
 //! - [`exposure`]: secrets, internals, and surfaces the policy does not open
+//! - [`handshakes`]: garbage, cut and second handshakes, and crowds that stand still
 //! - [`http2`]: floods of frames, streams and headers
 //! - [`hostile`]: smuggled, oversized, slow and contradictory requests
 //! - [`isolation`]: what belongs to one team stays with it
@@ -42,6 +43,7 @@ mod decision_log;
 mod doctor;
 mod expiry;
 mod exposure;
+mod handshakes;
 mod harness;
 mod hostile;
 mod http2;

@@ -60,7 +60,7 @@ async fn every_certificate_passes_or_ends_the_handshake() {
 }
 
 /// What a client of ours says first, as it goes over the wire.
-fn client_hello(registry: &Registry) -> Vec<u8> {
+pub(crate) fn client_hello(registry: &Registry) -> Vec<u8> {
     let config = registry.client(None).tls().unwrap();
     let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
     let mut connection = rustls::ClientConnection::new(config, name).unwrap();
@@ -78,7 +78,10 @@ fn in_records_of(size: usize, record: &[u8]) -> Vec<u8> {
 }
 
 /// Writes each piece by itself, then reads until the server closes; what came, and how long it took.
-async fn say(registry: &Registry, pieces: impl IntoIterator<Item = Vec<u8>>) -> (Vec<u8>, Duration) {
+pub(crate) async fn say(
+    registry: &Registry,
+    pieces: impl IntoIterator<Item = Vec<u8>>,
+) -> (Vec<u8>, Duration) {
     let started = Instant::now();
     let mut stream = TcpStream::connect(registry.address).await.unwrap();
     stream.set_nodelay(true).unwrap();
@@ -94,7 +97,7 @@ async fn say(registry: &Registry, pieces: impl IntoIterator<Item = Vec<u8>>) -> 
 }
 
 /// Processor time used so far, in hundredths of a second.
-fn processor_time(registry: &Registry) -> u64 {
+pub(crate) fn processor_time(registry: &Registry) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{}/stat", registry.pid())).unwrap();
     let fields: Vec<_> = text.rsplit_once(") ").unwrap().1.split(' ').collect();
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()

@@ -21,13 +21,6 @@ const WARM: usize = 100;
 /// What the other sets may leave behind at most: less than each of them takes.
 const GROWTH_MAX_KIB: u64 = 8 * 1024;
 
-/// Resident memory, in KiB.
-fn resident(registry: &Registry) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{}/status", registry.pid())).unwrap();
-    let line = text.lines().find(|it| it.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
 /// How many reloads ended so.
 async fn reloads(management: &Client, outcome: &str) -> usize {
     let metrics = management.fetch("/metrics").await.text();
@@ -110,10 +103,10 @@ async fn a_thousand_reloads_under_two_hundred_connections() {
         let started = Instant::now();
         while reloads(&management, outcome).await == before {
             assert!(started.elapsed() < PATIENCE, "reload {round} was not {outcome}:\n{}", registry.log());
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         if round == WARM {
-            warm = resident(&registry);
+            warm = registry.resident_memory();
         }
         assert!(tasks.iter().all(|task| !task.is_finished()), "a client failed at reload {round}");
     }
@@ -121,7 +114,7 @@ async fn a_thousand_reloads_under_two_hundred_connections() {
     for task in tasks {
         task.await.unwrap();
     }
-    let after = resident(&registry);
+    let after = registry.resident_memory();
     assert!(after < warm + GROWTH_MAX_KIB, "from {warm} KiB to {after} KiB");
     let (requests, handshakes) =
         (load.requests.load(Ordering::Relaxed), load.handshakes.load(Ordering::Relaxed));

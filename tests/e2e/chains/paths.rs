@@ -111,9 +111,9 @@ fn company(root: &Authority) -> Vec<Row> {
         alice_is_accepted("the root as well", with(rooted)),
         alice_is_accepted("sixty bystanders first", with([crowd.clone(), chain.clone()].concat())),
         alice_is_accepted("sixty bystanders last", with([chain.clone(), crowd.clone()].concat())),
-        refused("an intermediate is missing", with(gap.to_vec()), "unknown_authority"),
-        refused("all intermediates are missing", with(Vec::new()), "unknown_authority"),
-        refused("bystanders instead of intermediates", with(crowd), "unknown_authority"),
+        refused("an intermediate is missing", with(gap.to_vec()), "incomplete_chain"),
+        refused("all intermediates are missing", with(Vec::new()), "incomplete_chain"),
+        refused("bystanders instead of intermediates", with(crowd), "incomplete_chain"),
         alice_is_accepted("something unreadable behind the intermediates", with(garbage_last)),
         alice_is_accepted("something unreadable before the intermediates", with(garbage_first)),
         refused(
@@ -181,7 +181,7 @@ fn crossings(root: &Authority, stranger: &Authority) -> Vec<Row> {
             leaf().with_intermediates([ours, theirs.clone()]),
         ),
         alice_is_accepted("over a bridge", leaf().with_intermediates([theirs.clone(), bridge])),
-        refused("only the unknown way", leaf().with_intermediates([theirs]), "unknown_authority"),
+        refused("only the unknown way", leaf().with_intermediates([theirs]), "incomplete_chain"),
     ]
 }
 
