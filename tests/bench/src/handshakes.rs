@@ -15,6 +15,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_rustls::TlsAcceptor;
 
 /// Handshakes a round and kind.
 const HANDSHAKES: usize = 400;
@@ -58,11 +59,39 @@ pub(crate) fn measure(rounds: usize, only: &str) {
         if !title.contains(only) {
             continue;
         }
-        let mut ratios = Ratios::new(&title, "angos", "rustls alone", kind.target);
+        let names = ["angos", "rustls alone", "rustls on a socket"];
+        let mut ratios = Ratios::new(&title, names, kind.target);
         for _ in 0..rounds {
-            ratios.add(site.through_the_acceptor(&kind), site.in_memory(&kind));
+            let acceptor = Served::Whole(site.acceptor(&kind));
+            let bare = Served::Bare(TlsAcceptor::from(site.bare(&kind)));
+            ratios.add([
+                site.on_a_socket(&kind, acceptor),
+                site.in_memory(&kind),
+                site.on_a_socket(&kind, bare),
+            ]);
         }
         ratios.print();
+    }
+}
+
+/// What shakes hands on a socket.
+enum Served {
+    /// Our acceptor.
+    Whole(Acceptor),
+    /// What it is built on, with rustls as it comes: the difference is ours, the rest the system's.
+    Bare(TlsAcceptor),
+}
+
+impl Served {
+    /// One handshake; whether a session was resumed. The connection is closed.
+    async fn accept(&self, socket: tokio::net::TcpStream) -> bool {
+        match self {
+            Self::Whole(acceptor) => acceptor.accept(socket).await.unwrap().1.is_resumed(),
+            Self::Bare(acceptor) => {
+                let stream = acceptor.accept(socket).await.unwrap();
+                stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed)
+            }
+        }
     }
 }
 
@@ -157,12 +186,12 @@ impl Site {
     }
 
     /// Microseconds a handshake over a socket of the loopback, from accepting it to closing it.
-    fn through_the_acceptor(&self, kind: &Kind) -> f64 {
-        let (acceptor, dialers) = (self.acceptor(kind), self.dialers(kind));
+    fn on_a_socket(&self, kind: &Kind, served: Served) -> f64 {
+        let dialers = self.dialers(kind);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let resumes = kind.resumes;
-        let serving = std::thread::spawn(move || serve(listener, &acceptor, resumes));
+        let serving = std::thread::spawn(move || serve(listener, &served, resumes));
         for dialer in dialers {
             let mut socket = TcpStream::connect(address).unwrap();
             socket.set_nodelay(true).unwrap();
@@ -190,7 +219,7 @@ impl Site {
 }
 
 /// Serves one connection after the other on this thread; what that cost it, the warm-up aside.
-fn serve(listener: TcpListener, acceptor: &Acceptor, resumes: bool) -> Duration {
+fn serve(listener: TcpListener, served: &Served, resumes: bool) -> Duration {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         listener.set_nonblocking(true).unwrap();
@@ -202,9 +231,8 @@ fn serve(listener: TcpListener, acceptor: &Acceptor, resumes: bool) -> Duration 
             }
             let (socket, _) = listener.accept().await.unwrap();
             socket.set_nodelay(true).unwrap();
-            let (stream, peer) = acceptor.accept(socket).await.unwrap();
-            assert!(number < WARM_UP || peer.is_resumed() == resumes);
-            drop(stream);
+            let continued = served.accept(socket).await;
+            assert!(number < WARM_UP || continued == resumes);
         }
         since(began)
     })

@@ -39,21 +39,21 @@ impl Table {
     }
 }
 
-/// The costs of one thing in two ways, and the rate of the first as a share of the second's.
+/// The costs of one thing in three ways, and the rate of the first as a share of the second's.
 pub(crate) struct Ratios {
     title: String,
-    names: [&'static str; 2],
+    names: [&'static str; 3],
     target: f64,
-    rounds: Vec<[f64; 2]>,
+    rounds: Vec<[f64; 3]>,
 }
 
 impl Ratios {
-    pub(crate) fn new(title: &str, ours: &'static str, theirs: &'static str, target: f64) -> Self {
-        Ratios { title: title.to_owned(), names: [ours, theirs], target, rounds: Vec::new() }
+    pub(crate) fn new(title: &str, names: [&'static str; 3], target: f64) -> Self {
+        Ratios { title: title.to_owned(), names, target, rounds: Vec::new() }
     }
 
-    pub(crate) fn add(&mut self, ours: f64, theirs: f64) {
-        self.rounds.push([ours, theirs]);
+    pub(crate) fn add(&mut self, round: [f64; 3]) {
+        self.rounds.push(round);
     }
 
     pub(crate) fn print(&self) {
@@ -63,7 +63,7 @@ impl Ratios {
             let (low, high) = spread(&figures);
             println!("  {name:<18} {:>9.2}   [{low:.2} … {high:.2}]", median(&figures));
         }
-        let shares: Vec<f64> = self.rounds.iter().map(|[ours, theirs]| theirs / ours).collect();
+        let shares: Vec<f64> = self.rounds.iter().map(|[ours, theirs, _]| theirs / ours).collect();
         let (low, high) = spread(&shares);
         let (share, target) = (median(&shares), self.target);
         let verdict = if share >= target { "reached" } else { "MISSED" };
