@@ -12,9 +12,11 @@ impl<'a> Frame<'a, '_> {
     pub(super) fn find(&mut self, map: Datum<'a>, key: Datum<'a>, at: &Node) -> Outcome<Option<Datum<'a>>> {
         if let (Datum::ForeignMap(entries), Some(key)) = (map, self.text(key)) {
             let found = entries.value(key).map(Datum::of);
+            // It may walk its entries.
+            self.spend(entries.len(), at)?;
             return match found {
                 Some(None) => Err(at.trouble(Undecidable::Mistyped)),
-                found => self.spend(1, at).map(|()| found.flatten()),
+                found => Ok(found.flatten()),
             };
         }
         let count = map.count().ok_or(at.unfit(map))?;

@@ -229,6 +229,10 @@ fn limits_are_where_they_say() {
     assert!(compile(chain(limits::TREE_DEPTH_MAX)).is_err());
     assert!(compile(format!("true{}", " && true".repeat(500))).is_ok());
     assert!(compile(format!("{}true{}", "(".repeat(20), ")".repeat(20))).is_ok());
+    let longest =
+        format!("[[1]]{}.size() == 1", ".map(x, x + x)".repeat(8) + &".filter(x, x != [])".repeat(50));
+    let deepest = compile(longest).expect("as long a chain of loops as may be");
+    assert!(deepest.decide(&caller(None, None), &full()).allowed);
     let rules = vec![RuleSource::from("true"); limits::RULES_MAX + 1];
     assert!(Policy::compile(&environment(), DefaultDecision::Deny, &rules).is_err());
     assert!(Policy::compile(&environment(), DefaultDecision::Deny, &rules[1..]).is_ok());
