@@ -10,6 +10,7 @@ mod compare;
 mod convert;
 mod datum;
 mod edit;
+mod encode;
 mod lists;
 mod maps;
 mod math;
@@ -215,6 +216,8 @@ impl<'a, 'm> Frame<'a, 'm> {
             Op::Bits { bits, sides } => self.bits(*bits, sides, node),
             Op::Extreme { greatest, among } => self.extreme(*greatest, among, node),
             Op::Edit { edit, text, arguments } => self.edit(*edit, text, arguments, node),
+            Op::Encode(bytes) => self.encode(bytes, node),
+            Op::Decode(text) => self.decode(text, node),
             Op::Glue { list, separator } => self.glue(list, separator.as_deref(), node),
             Op::Call { body, result, arguments } => self.call(*body, *result, arguments, node),
             Op::Not(_)

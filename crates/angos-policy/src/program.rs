@@ -223,6 +223,10 @@ pub(crate) enum Op {
         list: Box<Node>,
         separator: Option<Box<Node>>,
     },
+    /// `base64.encode(bytes)`
+    Encode(Box<Node>),
+    /// `base64.decode(text)`
+    Decode(Box<Node>),
     /// A method of the lists extension.
     Arrange {
         arrange: Arrange,

@@ -16,7 +16,7 @@ use crate::syntax::{Expression, Form};
 use crate::value::Type;
 
 /// What functions of extensions are called in, unless a rule or the service uses the name otherwise.
-const NAMESPACES: &[&str] = &["cel", "lists", "math", "strings"];
+const NAMESPACES: &[&str] = &["base64", "cel", "lists", "math", "strings"];
 
 impl Checker<'_> {
     pub(super) fn call(
@@ -59,6 +59,14 @@ impl Checker<'_> {
             ("math", ..) => self.math(offset, function, arguments),
             ("cel", "bind", _) => self.bind(offset, arguments),
             ("strings", "quote", [text]) => self.quote(offset, text),
+            ("base64", "encode", [bytes]) => {
+                let bytes = Box::new(self.typed(bytes, Scalar::Bytes, "the argument of `base64.encode`")?);
+                Ok(Typed::one(offset, Scalar::String, Op::Encode(bytes)))
+            }
+            ("base64", "decode", [text]) => {
+                let text = Box::new(self.typed(text, Scalar::String, "the argument of `base64.decode`")?);
+                Ok(Typed::one(offset, Scalar::Bytes, Op::Decode(text)))
+            }
             ("lists", "range", [end]) => {
                 let end = Box::new(self.typed(end, Scalar::Int, "the argument of `lists.range`")?);
                 Ok(Typed::new(offset, Shape::list(Shape::INT), Op::Range(end)))
@@ -67,7 +75,7 @@ impl Checker<'_> {
                 offset,
                 format!("unknown function `{namespace}.{function}` of these arguments"),
             )
-            .help("known are `cel.bind(x, …, …)`, `lists.range(n)`, `math.…`, `strings.quote(s)`")),
+            .help("known are `base64.encode(b)`, `base64.decode(s)`, `cel.bind(x, …, …)`, `lists.range(n)`, `math.…`, `strings.quote(s)`")),
         }
     }
 

@@ -25,11 +25,9 @@ impl Node {
                 needle.or(right.needs())
             }
             Op::Quantified { over, test, .. } => over.source.needs().or(test.needs()),
-            Op::Transform { over, condition, body } => {
-                over.source.needs().or(optional(condition.as_deref())).or(body.stored())
-            }
-            Op::TransformMap { over, condition, body } => {
-                SLOTS.or(over.source.needs()).or(optional(condition.as_deref())).or(body.stored())
+            Op::Transform { over, condition, body } | Op::TransformMap { over, condition, body } => {
+                let builds = if self.streams() { NOTHING } else { SLOTS };
+                builds.or(over.source.needs()).or(optional(condition.as_deref())).or(body.stored())
             }
             Op::List(elements) => all(elements),
             Op::Map(entries) => {
@@ -55,6 +53,7 @@ impl Node {
             | Op::Search { sides, .. }
             | Op::Covers(sides) => all(&**sides),
             Op::Arithmetic { sides, builds, .. } => builds.or(all(&**sides)),
+            Op::Encode(of) | Op::Decode(of) => TEXT.or(of.stored()),
             Op::Case { text, .. } => TEXT.or(text.stored()),
             Op::Convert { to, value } => {
                 let needs = value.stored();

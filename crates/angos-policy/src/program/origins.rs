@@ -21,6 +21,8 @@ impl Node {
             | Op::Size(of)
             | Op::TypeOf(of)
             | Op::Range(of)
+            | Op::Encode(of)
+            | Op::Decode(of)
             | Op::HasKey { map: of, .. }
             | Op::Matches { text: of, .. }
             | Op::Case { text: of, .. }
