@@ -15,6 +15,8 @@ use crate::der::{NULL, OCTET_STRING, bit_string, integer, object_identifier, seq
 
 /// The RSA key of 1024 bits; the cryptographic library neither makes nor takes such keys. Keys do not expire.
 const RSA_1024: &[u8] = include_bytes!("../keys/rsa-1024.pkcs8.der");
+/// The RSA key of 4096 bits; making one takes a loaded machine many seconds.
+const RSA_4096: &[u8] = include_bytes!("../keys/rsa-4096.pkcs8.der");
 
 /// The key of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +33,7 @@ pub enum Key {
     Rsa1024,
     /// RSA of 2048 bits.
     Rsa,
-    /// RSA of 4096 bits.
+    /// RSA of 4096 bits: always the same key.
     Rsa4096,
 }
 
@@ -73,8 +75,8 @@ impl PrivateKey {
                 (pkcs8(&pair), public(pair.public_key()))
             }
             Key::Rsa1024 => (RSA_1024.to_vec(), RsaNumbers::read(RSA_1024).public_key()),
-            Key::Rsa => rsa(KeySize::Rsa2048),
-            Key::Rsa4096 => rsa(KeySize::Rsa4096),
+            Key::Rsa => rsa(),
+            Key::Rsa4096 => (RSA_4096.to_vec(), RsaNumbers::read(RSA_4096).public_key()),
         };
         Self { kind, pkcs8, public }
     }
@@ -144,8 +146,8 @@ fn ecdsa(scheme: &'static EcdsaSigningAlgorithm) -> (Vec<u8>, Vec<u8>) {
     (key.as_ref().to_vec(), public(pair.public_key()))
 }
 
-fn rsa(size: KeySize) -> (Vec<u8>, Vec<u8>) {
-    let pair = RsaKeyPair::generate(size).expect("a key");
+fn rsa() -> (Vec<u8>, Vec<u8>) {
+    let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("a key");
     (pkcs8(&pair), public(pair.public_key()))
 }
 

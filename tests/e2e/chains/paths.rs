@@ -100,6 +100,7 @@ fn company(root: &Authority) -> Vec<Row> {
     let crowd: Vec<_> =
         (0..60).map(|number| Authority::new(&format!("Bystander {number}")).certificate_der()).collect();
     let with = |intermediates: Vec<Vec<u8>>| leaf.clone().with_intermediates(intermediates);
+    let unseen = root.intermediate("Unseen CA").issue(&alice()).with_intermediates([]);
     let leaf_again = [vec![leaf.certificate_der.clone()], chain.clone()].concat();
     let rooted = [chain.clone(), vec![root.certificate_der()]].concat();
     let garbage_first = [vec![b"\x30\x03\x02\x01\x05".to_vec()], chain.clone()].concat();
@@ -111,7 +112,9 @@ fn company(root: &Authority) -> Vec<Row> {
         alice_is_accepted("the root as well", with(rooted)),
         alice_is_accepted("sixty bystanders first", with([crowd.clone(), chain.clone()].concat())),
         alice_is_accepted("sixty bystanders last", with([chain.clone(), crowd.clone()].concat())),
+        // Rows above have shown these intermediates to the server, so it knows what is missing.
         refused("an intermediate is missing", with(gap.to_vec()), "incomplete_chain"),
+        refused("an intermediate that nobody has sent is missing", unseen, "unknown_authority"),
         refused("all intermediates are missing", with(Vec::new()), "incomplete_chain"),
         refused("bystanders instead of intermediates", with(crowd), "incomplete_chain"),
         alice_is_accepted("something unreadable behind the intermediates", with(garbage_last)),
