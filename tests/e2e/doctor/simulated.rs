@@ -2,7 +2,7 @@
 
 use super::{check, doctor, write};
 use crate::harness::Pki;
-use angos_test_ca::{Leaf, Usage};
+use angos_test_ca::{Leaf, RevocationList, Usage};
 use std::fs;
 use tempfile::TempDir;
 
@@ -101,6 +101,31 @@ fn the_server_side_of_a_configuration() {
     scene.check(&["--ca", "client.pem"], &["authority_is_none", "server_not_trusted"], "is no authority");
     fs::write(scene.folder.path().join("server.pem"), "").unwrap();
     scene.check(&[], &["configuration_error"], "the file holds no certificate");
+}
+
+#[test]
+fn clients_on_a_revocation_list() {
+    let scene = Scene::new("none");
+    let at = |name: &str| scene.folder.path().join(name);
+    let config = fs::read_to_string(at("config.toml")).unwrap();
+    let authority = "client_auth = \"required\"\n[[server.tls.client_ca]]\nname = \"staff\"\nbundle = \"ca.pem\"\ncrls = [\"list.crl\"]\n";
+    fs::write(at("config.toml"), config.replace("[blob_store.fs]", &format!("{authority}[blob_store.fs]")))
+        .unwrap();
+    let publish = |list: &RevocationList| {
+        fs::write(at("list.crl"), scene.pki.authority.revocation_list(list)).unwrap();
+    };
+    scene.client(&Leaf::client("alice").serial(&[7]));
+    publish(&RevocationList::new(1).revoke(&[6]));
+    scene.check(&[], &[], "");
+    publish(&RevocationList::new(2).revoke(&[7]));
+    scene.check(
+        &[],
+        &["revoked"],
+        "CN=alice is revoked. The server ended the handshake with the alert certificate_revoked (44)",
+    );
+    publish(&RevocationList::new(3).valid(-7200, -3600));
+    let found = doctor(scene.folder.path(), &ARGUMENTS);
+    assert!(found.names().contains(&"revocation_unknown".to_owned()), "{}", found.text);
 }
 
 #[test]

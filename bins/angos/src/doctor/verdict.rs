@@ -190,7 +190,7 @@ impl Case<'_> {
     /// Why no path leads from the certificate to an authority of the server, as far as that can be known here.
     fn unknown_authority(&self, client: &Client, asked: &Asked) -> (&'static Kind, String) {
         let sent = client.chain.as_slice();
-        let signed = sent.first().map(|leaf| format!("{} was signed by {}.", leaf.subject(), leaf.issuer()));
+        let signed = sent.first().map(|leaf| format!("{} was signed by {}.", leaf.subject(), signer(leaf)));
         let signed = signed.unwrap_or_default();
         if sent.iter().any(|certificate| asked.accepts_issuer_of(certificate)) {
             let words = format!(
@@ -261,12 +261,13 @@ fn dates(chain: &[Inspected], report: &Report) -> String {
     outside.collect::<Vec<_>>().join(" ")
 }
 
+fn signer(certificate: &Inspected) -> &str {
+    if certificate.is_self_issued() { "itself" } else { certificate.issuer() }
+}
+
 /// Who signed what in a chain that leads nowhere.
 fn issuers(chain: &[Inspected]) -> String {
-    let signed = chain.iter().map(|it| {
-        let by = if it.is_self_issued() { "itself" } else { it.issuer() };
-        format!("{} was signed by {by}", it.subject())
-    });
+    let signed = chain.iter().map(|it| format!("{} was signed by {}", it.subject(), signer(it)));
     format!(
         "It sends: {}. None of these is among the authorities the client trusts.",
         signed.collect::<Vec<_>>().join(", ")
