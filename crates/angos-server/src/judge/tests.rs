@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use angos_identity::{Certificate, CertificateFacts};
 use angos_policy::{DefaultDecision, RuleSource};
 
 use super::*;
@@ -77,6 +78,44 @@ fn without_rules_on_trial_there_is_no_shadow() {
         Access { global: Some(compiled(DefaultDecision::Deny, &[TRUE]).into()), ..Access::default() };
     assert!(asked(&access).shadow.is_none());
     assert!(asked(&Access::default()).shadow.is_none());
+}
+
+#[test]
+fn an_authority_vouches_where_it_may_and_nowhere_else() {
+    let global = Some(compiled(DefaultDecision::Allow, &[]).into());
+    let names = ["a/b", "c"].map(|name| name.parse().unwrap()).to_vec();
+    let authorities = [("bound".to_owned(), names)].into();
+    let access = Access { global, authorities, ..Access::default() };
+    let caller = |authority: Option<&str>| {
+        let facts =
+            CertificateFacts { authority: authority.map(str::to_owned), ..CertificateFacts::default() };
+        let certificate = Certificate::described(facts).unwrap();
+        Identity::new([127, 0, 0, 1].into(), Some(Arc::new(certificate)), None)
+    };
+    for (authority, action, namespace, expected) in [
+        (Some("bound"), Action::PutManifest, Some("a/b"), "default"),
+        (Some("bound"), Action::GetBlob, Some("a/b/c"), "default"),
+        (Some("bound"), Action::ListTags, Some("c"), "default"),
+        (Some("bound"), Action::ListTags, Some("a"), "authority"),
+        (Some("bound"), Action::ListTags, Some("a/bc"), "authority"),
+        (Some("bound"), Action::ListTags, Some("x/c"), "authority"),
+        (Some("bound"), Action::GetApiVersion, None, "default"),
+        (Some("bound"), Action::ListCatalog, None, "default"),
+        (Some("bound"), Action::Metrics, None, "authority"),
+        (Some("bound"), Action::Healthz, None, "authority"),
+        (Some("free"), Action::ListTags, Some("a"), "default"),
+        (None, Action::Metrics, None, "default"),
+    ] {
+        let mut inquiry = Inquiry::new(action, SystemTime::now());
+        if let Some(namespace) = namespace {
+            inquiry.set("namespace", namespace).unwrap();
+        }
+        let caller = caller(authority);
+        let judgement = access.judge(&caller, &inquiry);
+        assert_eq!(judgement.reason(), expected, "{authority:?} {action:?} {namespace:?}");
+        assert_eq!(judgement.is_allowed(), expected != "authority");
+        assert_eq!(access.decide(&caller, &inquiry).judgement.reason(), expected, "the same when counted");
+    }
 }
 
 /// Counting, and the rules on trial, take nothing from the heap.
