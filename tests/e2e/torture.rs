@@ -71,7 +71,7 @@ async fn keep_asking(client: Client, load: Arc<Load>) {
         let answer = connection(client.request("GET", "/v2/", &[], "")).await.unwrap();
         assert_eq!(answer.status, StatusCode::OK);
         load.requests.fetch_add(1, Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
     }
 }
 
