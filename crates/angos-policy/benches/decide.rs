@@ -119,17 +119,17 @@ fn broken_rules(environment: &Environment) {
     println!("{:45} {:>18} {:10.3} ms", "the slowest of all", "10 ms", worst.as_secs_f64() * 1e3);
 }
 
-/// Nanoseconds per call: the best of seven rounds.
+/// Nanoseconds per call: the best of many rounds, short enough for some to pass undisturbed on a busy machine.
 #[allow(clippy::cast_precision_loss, reason = "a measurement")]
 fn time(mut run: impl FnMut() -> bool) -> f64 {
     let mut best = f64::INFINITY;
-    for _ in 0..7 {
+    for _ in 0..400 {
         let (begun, mut calls) = (Instant::now(), 0_u64);
-        while begun.elapsed() < Duration::from_millis(60) {
-            for _ in 0..16 {
+        while begun.elapsed() < Duration::from_micros(500) {
+            for _ in 0..8 {
                 black_box(run());
             }
-            calls += 16;
+            calls += 8;
         }
         best = best.min(begun.elapsed().as_nanos() as f64 / calls as f64);
     }
