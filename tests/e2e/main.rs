@@ -15,6 +15,8 @@
 //! - [`isolation`]: what belongs to one team stays with it
 //! - [`lints`]: what `angos check` says of policies that load
 //! - [`listeners`]: further ports, each with its own TLS and surfaces
+//! - [`policy_explain`]: `angos policy explain` answers as the server does, and says why
+//! - [`policy_test`]: `angos policy test` on cases that hold, that fail, and that are none
 //! - [`push_and_pull`]: an image goes in and comes out, over every transport
 //! - [`races`]: requests that meet on a session, a blob or a tag
 //! - [`reload`]: certificates and policy swapped under load; bad sets
@@ -50,6 +52,8 @@ mod http2;
 mod isolation;
 mod lints;
 mod listeners;
+mod policy_explain;
+mod policy_test;
 mod push_and_pull;
 mod races;
 mod reload;

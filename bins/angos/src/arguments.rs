@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::doctor::Target;
 use crate::limits::DOCTOR_TIMEOUT;
+use crate::policy::{explain, test};
 
 /// The configuration that is read when none is named.
 const DEFAULT_FILE: &str = "config.toml";
@@ -48,6 +49,10 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
+    /// Say what the policies answer to one request, which rule decides, and what every part of every rule evaluates to
+    Explain(explain::Options),
+    /// Ask the policies everything that a file of cases says, and compare the answers
+    Test(test::Options),
     /// Say what a configuration would have answered to recorded requests; exits with 1 if an answer would be another
     Replay(Replay),
 }

@@ -81,3 +81,7 @@ pub(crate) const DOCTOR_FILES_MAX: usize = 256;
 ///
 /// Source: ours. One of a hundred hosts has 30 KiB.
 pub(crate) const DOCTOR_HOSTS_MAX_BYTES: u64 = 256 * 1024;
+
+/// Failed checks of a policy test that are explained; what is beyond is counted. Source: ours. A wrong default fails
+/// thousands at once, and each explanation has some dozen lines.
+pub(crate) const POLICY_FAILURES_MAX: usize = 50;

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::arguments::{Arguments, Command, Policy};
+use crate::arguments::{Arguments, Command};
 
 /// Gives memory back to the system within seconds after a burst of connections; glibc keeps what one of its arenas
 /// once grew to. How soon is said where it is built, in `.cargo/config.toml`.
@@ -31,9 +31,7 @@ fn main() -> ExitCode {
         Command::Check(ref check) => check::run(&arguments.files(&check.files), check.deny_warnings),
         Command::HashPassword => hash_password::run(),
         Command::Quickstart(ref options) => quickstart::run(options, arguments.log_format),
-        Command::Policy(Policy::Replay(ref options)) => {
-            return policy::replay::run(options, &arguments.files(&options.files));
-        }
+        Command::Policy(ref policy) => return policy::run(policy, &arguments),
         Command::Doctor(ref options) => return doctor::run(options, &arguments.named_files(&options.files)),
     };
     match outcome {

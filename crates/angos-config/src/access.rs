@@ -15,6 +15,13 @@ use crate::path::KeyPath;
 
 /// All policies and credentials; `None` when something in them was wrong and is among the problems.
 pub(crate) fn access(document: &Document, context: &mut Context<'_>) -> Option<Access> {
+    let policies = policies(document, context);
+    let credentials = credentials::credentials(&document.auth, context)?;
+    Some(Access { credentials, ..policies? })
+}
+
+/// All policies, without credentials; `None` when something in them was wrong and is among the problems.
+pub(crate) fn policies(document: &Document, context: &mut Context<'_>) -> Option<Access> {
     let started = Instant::now();
     let environment = angos_server::environment();
     let mut compiler = Compiler { environment, context, is_deprecated_reported: false };
@@ -29,13 +36,12 @@ pub(crate) fn access(document: &Document, context: &mut Context<'_>) -> Option<A
             "add [global.access_policy] with rules that allow",
         );
     }
-    let credentials = credentials::credentials(&document.auth, context)?;
     let global = match global {
         Some(policy) => Some(policy?),
         None => None,
     };
     let authorities = authorities(document, context);
-    Some(Access { global, repositories: repositories?, authorities, credentials, compile_time })
+    Some(Access { global, repositories: repositories?, authorities, compile_time, ..Access::default() })
 }
 
 /// What the clients of each named authority may touch, if that is bounded.

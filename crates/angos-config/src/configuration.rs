@@ -119,7 +119,7 @@ fn read(
     }
 }
 
-fn read_files(files: &[PathBuf]) -> Result<Vec<ConfigFile>, Vec<Problem>> {
+pub(crate) fn read_files(files: &[PathBuf]) -> Result<Vec<ConfigFile>, Vec<Problem>> {
     if files.len() > FILES_MAX {
         let message = format!("{} configuration files are named, at most {FILES_MAX} are taken", files.len());
         return Err(vec![Problem::error(Origin::Nowhere, message)]);
@@ -136,7 +136,7 @@ fn read_files(files: &[PathBuf]) -> Result<Vec<ConfigFile>, Vec<Problem>> {
 }
 
 /// What the layers say together; what is wrong in them is reported and left out.
-fn document(layers: &Layers, problems: &mut Vec<Problem>) -> (Document, Fixed) {
+pub(crate) fn document(layers: &Layers, problems: &mut Vec<Problem>) -> (Document, Fixed) {
     let read = layers.merged().and_then(|merged| {
         let checked = check::check(merged, layers, problems);
         Ok((checked.deserialize().map_err(Box::new)?, Fixed::of(&checked)))

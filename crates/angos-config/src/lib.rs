@@ -10,11 +10,13 @@
 //! | judge | `lint.rs` and its modules | policies → what is sound and yet looks wrong |
 //! | report | `problem.rs`, `path.rs`, `nearest.rs`, `string_offset.rs` | what is wrong, and where |
 //! | look | `hosts.rs` | containerd's `hosts.toml` → the files a client is given |
+//! | ask | `policies.rs`, `cases.rs` | the policies alone, and what they are expected to answer |
 //! | watch | `watch.rs`, `fixed.rs` | when to do it again, and what then waits for a restart |
 #![doc = ""]
 #![doc = include_str!("../README.md")]
 
 mod access;
+mod cases;
 mod check;
 mod configuration;
 mod credentials;
@@ -30,6 +32,7 @@ mod lint;
 mod listeners;
 mod nearest;
 mod path;
+mod policies;
 mod problem;
 mod quantity;
 mod schema;
@@ -39,11 +42,13 @@ mod string_offset;
 mod tls;
 mod watch;
 
+pub use cases::{Case, Cases, Check, read_certificate};
 pub use configuration::{Configuration, lint, load};
 pub use fixed::Fixed;
 pub use hosts::{Host, parse_hosts};
 pub use kind::Kind;
 pub use lint::{LINTS, Lint};
+pub use policies::{Policies, User, load_policies};
 pub use problem::{Origin, Problem, Problems, Severity};
 pub use schema::{Key, SCHEMA};
 pub use watch::Watch;

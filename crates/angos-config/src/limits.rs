@@ -26,6 +26,13 @@ pub const EXCERPT_MAX_CHARS: usize = 100;
 /// Rules of one policy. Source: ours. Every request may evaluate all of them.
 pub const RULES_MAX: usize = 1000;
 
+/// Callers and cases of one file of policy tests, each. Source: ours. They are written by people.
+pub const CASES_MAX: usize = 10_000;
+
+/// Requests that the cases of one file of policy tests ask about, all lists multiplied out. Source: ours. Each takes some
+/// microseconds; a few lists of a hundred words multiply to more than anyone waits for.
+pub const CHECKS_MAX: usize = 100_000;
+
 /// Repositories with settings of their own. Source: ours. Each request looks the longest name up.
 pub const REPOSITORIES_MAX: usize = 10_000;
 

@@ -35,6 +35,9 @@ const BYTES: usize = 16 + 8 + 1 + 16;
 pub(crate) struct Secret(pub(crate) [u8; 64]);
 
 impl UploadId {
+    /// An id that no session has, for asking about sessions without one.
+    pub const ZERO: Self = Self { session: [0; 16], start: 0, algorithm: 0, code: [0; 16] };
+
     pub(crate) fn new(
         secret: &Secret,
         name: &Name,

@@ -1,6 +1,7 @@
 //! Stage 6, the question: one thing a caller wants, as policies see it, without HTTP.
 
 mod recorded;
+mod request;
 mod written;
 
 use std::cell::OnceCell;
@@ -13,7 +14,8 @@ use angos_registry::UploadId;
 use hyper::Method;
 
 pub(crate) use self::recorded::RequestFacts;
-pub use self::written::InquiryError;
+pub use self::request::Request;
+pub use self::written::{InquiryError, moment};
 use crate::route::{Action, Operation};
 
 /// One thing a caller wants to do, which policies answer with yes or no.
@@ -210,6 +212,35 @@ impl Inquiry {
         }
         let first = self.tag().filter(|tag| !self.tags.contains(tag));
         first.into_iter().chain(&self.tags).map(ToString::to_string).collect()
+    }
+}
+
+impl fmt::Display for Inquiry {
+    /// The action, the repository and what else is said, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.action.as_str())?;
+        if let Some(namespace) = &self.namespace {
+            write!(f, " {namespace}")?;
+        }
+        let tags = self.tags.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let algorithm = self.algorithm.map(Algorithm::as_str);
+        let method = (self.method != self.action.method()).then_some(&self.method);
+        let fields: [(&str, Option<&dyn fmt::Display>); 10] = [
+            ("tag", self.tag().map(|tag| tag as _)),
+            ("digest", self.digest().map(|digest| digest as _)),
+            ("tags", (!tags.is_empty()).then_some(&tags as _)),
+            ("session_id", self.session.as_ref().map(|session| session as _)),
+            ("from", self.from.as_ref().map(|from| from as _)),
+            ("n", self.n.as_ref().map(|n| n as _)),
+            ("last", self.last.as_ref().map(|last| last as _)),
+            ("artifact_type", self.artifact_type.as_ref().map(|wanted| wanted as _)),
+            ("digest_algorithm", algorithm.as_ref().map(|algorithm| algorithm as _)),
+            ("method", method.map(|method| method as _)),
+        ];
+        fields.into_iter().try_for_each(|(name, value)| match value {
+            Some(value) => write!(f, ", {name} {value}"),
+            None => Ok(()),
+        })
     }
 }
 

@@ -108,7 +108,7 @@ pub(crate) struct Verdict<'a> {
     pub(crate) shadow: Option<Judgement<'a>>,
 }
 
-const GLOBAL: &str = "global";
+pub(crate) const GLOBAL: &str = "global";
 
 impl Access {
     /// What the policies answer; the server asks nothing else. Nobody may touch what the
@@ -145,6 +145,15 @@ impl Access {
     pub(crate) fn policies(&self) -> impl Iterator<Item = (&str, &AccessPolicy)> {
         let repositories = self.repositories.iter().map(|(name, policy)| (scope(name), policy));
         self.global.iter().map(|policy| (GLOBAL, policy)).chain(repositories)
+    }
+
+    /// Every policy that is about an inquiry, and what it is asked.
+    pub(crate) fn about<'a, 'b>(
+        &'a self,
+        inquiry: &'b Inquiry,
+    ) -> impl Iterator<Item = (&'a str, &'a AccessPolicy, Asked<'b>)> {
+        let case = self.case(inquiry);
+        case.policies().map(move |(scope, policy)| (scope, policy, case.asked))
     }
 
     fn case<'a, 'b>(&'a self, inquiry: &'b Inquiry) -> Case<'a, 'b> {
@@ -224,8 +233,8 @@ impl<'a> Case<'a, '_> {
 }
 
 /// An inquiry and what the policies in force add to it, in the order of [`environment`](crate::environment()).
-#[derive(Debug)]
-struct Asked<'a> {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
     inquiry: &'a Inquiry,
     has_repository_policy: bool,
 }

@@ -16,7 +16,7 @@
 //!
 //! Stages 4 to 9 are called in their order by `exchange.rs`. Beside the path: `server.rs`, `listener.rs` and `handle.rs`
 //! (bind, run, drain, reload), `settings.rs` and `limits.rs` (every bound with its reason), `environment.rs` (what a policy
-//! may name), `inquiry.rs` and `judge.rs` (what is asked of policies, and what they answer), `situation.rs` (what may be asked), `activity.rs` and `wire.rs`
+//! may name), `inquiry.rs` and `judge.rs` (what is asked of policies, and what they answer), `explain.rs` (why), `situation.rs` (what may be asked), `activity.rs` and `wire.rs`
 //! (clients that stand still, connections that close), `trust.rs` and `fate.rs` (whether a connection stays), `expiry.rs` (what
 //! ends soon), `body.rs`, `metrics.rs`,
 //! `management.rs` (probes without policy), `request_id.rs`, `decision_log.rs` (every decision, to be judged again).
@@ -34,6 +34,7 @@ mod decision_log;
 mod environment;
 mod exchange;
 mod expiry;
+mod explain;
 mod fate;
 mod handle;
 mod handshake;
@@ -58,13 +59,17 @@ mod trust;
 mod wire;
 
 pub use access::{Access, AccessPolicy};
+// What tools need to ask about callers, so that they depend on this crate alone.
+pub use angos_identity::{Certificate, CertificateFacts, Credential, Identity};
 pub use angos_oci::Name;
+pub use angos_policy::Outcome;
 pub use angos_registry::{Settings as RegistrySettings, Storage, TagPatterns};
 pub use credentials::{Credentials, CredentialsBuilder, PasswordHash, PasswordHashError};
 pub use decision_log::{DecisionLog, RecordError, RecordedDecision};
 pub use environment::environment;
+pub use explain::{Explanation, ScopeExplanation};
 pub use handle::Handle;
-pub use inquiry::{Inquiry, InquiryError};
+pub use inquiry::{Inquiry, InquiryError, Request, moment};
 pub use judge::Judgement;
 pub use route::{Action, UnknownAction};
 pub use server::{Server, StartError};

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Inquiry;
+use crate::route::Action;
 
 /// Why a text is no part of an inquiry; whoever wrote it is at fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,9 +24,37 @@ pub enum InquiryError {
     /// The text is not what the field holds.
     #[error("{0}")]
     Invalid(String),
+    /// A request of this kind has no such field, or not in this company.
+    #[error("{}", foreign(*action, field))]
+    Foreign {
+        /// What is asked for.
+        action: Action,
+        /// What it does not have.
+        field: &'static str,
+    },
+    /// A request of this kind is none without it.
+    #[error("{} needs a `{field}`", action.as_str())]
+    Missing {
+        /// What is asked for.
+        action: Action,
+        /// What it lacks.
+        field: &'static str,
+    },
     /// A reference that is a digest, and another digest.
     #[error("the reference is another digest than the digest")]
     Contradiction,
+}
+
+fn foreign(action: Action, field: &str) -> String {
+    let word = action.as_str();
+    match (field, action.fields()) {
+        ("method", _) => format!("{word} is not asked with this method"),
+        (field, fields) if fields.contains(&field) => {
+            format!("{word} has no `{field}` unless it names a digest")
+        }
+        (field, []) => format!("{word} has no `{field}`"),
+        (field, fields) => format!("{word} has no `{field}`; it may have {}", fields.join(", ")),
+    }
 }
 
 impl Inquiry {
@@ -125,7 +154,8 @@ fn method(text: &str) -> Result<Method, InquiryError> {
     known.ok_or_else(|| InquiryError::Invalid("not GET, HEAD, PUT, POST, PATCH or DELETE".to_owned()))
 }
 
-fn moment(text: &str) -> Result<SystemTime, InquiryError> {
+/// A moment since 1970 in RFC 3339, as `time` of an [`Inquiry`] is written.
+pub fn moment(text: &str) -> Result<SystemTime, InquiryError> {
     let moment = OffsetDateTime::parse(text, &Rfc3339);
     let moment = moment.ok().filter(|moment| *moment >= OffsetDateTime::UNIX_EPOCH).map(SystemTime::from);
     moment

@@ -1,0 +1,100 @@
+//! Which rules the cases of a policy test have seen true, seen false, or not seen at all.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use angos_server::{Access, Identity, Outcome, Request};
+use serde_json::{Value, json};
+
+/// What was seen of one rule.
+#[derive(Debug, Default, Clone, Copy)]
+struct Seen {
+    true_count: u64,
+    false_count: u64,
+    undecidable_count: u64,
+}
+
+/// What was seen of every rule, by policy and position.
+pub(super) struct Coverage<'a> {
+    access: &'a Access,
+    seen: BTreeMap<(String, usize), Seen>,
+}
+
+impl<'a> Coverage<'a> {
+    pub(super) fn new(access: &'a Access) -> Self {
+        Self { access, seen: BTreeMap::new() }
+    }
+
+    /// Counts what each rule that is asked says about a request.
+    pub(super) fn count(&mut self, identity: &Identity, request: &Request) {
+        for inquiry in request.required().iter().chain(request.alternatives()) {
+            self.access.survey(identity, inquiry, &mut |scope, rule, outcome| {
+                let seen = self.seen.entry((scope.to_owned(), rule)).or_default();
+                match outcome {
+                    Outcome::True => seen.true_count += 1,
+                    Outcome::False => seen.false_count += 1,
+                    Outcome::Undecidable(_) => seen.undecidable_count += 1,
+                }
+            });
+        }
+    }
+
+    fn rules(&self) -> impl Iterator<Item = (&str, &str, Seen)> {
+        self.access.scopes().into_iter().flat_map(move |(scope, policy)| {
+            (0..policy.len()).map(move |rule| {
+                let seen = self.seen.get(&(scope.to_owned(), rule)).copied().unwrap_or_default();
+                (scope, policy.rule_name(rule), seen)
+            })
+        })
+    }
+
+    /// Whether every rule was seen true and seen false.
+    pub(super) fn is_complete(&self) -> bool {
+        self.rules().all(|(_, _, seen)| seen.missing().is_empty())
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut text = String::from("coverage:\n");
+        for (scope, rule, seen) in self.rules() {
+            let Seen { true_count, false_count, undecidable_count } = seen;
+            let (scope, rule) = (scope.escape_debug(), rule.escape_debug());
+            let _ = write!(text, "  {scope} {rule}: true {true_count}, false {false_count}");
+            if undecidable_count > 0 {
+                let _ = write!(text, ", undecidable {undecidable_count}");
+            }
+            match seen.missing() {
+                [] => text.push('\n'),
+                [_, _] => text.push_str(" - never decided\n"),
+                [missing, ..] => {
+                    let _ = writeln!(text, " - never {missing}");
+                }
+            }
+        }
+        text
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let row = |(scope, rule, seen): (&str, &str, Seen)| {
+            json!({
+                "policy": scope,
+                "rule": rule,
+                "true": seen.true_count,
+                "false": seen.false_count,
+                "undecidable": seen.undecidable_count,
+            })
+        };
+        self.rules().map(row).collect()
+    }
+}
+
+impl Seen {
+    /// The values it never had.
+    fn missing(self) -> &'static [&'static str] {
+        match (self.true_count, self.false_count) {
+            (0, 0) => &["true", "false"],
+            (0, _) => &["true"],
+            (_, 0) => &["false"],
+            _ => &[],
+        }
+    }
+}

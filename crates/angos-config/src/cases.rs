@@ -1,0 +1,201 @@
+//! Policy tests: who asks for what, and what the policies are expected to answer.
+//!
+//! | file | in → out |
+//! |---|---|
+//! | `cases.rs` | a file → cases, or every problem with its place |
+//! | `cases/caller.rs` | `[caller.<name>]` → an identity |
+//! | `cases/request.rs` | the request of a case, its lists multiplied out |
+//! | `cases/reader.rs` | what the three share: values of the expected kind |
+
+mod caller;
+mod reader;
+mod request;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use angos_server::{AccessPolicy, Identity, Request};
+use figment::value::{Dict, Value};
+
+pub use self::caller::read_certificate;
+use self::reader::Reader;
+use crate::file::ConfigFile;
+use crate::layers::{At, Layers};
+use crate::limits::{CASES_MAX, CHECKS_MAX};
+use crate::path::KeyPath;
+use crate::policies::Policies;
+use crate::problem::{Origin, Problems};
+
+/// A file of policy tests in which everything was checked.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Cases {
+    /// The cases, in the order of the file.
+    pub cases: Vec<Case>,
+}
+
+/// One case: checks that have the same answer.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Case {
+    /// Its name, or its position: `case[0]`.
+    pub name: String,
+    /// Where it stands.
+    pub place: Origin,
+    /// Whether every check is expected to be allowed.
+    pub is_allowed: bool,
+    /// The rule that is expected to decide each check, or `default`.
+    pub rule: Option<String>,
+    /// What is asked: each caller with each request.
+    pub checks: Vec<Check>,
+}
+
+/// One caller and one request.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Check {
+    /// The caller's name in the file.
+    pub caller: Arc<str>,
+    /// Who that is.
+    pub identity: Arc<Identity>,
+    /// What it asks for.
+    pub request: Request,
+}
+
+type Callers = BTreeMap<String, Arc<Identity>>;
+
+const KEYS: [&str; 5] = ["name", "caller", "action", "expect", "rule"];
+
+impl Cases {
+    /// Reads one file, held to the users and rules of `policies`. Requests without a `time` are made at `now`.
+    ///
+    /// The error is every problem that can be told at once. Blocking: reads the file, and the certificates it names.
+    pub fn read(path: &Path, policies: &Policies, now: SystemTime) -> Result<Self, Problems> {
+        let files = vec![path.to_owned()];
+        let file = ConfigFile::read(path).map_err(|problems| Problems::new(problems, files.clone()))?;
+        let values = file.values();
+        let layers = Layers::new(vec![file], Vec::new());
+        let mut reader = Reader { layers: &layers, policies, problems: Vec::new() };
+        let cases = reader.document(&values, now);
+        let mut problems = reader.problems;
+        if problems.is_empty() {
+            return Ok(Self { cases });
+        }
+        layers.sort(&mut problems);
+        Err(Problems::new(problems, files))
+    }
+}
+
+impl Reader<'_> {
+    fn document(&mut self, values: &Dict, now: SystemTime) -> Vec<Case> {
+        let top = KeyPath::default();
+        self.refuse_unknown(values, &top, &["caller", "case"]);
+        let mut callers = Callers::new();
+        let anonymous = Identity::new([127, 0, 0, 1].into(), None, None);
+        callers.insert("anonymous".to_owned(), Arc::new(anonymous));
+        let written = values.get("caller").and_then(|value| self.table(value, &top.key("caller")));
+        for (name, value) in written.into_iter().flatten() {
+            let path = top.key("caller").key(name);
+            if let Some(identity) = self.table(value, &path).and_then(|table| self.caller(table, &path)) {
+                callers.insert(name.clone(), Arc::new(identity));
+            }
+        }
+        let list = top.key("case");
+        let cases = match values.get("case") {
+            Some(Value::Array(_, cases)) if cases.len() <= CASES_MAX => cases.as_slice(),
+            Some(Value::Array(..)) => {
+                self.error(&list, At::Key, format!("more than {CASES_MAX} cases"), "split the file");
+                &[]
+            }
+            _ => {
+                let help = "write [[case]], once for each";
+                self.error(&list, At::Key, "the file has no cases", help);
+                &[]
+            }
+        };
+        let mut room = CHECKS_MAX;
+        let mut read = Vec::with_capacity(cases.len());
+        for (index, case) in cases.iter().enumerate() {
+            let path = list.index(index);
+            let case = self.table(case, &path).and_then(|case| self.case(case, &path, &callers, room, now));
+            if let Some(case) = case {
+                room -= case.checks.len();
+                read.push(case);
+            }
+        }
+        read
+    }
+
+    fn case(
+        &mut self,
+        case: &Dict,
+        path: &KeyPath,
+        callers: &Callers,
+        room: usize,
+        now: SystemTime,
+    ) -> Option<Case> {
+        let known: Vec<&str> = KEYS.iter().chain(angos_server::Inquiry::FIELDS).copied().collect();
+        self.refuse_unknown(case, path, &known);
+        let is_allowed = self.word(case, path, "expect", &["allow", "deny"]).map(|word| word == "allow");
+        let rule = case.get("rule").and_then(|value| self.rule(value, &path.key("rule")));
+        let name = case.get("name").and_then(|value| self.text(value, &path.key("name")));
+        let asking = self.callers(case, path, callers);
+        let requests = self.requests(case, path, room, now)?;
+        if asking.len().saturating_mul(requests.len()) > room {
+            let message = format!("the cases ask more than {CHECKS_MAX} times");
+            self.error(path, At::Key, message, "shorten the lists, or split the file");
+            return None;
+        }
+        let checks = asking.iter().flat_map(|(caller, identity)| {
+            requests.iter().map(|request| Check {
+                caller: caller.clone(),
+                identity: identity.clone(),
+                request: request.clone(),
+            })
+        });
+        Some(Case {
+            name: name.unwrap_or_else(|| path.to_string()),
+            place: self.layers.error(path, At::Key, "").origin().clone(),
+            is_allowed: is_allowed?,
+            rule,
+            checks: checks.collect(),
+        })
+    }
+
+    /// The callers a case names; at least one, unless there is a problem.
+    fn callers(&mut self, case: &Dict, path: &KeyPath, known: &Callers) -> Vec<(Arc<str>, Arc<Identity>)> {
+        let names = self.needed(case, path, "caller").map(|(value, path)| self.texts(value, &path));
+        let mut found = Vec::new();
+        for (path, name) in names.into_iter().flatten() {
+            if let Some(identity) = known.get(&name) {
+                found.push((name.into(), identity.clone()));
+                continue;
+            }
+            let help = "write it as [caller.<name>]";
+            self.unknown(&path, "caller", &name, known.keys().map(String::as_str), help);
+        }
+        found
+    }
+
+    /// The name of a rule there is.
+    fn rule(&mut self, value: &Value, path: &KeyPath) -> Option<String> {
+        let name = self.text(value, path)?;
+        let access = &self.policies.access;
+        let policies: Vec<&AccessPolicy> = access.global.iter().chain(access.repositories.values()).collect();
+        let rules = policies.iter().map(|policy| policy.rules());
+        let mut names: BTreeSet<&str> =
+            rules.flat_map(|rules| (0..rules.len()).map(|rule| rules.rule_name(rule))).collect();
+        names.insert("default");
+        if !names.contains(name.as_str()) {
+            let help = "a rule goes by its name, or `rules[<position>]`; when none is true it is `default`";
+            self.unknown(path, "rule", &name, names.into_iter(), help);
+            return None;
+        }
+        Some(name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

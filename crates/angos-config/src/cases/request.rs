@@ -1,0 +1,113 @@
+//! The request of a case: every action with every value of every list.
+
+use std::time::SystemTime;
+
+use angos_server::{Action, Inquiry, Request};
+use figment::value::Dict;
+
+use super::reader::Reader;
+use crate::layers::At;
+use crate::limits::CHECKS_MAX;
+use crate::path::KeyPath;
+
+/// A field of a request and the values it takes by turns; several at once for `tags`.
+struct Choice {
+    field: &'static str,
+    path: KeyPath,
+    values: Vec<(KeyPath, String)>,
+    together: bool,
+}
+
+impl Choice {
+    /// Whether requests of this kind have the field.
+    fn suits(&self, action: Action) -> bool {
+        let name = if self.field == "repository" { "namespace" } else { self.field };
+        matches!(name, "method" | "time") || action.fields().contains(&name)
+    }
+}
+
+impl Reader<'_> {
+    /// Every request of a case, at most `room` of them. A field that only some of the actions have is left out of the
+    /// others; one that none has is a problem.
+    pub(super) fn requests(
+        &mut self,
+        case: &Dict,
+        path: &KeyPath,
+        room: usize,
+        now: SystemTime,
+    ) -> Option<Vec<Request>> {
+        let actions = self.actions(case, path);
+        let mut choices = Vec::new();
+        for field in Inquiry::FIELDS {
+            let Some(value) = case.get(*field) else { continue };
+            let path = path.key(field);
+            let values = self.texts(value, &path);
+            choices.push(Choice { field, path, values, together: *field == "tags" });
+        }
+        let stray = choices.iter().find(|choice| !actions.iter().any(|action| choice.suits(*action)));
+        if let Some(Choice { field, path, .. }) = stray
+            && !actions.is_empty()
+        {
+            self.error(path, At::Key, format!("none of the actions has a `{field}`"), "");
+            return None;
+        }
+        let mut requests = Vec::new();
+        for action in actions {
+            let mut inquiries = vec![Inquiry::new(action, now)];
+            for choice in choices.iter().filter(|choice| choice.suits(action)) {
+                let count = if choice.together { 1 } else { choice.values.len() };
+                if inquiries.len().saturating_mul(count) > room {
+                    let message = format!("the cases ask more than {CHECKS_MAX} times");
+                    self.error(path, At::Key, message, "shorten the lists, or split the file");
+                    return None;
+                }
+                inquiries = self.chosen(&inquiries, choice)?;
+            }
+            for inquiry in inquiries {
+                match Request::of(&inquiry) {
+                    Ok(request) => requests.push(request),
+                    Err(error) => {
+                        self.error(path, At::Key, error.to_string(), "");
+                        return None;
+                    }
+                }
+            }
+        }
+        Some(requests)
+    }
+
+    /// Each inquiry with each value of a choice; none when a value is wrong.
+    fn chosen(&mut self, inquiries: &[Inquiry], choice: &Choice) -> Option<Vec<Inquiry>> {
+        let mut chosen = Vec::with_capacity(inquiries.len() * choice.values.len());
+        for inquiry in inquiries {
+            let mut inquiry = inquiry.clone();
+            for (path, text) in &choice.values {
+                if let Err(error) = inquiry.set(choice.field, text) {
+                    self.error(path, At::Value, format!("`{path}`: {error}"), "");
+                    return None;
+                }
+                if !choice.together {
+                    chosen.push(inquiry.clone());
+                }
+            }
+            if choice.together {
+                chosen.push(inquiry);
+            }
+        }
+        Some(chosen)
+    }
+
+    fn actions(&mut self, case: &Dict, path: &KeyPath) -> Vec<Action> {
+        let words = self.needed(case, path, "action").map(|(value, path)| self.texts(value, &path));
+        let mut actions = Vec::new();
+        for (path, word) in words.into_iter().flatten() {
+            if let Ok(action) = word.parse() {
+                actions.push(action);
+                continue;
+            }
+            let help = format!("the actions are {}", Action::WORDS.join(", "));
+            self.unknown(&path, "action", &word, Action::WORDS.iter().copied(), &help);
+        }
+        actions
+    }
+}

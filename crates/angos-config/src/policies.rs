@@ -1,0 +1,87 @@
+//! The policies alone, for tools that ask them: no certificate, key or password file is needed, so that a policy can be
+//! tested where its secrets are not.
+
+use std::path::PathBuf;
+
+use angos_server::Access;
+
+use crate::access;
+use crate::configuration::{Context, document, read_files};
+use crate::document::ClientAuth;
+use crate::environment;
+use crate::layers::Layers;
+use crate::problem::{Problem, Problems, Severity};
+
+/// The policies of a configuration, compiled, and the names of its users.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Policies {
+    /// The policies; the set has no credentials.
+    pub access: Access,
+    /// Who may log in with a password, as `[auth.identity]` names them.
+    pub users: Vec<User>,
+    /// Whether the registry has TLS that refuses callers without a certificate.
+    pub requires_certificate: bool,
+    /// What was accepted but should be looked at.
+    pub warnings: Vec<Problem>,
+}
+
+/// A user by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The name of its entry: `[auth.identity.<id>]`.
+    pub id: String,
+    /// What it logs in as.
+    pub username: String,
+}
+
+/// Reads `files` and the environment as [`load`](crate::load) does, and compiles the policies.
+///
+/// The error holds every problem of the policies, and everything that is wrong with any key and its kind. Files that the
+/// configuration names (certificates, keys, lists, hashes) are not read. Blocking: reads files.
+pub fn load_policies(
+    files: &[PathBuf],
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Policies, Problems> {
+    let read = read_files(files).map_err(|problems| Problems::new(problems, files.to_vec()))?;
+    let mut problems = Vec::new();
+    let variables = environment::read(environment, &read, &mut problems);
+    let layers = Layers::new(read, variables);
+    let (document, _) = document(&layers, &mut problems);
+    let mut context = Context { layers: &layers, problems, files: files.to_vec() };
+    let compiled = access::policies(&document, &mut context);
+    let named = |(id, identity): (&String, &crate::document::Identity)| {
+        identity.username.as_ref().map(|username| User { id: id.clone(), username: username.clone() })
+    };
+    let users = document.auth.identity.iter().filter_map(named).collect();
+    let tls = document.server.tls.as_ref();
+    let requires_certificate = tls.is_some_and(|tls| tls.client_auth == Some(ClientAuth::Required));
+
+    let Context { mut problems, files, .. } = context;
+    layers.sort(&mut problems);
+    let is_sound = problems.iter().all(|problem| problem.severity() == Severity::Warning);
+    match compiled {
+        Some(access) if is_sound => Ok(Policies { access, users, requires_certificate, warnings: problems }),
+        _ => Err(Problems::new(problems, files)),
+    }
+}
+
+impl Policies {
+    /// The user with this name, or what to say of one there is none of.
+    pub fn user(&self, username: &str) -> Result<&User, String> {
+        if let Some(user) = self.users.iter().find(|user| user.username == username) {
+            return Ok(user);
+        }
+        let names = || self.users.iter().map(|user| user.username.as_str());
+        let help = if let Some(user) = self.users.iter().find(|user| user.id == username) {
+            format!("; [auth.identity.{}] has the user name `{}`", user.id, user.username)
+        } else if let Some(meant) = crate::nearest::nearest(username, names()) {
+            format!("; did you mean `{meant}`?")
+        } else if self.users.is_empty() {
+            "; [auth.identity] has none".to_owned()
+        } else {
+            String::new()
+        };
+        Err(format!("no user has the name `{}`{help}", crate::problem::escape(username)))
+    }
+}

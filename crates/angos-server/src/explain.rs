@@ -1,0 +1,122 @@
+//! Beside stage 6: why the policies answer as they do, for tools.
+
+mod json;
+
+use angos_identity::Identity;
+use angos_policy::{Outcome, Policy, PolicyExplanation, Reason};
+
+use crate::access::Access;
+use crate::inquiry::{Inquiry, Request};
+use crate::judge::{GLOBAL, Judgement};
+
+/// Why a set of policies answers one inquiry as it does: every policy that is about it, with every rule and the value of
+/// every part of it.
+///
+/// [`Serialize`](serde::Serialize) writes all of it, texts bounded.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// Whether the caller may, as [`Access::judge`] says.
+    pub is_allowed: bool,
+    /// The policy that decided: [`Judgement::scope`](crate::Judgement::scope).
+    pub scope: String,
+    /// The rule that decided: [`Judgement::rule`](crate::Judgement::rule).
+    pub rule: String,
+    /// What kind of answer it is: [`Judgement::reason`](crate::Judgement::reason).
+    pub reason: &'static str,
+    /// The policies that must allow, in the order they are asked; one after a denial was not asked any more.
+    pub policies: Vec<ScopeExplanation>,
+}
+
+/// What one policy says.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ScopeExplanation {
+    /// `global`, or the repository's configured name.
+    pub scope: String,
+    /// Whether the server asks it: not after another one denied.
+    pub is_asked: bool,
+    /// What it says, whether it is asked or not.
+    pub explanation: PolicyExplanation,
+}
+
+impl Explanation {
+    /// The rule by which each policy allows that does, `default` for none, with the policy's scope.
+    pub fn allowing(&self) -> impl Iterator<Item = (&str, &str)> {
+        let allowing = self.policies.iter().filter(|policy| policy.explanation.decision.allowed);
+        allowing.map(|ScopeExplanation { scope, explanation, .. }| match explanation.decision.reason {
+            Reason::Rule(rule) => {
+                (&**scope, explanation.rules.get(rule).map_or("default", |rule| &rule.name))
+            }
+            Reason::Default | Reason::Undecidable { .. } => (&**scope, "default"),
+        })
+    }
+}
+
+impl Access {
+    /// What the policies answer, as [`judge`](Self::judge) does, and why. Allocates, and parses every rule again: for
+    /// people and tests.
+    pub fn explain(&self, identity: &Identity, inquiry: &Inquiry) -> Explanation {
+        let judgement = self.judge(identity, inquiry);
+        let mut is_asked = !matches!(judgement, Judgement::Authority(_));
+        let policies = self.about(inquiry).map(|(scope, policy, asked)| {
+            let explanation = policy.rules().explain(identity, &asked);
+            let told = ScopeExplanation { scope: scope.to_owned(), is_asked, explanation };
+            is_asked &= told.explanation.decision.allowed;
+            told
+        });
+        Explanation {
+            policies: policies.collect(),
+            is_allowed: judgement.is_allowed(),
+            scope: judgement.scope().to_owned(),
+            rule: judgement.rule().to_owned(),
+            reason: judgement.reason(),
+        }
+    }
+
+    /// What every rule says that the server would ask about an inquiry, for counting which rules are ever true: the
+    /// scope of its policy, its position there, and its value.
+    pub fn survey(
+        &self,
+        identity: &Identity,
+        inquiry: &Inquiry,
+        visit: &mut dyn FnMut(&str, usize, Outcome),
+    ) {
+        if matches!(self.judge(identity, inquiry), Judgement::Authority(_)) {
+            return;
+        }
+        for (scope, policy, asked) in self.about(inquiry) {
+            let rules = policy.rules();
+            let mut next = 0;
+            rules.survey(identity, &asked, &mut |reason| {
+                let (rule, outcome) = match reason {
+                    Reason::Rule(rule) => (rule, Outcome::True),
+                    Reason::Undecidable { rule, cause, .. } => (rule, Outcome::Undecidable(cause)),
+                    Reason::Default => return,
+                };
+                // Those passed over are false.
+                (next..rule).for_each(|rule| visit(scope, rule, Outcome::False));
+                visit(scope, rule, outcome);
+                next = rule + 1;
+            });
+            (next..rules.len()).for_each(|rule| visit(scope, rule, Outcome::False));
+            if !rules.decide(identity, &asked).allowed {
+                return;
+            }
+        }
+    }
+
+    /// The policies with the names they have in decisions, in alphabetical order after the global one.
+    pub fn scopes(&self) -> Vec<(&str, &Policy)> {
+        let mut scopes: Vec<_> = self.policies().map(|(scope, policy)| (scope, policy.rules())).collect();
+        scopes.sort_by_key(|(scope, _)| (*scope != GLOBAL, *scope));
+        scopes
+    }
+
+    /// Whether a whole request passes.
+    pub fn allows(&self, identity: &Identity, request: &Request) -> bool {
+        let may = |inquiry: &Inquiry| self.judge(identity, inquiry).is_allowed();
+        let alternatives = request.alternatives();
+        request.required().iter().all(may) && (alternatives.is_empty() || alternatives.iter().any(may))
+    }
+}

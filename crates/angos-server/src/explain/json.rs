@@ -1,0 +1,108 @@
+//! An explanation as data.
+
+use angos_policy::{Finding, Outcome, Part, RuleExplanation};
+use serde::{Serialize, Serializer};
+
+use super::{Explanation, ScopeExplanation};
+
+#[derive(Serialize)]
+struct Written<'a> {
+    allowed: bool,
+    policy: &'a str,
+    reason: &'a str,
+    rule: &'a str,
+    policies: Vec<WrittenPolicy<'a>>,
+}
+
+#[derive(Serialize)]
+struct WrittenPolicy<'a> {
+    policy: &'a str,
+    asked: bool,
+    allowed: bool,
+    rules: Vec<WrittenRule<'a>>,
+}
+
+#[derive(Serialize)]
+struct WrittenRule<'a> {
+    rule: &'a str,
+    text: &'a str,
+    #[serde(flatten)]
+    value: Evaluated<'a>,
+    expression: WrittenPart<'a>,
+}
+
+/// One expression, and the bytes of the rule's text it is.
+#[derive(Serialize)]
+struct WrittenPart<'a> {
+    start: usize,
+    end: usize,
+    text: &'a str,
+    #[serde(flatten)]
+    value: Evaluated<'a>,
+    #[serde(skip_serializing_if = "is_once")]
+    rounds: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<WrittenPart<'a>>,
+}
+
+/// What something evaluated to: `status` is one of `value`, `absent`, `undecidable`, `walked`, `not_evaluated`, `not_kept`.
+#[derive(Serialize)]
+struct Evaluated<'a> {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'static str>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_once(rounds: &usize) -> bool {
+    *rounds <= 1
+}
+
+impl Serialize for Explanation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let policies = self.policies.iter().map(policy).collect();
+        let (allowed, reason) = (self.is_allowed, self.reason);
+        Written { allowed, policy: &self.scope, reason, rule: &self.rule, policies }.serialize(serializer)
+    }
+}
+
+fn policy(told: &ScopeExplanation) -> WrittenPolicy<'_> {
+    WrittenPolicy {
+        policy: &told.scope,
+        asked: told.is_asked,
+        allowed: told.explanation.decision.allowed,
+        rules: told.explanation.rules.iter().map(rule).collect(),
+    }
+}
+
+fn rule(rule: &RuleExplanation) -> WrittenRule<'_> {
+    let value = match rule.outcome {
+        Outcome::True => Evaluated { status: "value", value: Some("true"), cause: None },
+        Outcome::False => Evaluated { status: "value", value: Some("false"), cause: None },
+        Outcome::Undecidable(cause) => {
+            Evaluated { status: "undecidable", value: None, cause: Some(cause.as_str()) }
+        }
+    };
+    WrittenRule { rule: &rule.name, text: &rule.source, value, expression: part(rule, &rule.whole) }
+}
+
+fn part<'a>(rule: &'a RuleExplanation, told: &'a Part) -> WrittenPart<'a> {
+    let (status, value, cause) = match &told.finding {
+        Finding::Value(text) => ("value", Some(text.as_str()), None),
+        Finding::Absent => ("absent", None, None),
+        Finding::Undecidable(cause) => ("undecidable", None, Some(cause.as_str())),
+        Finding::Walked => ("walked", None, None),
+        Finding::NotEvaluated => ("not_evaluated", None, None),
+        _ => ("not_kept", None, None),
+    };
+    WrittenPart {
+        start: told.span.start,
+        end: told.span.end,
+        text: rule.text(told),
+        value: Evaluated { status, value, cause },
+        rounds: told.rounds,
+        parts: told.parts.iter().map(|inner| part(rule, inner)).collect(),
+    }
+}

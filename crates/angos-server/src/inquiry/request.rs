@@ -1,0 +1,250 @@
+//! From one inquiry that is written out to everything the server asks about such a request.
+
+use angos_oci::{Algorithm, Digest, Reference};
+use angos_registry::UploadId;
+use hyper::Method;
+
+use super::{Inquiry, InquiryError};
+use crate::route::{Action, Operation};
+
+/// A whole request as policies see it: all that the server asks before and while it carries it out.
+#[derive(Debug, Clone)]
+pub struct Request {
+    required: Vec<Inquiry>,
+    alternatives: Vec<Inquiry>,
+}
+
+impl Request {
+    /// The request that `inquiry` describes.
+    ///
+    /// A push that names further tags is asked about for each; a `start-upload` with a digest is a push in one request,
+    /// and needs `complete-upload` too; a `mount-blob` needs to read the source, or else to start an upload instead.
+    ///
+    /// What no such request says (a tag of a blob) is refused, and so is a request that names too little to be one. The
+    /// digest and the session id, which rules hardly look at, may be left out: then they are that of no bytes, and zeros.
+    pub fn of(inquiry: &Inquiry) -> Result<Self, InquiryError> {
+        inquiry.check_fields()?;
+        let (method, time) = (&inquiry.method, inquiry.time);
+        let operation = operation(inquiry)?;
+        let required = Inquiry::all(&operation, method, time).collect();
+        let mut alternatives = Vec::new();
+        if let Operation::MountBlob { name, digest, from: Some(from) } = operation {
+            let source = Operation::GetBlob { name: from, digest };
+            let upload = Operation::StartUpload { name, algorithm: Some(digest.algorithm()) };
+            alternatives.extend(Inquiry::all(&source, method, time));
+            alternatives.extend(Inquiry::all(&upload, method, time));
+        }
+        Ok(Self { required, alternatives })
+    }
+
+    /// What has to be allowed, all of it.
+    pub fn required(&self) -> &[Inquiry] {
+        &self.required
+    }
+
+    /// Of these one has to be allowed too, unless there are none. Whether the first one suffices depends on what is
+    /// stored.
+    pub fn alternatives(&self) -> &[Inquiry] {
+        &self.alternatives
+    }
+}
+
+impl Action {
+    /// The fields of [`Inquiry::FIELDS`] that a request of this kind may say; every request has a `method` and a `time`.
+    pub fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::GetManifest | Self::DeleteManifest => &["namespace", "reference", "tag", "digest"],
+            Self::PutManifest => &["namespace", "reference", "tag", "digest", "tags"],
+            Self::GetBlob | Self::DeleteBlob => &["namespace", "digest"],
+            Self::StartUpload => &["namespace", "digest", "digest_algorithm"],
+            Self::UpdateUpload | Self::GetUpload | Self::CancelUpload => &["namespace", "session_id"],
+            Self::CompleteUpload => &["namespace", "session_id", "digest"],
+            Self::MountBlob => &["namespace", "digest", "from"],
+            Self::GetReferrers => &["namespace", "digest", "artifact_type", "n"],
+            Self::ListTags => &["namespace", "n", "last"],
+            Self::ListCatalog => &["n", "last"],
+            Self::GetApiVersion | Self::Healthz | Self::Readyz | Self::Metrics => &[],
+        }
+    }
+}
+
+impl Inquiry {
+    /// Refuses what such a request does not say.
+    fn check_fields(&self) -> Result<(), InquiryError> {
+        let said = [
+            ("namespace", self.namespace.is_some()),
+            ("reference", self.reference.is_some()),
+            ("tag", self.tag.is_some()),
+            ("digest", self.digest.is_some()),
+            ("tags", !self.tags.is_empty()),
+            ("session_id", self.session.is_some()),
+            ("from", self.from.is_some()),
+            ("n", self.n.is_some()),
+            ("last", self.last.is_some()),
+            ("artifact_type", self.artifact_type.is_some()),
+            ("digest_algorithm", self.algorithm.is_some()),
+        ];
+        let known = self.action.fields();
+        if let Some((field, _)) = said.iter().find(|(field, is_said)| *is_said && !known.contains(field)) {
+            return Err(InquiryError::Foreign { action: self.action, field });
+        }
+        let usual = self.action.method();
+        let is_usual = self.method == usual || (self.method == Method::HEAD && usual == Method::GET);
+        if is_usual { Ok(()) } else { Err(InquiryError::Foreign { action: self.action, field: "method" }) }
+    }
+
+    fn missing(&self, field: &'static str) -> InquiryError {
+        InquiryError::Missing { action: self.action, field }
+    }
+}
+
+fn operation(inquiry: &Inquiry) -> Result<Operation, InquiryError> {
+    let n = inquiry.n;
+    let last = inquiry.last.clone();
+    let name = || inquiry.namespace.clone().ok_or(inquiry.missing("namespace"));
+    let digest = inquiry.digest.unwrap_or(Digest::of(Algorithm::Sha256, b""));
+    let id = inquiry.session.unwrap_or(UploadId::ZERO);
+    Ok(match inquiry.action {
+        Action::GetApiVersion => Operation::Version,
+        Action::Healthz => Operation::Healthz,
+        Action::Readyz => Operation::Readyz,
+        Action::Metrics => Operation::Metrics,
+        Action::ListCatalog => Operation::ListCatalog { n, last },
+        Action::GetManifest => Operation::GetManifest { name: name()?, reference: reference(inquiry)? },
+        Action::DeleteManifest => Operation::DeleteManifest { name: name()?, reference: reference(inquiry)? },
+        Action::PutManifest => {
+            let (name, reference) = (name()?, reference(inquiry)?);
+            // Beside a digest, a tag is one of those to set.
+            let first = inquiry.tag.as_ref().filter(|_| reference.digest().is_some());
+            let tags: Vec<_> = first.into_iter().chain(&inquiry.tags).cloned().collect();
+            if !tags.is_empty() && reference.tag().is_some() {
+                return Err(InquiryError::Foreign { action: inquiry.action, field: "tags" });
+            }
+            Operation::PutManifest { name, reference, tags }
+        }
+        Action::GetBlob => Operation::GetBlob { name: name()?, digest },
+        Action::DeleteBlob => Operation::DeleteBlob { name: name()?, digest },
+        Action::StartUpload if inquiry.digest.is_some() => Operation::PushBlob { name: name()?, digest },
+        Action::StartUpload => Operation::StartUpload { name: name()?, algorithm: inquiry.algorithm },
+        Action::MountBlob => {
+            let name = name()?;
+            let from = inquiry.from.clone().ok_or(inquiry.missing("from"))?;
+            Operation::MountBlob { name, digest, from: Some(from) }
+        }
+        Action::UpdateUpload => Operation::UpdateUpload { name: name()?, id },
+        Action::GetUpload => Operation::GetUpload { name: name()?, id },
+        Action::CancelUpload => Operation::CancelUpload { name: name()?, id },
+        Action::CompleteUpload => Operation::CompleteUpload { name: name()?, id, digest },
+        Action::GetReferrers => Operation::GetReferrers {
+            name: name()?,
+            digest,
+            artifact_types: inquiry.artifact_type.iter().cloned().collect(),
+            after: None,
+            n,
+        },
+        Action::ListTags => Operation::ListTags { name: name()?, n, last },
+    })
+}
+
+/// What a manifest is named by: its reference, its digest, or its tag.
+fn reference(inquiry: &Inquiry) -> Result<Reference, InquiryError> {
+    let by_digest = inquiry.digest.map(Reference::Digest);
+    let by_tag = || inquiry.tag.clone().map(Reference::Tag);
+    let named = inquiry.reference.clone().or(by_digest).or_else(by_tag);
+    named.ok_or(inquiry.missing("reference"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    const SHA256: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    fn request(action: Action, fields: &[(&str, &str)]) -> Result<Request, InquiryError> {
+        let mut inquiry = Inquiry::new(action, UNIX_EPOCH);
+        for (field, text) in fields {
+            inquiry.set(field, text).unwrap_or_else(|error| panic!("{field} = {text}: {error}"));
+        }
+        Request::of(&inquiry)
+    }
+
+    #[test]
+    fn a_request_is_all_the_server_asks() {
+        let check = |action, fields: &[(&str, &str)], required: &[&str], alternatives: &[&str]| {
+            let request = request(action, fields).unwrap_or_else(|error| panic!("{fields:?}: {error}"));
+            let texts = |inquiries: &[Inquiry]| inquiries.iter().map(ToString::to_string).collect::<Vec<_>>();
+            assert_eq!(texts(request.required()), required, "{fields:?}");
+            assert_eq!(texts(request.alternatives()), alternatives, "{fields:?}");
+        };
+        check(Action::GetApiVersion, &[], &["get-api-version"], &[]);
+        check(
+            Action::GetManifest,
+            &[("namespace", "a/b"), ("tag", "v1"), ("method", "HEAD")],
+            &["get-manifest a/b, tag v1, method HEAD"],
+            &[],
+        );
+        check(
+            Action::PutManifest,
+            &[("namespace", "a"), ("digest", SHA256), ("tag", "v1"), ("tags", "v2")],
+            &[
+                &format!("put-manifest a, digest {SHA256}, tags v1 v2"),
+                &format!("put-manifest a, tag v1, digest {SHA256}, tags v1 v2"),
+                &format!("put-manifest a, tag v2, digest {SHA256}, tags v1 v2"),
+            ],
+            &[],
+        );
+        check(
+            Action::StartUpload,
+            &[("namespace", "a"), ("digest", SHA256)],
+            &[
+                &format!("start-upload a, digest {SHA256}"),
+                &format!("complete-upload a, digest {SHA256}, method POST"),
+            ],
+            &[],
+        );
+        check(
+            Action::MountBlob,
+            &[("namespace", "a"), ("from", "b")],
+            &[&format!("mount-blob a, digest {SHA256}, from b")],
+            &[
+                &format!("get-blob b, digest {SHA256}, method POST"),
+                "start-upload a, digest_algorithm sha256",
+            ],
+        );
+        for action in Action::ALL {
+            let all = [("namespace", "a"), ("from", "b"), ("tag", "v1")];
+            let fields: Vec<_> =
+                all.into_iter().filter(|(field, _)| action.fields().contains(field)).collect();
+            let request = request(action, &fields).unwrap_or_else(|error| panic!("{action:?}: {error}"));
+            assert_eq!(request.required().first().map(Inquiry::action), Some(action));
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused() {
+        let check = |action, fields: &[(&str, &str)], expected: &str| {
+            let error = request(action, fields).map(|request| request.required().len());
+            assert_eq!(error.map_err(|error| error.to_string()), Err(expected.to_owned()), "{fields:?}");
+        };
+        check(Action::GetManifest, &[], "get-manifest needs a `namespace`");
+        check(Action::GetManifest, &[("namespace", "a")], "get-manifest needs a `reference`");
+        check(
+            Action::GetBlob,
+            &[("namespace", "a"), ("tag", "v1")],
+            "get-blob has no `tag`; it may have namespace, digest",
+        );
+        check(Action::MountBlob, &[("namespace", "a")], "mount-blob needs a `from`");
+        check(
+            Action::PutManifest,
+            &[("namespace", "a"), ("tag", "v1"), ("tags", "v2")],
+            "put-manifest has no `tags` unless it names a digest",
+        );
+        check(
+            Action::GetBlob,
+            &[("namespace", "a"), ("method", "PUT")],
+            "get-blob is not asked with this method",
+        );
+    }
+}

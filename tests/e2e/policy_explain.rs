@@ -1,0 +1,247 @@
+//! `angos policy explain`: it answers as the running server does, without one, and says why.
+
+use crate::harness::{Pki, Setup, binary, hash_password};
+use angos_test_ca::Leaf;
+use std::path::Path;
+use std::process::{Command, Output};
+
+pub(crate) const POLICIES: &str = r#"
+[global.access_policy]
+rules = [
+    { name = "readers", when = "identity.method != 'anonymous' && request.action.startsWith('get-')" },
+    { name = "platform", when = "identity.certificate.organizations.contains('Platform')" },
+]
+[repository."prod".access_policy]
+default = "allow"
+rules = [{ name = "frozen", when = "request.tag == 'v1' && request.action == 'put-manifest'" }]
+[repository."open".access_policy]
+rules = ["request.tag.startsWith('v')"]
+"#;
+
+/// Runs `angos policy …` in a folder.
+pub(crate) fn policy(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(binary()).arg("policy").args(arguments).current_dir(folder).output().unwrap()
+}
+
+pub(crate) fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+pub(crate) fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// A folder with a configuration whose secrets are elsewhere, and the certificates of two clients.
+pub(crate) fn scene() -> (tempfile::TempDir, Pki) {
+    let folder = tempfile::tempdir().unwrap();
+    let pki = Pki::new(folder.path());
+    for (name, organization) in [("platform", "Platform"), ("other", "Other")] {
+        std::fs::write(
+            folder.path().join(name).with_extension("pem"),
+            pki.client(name, organization).certificate_pem,
+        )
+        .unwrap();
+    }
+    let text = format!(
+        "[server.tls]\nserver_certificate_bundle = \"/nowhere/server.pem\"\nserver_private_key = \"/nowhere/key\"\n\
+         client_ca_bundle = \"/nowhere/ca.pem\"\n{POLICIES}\
+         [auth.identity.robot]\nusername = \"ci\"\npassword_file = \"/nowhere/hash\"\n"
+    );
+    std::fs::write(folder.path().join("config.toml"), text).unwrap();
+    (folder, pki)
+}
+
+#[test]
+fn every_rule_is_told_with_the_values_it_saw() {
+    let (folder, _pki) = scene();
+    let arguments = [
+        "explain",
+        "--certificate",
+        "platform.pem",
+        "--action",
+        "put-manifest",
+        "--namespace",
+        "prod/app",
+        "--tag",
+        "v1",
+    ];
+    let output = policy(folder.path(), &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let text = out(&output);
+    for line in [
+        "denied: 401 UNAUTHORIZED, with a challenge for a user name and a password",
+        "note: whether the server trusts this certificate was not checked",
+        "put-manifest prod/app, tag v1",
+        "  policy global",
+        "    allowed: platform is true",
+        "    readers is false",
+        "        request.action.startsWith('get-') → false",
+        "          request.action → 'put-manifest'",
+        "        identity.certificate.organizations → ['Platform']",
+        "  policy prod",
+        "    denied: frozen is true",
+        "          request.tag → 'v1'",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    assert!(!folder.path().join("angos-data").exists(), "no storage is opened");
+    let with_code = policy(folder.path(), &[&arguments[..], &["--exit-code"]].concat());
+    assert_eq!((with_code.status.code(), out(&with_code)), (Some(1), text));
+}
+
+#[test]
+fn json_says_the_same() {
+    let (folder, _pki) = scene();
+    let output = policy(
+        folder.path(),
+        &[
+            "explain",
+            "--user",
+            "ci",
+            "--action",
+            "get-manifest",
+            "--namespace",
+            "open/x",
+            "--digest",
+            EMPTY,
+            "--format",
+            "json",
+        ],
+    );
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["allowed"], false);
+    assert_eq!(told["status"], 403, "who has logged in is not asked to");
+    assert_eq!(told["caller"]["username"], "ci");
+    let answer = &told["required"][0]["answer"];
+    assert_eq!((&answer["policy"], &answer["reason"]), (&"open".into(), &"undecidable".into()));
+    assert_eq!(answer["policies"][0]["allowed"], true, "the global policy allows");
+    let rule = &answer["policies"][1]["rules"][0];
+    assert_eq!((&rule["status"], &rule["cause"]), (&"undecidable".into(), &"absent".into()));
+    let tag = &rule["expression"]["parts"][0];
+    assert_eq!((&tag["text"], &tag["status"]), (&"request.tag".into(), &"absent".into()));
+    let (start, end) = (tag["start"].as_u64().unwrap() as usize, tag["end"].as_u64().unwrap() as usize);
+    assert_eq!(&rule["text"].as_str().unwrap()[start..end], "request.tag");
+}
+
+const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+#[test]
+fn a_request_that_asks_several_things_is_told_in_all_of_them() {
+    let (folder, _pki) = scene();
+    let mount = [
+        "explain",
+        "--certificate",
+        "platform.pem",
+        "--action",
+        "mount-blob",
+        "--namespace",
+        "prod/a",
+        "--from",
+        "open/b",
+    ];
+    let text = out(&policy(folder.path(), &mount));
+    assert!(text.starts_with("allowed\n"), "the upload is allowed where the source is not: {text}");
+    for line in ["\nmount-blob prod/a", "\nand one of these", "\nget-blob open/b", "\nstart-upload prod/a"] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    let push = [
+        "explain",
+        "--certificate",
+        "platform.pem",
+        "--action",
+        "start-upload",
+        "--namespace",
+        "prod/a",
+        "--digest",
+        EMPTY,
+    ];
+    let text = out(&policy(folder.path(), &push));
+    assert!(text.contains("\nstart-upload prod/a") && text.contains("\ncomplete-upload prod/a"), "{text}");
+}
+
+/// What cannot be asked is refused with 2 and a sentence, whatever is handed in.
+#[test]
+fn what_cannot_be_asked_is_refused() {
+    let (folder, _pki) = scene();
+    std::fs::write(folder.path().join("binary.pem"), [0, 159, 146, 150].repeat(1000)).unwrap();
+    std::fs::write(folder.path().join("huge.pem"), vec![b'-'; 64 << 20]).unwrap();
+    std::fs::write(
+        folder.path().join("broken.toml"),
+        "[global.access_policy]\nrules = [\"request.actoin == 1\"]\n",
+    )
+    .unwrap();
+    let deep = format!("[global.access_policy]\nrules = [\"{}true\"]\n", "!(".repeat(2000));
+    std::fs::write(folder.path().join("deep.toml"), deep).unwrap();
+    let version = ["--action", "get-api-version"];
+    for (arguments, words) in [
+        (vec!["--action", "pull"], "the actions are get-api-version"),
+        (vec!["--action", "get-manifset"], "did you mean `get-manifest`?"),
+        (vec!["--action", "get-manifest"], "get-manifest needs a `namespace`"),
+        (vec!["--action", "get-manifest", "--namespace", "a"], "get-manifest needs a `reference`"),
+        (vec!["--action", "get-manifest", "--namespace", "A"], "--namespace: "),
+        (vec!["--action", "list-catalog", "--tag", "v1"], "list-catalog has no `tag`"),
+        ([&version[..], &["--user", "cj"]].concat(), "did you mean `ci`?"),
+        ([&version[..], &["--user", "robot"]].concat(), "[auth.identity.robot] has the user name `ci`"),
+        ([&version[..], &["--certificate", "nowhere.pem"]].concat(), "nowhere.pem: "),
+        ([&version[..], &["--certificate", "binary.pem"]].concat(), "binary.pem: "),
+        ([&version[..], &["--certificate", "huge.pem"]].concat(), "huge.pem: "),
+        ([&version[..], &["--certificate", "."]].concat(), ".: "),
+        ([&version[..], &["--authority", "staff"]].concat(), "--certificate"),
+        ([&version[..], &["--time", "noon"]].concat(), "--time: "),
+        ([&version[..], &["-c", "broken.toml"]].concat(), "broken.toml:2:"),
+        ([&version[..], &["-c", "deep.toml"]].concat(), "deep.toml:2:"),
+        ([&version[..], &["-c", "nowhere.toml"]].concat(), "nowhere.toml"),
+    ] {
+        let output = policy(folder.path(), &[&["explain"], &arguments[..]].concat());
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", out(&output));
+        assert!(err(&output).contains(words), "{arguments:?}: {}", err(&output));
+        assert_eq!(out(&output), "", "{arguments:?}");
+    }
+}
+
+/// The same configuration, the same callers and requests: the running server answers what was explained.
+#[tokio::test]
+async fn the_running_server_answers_what_is_explained() {
+    let users =
+        format!("[auth.identity.robot]\nusername = \"ci\"\npassword = \"{}\"\n", hash_password("secret"));
+    let registry = Setup::mutual("optional", &format!("{POLICIES}{users}")).start();
+    let folder = registry.folder.path();
+    let long = (0..40)
+        .fold(Leaf::client("many"), |leaf, index| leaf.organization(format!("Platform {index}").as_str()));
+    let callers = [
+        registry.pki.client("a", "Platform"),
+        registry.pki.client("b", "Other"),
+        registry.pki.authority.issue(&long),
+    ];
+    let mut answers = std::collections::BTreeSet::new();
+    for (index, issued) in callers.iter().enumerate() {
+        let file = format!("caller{index}.pem");
+        std::fs::write(folder.join(&file), &issued.certificate_pem).unwrap();
+        let client = registry.client(Some(issued));
+        for (target, asked) in [
+            ("/v2/", vec!["get-api-version"]),
+            ("/v2/_catalog", vec!["list-catalog"]),
+            (
+                "/v2/prod/app/manifests/v1",
+                vec!["get-manifest", "--namespace", "prod/app", "--reference", "v1"],
+            ),
+            ("/v2/open/app/manifests/v1", vec!["get-manifest", "--namespace", "open/app", "--tag", "v1"]),
+            ("/v2/open/app/tags/list", vec!["list-tags", "--namespace", "open/app"]),
+            ("/v2/other/tags/list?n=2", vec!["list-tags", "--namespace", "other", "--n", "2"]),
+        ] {
+            let status = client.fetch(target).await.status.as_u16();
+            let arguments = ["explain", "--format", "json", "--certificate", &file, "--action"];
+            let output = policy(folder, &[&arguments[..], &asked[..]].concat());
+            let told: serde_json::Value =
+                serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", err(&output)));
+            let expected = told["status"].as_u64();
+            // What is allowed is found or not.
+            assert!(
+                expected.map_or(matches!(status, 200 | 404), |expected| u64::from(status) == expected),
+                "{target}: {status} {told:#}"
+            );
+            answers.insert((told["allowed"].as_bool(), expected));
+        }
+    }
+    assert!(answers.len() > 1, "yes and no were both met: {answers:?}");
+}

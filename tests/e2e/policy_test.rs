@@ -1,0 +1,140 @@
+//! `angos policy test`: cases that hold, cases that fail, rules that no case has seen, and files that are none.
+
+use crate::policy_explain::{err, out, policy, scene};
+
+const CASES: &str = r#"
+[caller.platform]
+certificate = "platform.pem"
+[caller.written]
+certificate = { organizations = ["Other"] }
+[caller.robot]
+user = "ci"
+
+[[case]]
+name = "everybody known reads"
+caller = ["platform", "written", "robot"]
+action = ["get-manifest", "get-blob"]
+namespace = ["prod/app", "other"]
+tag = ["v1", "latest"]
+expect = "allow"
+rule = "readers"
+
+[[case]]
+name = "prod is frozen"
+caller = "platform"
+action = "put-manifest"
+namespace = "prod/app"
+tag = "v1"
+expect = "deny"
+rule = "frozen"
+
+[[case]]
+name = "nobody else writes"
+caller = ["written", "robot", "anonymous"]
+action = ["put-manifest", "delete-manifest"]
+namespace = "prod/app"
+tag = "v2"
+expect = "deny"
+rule = "default"
+"#;
+
+#[test]
+fn cases_that_hold_pass_and_coverage_is_told() {
+    let (folder, _pki) = scene();
+    std::fs::write(folder.path().join("cases.toml"), CASES).unwrap();
+    let output = policy(folder.path(), &["test", "cases.toml"]);
+    let text = out(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}{}", err(&output));
+    for line in [
+        "  global readers: true ",
+        "  prod frozen: true 1, false ",
+        "  open rules[0]: true 0, false 0 - never decided",
+        "25 checks in 3 cases: 0 failed",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    let output = policy(folder.path(), &["test", "cases.toml", "--require-coverage"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(out(&output).ends_with(": 0 failed, and rules are not covered\n"), "{}", out(&output));
+
+    let rest = r#"
+[[case]]
+caller = "platform"
+action = ["put-manifest", "get-manifest"]
+namespace = "open/app"
+tag = "v1"
+expect = "allow"
+[[case]]
+caller = "platform"
+action = "put-manifest"
+namespace = "open/app"
+tag = "latest"
+expect = "deny"
+"#;
+    std::fs::write(folder.path().join("cases.toml"), format!("{CASES}{rest}")).unwrap();
+    let output = policy(folder.path(), &["test", "cases.toml", "--require-coverage", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["failed"], &report["covered"]), (&0.into(), &true.into()));
+    assert_eq!(report["coverage"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn a_case_that_fails_is_explained() {
+    let (folder, _pki) = scene();
+    let wrong = CASES
+        .replace("expect = \"deny\"\nrule = \"frozen\"", "expect = \"allow\"")
+        .replace("rule = \"readers\"", "rule = \"platform\"");
+    std::fs::write(folder.path().join("cases.toml"), &wrong).unwrap();
+    let output = policy(folder.path(), &["test", "cases.toml"]);
+    let text = out(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for line in [
+        "cases.toml:18:1: prod is frozen\n  platform: expected allow, found deny by prod frozen\n",
+        "      denied: frozen is true\n",
+        "            request.tag → 'v1'\n",
+        "cases.toml:9:1: everybody known reads\n  platform: expected allow by platform, found allow by global readers, prod default\n",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    let output = policy(folder.path(), &["test", "cases.toml", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let failures = report["failures"].as_array().unwrap();
+    assert_eq!(report["failed"].as_u64().unwrap(), failures.len() as u64);
+    let frozen = failures.iter().find(|failure| failure["case"] == "prod is frozen").unwrap();
+    assert_eq!(frozen["place"], "cases.toml:18:1");
+    assert_eq!(frozen["found"]["rules"], serde_json::json!(["prod frozen"]));
+    assert_eq!(frozen["explanations"][0]["answer"]["allowed"], false);
+}
+
+#[test]
+fn files_that_are_no_cases_are_refused_with_a_place() {
+    let (folder, _pki) = scene();
+    let write = |name: &str, content: &[u8]| std::fs::write(folder.path().join(name), content).unwrap();
+    write("huge.toml", &vec![b'#'; 8 << 20]);
+    write("binary.toml", &[0xff, 0xfe, 0, 1]);
+    write("deep.toml", format!("case = {}", "[".repeat(100_000)).as_bytes());
+    write("typo.toml", CASES.replace("namespace", "namspace").as_bytes());
+    write("rule.toml", CASES.replace("frozen\"\n\n", "frosen\"\n\n").as_bytes());
+    write("control.toml", b"[[case]]\n\"a\\u001b[31m\" = 1\n");
+    for (file, words) in [
+        ("nowhere.toml", "nowhere.toml: "),
+        (".", "error"),
+        ("huge.toml", "larger than"),
+        ("binary.toml", "UTF-8"),
+        ("deep.toml", "deep.toml:1:"),
+        (
+            "typo.toml",
+            "typo.toml:13:1: error: unknown key `case[0].namspace`\n  help: did you mean `namespace`?",
+        ),
+        ("rule.toml", "did you mean `frozen`?"),
+        ("control.toml", "control.toml:2:1: error: unknown key"),
+        ("platform.pem", "not TOML"),
+    ] {
+        let output = policy(folder.path(), &["test", file]);
+        assert_eq!(output.status.code(), Some(2), "{file}: {}", out(&output));
+        assert!(err(&output).contains(words), "{file}: {}", err(&output));
+        assert!(!err(&output).contains('\u{1b}'), "{file}");
+    }
+}
