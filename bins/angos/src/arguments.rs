@@ -50,7 +50,7 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
     /// Say what the policies answer to one request, which rule decides, and what every part of every rule evaluates to
-    Explain(explain::Options),
+    Explain(Box<explain::Options>),
     /// Ask the policies everything that a file of cases says, and compare the answers
     Test(test::Options),
     /// Say what a configuration would have answered to recorded requests; exits with 1 if an answer would be another

@@ -61,5 +61,6 @@ fn print(text: &str) {
 
 /// `text`, every line so far in.
 fn indented(text: &str, depth: usize) -> String {
-    text.lines().map(|line| format!("{:depth$}{line}\n", "")).collect()
+    let blank = " ".repeat(depth);
+    text.lines().flat_map(|line| [&*blank, line, "\n"]).collect()
 }

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 /// What was seen of one rule.
 #[derive(Debug, Default, Clone, Copy)]
 struct Seen {
-    true_count: u64,
-    false_count: u64,
-    undecidable_count: u64,
+    trues: u64,
+    falses: u64,
+    undecidables: u64,
 }
 
 /// What was seen of every rule, by policy and position.
@@ -31,9 +31,9 @@ impl<'a> Coverage<'a> {
             self.access.survey(identity, inquiry, &mut |scope, rule, outcome| {
                 let seen = self.seen.entry((scope.to_owned(), rule)).or_default();
                 match outcome {
-                    Outcome::True => seen.true_count += 1,
-                    Outcome::False => seen.false_count += 1,
-                    Outcome::Undecidable(_) => seen.undecidable_count += 1,
+                    Outcome::True => seen.trues += 1,
+                    Outcome::False => seen.falses += 1,
+                    Outcome::Undecidable(_) => seen.undecidables += 1,
                 }
             });
         }
@@ -56,11 +56,11 @@ impl<'a> Coverage<'a> {
     pub(super) fn text(&self) -> String {
         let mut text = String::from("coverage:\n");
         for (scope, rule, seen) in self.rules() {
-            let Seen { true_count, false_count, undecidable_count } = seen;
+            let Seen { trues, falses, undecidables } = seen;
             let (scope, rule) = (scope.escape_debug(), rule.escape_debug());
-            let _ = write!(text, "  {scope} {rule}: true {true_count}, false {false_count}");
-            if undecidable_count > 0 {
-                let _ = write!(text, ", undecidable {undecidable_count}");
+            let _ = write!(text, "  {scope} {rule}: true {trues}, false {falses}");
+            if undecidables > 0 {
+                let _ = write!(text, ", undecidable {undecidables}");
             }
             match seen.missing() {
                 [] => text.push('\n'),
@@ -78,9 +78,9 @@ impl<'a> Coverage<'a> {
             json!({
                 "policy": scope,
                 "rule": rule,
-                "true": seen.true_count,
-                "false": seen.false_count,
-                "undecidable": seen.undecidable_count,
+                "true": seen.trues,
+                "false": seen.falses,
+                "undecidable": seen.undecidables,
             })
         };
         self.rules().map(row).collect()
@@ -90,7 +90,7 @@ impl<'a> Coverage<'a> {
 impl Seen {
     /// The values it never had.
     fn missing(self) -> &'static [&'static str] {
-        match (self.true_count, self.false_count) {
+        match (self.trues, self.falses) {
             (0, 0) => &["true", "false"],
             (0, _) => &["true"],
             (_, 0) => &["false"],

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -22,7 +22,7 @@ pub(crate) struct Options {
     /// PEM file of the caller's certificate, the certificate itself first; read, not verified
     #[arg(long, value_name = "FILE", help_heading = "Caller")]
     certificate: Option<PathBuf>,
-    /// Name of the [[server.tls.client_ca]] taken to have verified the certificate
+    /// Name of the client authority taken to have verified the certificate
     #[arg(long, value_name = "NAME", requires = "certificate", help_heading = "Caller")]
     authority: Option<String>,
     /// User name of the caller, one of [auth.identity]; no password is asked for
@@ -117,7 +117,7 @@ impl Options {
         Ok(Identity::new(self.client_ip, certificate.map(Arc::new), credential))
     }
 
-    fn certificate(&self, file: &PathBuf) -> Result<Certificate, String> {
+    fn certificate(&self, file: &Path) -> Result<Certificate, String> {
         let read = read_certificate(file).map_err(|message| format!("{}: {message}", file.display()))?;
         Ok(match &self.authority {
             Some(name) => read.with_authority(name.as_str()),
