@@ -119,7 +119,8 @@ fn json_says_the_same() {
     assert_eq!((&rule["status"], &rule["cause"]), (&"undecidable".into(), &"absent".into()));
     let tag = &rule["expression"]["parts"][0];
     assert_eq!((&tag["text"], &tag["status"]), (&"request.tag".into(), &"absent".into()));
-    let (start, end) = (tag["start"].as_u64().unwrap() as usize, tag["end"].as_u64().unwrap() as usize);
+    let place = |key: &str| usize::try_from(tag[key].as_u64().unwrap()).unwrap();
+    let (start, end) = (place("start"), place("end"));
     assert_eq!(&rule["text"].as_str().unwrap()[start..end], "request.tag");
 }
 
