@@ -3,8 +3,9 @@
 
 use crate::harness::frames::{DATA, END_STREAM, Frames, GOAWAY, frame};
 use crate::harness::{Client, Image, PATIENCE, Pki, Registry, Setup};
-use angos_test_ca::{Issued, Leaf};
+use angos_test_ca::{Issued, Leaf, RevocationList};
 use hyper::StatusCode;
+use rustls::HandshakeKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -157,6 +158,58 @@ async fn who_lost_trust_is_served_no_more_and_others_lose_nothing() {
     registry.wait_for_log(
         "connection takes no more requests: no client authority in force vouches for the certificate",
     );
+}
+
+/// Puts the authority under a revocation list, which names nobody yet.
+fn watch_revocation(registry: &Registry) {
+    revoke(registry, &RevocationList::new(1));
+    let named = "[[server.tls.client_ca]]\nname = \"team\"\nbundle = \"ca.pem\"\ncrls = [\"list.crl\"]\n";
+    registry.rewrite_configuration(|text| {
+        let kept = text.lines().filter(|line| !line.starts_with("client_ca_bundle"));
+        let text: String = kept.flat_map(|line| [line, "\n"]).collect();
+        text.replace("[blob_store.fs]", &format!("{named}[blob_store.fs]"))
+    });
+}
+
+fn revoke(registry: &Registry, list: &RevocationList) {
+    let list = registry.pki.authority.revocation_list(list);
+    std::fs::write(registry.folder.path().join("list.crl"), list).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whose_certificate_is_revoked_is_served_no_more() {
+    let registry = Setup::mutual("required", ANYONE).start();
+    watch_revocation(&registry);
+    reload(&registry);
+    let alice = registry.pki.client("alice", "Team");
+    let good = registry.client(Some(&alice));
+    assert_eq!(good.push("team/app", "1", &Image::new("list", 100)).await.unwrap(), StatusCode::CREATED);
+    let load = Load::start(&[good.clone(), registry.client_h2(Some(&alice))]);
+
+    let thief = registry.pki.client("thief", "Team");
+    let (h1, h2) = (registry.client(Some(&thief)), registry.client_h2(Some(&thief)));
+    let mut kept = h1.connect().await.unwrap();
+    assert_eq!(kept(h1.request("GET", "/v2/", &[], "")).await.unwrap().status, StatusCode::OK);
+    let mut idle = h1.dial().await.unwrap();
+    assert_eq!(idle.get_ref().1.handshake_kind(), Some(HandshakeKind::Resumed), "a ticket works");
+    assert!(ask(&mut idle, VERSION).await.starts_with("HTTP/1.1 200 "));
+    let upload = h1.send("POST", "/v2/team/app/blobs/uploads/", &[], "").await.unwrap();
+    let mut frames = Frames::open(&h2, &[]).await;
+    frames.ask(1, "PATCH", upload.header("location"), 0).await;
+    frames.send(&frame(DATA, 0, 1, b"ab")).await;
+
+    revoke(&registry, &RevocationList::new(2).revoke(&thief.serial));
+    let reloaded = reload(&registry);
+
+    assert!(h1.send("GET", "/v2/", &[], "").await.is_err(), "a new connection, with a ticket of before");
+    assert!(kept(h1.request("GET", "/v2/", &[], "")).await.is_err(), "HTTP/1.1: closed");
+    assert!(closed(&mut idle).await - reloaded < SOON, "an idle connection");
+    frames.ask(3, "GET", "/v2/", END_STREAM).await;
+    let refusal = frames.wait(|it| it.kind == DATA && it.stream == 3).await.expect("a refusal").payload;
+    assert!(String::from_utf8_lossy(&refusal).contains("\"DENIED\""), "HTTP/2");
+    load.stop().await;
+    assert!(metric(&good, "angos_tls_distrusted_connections_total{reason=\"revoked\"}").await >= 3);
+    assert!(metric(&good, "angos_tls_handshakes_total{outcome=\"revoked\"}").await >= 1);
 }
 
 #[tokio::test]
