@@ -63,14 +63,17 @@ async fn an_upload_that_breaks_off_can_be_resumed() {
     let client = registry.plain_client();
     for ending in ["content-length: 10", "transfer-encoding: chunked"] {
         let location = client.ask("POST", "/v2/a/blobs/uploads/").await.header("location").to_owned();
-        let mut broken = TcpStream::connect(registry.address).await.unwrap();
         let part = if ending.starts_with("content") { "hello" } else { "5\r\nhello\r\n" };
         let head = format!("PATCH {location} HTTP/1.1\r\nhost: x\r\n{ending}\r\n\r\n{part}");
-        broken.write_all(head.as_bytes()).await.unwrap();
-        let busy = loop {
-            let busy = client.send("PATCH", &location, &[("content-range", "9-9")], "x").await.unwrap();
-            if busy.status == StatusCode::CONFLICT {
-                break busy;
+        let (broken, busy) = 'begun: loop {
+            let mut broken = TcpStream::connect(registry.address).await.unwrap();
+            broken.write_all(head.as_bytes()).await.unwrap();
+            // An answer means that the question came first, and that the upload found the session busy.
+            while broken.try_read(&mut [0]).is_err() {
+                let busy = client.send("PATCH", &location, &[("content-range", "9-9")], "x").await.unwrap();
+                if busy.status == StatusCode::CONFLICT {
+                    break 'begun (broken, busy);
+                }
             }
         };
         assert_eq!((busy.code().as_str(), busy.header("retry-after")), ("BLOB_UPLOAD_INVALID", "1"));
