@@ -108,8 +108,12 @@ fn a_file_of_a_watched_folder() {
 
 #[test]
 fn a_log_of_our_own_is_nothing_to_look_at() {
-    let (folder, file) = folder_with("config.toml");
-    let log = folder.path().join("decisions.jsonl");
+    // A folder of its own: the one above is watched too, and in that for temporary files others write.
+    let above = tempfile::tempdir().expect("a temporary folder");
+    let folder = above.path().join("angos");
+    std::fs::create_dir(&folder).expect("a folder");
+    let (file, log) = (folder.join("config.toml"), folder.join("decisions.jsonl"));
+    std::fs::write(&file, "one").expect("a file");
     runtime().block_on(async {
         let mut watch = Watch::beside(vec![file.clone()], Some(&log));
         for text in ["one", "two"] {
@@ -121,7 +125,7 @@ fn a_log_of_our_own_is_nothing_to_look_at() {
         tokio::time::timeout(SOON, watch.changed()).await.expect("the change is noticed");
     });
     // Whoever gives both the same name gets both looked at.
-    let mut watch = Watch::beside(vec![file.clone()], Some(&folder.path().join("sub/config.toml")));
+    let mut watch = Watch::beside(vec![file.clone()], Some(&folder.join("sub/config.toml")));
     std::fs::write(&file, "three").expect("a change");
     runtime().block_on(async {
         tokio::time::timeout(SOON, watch.changed()).await.expect("the change is noticed");
