@@ -13,8 +13,10 @@
 //! - [`http2`]: floods of frames, streams and headers
 //! - [`hostile`]: smuggled, oversized, slow and contradictory requests
 //! - [`isolation`]: what belongs to one team stays with it
+//! - [`language`]: rules of every kind decide real requests, and the metrics count them
 //! - [`lints`]: what `angos check` says of policies that load
 //! - [`listeners`]: further ports, each with its own TLS and surfaces
+//! - [`mistakes`]: rules that are refused, with their place
 //! - [`policy_explain`]: `angos policy explain` answers as the server does, and says why
 //! - [`policy_test`]: `angos policy test` on cases that hold, that fail, and that are none
 //! - [`push_and_pull`]: an image goes in and comes out, over every transport
@@ -50,8 +52,10 @@ mod harness;
 mod hostile;
 mod http2;
 mod isolation;
+mod language;
 mod lints;
 mod listeners;
+mod mistakes;
 mod policy_explain;
 mod policy_test;
 mod push_and_pull;
