@@ -18,6 +18,7 @@ mod words;
 
 use crate::environment::Environment;
 use crate::error::Fault;
+use crate::limits::TREE_DEPTH_MAX;
 use crate::program::{Constant, Node, Op, Program, Scalar};
 use crate::syntax::{Expression, Form};
 use crate::value::Type;
@@ -44,13 +45,13 @@ pub(crate) fn check(environment: &Environment, rule: &Expression) -> Result<Prog
 pub(crate) fn check_value(
     environment: &Environment,
     expression: &Expression,
-) -> Result<(Program, Type), Fault> {
+) -> Result<(Program, Type, String), Fault> {
     let Typed { node: root, shape, words, .. } = Checker::new(environment).expression(expression)?;
     let ty = match (words, shape.declared()) {
         (Some(words), Type::String) => Type::Word(words),
         (_, ty) => ty,
     };
-    Ok((Program { needs: root.stored(), root }, ty))
+    Ok((Program { needs: root.stored(), root }, ty, shape.name(TREE_DEPTH_MAX)))
 }
 
 struct Checker<'e> {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Environment(Arc<Declarations>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Declarations {
     variables: BTreeMap<String, (Origin, Type)>,
     groups: BTreeSet<String>,
@@ -21,6 +21,8 @@ struct Declarations {
     nullary: BTreeMap<String, (usize, Type)>,
     functions: BTreeMap<String, Function>,
     mixed_types: bool,
+    /// What names are looked up in first, with their dots: `com.example.`, `com.`, and nothing.
+    containers: Vec<String>,
 }
 
 /// Where the value of a variable comes from.
@@ -62,6 +64,13 @@ impl Environment {
         self.0.variables.keys().filter_map(|path| path.get(under(path)?..)?.split('.').next()).collect()
     }
 
+    /// The variable a dotted path means, looked up in the container and what surrounds it unless it begins with a dot.
+    pub(crate) fn lookup(&self, path: &str, absolute: bool) -> Option<(Origin, Type)> {
+        let within = |container: &String| self.variable(&format!("{container}{path}"));
+        let contained = if absolute { None } else { self.0.containers.iter().find_map(within) };
+        contained.or_else(|| self.variable(path))
+    }
+
     /// Whether rules may mix types as CEL's specification lets them.
     pub(crate) fn mixes_types(&self) -> bool {
         self.0.mixed_types
@@ -84,7 +93,7 @@ impl Environment {
 }
 
 /// Collects declarations; the first mistake is reported by [`build`](Self::build).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct EnvironmentBuilder {
     declarations: Declarations,
     declared: usize,
@@ -155,6 +164,23 @@ impl EnvironmentBuilder {
     #[must_use]
     pub fn mixed_types(mut self) -> Self {
         self.declarations.mixed_types = true;
+        self
+    }
+
+    /// Looks names up in a container first, `com.example` say, then in what surrounds it, `com`, and last as they stand;
+    /// `.name` in a rule is only looked up as it stands. Default: none. A name the container does not fit is reported as
+    /// [`EnvironmentError::Name`].
+    ///
+    /// Source: CEL specification, "Name Resolution".
+    #[must_use]
+    pub fn container(mut self, path: &str) -> Self {
+        if let Some(error) = unfit(path, Type::Dyn) {
+            self.fail(error);
+        }
+        let ends = path.match_indices('.').map(|(dot, _)| dot).chain([path.len()]);
+        let containers =
+            ends.rev().filter_map(|end| path.get(..end)).map(|container| format!("{container}."));
+        self.declarations.containers = containers.collect();
         self
     }
 
@@ -324,6 +350,9 @@ mod tests {
         assert_eq!(declare("g", &[Type::StringList], Type::Int), None);
         assert_eq!(declare("g", &[Type::Int], Type::StringList), signature);
         assert_eq!(declare("g", &[Type::Int], Type::Bytes), signature);
+        let container = |path: &str| a().container(path).build().err();
+        assert_eq!(container("com.example"), None);
+        assert_eq!(container("com..example"), Some(EnvironmentError::Name(owned("com..example"))));
         let words = Environment::builder().variable("a", Type::Word(&[])).build();
         assert_eq!(words.err(), Some(EnvironmentError::NoWords(owned("a"))));
         let many = (0..2000).fold(Environment::builder(), |all, i| all.variable(&format!("v{i}"), Type::Int));

@@ -18,6 +18,7 @@ use angos_identity::Identity;
 pub struct Expression {
     program: Program,
     ty: Type,
+    type_name: String,
 }
 
 impl Expression {
@@ -28,7 +29,7 @@ impl Expression {
             syntax::parse(source).and_then(|expression| check_value(environment, &expression))
         });
         match compiled.unwrap_or_else(|message| Err(Fault::new(0usize, message))) {
-            Ok((program, ty)) => Ok(Self { program, ty }),
+            Ok((program, ty, type_name)) => Ok(Self { program, ty, type_name }),
             Err(fault) => Err(Box::new(RuleError::new(0, Some("expression"), source, fault))),
         }
     }
@@ -36,6 +37,11 @@ impl Expression {
     /// The type of its value.
     pub fn value_type(&self) -> Type {
         self.ty
+    }
+
+    /// The type of its value as CEL writes it, in full: `list(map(string, int))`.
+    pub fn type_name(&self) -> &str {
+        &self.type_name
     }
 
     /// Evaluates it for one request and hands the value, or why there is none, to `then`; what `then`

@@ -14,6 +14,8 @@ use crate::value::Type;
 struct Path<'e> {
     parts: Vec<(&'e str, u32)>,
     text: String,
+    /// Written with a dot in front: neither a name of a loop nor in a container.
+    absolute: bool,
 }
 
 /// A value, and the fields asked of it with their places.
@@ -24,22 +26,23 @@ impl<'e> Path<'e> {
     fn of(expression: &'e Expression) -> Option<Self> {
         let mut parts = Vec::new();
         let mut current = expression;
-        loop {
+        let absolute = loop {
             match &current.form {
                 Form::Field { of, name } => {
                     parts.push((name.as_str(), current.offset));
                     current = of;
                 }
                 Form::Name(name) => {
-                    parts.push((name.trim_start_matches('.'), current.offset));
-                    break;
+                    let plain = name.strip_prefix('.');
+                    parts.push((plain.unwrap_or(name), current.offset));
+                    break plain.is_some();
                 }
                 _ => return None,
             }
-        }
+        };
         parts.reverse();
         let text = parts.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(".");
-        Some(Self { parts, text })
+        Some(Self { parts, text, absolute })
     }
 
     /// Where the whole name begins.
@@ -78,14 +81,15 @@ impl Checker<'_> {
             let typed = Typed::new(path.offset(), bound.shape.clone(), Op::Bound(slot)).among(bound.words);
             return Ok(Some((typed, rest)));
         }
-        if let Some((origin, ty)) = self.environment.variable(&path.text) {
+        if let Some((origin, ty)) = self.environment.lookup(&path.text, path.absolute) {
             return Ok(Some((read(path.offset(), origin, ty), &[])));
         }
         // Fields may be asked of a map: `claims.roles`.
         for count in (1..path.parts.len()).rev() {
             let (first, rest) = path.parts.split_at_checked(count).unwrap_or((&path.parts, &[]));
             let name = first.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(".");
-            if let Some((origin, ty @ (Type::Map(..) | Type::Dyn))) = self.environment.variable(&name) {
+            let found = self.environment.lookup(&name, path.absolute);
+            if let Some((origin, ty @ (Type::Map(..) | Type::Dyn))) = found {
                 return Ok(Some((read(path.offset(), origin, ty), rest)));
             }
         }
@@ -103,12 +107,12 @@ impl Checker<'_> {
             return has_key(of, argument.offset, name);
         };
         if self.bound(&path).is_none() {
-            if let Some((origin, _)) = self.environment.variable(&path.text) {
+            if let Some((origin, _)) = self.environment.lookup(&path.text, path.absolute) {
                 return Ok(Typed::boolean(path.offset(), Op::Has(origin)));
             }
             // A group is there when it says so itself: `has(identity.certificate)`.
             let present = format!("{}.present", path.text);
-            if let Some((origin, ty @ Type::Bool)) = self.environment.variable(&present) {
+            if let Some((origin, ty @ Type::Bool)) = self.environment.lookup(&present, path.absolute) {
                 return Ok(read(path.offset(), origin, ty));
             }
         }
@@ -124,7 +128,7 @@ impl Checker<'_> {
 
     /// The loop variable a name begins with, if one does.
     fn bound(&self, path: &Path<'_>) -> Option<(usize, &Bound)> {
-        let (root, _) = path.parts.first()?;
+        let (root, _) = path.parts.first().filter(|_| !path.absolute)?;
         self.scope.iter().enumerate().rev().find(|(_, bound)| bound.name == *root)
     }
 

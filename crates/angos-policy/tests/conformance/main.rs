@@ -7,7 +7,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "clippy knows functions marked as tests, not their help"
+    clippy::print_stdout,
+    reason = "clippy knows functions marked as tests, not their help; the tally is for who walks a folder"
 )]
 
 mod held;
@@ -26,11 +27,15 @@ impl Facts for Bound {
     }
 }
 
+fn compiled(environment: EnvironmentBuilder, expr: &str) -> Result<Expression, String> {
+    let environment = environment.build().map_err(|error| format!("refused: {error}"))?;
+    Expression::compile(&environment, expr)
+        .map_err(|error| format!("refused: {} {}", error.message(), error.suggestion().unwrap_or("")))
+}
+
 /// The value, or the error in the words of the tables.
 fn evaluate(environment: EnvironmentBuilder, expr: &str, facts: &dyn Facts) -> Result<Held, String> {
-    let environment = environment.build().expect("bindings");
-    let expression = Expression::compile(&environment, expr)
-        .map_err(|error| format!("refused: {} {}", error.message(), error.suggestion().unwrap_or("")))?;
+    let expression = compiled(environment, expr)?;
     let identity = Identity::new([192, 0, 2, 1].into(), None, None);
     expression.evaluate(&identity, facts, |value| match value {
         Ok(value) => Ok(Held::of(value)),
@@ -42,7 +47,7 @@ fn constant(expr: &str) -> Held {
     evaluate(Environment::builder(), expr, &NoFacts).expect(expr)
 }
 
-const KEYS: &[&str] = &["expr", "bindings", "value", "error", "mixed", "name"];
+const KEYS: &[&str] = &["expr", "bindings", "container", "value", "type", "error", "mixed", "name"];
 
 /// What is wrong with a row, if anything.
 fn check(row: &Map<String, Json>, mixed: bool) -> Result<(), String> {
@@ -50,7 +55,13 @@ fn check(row: &Map<String, Json>, mixed: bool) -> Result<(), String> {
         return Err(format!("unknown key {key}"));
     }
     let mixed = row.get("mixed").and_then(Json::as_bool).unwrap_or(mixed);
-    let builder = || if mixed { Environment::builder().mixed_types() } else { Environment::builder() };
+    let builder = || {
+        let builder = if mixed { Environment::builder().mixed_types() } else { Environment::builder() };
+        match row.get("container").and_then(Json::as_str) {
+            Some(container) => builder.container(container),
+            None => builder,
+        }
+    };
     let mut environment = builder();
     let mut facts = Bound(Vec::new());
     for (path, json) in row.get("bindings").and_then(Json::as_object).into_iter().flatten() {
@@ -59,6 +70,15 @@ fn check(row: &Map<String, Json>, mixed: bool) -> Result<(), String> {
         facts.0.push(value);
     }
     let expr = row.get("expr").and_then(Json::as_str).ok_or("no expr")?;
+    if let Some(ty) = row.get("type").and_then(Json::as_str) {
+        let compiled = compiled(environment.clone(), expr)?;
+        if compiled.type_name() != ty {
+            return Err(format!("expected a {ty}, got a {}", compiled.type_name()));
+        }
+        if !row.contains_key("value") && !row.contains_key("error") {
+            return Ok(());
+        }
+    }
     let expected = match (row.get("value"), row.get("error").and_then(Json::as_str)) {
         (None, Some(error)) => Err(error),
         (Some(value), None) => Ok(match value.get("cel").and_then(Json::as_str) {
@@ -78,10 +98,27 @@ fn check(row: &Map<String, Json>, mixed: bool) -> Result<(), String> {
     if passed { Ok(()) } else { Err(format!("expected {expected:?}, got {actual:?}")) }
 }
 
-/// Walks the tables of a folder: how many rows, and what fails.
-fn walk(folder: &Path, mixed: bool) -> (usize, Vec<String>) {
+/// Rows that do not hold, and why that is right: a line each of `explained.txt`, `name: reason`. A name that ends
+/// with `/` stands for all that begin with it.
+struct Explained(Vec<String>);
+
+impl Explained {
+    fn of(folder: &Path) -> Self {
+        let text = std::fs::read_to_string(folder.join("explained.txt")).unwrap_or_default();
+        let name = |line: &str| line.split_once(": ").map(|(name, _)| name.to_owned());
+        Self(text.lines().filter(|line| !line.is_empty()).map(|line| name(line).expect(line)).collect())
+    }
+
+    fn covers(&self, row: &str) -> bool {
+        self.0.iter().any(|name| name == row || (name.ends_with('/') && row.starts_with(name)))
+    }
+}
+
+/// Walks the tables of a folder: how many rows hold, how many do not and are explained, and what is wrong.
+fn walk(folder: &Path, mixed: bool) -> (usize, usize, Vec<String>) {
+    let explained = Explained::of(folder);
     let mut failures = Vec::new();
-    let mut rows = 0;
+    let (mut held, mut excused) = (0, 0);
     for entry in folder.read_dir().unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
         let path = entry.expect("table").path();
         if path.extension().is_none_or(|extension| extension != "json") {
@@ -91,28 +128,39 @@ fn walk(folder: &Path, mixed: bool) -> (usize, Vec<String>) {
         let table: Vec<Map<String, Json>> =
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         for row in &table {
-            rows += 1;
-            if let Err(failure) = check(row, mixed) {
-                failures.push(format!("{}: {}: {failure}", path.display(), Json::Object(row.clone())));
-            }
+            let name = row.get("name").and_then(Json::as_str).unwrap_or_default();
+            let failure = match (check(row, mixed), explained.covers(name)) {
+                (Ok(()), false) => {
+                    held += 1;
+                    continue;
+                }
+                (Err(_), true) => {
+                    excused += 1;
+                    continue;
+                }
+                (Ok(()), true) => "it holds, and explained.txt says it does not".to_owned(),
+                (Err(failure), false) => failure,
+            };
+            failures.push(format!("{}: {}: {failure}", path.display(), Json::Object(row.clone())));
         }
     }
-    (rows, failures)
+    (held, excused, failures)
 }
 
 #[test]
 fn every_row_of_every_table_holds() {
-    let (rows, failures) = walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance"), false);
+    let (rows, _, failures) = walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance"), false);
+    assert!(failures.is_empty(), "{} fail:\n{}", failures.len(), failures.join("\n"));
     assert!(rows >= 200, "only {rows} rows were found");
-    assert!(failures.is_empty(), "{} of {rows} fail:\n{}", failures.len(), failures.join("\n"));
 }
 
 #[test]
 fn every_row_of_a_folder_of_your_own_holds() {
     let Some(folder) = std::env::var_os("ANGOS_POLICY_TABLES") else { return };
-    let (rows, failures) = walk(Path::new(&folder), true);
+    let (rows, excused, failures) = walk(Path::new(&folder), true);
+    assert!(failures.is_empty(), "{} fail:\n{}", failures.len(), failures.join("\n"));
     assert!(rows > 0, "no rows in {}", Path::new(&folder).display());
-    assert!(failures.is_empty(), "{} of {rows} fail:\n{}", failures.len(), failures.join("\n"));
+    println!("{rows} rows hold, {excused} do not and are explained");
 }
 
 #[test]
