@@ -192,7 +192,7 @@ fn a_log_that_cannot_be_opened_keeps_the_server_from_starting() {
             "[server]\nport = 0\nbind_address = \"127.0.0.1\"\ndecision_log = \"{log}\"\n[global.access_policy]\n"
         );
         std::fs::write(folder.path().join("config.toml"), text).unwrap();
-        let output = std::process::Command::new(crate::harness::binary())
+        let output = crate::harness::angos()
             .args(["-c", "config.toml", "server"])
             .current_dir(folder.path())
             .output()

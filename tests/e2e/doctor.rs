@@ -5,11 +5,10 @@ mod layouts;
 mod peers;
 mod simulated;
 
-use crate::harness::{Registry, Setup, binary};
+use crate::harness::{Registry, Setup, angos};
 use angos_test_ca::{Authority, Issued, Leaf};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// Everybody may do everything, so that only the handshake is judged.
 const ANYONE: &str = "[global.access_policy]\ndefault = \"allow\"\n";
@@ -37,7 +36,7 @@ impl Diagnosis {
 /// Runs the doctor in `folder`, for programs and for people.
 fn doctor(folder: &Path, arguments: &[&str]) -> Diagnosis {
     let run = |format: &str| {
-        let mut command = Command::new(binary());
+        let mut command = angos();
         command.arg("doctor").args(arguments).args(["--format", format]);
         if !arguments.contains(&"--timeout") {
             command.args(["--timeout", "20"]);
@@ -214,7 +213,7 @@ fn what_cannot_be_run_is_told_apart() {
         &["doctor", "ftp://x"],
         &["doctor", "--key", "x"],
     ] {
-        let output = Command::new(binary()).args(arguments).current_dir(folder.path()).output().unwrap();
+        let output = angos().args(arguments).current_dir(folder.path()).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
     }

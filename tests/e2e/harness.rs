@@ -19,13 +19,23 @@ use tempfile::TempDir;
 /// Longest any single wait of a test may take; a machine under load needs most of it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The binary under test: `ANGOS_E2E_BINARY`, or the one cargo builds now, in the profile of the tests.
-pub(crate) fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| match std::env::var_os("ANGOS_E2E_BINARY") {
+/// Names the binary under test.
+const BINARY: &str = "ANGOS_E2E_BINARY";
+
+/// The binary under test: [`BINARY`], or the one cargo builds now, in the profile of the tests.
+fn binary() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| match std::env::var_os(BINARY) {
         Some(path) => PathBuf::from(path),
         None => build(),
     })
+}
+
+/// The binary, to be given arguments: without the variable that names it, which would be no key of its configuration.
+pub(crate) fn angos() -> Command {
+    let mut command = Command::new(binary());
+    command.env_remove(BINARY);
+    command
 }
 
 fn build() -> PathBuf {
@@ -46,7 +56,7 @@ fn build() -> PathBuf {
 /// The argon2id hash of a password, as `angos hash-password` prints it.
 pub(crate) fn hash_password(password: &str) -> String {
     use std::io::Write as _;
-    let mut process = Command::new(binary())
+    let mut process = angos()
         .arg("hash-password")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -127,7 +137,7 @@ impl Setup {
 
 /// Runs `angos -c config.toml server` in `folder` and waits for the line that says where it listens.
 fn spawn(folder: &Path, filter: &str, log: &Arc<Mutex<String>>) -> (Child, SocketAddr) {
-    let mut process = Command::new(binary())
+    let mut process = angos()
         .args(["-c", "config.toml", "server"])
         .current_dir(folder)
         .env("RUST_LOG", filter)

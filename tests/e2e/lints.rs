@@ -1,7 +1,6 @@
 //! Lints: what `angos check` says of policies that load, and what it exits with.
 
-use crate::harness::binary;
-use std::process::Command;
+use crate::harness::angos;
 
 /// A credential that may be used; the hash is of some password.
 const CREDENTIAL: &str = "[auth.identity.a]\nusername = \"admin\"\n\
@@ -12,8 +11,7 @@ fn check(policy: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().unwrap();
     let text = format!("[global.access_policy]\n{policy}\n{CREDENTIAL}");
     std::fs::write(folder.path().join("config.toml"), text).unwrap();
-    let output =
-        Command::new(binary()).arg("check").args(arguments).current_dir(folder.path()).output().unwrap();
+    let output = angos().arg("check").args(arguments).current_dir(folder.path()).output().unwrap();
     let said = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap()).concat();
     (output.status.code(), said)
 }

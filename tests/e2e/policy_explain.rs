@@ -1,9 +1,9 @@
 //! `angos policy explain`: it answers as the running server does, without one, and says why.
 
-use crate::harness::{Pki, Setup, binary, hash_password};
+use crate::harness::{Pki, Setup, angos, hash_password};
 use angos_test_ca::Leaf;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 pub(crate) const POLICIES: &str = r#"
 [global.access_policy]
@@ -20,7 +20,7 @@ rules = ["request.tag.startsWith('v')"]
 
 /// Runs `angos policy …` in a folder.
 pub(crate) fn policy(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(binary()).arg("policy").args(arguments).current_dir(folder).output().unwrap()
+    angos().arg("policy").args(arguments).current_dir(folder).output().unwrap()
 }
 
 pub(crate) fn out(output: &Output) -> String {

@@ -1,17 +1,17 @@
 //! `angos policy replay`: what other policies would have answered to requests that a running registry recorded.
 
-use crate::harness::{PATIENCE, Registry, Setup, binary};
+use crate::harness::{PATIENCE, Registry, Setup, angos};
 use angos_test_ca::Leaf;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 const LOG: &str = "decision_log = \"decisions.jsonl\"\n";
 
 fn replay(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(binary()).args(["policy", "replay"]).args(arguments).current_dir(folder).output().unwrap()
+    angos().args(["policy", "replay"]).args(arguments).current_dir(folder).output().unwrap()
 }
 
 fn json(output: &Output) -> Value {
@@ -117,7 +117,7 @@ async fn undecidable_rules_say_so_and_several_logs_add_up() {
     let folder = registry.folder.path();
     policies(folder, "new.toml", "[global.access_policy]\nrules = [\"request.tag.startsWith('v')\"]\n");
     let log = std::fs::read(folder.join("decisions.jsonl")).unwrap();
-    let mut process = Command::new(binary())
+    let mut process = angos()
         .args(["policy", "replay", "-", "decisions.jsonl", "-c", "new.toml", "--format", "json"])
         .current_dir(folder)
         .stdin(Stdio::piped())

@@ -1,8 +1,8 @@
 //! Starting and stopping: what is wrong is said before a port opens, and nothing in flight is lost at the end.
 
-use crate::harness::{Image, Pki, Setup, binary, digest_of};
+use crate::harness::{Image, Pki, Setup, angos, digest_of};
 use hyper::StatusCode;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -17,7 +17,7 @@ fn run(
     prepare(folder.path(), &pki);
     let text = configuration.replace("FOLDER", &folder.path().display().to_string());
     std::fs::write(folder.path().join("config.toml"), text).unwrap();
-    let mut process = Command::new(binary())
+    let mut process = angos()
         .args(["-c", "config.toml", verb])
         .current_dir(folder.path())
         .stdin(Stdio::null())
