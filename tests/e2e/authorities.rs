@@ -1,6 +1,7 @@
 //! What an authority may vouch for: its clients touch its repositories and nothing else, whatever the rules say.
 
-use crate::harness::{Image, Registry, Setup};
+use crate::harness::{Image, Registry, Setup, hash_password};
+use crate::policy_explain::{out, policy};
 use angos_test_ca::Leaf;
 use hyper::StatusCode;
 
@@ -88,4 +89,39 @@ async fn the_log_says_that_the_authority_is_why_and_a_reload_lifts_the_bound() {
     registry.signal("HUP");
     registry.wait_for_log(" reloaded ");
     assert_eq!(kept(request()).await.unwrap().status, StatusCode::NOT_FOUND, "on the same connection");
+}
+
+/// A password may change the mind of a policy, and nothing changes the bound of an authority.
+#[tokio::test]
+async fn nobody_is_asked_for_a_password_that_cannot_help() {
+    let rest = PARTNERS.replace("\"allow\"", "\"deny\"\nrules = [\"identity.username == 'admin'\"]");
+    let hash = hash_password("secret");
+    let credential = format!("[auth.identity.admin]\nusername = \"admin\"\npassword = '{hash}'\n");
+    let registry = Setup::mutual("required", &(rest + &credential)).start();
+    let paul = registry.pki.stranger.issue(&Leaf::client("paul"));
+    let client = registry.client(Some(&paul));
+    let admin = ("authorization", "Basic YWRtaW46c2VjcmV0");
+    for (method, path, headers, status, code) in [
+        ("GET", "/v2/", &[][..], 401, "UNAUTHORIZED"),
+        ("GET", "/v2/partners/app/tags/list", &[], 401, "UNAUTHORIZED"),
+        ("GET", "/v2/partners/app/tags/list", &[admin], 404, "NAME_UNKNOWN"),
+        ("GET", "/v2/secret/tags/list", &[], 403, "DENIED"),
+        ("GET", "/v2/secret/tags/list", &[admin], 403, "DENIED"),
+        ("PUT", "/v2/secret/manifests/1", &[], 403, "DENIED"),
+        ("POST", "/v2/secret/blobs/uploads/", &[], 403, "DENIED"),
+        ("GET", "/metrics", &[], 403, "DENIED"),
+    ] {
+        let answer = client.send(method, path, headers, "").await.unwrap();
+        assert_eq!((answer.status.as_u16(), &*answer.code()), (status, code), "{method} {path} {headers:?}");
+        assert_eq!(!answer.header("www-authenticate").is_empty(), status == 401, "{method} {path}");
+    } // `angos policy explain` foretells both.
+    std::fs::write(registry.folder.path().join("paul.pem"), &paul.certificate_pem).unwrap();
+    for (namespace, expected) in
+        [("secret", "denied: 403 DENIED"), ("partners/app", "denied: 401 UNAUTHORIZED")]
+    {
+        let caller = ["explain", "-c", "config.toml", "--certificate", "paul.pem", "--authority", "partners"];
+        let request = ["--action", "list-tags", "--namespace", namespace];
+        let told = out(&policy(registry.folder.path(), &[&caller[..], &request].concat()));
+        assert!(told.starts_with(expected), "{namespace}: {told}");
+    }
 }

@@ -29,9 +29,22 @@ impl Permit {
     }
 }
 
-/// The policies said no.
+/// Who said no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Denied;
+pub(crate) enum Denied {
+    /// The policies. They may answer otherwise to somebody who also proves who he is by a credential.
+    ByPolicies,
+    /// The bound of the authority that vouches for the caller, which holds whatever else the caller proves.
+    ByAuthority,
+}
+
+impl Denied {
+    /// Whether a credential might turn it into a yes: a challenge without that hope would have people type passwords
+    /// in vain (RFC 9110 §15.5.2, §15.5.4).
+    pub(crate) fn may_change(self) -> bool {
+        self == Self::ByPolicies
+    }
+}
 
 /// Asks the policies on behalf of one request.
 #[derive(Debug)]
@@ -48,8 +61,8 @@ pub(crate) struct Gate<'a> {
 impl Gate<'_> {
     /// Asks everything there is to ask about an operation, counts and logs each decision.
     pub(crate) fn admit(&self, operation: Operation) -> Result<Permit, Denied> {
-        let allowed = Inquiry::all(&operation, self.method, self.time).all(|inquiry| self.ask(&inquiry));
-        if allowed { Ok(Permit { operation }) } else { Err(Denied) }
+        Inquiry::all(&operation, self.method, self.time).try_for_each(|inquiry| self.ask(&inquiry))?;
+        Ok(Permit { operation })
     }
 
     /// Whether the caller may see a repository in a listing. Neither logged nor counted: a page asks this a thousand
@@ -67,7 +80,7 @@ impl Gate<'_> {
         self.in_force.access.judge(self.identity, inquiry)
     }
 
-    fn ask(&self, inquiry: &Inquiry) -> bool {
+    fn ask(&self, inquiry: &Inquiry) -> Result<(), Denied> {
         let started = Instant::now();
         let verdict = self.in_force.access.decide(self.identity, inquiry);
         self.metrics.decision_time.observe(started.elapsed());
@@ -81,12 +94,16 @@ impl Gate<'_> {
         if level_enabled {
             self.log(inquiry, verdict);
         }
+        let Verdict { judgement, shadow } = verdict;
         if let Some(log) = self.decision_log {
-            let Verdict { judgement, shadow } = verdict;
             let (generation, identity) = (self.in_force.generation, self.identity);
             log.record(&Entry { generation, request: self.request, judgement, shadow, identity, inquiry });
         }
-        allowed
+        match judgement {
+            _ if allowed => Ok(()),
+            Judgement::Authority(_) => Err(Denied::ByAuthority),
+            _ => Err(Denied::ByPolicies),
+        }
     }
 
     /// What a certificate or client wrote is a field of the event and never part of its message: subscribers escape fields.

@@ -11,7 +11,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, Version};
 
 use crate::authenticate::{authenticate, is_foreign};
-use crate::authorize::{Denied, Gate};
+use crate::authorize::Gate;
 use crate::body::{RequestBody, ResponseBody};
 use crate::connection::{Connection, InFlight};
 use crate::expiry;
@@ -113,7 +113,9 @@ async fn stages(
         metrics: &shared.metrics,
         decision_log: shared.settings.decision_log.as_ref(),
     };
-    let permit = gate.admit(operation).map_err(|Denied| Refusal::Denied { challenge })?;
+    let permit = gate
+        .admit(operation)
+        .map_err(|denied| Refusal::Denied { challenge: challenge && denied.may_change() })?;
     let context = Context {
         shared,
         gate: &gate,

@@ -52,7 +52,8 @@ impl Context<'_> {
 
     /// Asks for one more permit in the course of an operation.
     pub(crate) fn admit(&self, operation: Operation) -> Result<Permit, Refusal> {
-        self.gate.admit(operation).map_err(|Denied| Refusal::Denied { challenge: self.challenge })
+        let refusal = |denied: Denied| Refusal::Denied { challenge: self.challenge && denied.may_change() };
+        self.gate.admit(operation).map_err(refusal)
     }
 }
 

@@ -92,11 +92,13 @@ pub(super) fn run(options: &Options, files: &[PathBuf]) -> Result<bool, String> 
     let identity = options.identity(&policies)?;
     let request = Request::of(&options.inquiry()?).map_err(|error| error.to_string())?;
     let told = |inquiry: &Inquiry| (inquiry.to_string(), policies.access.explain(&identity, inquiry));
+    let required: Vec<_> = request.required().iter().map(told).collect();
+    let is_out_of_bounds = required.iter().any(|(_, explanation)| explanation.reason == "authority");
     let answer = Answer {
         is_allowed: policies.access.allows(&identity, &request),
         notes: options.notes(&policies),
-        is_challenged: identity.username().is_none() && !policies.users.is_empty(),
-        required: request.required().iter().map(told).collect(),
+        is_challenged: identity.username().is_none() && !policies.users.is_empty() && !is_out_of_bounds,
+        required,
         alternatives: request.alternatives().iter().map(told).collect(),
         identity: &identity,
     };
