@@ -9,6 +9,7 @@ mod algorithms;
 mod authorities;
 mod constraints;
 mod contents;
+mod lists;
 mod paths;
 mod revocation;
 mod usage;

@@ -237,6 +237,9 @@ fn reason(error: &Error) -> String {
         Error::UnsupportedCrlIssuingDistributionPoint => {
             "its issuing distribution point has no full name".to_owned()
         }
+        Error::UnsupportedCriticalExtension => {
+            "it has a critical extension that is not understood".to_owned()
+        }
         Error::BadDer | Error::TrailingData(_) => "it is malformed".to_owned(),
         other => other.to_string(),
     }

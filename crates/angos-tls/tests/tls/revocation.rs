@@ -287,7 +287,7 @@ fn what_is_no_usable_list_does_not_load() {
         (
             "an unknown critical extension",
             site.file("m", list(ca, &plain().extension(&[1, 2, 3], true, b"\x05\x00"))),
-            "UnsupportedCriticalExtension",
+            "a critical extension that is not understood",
         ),
         (
             "no reasons at all (RUSTSEC-2026-0104)",
