@@ -1,9 +1,11 @@
 //! `angos doctor` against servers and files with one thing wrong each: it names that thing, and nothing else.
 
 mod client_files;
+mod doors;
 mod layouts;
 mod peers;
 mod simulated;
+mod tls_peers;
 
 use crate::harness::{Registry, Setup, angos};
 use angos_test_ca::{Authority, Issued, Leaf};
@@ -202,6 +204,28 @@ fn the_server_is_the_configured_one() {
     let arguments =
         ["-c", "other.toml", &address, "--cert", "client.pem", "--key", "client.key", "--ca", "ca.pem"];
     check(folder, &arguments, &["server_differs"], "configured is CN=localhost");
+}
+
+/// Every finding that is documented is found by a test here.
+#[test]
+fn every_finding_is_found() {
+    let page = include_str!("../../docs/reference/doctor.md");
+    let sources = [
+        include_str!("doctor.rs"),
+        include_str!("doctor/client_files.rs"),
+        include_str!("doctor/doors.rs"),
+        include_str!("doctor/layouts.rs"),
+        include_str!("doctor/peers.rs"),
+        include_str!("doctor/simulated.rs"),
+        include_str!("doctor/tls_peers.rs"),
+    ]
+    .concat();
+    let table = page.split("| finding |").nth(1).unwrap();
+    let names: Vec<_> =
+        table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert!(names.len() > 60, "{names:?}");
+    let missing: Vec<_> = names.iter().filter(|name| !sources.contains(&format!("\"{name}\""))).collect();
+    assert!(missing.is_empty(), "no test finds {missing:?}");
 }
 
 #[test]

@@ -4,12 +4,14 @@
 //! |---|---|---|
 //! | address | `target.rs` | what people write → scheme, host, port |
 //! | client | `layout.rs`, `client.rs` | files and folders of a client → certificate, key, authorities |
-//! | handshake | `simulate.rs`, `live.rs` | a configured or a running server → what was seen of it |
-//! | judge | `verdict.rs` | what was seen → findings of `catalogue.rs` |
+//! | handshake | `door.rs`, `simulate.rs`, `live.rs` | a configured or a running server → what was seen of it |
+//! | judge | `choice.rs`, `verdict.rs` | what was seen → findings of `catalogue.rs` |
 //! | report | `report.rs` | findings → text or JSON |
 
 mod catalogue;
+mod choice;
 mod client;
+mod door;
 mod layout;
 mod live;
 mod report;
@@ -28,6 +30,7 @@ use tokio::runtime::Builder;
 use self::client::Client;
 use self::live::Live;
 use self::report::Report;
+use self::simulate::Visit;
 pub(crate) use self::target::Target;
 use crate::arguments::Doctor;
 
@@ -70,16 +73,15 @@ fn examine(options: &Doctor, files: &[PathBuf], report: &mut Report) -> Result<(
 
 async fn diagnose(options: &Doctor, files: &[PathBuf], report: &mut Report) -> Result<(), String> {
     let simulated = if files.is_empty() { None } else { simulate::configured(files, report)? };
-    let Files { client, trusted } = read(options, report);
-    let client = client.as_ref();
-    let host = options.address.as_ref().map(|target| target.host.as_str());
+    let Files { clients, trusted } = read(options, report);
+    let (clients, target) = (clients.as_slice(), options.address.as_ref());
     let configured = match &simulated {
-        Some(server) => server.examine(host, client, trusted.as_deref(), report).await,
+        Some(server) => server.examine(&Visit { target, clients, trusted: trusted.as_deref() }, report).await,
         None => None,
     };
-    let Some(target) = &options.address else { return Ok(()) };
+    let Some(target) = target else { return Ok(()) };
     let trusted = trusted.unwrap_or_else(|| probe::system_authorities().unwrap_or_default());
-    let live = Live { target, client, trusted: &trusted, patience: options.timeout() };
+    let live = Live { target, clients, trusted: &trusted, patience: options.timeout() };
     let running = live.examine(report).await;
     compare(configured, running, &target.to_string(), report);
     Ok(())
@@ -87,29 +89,29 @@ async fn diagnose(options: &Doctor, files: &[PathBuf], report: &mut Report) -> R
 
 /// The client's files.
 struct Files {
-    client: Option<Client>,
+    /// Every certificate it may show, in the order it looks at them.
+    clients: Vec<Client>,
     /// The authorities it trusts, if any were named.
     trusted: Option<Vec<Inspected>>,
 }
 
 fn read(options: &Doctor, report: &mut Report) -> Files {
     let Some(layout) = layout::examine(options, report) else {
-        let client = options.cert.as_ref().map(|certificate| {
+        let client = options.cert.iter().map(|certificate| {
             let key = options.key.as_ref().unwrap_or(certificate);
             Client::examine(certificate, key, report)
         });
+        let clients = client.collect();
         let trusted = options.ca.as_ref().map(|bundle| client::authorities(bundle, report));
-        return Files { client, trusted };
+        return Files { clients, trusted };
     };
-    let clients: Vec<_> =
+    let clients =
         layout.pairs.iter().map(|(certificate, key)| Client::examine(certificate, key, report)).collect();
-    // The one that gets furthest; which of several good ones a runtime shows depends on what the server asks for.
-    let shown = clients.iter().find(|it| it.pair.is_some()).or(clients.first());
     let mut trusted = probe::system_authorities().unwrap_or_default();
     for bundle in &layout.authorities {
         trusted.extend(client::authorities(bundle, report));
     }
-    Files { client: shown.cloned(), trusted: Some(trusted) }
+    Files { clients, trusted: Some(trusted) }
 }
 
 /// Whether the server that runs is the one that is configured.

@@ -77,6 +77,11 @@ pub(crate) const REPLAY_COMPLAINTS_MAX: u64 = 20;
 /// Source: ours. A folder of certs.d has three; the wrong folder may have a million.
 pub(crate) const DOCTOR_FILES_MAX: usize = 256;
 
+/// Most client certificates of one folder that `doctor` tries at a server: 16.
+///
+/// Source: ours. Each takes a handshake; a folder of certs.d has one, or two while it is renewed.
+pub(crate) const DOCTOR_PAIRS_MAX: usize = 16;
+
 /// Bytes of a `hosts.toml` that `doctor` reads: 256 KiB.
 ///
 /// Source: ours. One of a hundred hosts has 30 KiB.

@@ -55,4 +55,4 @@ pub use watch::Watch;
 
 // What a program needs to run a configuration, so that it depends on this crate and the server alone.
 pub use angos_storage::Storage;
-pub use angos_tls::{Acceptor, Material, Problem as FileProblem, probe};
+pub use angos_tls::{Acceptor, ClientAuth, Material, Problem as FileProblem, probe};

@@ -14,11 +14,11 @@ use tokio::time::timeout;
 use crate::access::{Access, AccessInForce};
 use crate::expiry;
 use crate::handle::Handle;
-use crate::limits::{COLLECTED_BYTES, CUT_WITHIN, MANAGEMENT_CONNECTIONS, SWEEP_EVERY};
+use crate::limits::{COLLECTED_BYTES, CUT_WITHIN, SWEEP_EVERY};
 use crate::listener::{Bound, Places, ends};
 use crate::metrics::Metrics;
 use crate::request_id::RequestIds;
-use crate::settings::{Listener, Settings, Surfaces};
+use crate::settings::{Listener, Settings};
 use crate::shared::{Phase, Shared};
 
 /// A registry that has its ports and serves once [`run`](Self::run) is awaited.
@@ -69,7 +69,7 @@ impl Server {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(StartError::NoRuntime);
         }
-        let listeners = listeners(&settings, acceptor.as_ref());
+        let listeners = settings.all_listeners(acceptor.is_some());
         check(&settings, &listeners)?;
         let listeners = open(listeners, acceptor.as_ref())?;
         let metrics = Metrics::new().with_decision_log(settings.decision_log.as_ref());
@@ -147,21 +147,6 @@ impl Server {
     }
 }
 
-/// Every listener there is to be, the registry's first.
-fn listeners(settings: &Settings, acceptor: Option<&Acceptor>) -> Vec<Listener> {
-    let mut registry = Listener::new(Listener::REGISTRY, settings.listen);
-    registry.tls = acceptor.is_some();
-    registry.max_connections = settings.limits.max_connections;
-    let management = settings.management.map(|address| {
-        let mut management = Listener::new(Listener::MANAGEMENT, address);
-        management.tls = false;
-        management.surfaces = Surfaces::MANAGEMENT;
-        management.max_connections = MANAGEMENT_CONNECTIONS;
-        management
-    });
-    [registry].into_iter().chain(management).chain(settings.listeners.iter().cloned()).collect()
-}
-
 fn check(settings: &Settings, listeners: &[Listener]) -> Result<(), StartError> {
     for (name, value) in [
         ("limits.max_connections", settings.limits.max_connections),
@@ -186,13 +171,10 @@ fn check(settings: &Settings, listeners: &[Listener]) -> Result<(), StartError> 
 fn open(listeners: Vec<Listener>, acceptor: Option<&Acceptor>) -> Result<Vec<Bound>, StartError> {
     let open = |listener: Listener| {
         let address = listener.address;
-        let acceptor = match (listener.tls, acceptor) {
-            (false, _) => None,
-            (true, Some(acceptor)) => {
-                let mode = listener.client_auth;
-                Some(mode.map_or_else(|| acceptor.clone(), |mode| acceptor.with_client_auth(mode)))
-            }
-            (true, None) => return Err(StartError::NoAcceptor(listener.name)),
+        let acceptor = match acceptor {
+            Some(acceptor) => listener.acceptor(acceptor),
+            None if listener.tls => return Err(StartError::NoAcceptor(listener.name)),
+            None => None,
         };
         Bound::open(listener, acceptor).map_err(|source| StartError::Listen { address, source })
     };

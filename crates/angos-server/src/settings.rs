@@ -4,11 +4,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use angos_registry::Settings as RegistrySettings;
-use angos_tls::ClientAuth;
+use angos_tls::{Acceptor, ClientAuth};
 use ipnet::IpNet;
 
 use crate::decision_log::DecisionLog;
-use crate::limits::{EXPIRY_WARNING, LISTENER_CONNECTIONS};
+use crate::limits::{EXPIRY_WARNING, LISTENER_CONNECTIONS, MANAGEMENT_CONNECTIONS};
 
 /// Everything [`Server::bind`](crate::Server::bind) needs to know besides who may do what.
 ///
@@ -54,6 +54,24 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// Every listener there is to be: the registry's, the one for management, then the further ones. `tls`: whether
+    /// there is an acceptor, so that the registry's own speaks TLS.
+    pub fn all_listeners(&self, tls: bool) -> Vec<Listener> {
+        let mut registry = Listener::new(Listener::REGISTRY, self.listen);
+        registry.tls = tls;
+        registry.max_connections = self.limits.max_connections;
+        let management = self.management.map(|address| {
+            let mut management = Listener::new(Listener::MANAGEMENT, address);
+            management.tls = false;
+            management.surfaces = Surfaces::MANAGEMENT;
+            management.max_connections = MANAGEMENT_CONNECTIONS;
+            management
+        });
+        [registry].into_iter().chain(management).chain(self.listeners.iter().cloned()).collect()
+    }
+}
+
 /// A listener beside the one of [`Settings::listen`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -84,6 +102,13 @@ impl Listener {
     /// Whether it is one of [`Settings::listeners`].
     pub fn is_further(&self) -> bool {
         self.name != Self::REGISTRY && self.name != Self::MANAGEMENT
+    }
+
+    /// What accepts its connections: the server's acceptor, which treats clients as this listener wants it. None where
+    /// it speaks plain HTTP.
+    pub fn acceptor(&self, of_server: &Acceptor) -> Option<Acceptor> {
+        let own = || self.client_auth.map(|mode| of_server.with_client_auth(mode));
+        self.tls.then(|| own().unwrap_or_else(|| of_server.clone()))
     }
 
     /// The registry, over TLS, on another address.

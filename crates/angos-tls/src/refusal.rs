@@ -29,7 +29,8 @@ impl Refusal {
             Class::Expired => CertificateError::Expired,
             Class::NotYetValid => CertificateError::NotValidYet,
             Class::UnknownAuthority | Class::IncompleteChain => CertificateError::UnknownIssuer,
-            Class::Identity => CertificateError::BadEncoding,
+            Class::Identity | Class::BadCertificate => CertificateError::BadEncoding,
+            // An alert that nothing else is told by: the certificate is good, and its SPIFFE id is not the one.
             _ => CertificateError::ApplicationVerificationFailure,
         };
         Self { class, error: error.into(), words: Some(words.into()), unreadable: None }
@@ -82,7 +83,7 @@ impl From<Cause> for Refusal {
 }
 
 /// What rustls has no words for.
-fn words(cause: &Cause) -> Option<String> {
+pub(crate) fn words(cause: &Cause) -> Option<String> {
     let words = match cause {
         Cause::CaUsedAsEndEntity => "it is the certificate of an authority",
         Cause::EndEntityUsedAsCa => "an intermediate is no certificate of an authority",

@@ -79,8 +79,11 @@ fn each_file_that_is_not_what_it_should_be() {
     for (arguments, names, words) in rows {
         check(folder.path(), arguments, names, words);
     }
-    let rows: [(&str, &[&str], &str); 3] = [
+    let old = Authority::root(&Leaf::authority("Old CA").expired());
+    old.write(folder.path(), "old");
+    let rows: [(&str, &[&str], &str); 4] = [
         ("ca.pem", &[], ""),
+        ("old.pem", &["authority_expired"], "CN=Old CA is valid from "),
         ("client.pem", &["authority_is_none"], "CN=alice is no authority"),
         ("client.key", &["wrong_file"], "should hold the authorities of the server, and holds a private key"),
     ];

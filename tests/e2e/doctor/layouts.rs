@@ -2,7 +2,7 @@
 
 use super::{check, doctor, registry, write};
 use crate::harness::Registry;
-use angos_test_ca::{Authority, Leaf};
+use angos_test_ca::{Authority, Issued, Leaf};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -86,6 +86,56 @@ fn the_folder_is_named_after_the_registry() {
     // Named as a whole, it is read, and its name is found to be wrong.
     let arguments = [&*address, "--containers-certs-d", "certs.d/localhost"];
     check(registry.folder.path(), &arguments, &["layout_no_folder"], "The folder is called localhost");
+}
+
+/// Two pairs in one folder: the runtime shows the first whose issuer the server names.
+#[test]
+fn the_other_certificates_of_a_folder() {
+    let (registry, address) = with_folder(str::to_owned);
+    let host = address.strip_prefix("https://").unwrap();
+    let folder = registry.folder.path().join("certs.d").join(host);
+    let put = |issued: &Issued, stem: &str| {
+        write(issued, &folder, stem);
+        fs::rename(folder.join(stem).with_extension("pem"), folder.join(stem).with_extension("cert"))
+            .unwrap();
+    };
+    let (ours, theirs) = (&registry.pki.authority, &registry.pki.stranger);
+    let leaf = || Leaf::client("alice");
+    let rows: [(&str, Issued, &[&str], &str); 5] = [
+        ("a", ours.issue(&leaf()), &[], "client.cert: would be accepted too, but "),
+        ("z", ours.issue(&leaf()), &[], "z.cert: would be accepted too, but "),
+        (
+            "a",
+            theirs.issue(&leaf()),
+            &["layout_pair_not_shown"],
+            "wants none of the issuer or key of this one",
+        ),
+        (
+            "z",
+            ours.issue(&leaf().expired()),
+            &["client_expired", "layout_pair_not_shown"],
+            "client.cert comes before it. This one would be refused (client_expired).",
+        ),
+        // The one that ended comes first, is shown, and keeps the good one from being shown.
+        ("a", ours.issue(&leaf().expired()), &["client_expired"], "client.cert: would be accepted too, but "),
+    ];
+    for (stem, issued, names, words) in rows {
+        put(&issued, stem);
+        for more in [&[&*address][..], &["-c", "config.toml"]] {
+            let arguments = [more, &["--containers-certs-d", folder.to_str().unwrap()]].concat();
+            let found = doctor(registry.folder.path(), &arguments);
+            assert_eq!(found.names(), names, "{stem}: {}", found.text);
+            assert!(found.text.contains(words), "no {words:?} in:\n{}", found.text);
+        }
+        for ending in ["cert", "key"] {
+            fs::remove_file(folder.join(stem).with_extension(ending)).unwrap();
+        }
+    }
+    // None of them is: both are told of.
+    put(&theirs.issue(&leaf()), "a");
+    put(&theirs.issue(&leaf()), "client");
+    let found = doctor(registry.folder.path(), &[&*address, "--containers-certs-d", "certs.d"]);
+    assert_eq!(found.names(), ["unknown_authority", "unknown_authority"], "{}", found.text);
 }
 
 #[test]

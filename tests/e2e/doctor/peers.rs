@@ -101,6 +101,31 @@ fn another_service_behind_tls() {
     assert_eq!(found.names(), ["no_tls", "no_registry"], "{}", found.text);
 }
 
+/// A port whose queue is full: the kernel answers no further client.
+#[test]
+fn nobody_takes_the_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let (address, _full) = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        (listener.local_addr().unwrap(), listener)
+    });
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(500));
+    let waiting: Vec<_> = std::iter::repeat_with(connect).take_while(Result::is_ok).take(64).collect();
+    assert!(waiting.len() < 64, "the queue has no end");
+    let arguments = [&*address.to_string(), "--timeout", "1"];
+    check(folder.path(), &arguments, &["connection_timeout"], "did not answer within 1 s");
+}
+
+#[test]
+fn an_address_that_cannot_be_connected_to() {
+    let folder = tempfile::tempdir().unwrap();
+    // No connection leads to everybody at once.
+    check(folder.path(), &["https://255.255.255.255:1"], &["connection_failed"], "255.255.255.255:1: ");
+}
+
 /// Peers that never end do not keep the doctor, and those that never stop do not fill it.
 #[test]
 fn peers_without_end() {

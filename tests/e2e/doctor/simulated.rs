@@ -1,21 +1,21 @@
 //! A server that does not run: its configuration read, and the handshake performed in memory.
 
 use super::{check, doctor, write};
-use crate::harness::Pki;
-use angos_test_ca::{Leaf, RevocationList, Usage};
+use crate::harness::{Pki, Setup};
+use angos_test_ca::{Authority, Issued, Leaf, RevocationList, Subtree, Usage};
 use std::fs;
 use tempfile::TempDir;
 
 const ARGUMENTS: [&str; 6] = ["-c", "config.toml", "--cert", "client.pem", "--key", "client.key"];
 
 /// A configuration in a folder, and a client in the same folder.
-struct Scene {
-    folder: TempDir,
-    pki: Pki,
+pub(super) struct Scene {
+    pub(super) folder: TempDir,
+    pub(super) pki: Pki,
 }
 
 impl Scene {
-    fn new(mode: &str) -> Self {
+    pub(super) fn new(mode: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let pki = Pki::new(folder.path());
         let text = format!(
@@ -126,6 +126,61 @@ fn clients_on_a_revocation_list() {
     publish(&RevocationList::new(3).valid(-7200, -3600));
     let found = doctor(scene.folder.path(), &ARGUMENTS);
     assert!(found.names().contains(&"revocation_unknown".to_owned()), "{}", found.text);
+}
+
+/// The same from a configuration and from the server that runs it; only the former knows the server's own words.
+#[test]
+fn authorities_that_may_not_vouch_for_everybody() {
+    let scene = Scene::new("none");
+    let at = |name: &str| scene.folder.path().join(name);
+    let bound = Authority::root(
+        &Leaf::authority("Names of example.com").name_constraints(&[Subtree::Dns("example.com")], &[]),
+    );
+    bound.write(scene.folder.path(), "bound");
+    let lines = format!(
+        "client_auth = \"required\"\n\
+         [[server.tls.client_ca]]\nname = \"mesh\"\nbundle = \"{}\"\nspiffe_trust_domain = \"prod.example\"\n\
+         [[server.tls.client_ca]]\nname = \"bound\"\nbundle = \"{}\"\n",
+        at("ca.pem").display(),
+        at("bound.pem").display()
+    );
+    let config = fs::read_to_string(at("config.toml")).unwrap();
+    fs::write(at("config.toml"), config.replace("[blob_store.fs]", &format!("{lines}[blob_store.fs]")))
+        .unwrap();
+    let registry = Setup::mutual("none", super::ANYONE).tls_lines(&lines).start();
+    let address = format!("https://localhost:{}", registry.address.port());
+    registry.pki.authority.write(scene.folder.path(), "servers");
+    let client = || Leaf::client("alice");
+    let mesh = &scene.pki.authority;
+    let rows: [(Issued, &[&str], &str, &str); 5] = [
+        (mesh.issue(&client().uri("spiffe://prod.example/a")), &[], "", ""),
+        (
+            mesh.issue(&client().uri("spiffe://test.example/a")),
+            &["client_trust_domain"],
+            "Its SPIFFE id is spiffe://test.example/a.",
+            "(its SPIFFE id is not of the trust domain prod.example)",
+        ),
+        (
+            mesh.issue(&client()),
+            &["client_trust_domain"],
+            "It has no SPIFFE id.",
+            "(it has no SPIFFE id, and one of the trust domain prod.example is demanded)",
+        ),
+        (bound.issue(&client().dns("a.example.com")), &[], "", ""),
+        (
+            bound.issue(&client().dns("a.example.org")),
+            &["client_refused"],
+            "certificate_unknown (46)",
+            "(a name in it is outside an authority's name constraints)",
+        ),
+    ];
+    for (issued, names, words, own_words) in rows {
+        write(&issued, scene.folder.path(), "client");
+        scene.check(&[], names, words);
+        scene.check(&[], names, own_words);
+        let running = [&*address, "--cert", "client.pem", "--key", "client.key", "--ca", "servers.pem"];
+        check(scene.folder.path(), &running, names, words);
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use crate::doctor::catalogue as kind;
+use crate::doctor::choice::{Attempt, candidates, judge};
 use crate::doctor::client::Client;
 use crate::doctor::report::Report;
 use crate::doctor::target::Target;
@@ -19,14 +20,14 @@ use crate::limits::{DOCTOR_ADDRESSES_MAX, DOCTOR_ANSWER_BYTES};
 /// What to look at, and with what.
 pub(crate) struct Live<'a> {
     pub(crate) target: &'a Target,
-    pub(crate) client: Option<&'a Client>,
+    pub(crate) clients: &'a [Client],
     /// The authorities the client trusts.
     pub(crate) trusted: &'a [Inspected],
     /// Time for each step.
     pub(crate) patience: Duration,
 }
 
-impl Live<'_> {
+impl<'a> Live<'a> {
     /// Performs the handshake and judges what was seen. The server's certificate, if it came to that.
     pub(crate) async fn examine(&self, report: &mut Report) -> Option<Inspected> {
         let addresses = self.resolve(report).await?;
@@ -41,21 +42,35 @@ impl Live<'_> {
                 return None;
             }
         };
-        let probe = match self.client.and_then(|client| client.pair.clone()) {
-            Some(pair) => probe.showing(pair),
-            None => probe,
-        };
-        let stream = self.connect(&addresses, report).await?;
-        let mut seen = probe.run(stream, self.request().as_bytes(), self.patience).await;
-        self.listen_for_http(&mut seen, &addresses).await;
-        let nearby = self.trusted.iter().chain(&seen.chain).cloned().collect();
-        let host = Some(self.target.host.as_str());
-        let case = Case { place: self.place(), host, client: self.client, nearby, verdict: None };
-        case.judge(&seen, report);
+        let mut attempts = Vec::new();
+        for client in candidates(self.clients, report) {
+            let stream = self.connect(&addresses, report).await?;
+            attempts.push(self.shake(&probe, client, stream, &addresses).await);
+            if !attempts.iter().all(Attempt::is_asked) {
+                break;
+            }
+        }
+        let Attempt { seen, .. } = judge(&attempts, report)?;
         if let End::Answered(answer) = &seen.end {
             self.judge_answer(answer, report);
         }
-        seen.chain.into_iter().next()
+        seen.chain.first().cloned()
+    }
+
+    async fn shake(
+        &self,
+        probe: &Probe,
+        client: Option<&'a Client>,
+        stream: TcpStream,
+        addresses: &[SocketAddr],
+    ) -> Attempt<'a> {
+        let pair = client.and_then(|client| client.pair.clone());
+        let probe = pair.into_iter().fold(probe.clone(), Probe::showing);
+        let mut seen = probe.run(stream, self.request().as_bytes(), self.patience).await;
+        self.listen_for_http(&mut seen, addresses).await;
+        let nearby = self.trusted.iter().chain(&seen.chain).cloned().collect();
+        let host = Some(self.target.host.as_str());
+        Attempt { case: Case { place: self.place(), host, client, nearby, verdict: None }, seen }
     }
 
     fn place(&self) -> String {

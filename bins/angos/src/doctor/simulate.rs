@@ -1,5 +1,5 @@
-//! The configured server: its files read as at start, and a handshake with it in memory. The same acceptor serves the port,
-//! so what it says of a client here is what it says there.
+//! The configured server: its files read as at start, and a handshake with its listeners in memory. The same acceptors
+//! serve the ports, so what they say of a client here is what they say there.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,16 +9,29 @@ use angos_config::{Acceptor, Configuration, Problem, load};
 
 use crate::check::environment;
 use crate::doctor::catalogue as kind;
+use crate::doctor::choice::{Attempt, candidates, judge};
 use crate::doctor::client::Client;
+use crate::doctor::door::{Door, Meant, meant};
 use crate::doctor::report::Report;
+use crate::doctor::target::Target;
 use crate::doctor::verdict::{Case, Verdict};
 use crate::limits::DOCTOR_PIPE_BYTES;
 
 /// A server as configured, not running.
 pub(crate) struct Simulated {
-    acceptor: Option<Acceptor>,
-    /// As findings name it.
-    place: String,
+    /// The registry's own first; none where there is no TLS.
+    doors: Vec<Door>,
+    /// The files, as findings name them.
+    files: String,
+}
+
+/// What a client brings.
+pub(crate) struct Visit<'a> {
+    /// Where it goes. None: to every listener that serves the registry.
+    pub(crate) target: Option<&'a Target>,
+    pub(crate) clients: &'a [Client],
+    /// Whom it trusts. None: nobody asks who signed the server's certificate.
+    pub(crate) trusted: Option<&'a [Inspected]>,
 }
 
 /// Reads the configuration. What is wrong with it are findings; the error is that there is none to read.
@@ -36,14 +49,17 @@ pub(crate) fn configured(files: &[PathBuf], report: &mut Report) -> Result<Optio
             return Ok(None);
         }
     };
-    let Configuration { tls, warnings, .. } = configuration;
+    let Configuration { tls, warnings, server, .. } = configuration;
     for warning in &warnings {
         report.add(&kind::CONFIGURATION_WARNING, &place, sentence(warning));
     }
-    if tls.is_none() {
+    let Some(material) = tls else {
         report.add(&kind::TLS_NOT_CONFIGURED, &place, "It has no section [server.tls].");
-    }
-    Ok(Some(Simulated { acceptor: tls.map(Acceptor::new), place }))
+        return Ok(None);
+    };
+    let acceptor = Acceptor::new(material);
+    let door = |listener| Door::new(listener, &acceptor);
+    Ok(Some(Simulated { doors: server.all_listeners(true).into_iter().map(door).collect(), files: place }))
 }
 
 fn sentence(problem: &Problem) -> String {
@@ -52,19 +68,72 @@ fn sentence(problem: &Problem) -> String {
 }
 
 impl Simulated {
-    /// Performs the handshake in memory and judges it. The server's certificate, if it has one.
-    ///
-    /// Without `host` its certificate is not compared with a name; without `trusted` nobody asks who signed it.
-    pub(crate) async fn examine(
+    /// Performs a handshake in memory with each listener that is meant, and judges it. The server's certificate, if one
+    /// was shown.
+    pub(crate) async fn examine(&self, visit: &Visit<'_>, report: &mut Report) -> Option<Inspected> {
+        let mut shown = None;
+        match meant(&self.doors, visit.target) {
+            Meant::Chosen(doors) => {
+                for door in doors {
+                    let place = self.place(door);
+                    shown = shown.or(self.enter(door, visit, report).await);
+                    if !door.listener.surfaces.registry {
+                        let words = "This listener serves health and metrics, and no registry.";
+                        report.add(&kind::NO_REGISTRY, place, words);
+                    }
+                }
+            }
+            Meant::All(doors) => {
+                for door in doors {
+                    match door.is_beside_the_point() {
+                        Some(why) => report.good(format!("{}: not tried, as {why}", self.place(door))),
+                        None => shown = shown.or(self.enter(door, visit, report).await),
+                    }
+                }
+            }
+        }
+        shown
+    }
+
+    /// A listener, as findings name it.
+    fn place(&self, door: &Door) -> String {
+        format!("{}, {}", self.files, door.name())
+    }
+
+    async fn enter(&self, door: &Door, visit: &Visit<'_>, report: &mut Report) -> Option<Inspected> {
+        let Some(acceptor) = &door.acceptor else {
+            if visit.target.is_some_and(|target| target.tls) {
+                report.add(&kind::PLAIN_HTTP, self.place(door), "This listener has `tls = false`.");
+            }
+            return None;
+        };
+        let mut attempts = Vec::new();
+        for client in candidates(visit.clients, report) {
+            attempts.push(self.shake(door, acceptor, client, visit).await);
+            if !attempts.iter().all(Attempt::is_asked) {
+                break;
+            }
+        }
+        let shown = judge(&attempts, report)?;
+        if let Some(Verdict::Accepted { subject }) = &shown.case.verdict {
+            report.good(format!(
+                "{}: a server so configured accepts the handshake of {subject}",
+                self.place(door)
+            ));
+        }
+        shown.seen.chain.first().cloned()
+    }
+
+    async fn shake<'a>(
         &self,
-        host: Option<&str>,
-        client: Option<&Client>,
-        trusted: Option<&[Inspected]>,
-        report: &mut Report,
-    ) -> Option<Inspected> {
-        let acceptor = self.acceptor.as_ref()?;
+        door: &Door,
+        acceptor: &Acceptor,
+        client: Option<&'a Client>,
+        visit: &'a Visit<'_>,
+    ) -> Attempt<'a> {
+        let host = visit.target.map(|target| target.host.as_str());
         let probe = host.and_then(|host| Probe::new(host).ok()).unwrap_or_else(Probe::nameless);
-        let probe = trusted.iter().fold(probe, |probe, trusted| probe.trusting(trusted.to_vec()));
+        let probe = visit.trusted.iter().fold(probe, |probe, trusted| probe.trusting(trusted.to_vec()));
         let pair = client.and_then(|client| client.pair.clone());
         let probe = pair.into_iter().fold(probe, Probe::showing);
         let (near, far) = tokio::io::duplex(DOCTOR_PIPE_BYTES);
@@ -73,17 +142,15 @@ impl Simulated {
             // The stream is dropped: that closes the connection, which is what the probe waits for.
             acceptor.accept(far).await.map(|(_, peer)| peer)
         });
-        let nearby = trusted.unwrap_or_default().iter().chain(&seen.chain).cloned().collect();
-        let verdict = match &accepted {
-            Ok(_) => Verdict::Accepted,
+        let verdict = match accepted {
+            Ok(peer) => {
+                let subject = peer.certificate().map_or("an anonymous caller", |it| it.subject());
+                Verdict::Accepted { subject: subject.to_owned() }
+            }
             Err(error) => Verdict::Refused { class: error.class(), words: error.to_string() },
         };
-        let place = self.place.clone();
-        Case { place, host, client, nearby, verdict: Some(verdict) }.judge(&seen, report);
-        if let Ok(peer) = accepted {
-            let who = peer.certificate().map_or("an anonymous caller", |certificate| certificate.subject());
-            report.good(format!("{}: a server so configured accepts the handshake of {who}", self.place));
-        }
-        seen.chain.into_iter().next()
+        let nearby = visit.trusted.unwrap_or_default().iter().chain(&seen.chain).cloned().collect();
+        let case = Case { place: self.place(door), host, client, nearby, verdict: Some(verdict) };
+        Attempt { case, seen }
     }
 }

@@ -24,7 +24,10 @@ pub(crate) struct Case<'a> {
 /// What a server says of a client.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    Accepted,
+    Accepted {
+        /// Of the certificate, or words for none.
+        subject: String,
+    },
     Refused {
         /// One of the stable words of metrics and logs.
         class: &'static str,
@@ -38,7 +41,7 @@ impl Case<'_> {
         self.judge_server(seen, report);
         match &seen.end {
             End::Answered(_) | End::Distrusted => {}
-            End::Closed if matches!(self.verdict, Some(Verdict::Accepted)) => {}
+            End::Closed if matches!(self.verdict, Some(Verdict::Accepted { .. })) => {}
             End::Alert(alert) => self.judge_alert(*alert, seen, report),
             End::NotTls => self.judge_greeting(&seen.greeting, report),
             other => {
@@ -113,8 +116,8 @@ impl Case<'_> {
     fn judge_alert(&self, alert: Alert, seen: &Sighting, report: &mut Report) {
         let said = format!("The server ended the handshake with the alert {alert}.");
         let shown = seen.asked.as_ref().filter(|asked| asked.was_answered());
-        if let (Some(client), Some(asked)) = (self.client, shown)
-            && let Some((kind, words)) = self.refusal(client, asked, alert, report)
+        if let Some(client) = self.client
+            && let Some((kind, words)) = self.blame(seen, report)
         {
             report.add(kind, &client.file, format!("{words}{said}{}", self.told()));
             return;
@@ -151,6 +154,13 @@ impl Case<'_> {
         }
     }
 
+    /// What is wrong with the certificate that was shown, if that is how it ended.
+    pub(crate) fn blame(&self, seen: &Sighting, report: &Report) -> Option<(&'static Kind, String)> {
+        let End::Alert(alert) = seen.end else { return None };
+        let asked = seen.asked.as_ref().filter(|asked| asked.was_answered())?;
+        self.refusal(self.client?, asked, alert, report)
+    }
+
     /// What an alert says of a certificate that was shown.
     fn refusal(
         &self,
@@ -173,6 +183,7 @@ impl Case<'_> {
             "certificate_revoked" => (&kind::REVOKED, format!("{} is revoked. ", leaf.subject())),
             "certificate_expired" => outside_validity(report),
             "unsupported_certificate" => (&kind::CLIENT_WRONG_USAGE, none),
+            "access_denied" => (&kind::CLIENT_TRUST_DOMAIN, spiffe_id(leaf)),
             "decrypt_error" => {
                 let words = format!(
                     "{} says it was signed by {}: an authority of that name the server accepts has another key, or the client's proof that it holds its own key is wrong. ",
@@ -182,7 +193,7 @@ impl Case<'_> {
                 (&kind::SIGNATURE_REFUSED, words)
             }
             "bad_certificate" if leaf.facts().is_err() => (&kind::CLIENT_IDENTITY_UNREADABLE, none),
-            "bad_certificate" | "certificate_unknown" | "access_denied" => (&kind::CLIENT_REFUSED, none),
+            "bad_certificate" | "certificate_unknown" => (&kind::CLIENT_REFUSED, none),
             _ => return None,
         })
     }
@@ -234,6 +245,14 @@ fn outside_validity(report: &Report) -> (&'static Kind, String) {
     match candidates.into_iter().find(|kind| report.has(kind)) {
         Some(kind) => (kind, String::new()),
         None => (&kind::CLIENT_EXPIRED, "Its dates are good by the clock of this machine. ".to_owned()),
+    }
+}
+
+/// The SPIFFE id of a certificate, as a sentence.
+fn spiffe_id(certificate: &Inspected) -> String {
+    match certificate.facts().ok().and_then(|facts| facts.spiffe_id()) {
+        Some(id) => format!("Its SPIFFE id is {}. ", id.escape_debug()),
+        None => "It has no SPIFFE id. ".to_owned(),
     }
 }
 

@@ -75,7 +75,7 @@ pub enum End {
     Incompatible(String),
     /// The deadline passed.
     TimedOut,
-    /// The server sent more than [`limits::PROBE_READ_MAX_BYTES`].
+    /// The server sent more than [`limits::PROBE_READ_MAX_BYTES`], or more at once than a handshake has.
     TooMuch,
     /// The connection failed below TLS.
     Failed(String),
@@ -240,6 +240,8 @@ fn failed(error: &io::Error) -> End {
         Kind::UnexpectedEof | Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => {
             End::Closed
         }
+        // The TLS library has no room for all that the server sends at once.
+        Kind::InvalidData => End::TooMuch,
         _ => End::Failed(printable(&error.to_string(), limits::OFFERED_TEXT_MAX_CHARS)),
     }
 }

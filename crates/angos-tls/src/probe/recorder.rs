@@ -14,6 +14,7 @@ use webpki::EndEntityCert;
 use crate::limits;
 use crate::offered::printable;
 use crate::probe::{Inspected, Pair};
+use crate::refusal;
 
 /// What a server said of the certificates it wants.
 #[derive(Clone, Debug)]
@@ -95,9 +96,18 @@ impl Distrusted {
             E::UnknownIssuer => Self::UnknownAuthority,
             E::InvalidPurpose | E::InvalidPurposeContext { .. } => Self::Usage,
             E::BadSignature => Self::Signature,
-            other => Self::Other(printable(&other.to_string(), limits::OFFERED_TEXT_MAX_CHARS)),
+            other => Self::Other(printable(&reason(other), limits::OFFERED_TEXT_MAX_CHARS)),
         }
     }
+}
+
+/// What webpki finds wrong, in words where there are some.
+fn reason(error: &CertificateError) -> String {
+    let cause = match error {
+        CertificateError::Other(other) => other.0.downcast_ref::<webpki::Error>(),
+        _ => None,
+    };
+    cause.and_then(refusal::words).unwrap_or_else(|| error.to_string())
 }
 
 /// What was seen so far.
@@ -165,10 +175,10 @@ impl Recorder {
                 Err(error) => reasons.push(Distrusted::Other(error.to_string())),
             }
         }
-        let has_name = EndEntityCert::try_from(leaf)
-            .is_ok_and(|leaf| leaf.verify_is_valid_for_subject_name(name).is_ok());
+        let is_of_others = EndEntityCert::try_from(leaf)
+            .is_ok_and(|leaf| leaf.verify_is_valid_for_subject_name(name).is_err());
         reasons.retain(|reason| *reason != Distrusted::Name);
-        if self.checks_name && !has_name {
+        if self.checks_name && is_of_others {
             reasons.push(Distrusted::Name);
         }
         reasons
