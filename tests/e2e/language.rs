@@ -102,7 +102,7 @@ const NETWORKS: &[(&str, Lets)] = &[
     ("cidr('127.0.0.0/8').containsIP(identity.client_ip)", Both),
     ("cidr('10.0.0.0/8').containsIP(identity.client_ip)", Nobody),
     ("ip(identity.client_ip).isLoopback() && ip(identity.client_ip).family() == 4", Both),
-    ("ip('::ffff:127.0.0.1') == ip(identity.client_ip) && isIP(identity.client_ip)", Both),
+    ("ip('::ffff:7f00:1') == ip(identity.client_ip) && isIP(identity.client_ip)", Both),
     (
         "cidr('10.0.0.0/8').containsCIDR('10.1.0.0/16') && cidr('10.1.2.3/8').masked() == cidr('10.0.0.0/8') && request.tag != ''",
         Both,

@@ -170,6 +170,7 @@ impl<'a, 'm> Frame<'a, 'm> {
             Op::Matches { text, pattern } => self.matches(text, pattern),
             Op::Covers(sides) => self.covers(sides),
             Op::Parses { to, text } => self.parses(*to, text),
+            Op::IsCanonical(text) => self.is_canonical(text),
             _ => match self.compute(node)? {
                 Datum::Bool(value) => Ok(value),
                 other => Err(node.unfit(other)),
@@ -232,6 +233,7 @@ impl<'a, 'm> Frame<'a, 'm> {
             | Op::Search { .. }
             | Op::Matches { .. }
             | Op::Covers(_)
+            | Op::IsCanonical(_)
             | Op::Parses { .. } => self.test(node).map(Datum::Bool),
         }
     }

@@ -177,6 +177,8 @@ pub(crate) enum Op {
         to: Scalar,
         text: Box<Node>,
     },
+    /// `ip.isCanonical(text)`
+    IsCanonical(Box<Node>),
     /// A part of a timestamp as seen in a zone, or of a duration.
     Part {
         part: Part,

@@ -1,6 +1,6 @@
 //! Stage 3: functions, `name(…)`, and those of namespaces, `math.name(…)`.
 
-use super::functions::{FUNCTIONS, METHODS, conversion, convertible, example, is_builtin};
+use super::functions::{FUNCTIONS, METHODS, conversion, convertible, instead, is_builtin};
 use super::loops::MACROS;
 use super::names::{listed, read};
 use super::patterns::regex;
@@ -16,7 +16,7 @@ use crate::syntax::{Expression, Form};
 use crate::value::Type;
 
 /// What functions of extensions are called in, unless a rule or the service uses the name otherwise.
-const NAMESPACES: &[&str] = &["base64", "cel", "lists", "math", "strings"];
+const NAMESPACES: &[&str] = &["base64", "cel", "ip", "lists", "math", "strings"];
 
 impl Checker<'_> {
     pub(super) fn call(
@@ -67,6 +67,10 @@ impl Checker<'_> {
                 let text = Box::new(self.typed(text, Scalar::String, "the argument of `base64.decode`")?);
                 Ok(Typed::one(offset, Scalar::Bytes, Op::Decode(text)))
             }
+            ("ip", "isCanonical", [text]) => {
+                let text = Box::new(self.typed(text, Scalar::String, "the argument of `ip.isCanonical`")?);
+                Ok(Typed::boolean(offset, Op::IsCanonical(text)))
+            }
             ("lists", "range", [end]) => {
                 let end = Box::new(self.typed(end, Scalar::Int, "the argument of `lists.range`")?);
                 Ok(Typed::new(offset, Shape::list(Shape::INT), Op::Range(end)))
@@ -75,7 +79,7 @@ impl Checker<'_> {
                 offset,
                 format!("unknown function `{namespace}.{function}` of these arguments"),
             )
-            .help("known are `base64.encode(b)`, `base64.decode(s)`, `cel.bind(x, …, …)`, `lists.range(n)`, `math.…`, `strings.quote(s)`")),
+            .help("known are `base64.encode(b)`, `base64.decode(s)`, `cel.bind(x, …, …)`, `ip.isCanonical(s)`, `lists.range(n)`, `math.…`, `strings.quote(s)`")),
         }
     }
 
@@ -194,7 +198,7 @@ impl Checker<'_> {
         {
             let constant = convert_constant(to, text).ok_or_else(|| {
                 Fault::new(value.node.offset, format!("{} is not {}", quote(text), article(to)))
-                    .help(format!("write it like {}", example(to)))
+                    .help(instead(to, text))
             })?;
             return Ok(Typed::one(offset, to, Op::Constant(constant)));
         }

@@ -1,6 +1,7 @@
 //! Stage 3: what the built-in functions are called and which types they take.
 
 use crate::program::{AddressProperty, NetworkProperty, Scalar};
+use std::net::Ipv4Addr;
 
 /// Functions called as `name(…)`.
 pub(super) const FUNCTIONS: &[&str] = &[
@@ -95,8 +96,17 @@ pub(super) fn convertible(from: Scalar, to: Scalar) -> bool {
     }
 }
 
+/// What to write instead of a text that does not convert to the type.
+pub(super) fn instead(to: Scalar, text: &str) -> String {
+    let inner = text.rsplit_once(':').and_then(|(_, last)| last.parse::<Ipv4Addr>().ok());
+    match inner {
+        Some(address) if to == Scalar::Ip => format!("write it as IPv4: '{address}'"),
+        _ => format!("write it like {}", example(to)),
+    }
+}
+
 /// Text that converts to the type.
-pub(super) fn example(to: Scalar) -> &'static str {
+fn example(to: Scalar) -> &'static str {
     match to {
         Scalar::Bool => "'true'",
         Scalar::Int | Scalar::Uint => "'42'",

@@ -38,6 +38,7 @@ impl Node {
             Op::Not(of)
             | Op::Negate(of)
             | Op::TypeOf(of)
+            | Op::IsCanonical(of)
             | Op::HasKey { map: of, .. }
             | Op::Matches { text: of, .. }
             | Op::Parses { text: of, .. }

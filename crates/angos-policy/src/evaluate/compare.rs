@@ -150,8 +150,8 @@ pub(super) fn order_of(left: Datum<'_>, right: Datum<'_>) -> Option<Ordering> {
         (Datum::Timestamp(left), Datum::Timestamp(right)) => Some(left.cmp(&right)),
         (Datum::Duration(left), Datum::Duration(right)) => Some(left.cmp(&right)),
         (Datum::Double(left), Datum::Double(right)) => left.partial_cmp(&right),
-        (Datum::Double(left), right) => order_of_double(left, whole(right)?),
-        (left, Datum::Double(right)) => order_of_double(right, whole(left)?).map(Ordering::reverse),
+        (Datum::Double(left), right) => left.partial_cmp(&rounded(right)?),
+        (left, Datum::Double(right)) => rounded(left)?.partial_cmp(&right),
         (left, right) => Some(whole(left)?.cmp(&whole(right)?)),
     }
 }
@@ -164,33 +164,47 @@ fn whole(datum: Datum<'_>) -> Option<i128> {
     }
 }
 
-/// Exact: no integer is rounded to a double. `other` is within ±2^64.
-fn order_of_double(double: f64, other: i128) -> Option<Ordering> {
-    if double.is_nan() {
-        return None;
+/// An integer as the nearest double: beside a double it is compared as one. A double outside the integer's
+/// range stays outside, as the ends of the range are doubles themselves.
+#[allow(clippy::cast_precision_loss, reason = "that is the comparison CEL defines")]
+fn rounded(datum: Datum<'_>) -> Option<f64> {
+    whole(datum).map(|value| value as f64)
+}
+
+/// Whether two keys of a map are the same. Unlike in a comparison no integer is rounded: a double finds the key
+/// that is exactly as great.
+pub(super) fn same_number(left: Datum<'_>, right: Datum<'_>) -> bool {
+    if let (Datum::Double(left), Datum::Double(right)) = (left, right) {
+        return left.partial_cmp(&right) == Some(Ordering::Equal);
     }
-    #[allow(clippy::cast_possible_truncation, reason = "saturates far outside the range of `other`")]
-    let floor = double.floor() as i128;
-    Some(match floor.cmp(&other) {
-        Ordering::Equal if double > double.floor() => Ordering::Greater,
-        ordering => ordering,
-    })
+    #[allow(clippy::cast_possible_truncation, reason = "saturates far outside the range of integers")]
+    let exact = |datum| match datum {
+        Datum::Double(value) => (value.fract() == 0.0).then_some(value as i128),
+        other => whole(other),
+    };
+    exact(left).is_some_and(|value| exact(right) == Some(value))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Datum, order_of};
+    use super::{Datum, order_of, same_number};
     use std::cmp::Ordering::{Equal, Greater, Less};
 
     #[test]
-    fn numbers_compare_exactly_across_types() {
+    fn numbers_compare_across_types() {
         const TWO_TO_53: i64 = 1 << 53;
         for (left, right, expected) in [
             (Datum::Int(1), Datum::Double(1.0), Some(Equal)),
             (Datum::Int(1), Datum::Double(1.5), Some(Less)),
             (Datum::Double(-0.5), Datum::Int(0), Some(Less)),
             (Datum::Double(-0.5), Datum::Int(-1), Some(Greater)),
-            (Datum::Int(TWO_TO_53 + 1), Datum::Double(9_007_199_254_740_992.0), Some(Greater)),
+            (Datum::Int(TWO_TO_53 + 1), Datum::Double(9_007_199_254_740_992.0), Some(Equal)),
+            (Datum::Int(TWO_TO_53 + 2), Datum::Double(9_007_199_254_740_992.0), Some(Greater)),
+            (Datum::Int(i64::MAX), Datum::Double(9_223_372_036_854_775_808.0), Some(Equal)),
+            (Datum::Int(i64::MAX), Datum::Double(9_223_372_036_854_777_857.0), Some(Less)),
+            (Datum::Int(i64::MIN), Datum::Double(-9_223_372_036_854_777_857.0), Some(Greater)),
+            (Datum::Uint(u64::MAX), Datum::Double(18_446_744_073_709_551_616.0), Some(Equal)),
+            (Datum::Double(18_446_744_073_709_555_712.0), Datum::Uint(u64::MAX), Some(Greater)),
             (Datum::Uint(u64::MAX), Datum::Int(-1), Some(Greater)),
             (Datum::Uint(u64::MAX), Datum::Double(f64::INFINITY), Some(Less)),
             (Datum::Int(i64::MIN), Datum::Double(f64::NEG_INFINITY), Some(Greater)),
@@ -200,6 +214,24 @@ mod tests {
             (Datum::Bool(true), Datum::Int(1), None),
         ] {
             assert_eq!(order_of(left, right), expected, "{left:?} {right:?}");
+        }
+    }
+
+    #[test]
+    fn keys_are_the_same_when_no_rounding_is_needed() {
+        for (left, right, expected) in [
+            (Datum::Int(1), Datum::Double(1.0), true),
+            (Datum::Double(-0.0), Datum::Uint(0), true),
+            (Datum::Uint(1), Datum::Int(1), true),
+            (Datum::Int(1), Datum::Double(1.5), false),
+            (Datum::Int((1 << 53) + 1), Datum::Double(9_007_199_254_740_992.0), false),
+            (Datum::Int(i64::MAX), Datum::Double(9_223_372_036_854_775_808.0), false),
+            (Datum::Uint(u64::MAX), Datum::Double(f64::INFINITY), false),
+            (Datum::Int(0), Datum::Double(f64::NAN), false),
+            (Datum::Bool(true), Datum::Int(1), false),
+        ] {
+            assert_eq!(same_number(left, right), expected, "{left:?} {right:?}");
+            assert_eq!(same_number(right, left), expected, "{right:?} {left:?}");
         }
     }
 }

@@ -1,12 +1,11 @@
 //! Stages 3 and 5: `int(…)`, `timestamp(…)`, `cidr(…)` and the other conversions.
 
+use super::network::{parse_cidr, parse_ip};
 use super::{Datum, Frame, Outcome};
 use crate::moment::{Moment, Seconds, parse_duration};
 use crate::program::{Constant, Node, Scalar};
 use crate::value::Undecidable;
-use ipnet::IpNet;
 use std::fmt;
-use std::net::IpAddr;
 
 impl<'a> Frame<'a, '_> {
     pub(super) fn convert(&mut self, to: Scalar, value_node: &'a Node, at: &Node) -> Outcome<Datum<'a>> {
@@ -87,15 +86,9 @@ fn from_text(to: Scalar, text: &str) -> Option<Datum<'static>> {
         Scalar::Timestamp => Datum::Timestamp(Moment::parse(text)?),
         Scalar::Duration => Datum::Duration(parse_duration(text)?),
         Scalar::Ip => Datum::Ip(parse_ip(text)?),
-        Scalar::Cidr => Datum::Cidr(text.parse::<IpNet>().ok()?),
+        Scalar::Cidr => Datum::Cidr(parse_cidr(text)?),
         Scalar::Null | Scalar::String | Scalar::Bytes | Scalar::Type => return None,
     })
-}
-
-/// An address; an IPv4 address written as an IPv6 one is the IPv4 address, so that rules about networks
-/// see it however the socket was opened.
-pub(super) fn parse_ip(text: &str) -> Option<IpAddr> {
-    text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
 #[allow(

@@ -53,6 +53,11 @@ impl<'a, 'm> Frame<'a, 'm> {
                 } else {
                     last_index_of(text, part, from)
                 };
+                // A start must be the place of a character, if there is anything to look for.
+                let outside = from.is_some_and(|from| byte_of(text, from).is_none_or(|at| at == text.len()));
+                if outside && !part.is_empty() {
+                    return Err(at.trouble(Undecidable::Index));
+                }
                 Ok(Datum::Int(found.and_then(|index| i64::try_from(index).ok()).unwrap_or(-1)))
             }
             (Edit::Replace, [old, new, rest @ ..]) => {
@@ -225,7 +230,7 @@ fn byte_of(text: &str, index: usize) -> Option<usize> {
 
 fn index_of(text: &str, part: &str, from: usize) -> Option<usize> {
     if part.is_empty() {
-        return Some(from);
+        return Some(from.min(text.chars().count()));
     }
     let start = byte_of(text, from)?;
     let found = text.get(start..)?.find(part)?;
@@ -235,10 +240,9 @@ fn index_of(text: &str, part: &str, from: usize) -> Option<usize> {
 fn last_index_of(text: &str, part: &str, from: Option<usize>) -> Option<usize> {
     let count = text.chars().count();
     if part.is_empty() {
-        return Some(from.unwrap_or(count));
+        return Some(from.unwrap_or(count).min(count));
     }
     let mut end = match from {
-        Some(from) if from >= count => return None,
         Some(from) => byte_of(text, from)?.saturating_add(part.len()).min(text.len()),
         None => text.len(),
     };

@@ -1,11 +1,10 @@
 //! Stage 5: what is asked of maps, and building them.
 
-use super::compare::order_of;
+use super::compare::same_number;
 use super::walk::Next;
 use super::{Datum, Frame, Outcome};
 use crate::program::{Loop, Node};
 use crate::value::Undecidable;
-use std::cmp::Ordering;
 
 impl<'a> Frame<'a, '_> {
     /// The value of a key. Numbers of any type find the key they are equal to.
@@ -42,7 +41,10 @@ impl<'a> Frame<'a, '_> {
     fn same_key(&self, left: Datum<'a>, right: Datum<'a>) -> bool {
         match (self.text(left), self.text(right)) {
             (Some(left), Some(right)) => left == right,
-            (None, None) => order_of(left, right) == Some(Ordering::Equal),
+            (None, None) => match (left, right) {
+                (Datum::Bool(left), Datum::Bool(right)) => left == right,
+                _ => same_number(left, right),
+            },
             _ => false,
         }
     }

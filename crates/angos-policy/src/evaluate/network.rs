@@ -1,10 +1,10 @@
 //! Stage 5: the `ip` and `cidr` functions of Kubernetes' CEL library.
 
-use super::convert::parse_ip;
 use super::{Datum, Frame, Outcome};
 use crate::program::{AddressProperty, NetworkProperty, Node};
 use crate::value::Undecidable;
 use ipnet::IpNet;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
 impl<'a> Frame<'a, '_> {
@@ -65,8 +65,7 @@ impl<'a> Frame<'a, '_> {
         }
         let text = self.text(part).ok_or(part_node.unfit(part))?;
         if text.contains('/') {
-            let part: Option<IpNet> = text.parse().ok();
-            return part
+            return parse_cidr(text)
                 .map(|part| network.contains(&part))
                 .ok_or(part_node.trouble(Undecidable::Conversion));
         }
@@ -74,4 +73,38 @@ impl<'a> Frame<'a, '_> {
             .map(|address| network.contains(&address))
             .ok_or(part_node.trouble(Undecidable::Conversion))
     }
+
+    /// `ip.isCanonical(text)`: whether an address is written as `string(ip(text))` writes it.
+    pub(super) fn is_canonical(&mut self, text_node: &'a Node) -> Outcome<bool> {
+        let datum = self.value(text_node)?;
+        let text = self.text(datum).ok_or(text_node.unfit(datum))?;
+        let address = parse_ip(text).ok_or(text_node.trouble(Undecidable::Conversion))?;
+        let mut rest = Rest(text);
+        Ok(write!(rest, "{address}").is_ok() && rest.0.is_empty())
+    }
+}
+
+/// What of a text is yet to be written; writing anything else fails.
+struct Rest<'t>(&'t str);
+
+impl fmt::Write for Rest<'_> {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        self.0 = self.0.strip_prefix(piece).ok_or(fmt::Error)?;
+        Ok(())
+    }
+}
+
+/// An address. An IPv4 address in the sixteen bytes of IPv6 is the IPv4 address, so that rules about networks
+/// see it however the socket was opened; written as a mixture of both (`::ffff:192.0.2.1`) it is none, as in
+/// Kubernetes.
+pub(super) fn parse_ip(text: &str) -> Option<IpAddr> {
+    let address: IpAddr = text.parse().ok()?;
+    let mixed = address.to_canonical() != address && text.contains('.');
+    (!mixed).then(|| address.to_canonical())
+}
+
+/// A network. IPv4 in the bytes of IPv6 is none: its prefix would count other bits than the address has.
+pub(super) fn parse_cidr(text: &str) -> Option<IpNet> {
+    let network: IpNet = text.parse().ok()?;
+    (network.addr().to_canonical() == network.addr()).then_some(network)
 }

@@ -122,7 +122,7 @@ impl<'a, 'm> Frame<'a, 'm> {
 
     fn walk_range(&mut self, end: &'a Node, visit: &mut Visitor<'_, 'a, 'm>, at: &'a Node) -> Outcome<()> {
         let end = match self.value(end)? {
-            Datum::Int(end) => usize::try_from(end).unwrap_or(0),
+            Datum::Int(end) => usize::try_from(end).map_err(|_| at.trouble(Undecidable::Index))?,
             other => return Err(end.unfit(other)),
         };
         for index in 0..end {

@@ -23,6 +23,7 @@ impl Node {
             | Op::Range(of)
             | Op::Encode(of)
             | Op::Decode(of)
+            | Op::IsCanonical(of)
             | Op::HasKey { map: of, .. }
             | Op::Matches { text: of, .. }
             | Op::Case { text: of, .. }

@@ -268,7 +268,7 @@ fn times_and_networks() {
         "cidr('10.0.0.0/8').containsIP(identity.client_ip)",
         "!cidr('192.168.0.0/16').containsIP(identity.client_ip)",
         "cidr('10.0.0.0/8').containsIP(ip('10.255.0.1')) && cidr('10.0.0.0/8').containsIP('10.0.0.1')",
-        "cidr('10.0.0.0/8').containsIP('::ffff:10.0.0.1') && !cidr('10.0.0.0/8').containsIP('::1')",
+        "cidr('10.0.0.0/8').containsIP('::ffff:a00:1') && !cidr('10.0.0.0/8').containsIP('::1')",
         "cidr('10.0.0.0/8').containsCIDR('10.1.0.0/16') && !cidr('10.0.0.0/8').containsCIDR(cidr('0.0.0.0/0'))",
         "cidr('10.1.2.3/8').masked() == cidr('10.0.0.0/8') && cidr('10.1.2.3/8').prefixLength() == 8",
         "cidr('10.1.2.3/8').ip() == ip('10.1.2.3') && ip(identity.client_ip).family() == 4",
