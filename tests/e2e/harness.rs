@@ -23,7 +23,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const BINARY: &str = "ANGOS_E2E_BINARY";
 
 /// The binary under test: [`BINARY`], or the one cargo builds now, in the profile of the tests.
-fn binary() -> &'static Path {
+pub(crate) fn binary() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| match std::env::var_os(BINARY) {
         Some(path) => PathBuf::from(path),
