@@ -18,6 +18,7 @@ mod memory;
 mod network;
 mod prospect;
 mod quote;
+mod sort;
 mod text;
 mod trace;
 mod walk;
@@ -205,6 +206,7 @@ impl<'a, 'm> Frame<'a, 'm> {
                 self.transform_map(over, condition.as_deref(), body, node)
             }
             Op::Arrange { arrange, list, arguments } => self.arrange(*arrange, list, arguments, node),
+            Op::SortBy { over, key } => self.sort_by(over, key, node),
             Op::Arithmetic { operation, sides, .. } => self.arithmetic(*operation, sides, node),
             Op::Negate(operand) => self.negate(operand, node),
             Op::Case { lower, text } => self.change_case(*lower, text),

@@ -147,6 +147,11 @@ pub(crate) enum Op {
         condition: Option<Box<Node>>,
         body: Box<Node>,
     },
+    /// `list.sortBy(x, key)`
+    SortBy {
+        over: Loop,
+        key: Box<Node>,
+    },
     /// `cel.bind(name, value, body)`
     Bind {
         slot: usize,

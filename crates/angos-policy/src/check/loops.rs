@@ -1,6 +1,7 @@
-//! Stage 3: the macros `all`, `exists`, `exists_one`, `map`, `filter`, their forms with two names, and
-//! `cel.bind`.
+//! Stage 3: the macros `all`, `exists`, `exists_one`, `map`, `filter`, their forms with two names, `sortBy`
+//! and `cel.bind`.
 
+use super::operators::orderable;
 use super::{Bound, Checker, Shape, Typed, Words};
 use crate::error::{Fault, quote};
 use crate::limits::LOOP_DEPTH_MAX;
@@ -9,7 +10,7 @@ use crate::syntax::{Expression, Form};
 
 /// The macros, called on a list or a map.
 pub(crate) const MACROS: &[&str] =
-    &["all", "exists", "exists_one", "existsOne", "filter", "map", "transformList", "transformMap"];
+    &["all", "exists", "exists_one", "existsOne", "filter", "map", "sortBy", "transformList", "transformMap"];
 
 /// What a macro is given: one name or two, and the expressions behind them.
 struct Arguments<'e> {
@@ -21,9 +22,9 @@ struct Arguments<'e> {
 impl<'e> Arguments<'e> {
     fn of(function: &str, arguments: &'e [Expression]) -> Option<Self> {
         let (names, rest) = match (function, arguments) {
-            ("map", [_, _] | [_, _, _]) | ("filter", [_, _]) => arguments.split_at_checked(1)?,
+            ("map", [_, _] | [_, _, _]) | ("filter" | "sortBy", [_, _]) => arguments.split_at_checked(1)?,
             ("transformList" | "transformMap", [_, _, _] | [_, _, _, _]) => arguments.split_at_checked(2)?,
-            ("map" | "filter" | "transformList" | "transformMap", _) => return None,
+            ("map" | "filter" | "sortBy" | "transformList" | "transformMap", _) => return None,
             (_, [_, _]) => arguments.split_at_checked(1)?,
             (_, [_, _, _]) => arguments.split_at_checked(2)?,
             _ => return None,
@@ -115,6 +116,7 @@ impl Checker<'_> {
                 let op = Op::Transform { over, condition, body };
                 return Ok(Typed::new(offset, Shape::list(kept.0), op).among(kept.1));
             }
+            "sortBy" => return self.sort_by(offset, over, arguments.body, &shape, (element, words)),
             _ => {
                 let condition = match arguments.condition {
                     Some(condition) => Some(Box::new(self.typed(condition, Scalar::Bool, &what)?)),
@@ -134,6 +136,29 @@ impl Checker<'_> {
         };
         let test = Box::new(self.typed(arguments.body, Scalar::Bool, &what)?);
         Ok(Typed::boolean(offset, Op::Quantified { quantifier, over, test }))
+    }
+
+    /// `list.sortBy(x, key)`
+    fn sort_by(
+        &mut self,
+        offset: u32,
+        over: Loop,
+        key: &Expression,
+        of: &Shape,
+        (element, words): (Shape, Words),
+    ) -> Result<Typed, Fault> {
+        if let Shape::Map(_) = of {
+            let message = format!("what `sortBy` is called on must be a list, this is {}", of.describe());
+            return Err(Fault::new(over.source.offset, message));
+        }
+        let typed = self.expression(key)?;
+        if !typed.shape.may(|scalar| orderable(scalar, scalar)) {
+            let message =
+                format!("the key of `sortBy` must have an order, this is {}", typed.shape.describe());
+            return Err(Fault::new(key.start(), message));
+        }
+        let op = Op::SortBy { over, key: Box::new(typed.node) };
+        Ok(Typed::new(offset, Shape::list(element), op).among(words))
     }
 
     /// `cel.bind(name, value, body)`

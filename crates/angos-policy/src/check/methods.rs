@@ -2,6 +2,7 @@
 
 use super::functions::{FUNCTIONS, METHODS, address_property, called_on, network_property};
 use super::loops::MACROS;
+use super::operators::orderable;
 use super::texts::is_edit;
 use super::times::is_part;
 use super::types::is_dynamic;
@@ -168,7 +169,7 @@ impl Checker<'_> {
             },
             _ => list.shape.clone(),
         };
-        if arrange == Arrange::Sort && matches!(element, Shape::List(_) | Shape::Map(_)) {
+        if arrange == Arrange::Sort && !element.may(|scalar| orderable(scalar, scalar)) {
             let message = format!("{} has no order", element.describe());
             return Err(Fault::new(target.start(), message));
         }

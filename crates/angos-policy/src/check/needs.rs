@@ -29,6 +29,7 @@ impl Node {
                 let builds = if self.streams() { NOTHING } else { SLOTS };
                 builds.or(over.source.needs()).or(optional(condition.as_deref())).or(body.stored())
             }
+            Op::SortBy { over, key } => SLOTS.or(over.source.needs()).or(key.stored()),
             Op::List(elements) => all(elements),
             Op::Map(entries) => {
                 entries.iter().fold(SLOTS, |needs, (key, value)| needs.or(key.stored()).or(value.stored()))
@@ -60,11 +61,7 @@ impl Node {
                 let needs = value.stored();
                 if *to == Scalar::String { TEXT.or(needs) } else { needs }
             }
-            Op::Edit { edit, text, arguments } => {
-                let builds = matches!(edit, Edit::Quote | Edit::Replace | Edit::Reverse);
-                let needs = text.stored().or(all(arguments));
-                if builds { TEXT.or(needs) } else { needs }
-            }
+            Op::Edit { edit, text, arguments } => edited(*edit).or(text.stored()).or(all(arguments)),
             Op::Split { text, separator, limit } => {
                 text.needs().or(separator.needs()).or(optional(limit.as_deref()))
             }
@@ -76,6 +73,13 @@ impl Node {
                 if builds { TEXT.or(needs) } else { needs }
             }
         }
+    }
+}
+
+fn edited(edit: Edit) -> Needs {
+    match edit {
+        Edit::Quote | Edit::Replace | Edit::Reverse => TEXT,
+        Edit::CharAt | Edit::IndexOf | Edit::LastIndexOf | Edit::Substring | Edit::Trim => NOTHING,
     }
 }
 

@@ -259,7 +259,8 @@ fn equatable(left: &Typed, right: &Typed) -> bool {
     left.shape.comparable(&right.shape)
 }
 
-fn orderable(left: Scalar, right: Scalar) -> bool {
+/// Whether `<` takes values of the two types.
+pub(super) fn orderable(left: Scalar, right: Scalar) -> bool {
     (left.is_number() && right.is_number())
         || (left == right
             && matches!(

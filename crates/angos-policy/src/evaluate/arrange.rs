@@ -2,10 +2,9 @@
 
 use super::walk::Next;
 use super::{Datum, Frame, Outcome};
-use crate::limits::{SLOTS_MAX, VALUE_DEPTH_MAX};
+use crate::limits::VALUE_DEPTH_MAX;
 use crate::program::{Arrange, Node};
 use crate::value::Undecidable;
-use std::cmp::Ordering;
 
 impl<'a> Frame<'a, '_> {
     pub(super) fn arrange(
@@ -61,7 +60,7 @@ impl<'a> Frame<'a, '_> {
     }
 
     /// Adds an element of a list to the one that is being built.
-    fn take(&mut self, whole: Datum<'a>, index: usize, at: &Node) -> Outcome<()> {
+    pub(super) fn take(&mut self, whole: Datum<'a>, index: usize, at: &Node) -> Outcome<()> {
         let item = self.item(whole, index).ok_or(at.trouble(Undecidable::Mistyped))?;
         self.hold(item.value, at)
     }
@@ -94,32 +93,5 @@ impl<'a> Frame<'a, '_> {
             }
         }
         Ok(())
-    }
-
-    /// Sorts a copy by insertion; elements must be of one type that has an order.
-    fn sort(&mut self, whole: Datum<'a>, count: usize, at: &'a Node) -> Outcome<Datum<'a>> {
-        if count > SLOTS_MAX {
-            return Err(at.trouble(Undecidable::ListTooLong));
-        }
-        let range =
-            self.build_from(at, |frame| (0..count).try_for_each(|index| frame.take(whole, index, at)))?;
-        for end in range.start() + 1..range.end() {
-            let mut place = end;
-            while place > range.start() {
-                self.spend(1, at)?;
-                let (Some(left), Some(right)) =
-                    (self.slots.get(place - 1).copied(), self.slots.get(place).copied())
-                else {
-                    break;
-                };
-                match self.sorted(left, right) {
-                    Some(Ordering::Greater) => self.slots.swap(place - 1, place),
-                    Some(_) => break,
-                    None => return Err(at.trouble(Undecidable::NoOverload)),
-                }
-                place -= 1;
-            }
-        }
-        Ok(Datum::List(range))
     }
 }

@@ -30,6 +30,11 @@ impl<'a> Item<'a> {
         Self { place: key, value, keyed: true }
     }
 
+    /// Whether it is of a map.
+    pub(super) fn is_entry(&self) -> bool {
+        self.keyed
+    }
+
     /// What a loop with one name sees: the element of a list, the key of a map.
     pub(super) fn alone(&self) -> Datum<'a> {
         if self.keyed { self.place } else { self.value }

@@ -49,6 +49,7 @@ impl Node {
             Op::List(nodes) | Op::Call { arguments: nodes, .. } => each(nodes, visit),
             Op::Map(entries) => entries.iter().for_each(|(key, value)| pair(key, value, visit)),
             Op::Quantified { over, test, .. } => pair(&over.source, test, visit),
+            Op::SortBy { over, key } => pair(&over.source, key, visit),
             Op::Bind { value, body, .. } => pair(value, body, visit),
             Op::Transform { over, condition, body } | Op::TransformMap { over, condition, body } => {
                 visit(&over.source);

@@ -1,0 +1,92 @@
+//! Stage 5: `sort` and `sortBy`, in the frame's slots: by insertion, so that equal ones stay in their order.
+
+use super::walk::Next;
+use super::{Datum, Frame, Outcome, Range};
+use crate::limits::SLOTS_MAX;
+use crate::program::{Loop, Node};
+use crate::value::Undecidable;
+use std::cmp::Ordering;
+
+impl<'a> Frame<'a, '_> {
+    /// `list.sort()`: a sorted copy.
+    pub(super) fn sort(&mut self, whole: Datum<'a>, count: usize, at: &'a Node) -> Outcome<Datum<'a>> {
+        if count > SLOTS_MAX {
+            return Err(at.trouble(Undecidable::ListTooLong));
+        }
+        let range =
+            self.build_from(at, |frame| (0..count).try_for_each(|index| frame.take(whole, index, at)))?;
+        self.sort_slots(range, 1, at)?;
+        Ok(Datum::List(range))
+    }
+
+    /// `list.sortBy(x, key)`: a copy sorted by the key of each element.
+    pub(super) fn sort_by(&mut self, over: &'a Loop, key: &'a Node, at: &'a Node) -> Outcome<Datum<'a>> {
+        let pairs = self.build_from(at, |frame| {
+            frame.walk(&over.source, &mut |frame, item| {
+                if item.is_entry() {
+                    return Err(over.source.trouble(Undecidable::NoOverload));
+                }
+                frame.enter(over, &item);
+                let key = frame.present(key)?;
+                frame.hold(key, at)?;
+                frame.hold(item.value, at)?;
+                Ok(Next::More)
+            })
+        })?;
+        self.sort_slots(pairs, 2, at)?;
+        // The keys have done their work; what they built is given back with the list.
+        let (start, count) = (pairs.start(), pairs.len() / 2);
+        for index in 0..count {
+            self.slots.copy_within(start + 2 * index + 1..start + 2 * index + 2, start + index);
+        }
+        self.used.slots = start + count;
+        Ok(Datum::List(Range::new(start, start + count)))
+    }
+
+    /// Sorts entries of so many slots by the first slot of each; these must be of one type that has an order.
+    fn sort_slots(&mut self, range: Range, width: usize, at: &Node) -> Outcome<()> {
+        let mut kind = None;
+        for end in (range.start()..range.end()).step_by(width) {
+            let key = self.slot(end);
+            if !key.has_order() || *kind.get_or_insert(key.type_name()) != key.type_name() {
+                return Err(at.unfit(key));
+            }
+            let mut place = end;
+            while place > range.start() {
+                self.spend(1, at)?;
+                match self.sorted(self.slot(place - width), self.slot(place)) {
+                    Some(Ordering::Greater) => {
+                        (0..width).for_each(|part| self.slots.swap(place - width + part, place + part));
+                    }
+                    Some(_) => break,
+                    None => return Err(at.trouble(Undecidable::NoOverload)),
+                }
+                place -= width;
+            }
+        }
+        Ok(())
+    }
+
+    fn slot(&self, place: usize) -> Datum<'a> {
+        self.slots.get(place).copied().unwrap_or(Datum::Absent)
+    }
+}
+
+impl Datum<'_> {
+    /// Whether values of its type can be sorted.
+    fn has_order(self) -> bool {
+        matches!(
+            self,
+            Self::Bool(_)
+                | Self::Int(_)
+                | Self::Uint(_)
+                | Self::Double(_)
+                | Self::String(_)
+                | Self::Built(_)
+                | Self::Bytes(_)
+                | Self::BuiltBytes(_)
+                | Self::Timestamp(_)
+                | Self::Duration(_)
+        )
+    }
+}
