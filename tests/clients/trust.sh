@@ -1,48 +1,45 @@
 #!/usr/bin/env bash
-# Runs every command of the how-to pages on trust, as printed, page after page, in one folder and one shell.
-# The last command of a block marked `bash refused` must fail; every other must succeed. -v shows what they print.
-# usage: trust.sh BINARY [-v]
-set -uo pipefail
+# Follows the how-to pages on trust: runs every command as printed, page after page, in one folder and one shell, and
+# compares what each block prints with what the page shows below it, but for what is different each time
+# (trust/normalise.sed). The last command of a block marked `bash refused` must fail; every other must succeed.
+# usage: trust.sh BINARY [-v]    -v: shows what every block prints
+set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 binary=$(realpath "$1")
-verbose=${2-}
 work=$(mktemp -d /tmp/angos-trust.XXXXXX)
 pages=(make-certificates rotate-certificates revoke-a-client use-spiffe-identities diagnose-a-refused-client run-behind-a-balancer)
 trap 'rm -rf "$work"' EXIT
 
-mkdir "$work/bin"
+mkdir "$work/bin" "$work/blocks" "$work/home"
 ln -s "$binary" "$work/bin/angos"
-export PATH=$work/bin:$PATH
+export PATH=$work/bin:$PATH:/usr/sbin
 
-# The blocks of a page, each followed by a line that says that it came out as it should.
-script() { # page
-    awk -v page="$1" -v verbose="$verbose" '
-        function end() {
-            if (refused) printf ")\nstatus=$?; set -e; [ $status -ne 0 ] || { echo \"%s: block %d was not refused\"; exit 1; }\n", page, number
-            printf "echo \"ok      %s, block %d\"\n", page, number
+# A page as files: the commands of each block, whether it must be refused, and what the page shows of its output.
+split() { # number of the page, its name
+    awk -v stem="$work/blocks/$1-$2" '
+        /^```/ && inside { inside = 0; close(file); next }
+        /^```bash( refused)?$/ {
+            inside = 1; file = sprintf("%s-%02d.sh", stem, ++number)
+            if (NF > 1) printf "" > (file ".refused")
+            next
         }
-        /^```bash( refused)?$/ { inside = 1; number++; refused = NF > 1; if (refused) print "set +e; ("; next }
-        /^```/ { if (inside) end(); inside = 0; next }
-        inside { print }
-    ' "$here/../../docs/how-to/$1.md"
+        /^```text$/ && number {
+            inside = 1; file = sprintf("%s-%02d.sh.shown", stem, number)
+            printf "" > file
+            next
+        }
+        /^```/ { inside = 1; file = "/dev/null"; next }
+        inside { print > file }
+    ' "$here/../../docs/how-to/$2.md"
 }
+for index in "${!pages[@]}"; do split "$index" "${pages[index]}"; done
 
-# The pages use 8443 to 8446, which may be taken here.
-base=$((RANDOM % 1200 + 2000)) # below the ports the system gives out
-{
-    printf 'set -eu\nstop() { kill $(jobs -p) 2>/dev/null; wait; }\ntrap stop EXIT\n'
-    for page in "${pages[@]}"; do script "$page"; done
-    echo 'echo "all done"'
-} | sed "s/844\([3-6]\)/$base\1/g" >"$work/run.sh"
+# The pages use 8443 to 8448, which may be taken here.
+export base=$((RANDOM % 1200 + 2000)) # below the ports the system gives out
+sed -i "s/844\([3-8]\)/$base\1/g" "$work"/blocks/*.sh
 
-cd "$work" || exit 1
-timeout 300 bash ${verbose:+-v} run.sh >"$work/printed" 2>&1 </dev/null
-if [ -n "$verbose" ]; then sed "s/$base\([3-6]\)/844\1/g" "$work/printed"; else grep '^ok ' "$work/printed"; fi
-if [ "$(tail -n 1 "$work/printed")" = "all done" ]; then
-    echo "pages on trust: $(grep -c '^ok ' "$work/printed") passed, 0 failed"
-else
-    tail -n 20 "$work/printed" | sed 's/^/    | /'
-    tail -n 10 "$work/lab/angos.log" | sed 's/^/    log | /'
-    echo "pages on trust: $(grep -c '^ok ' "$work/printed") passed, 1 failed"
-    exit 1
-fi
+cd "$work/home"
+status=0
+timeout 300 bash "$here/trust/follow.sh" "$work/blocks" "$here/trust/normalise.sed" "${2-}" </dev/null || status=$?
+[ "$status" -eq 0 ] || tail -n 10 "$work/home/lab/angos.log" | sed 's/^/    log | /'
+exit "$status"

@@ -89,6 +89,21 @@ fn nobody_there() {
     assert_eq!(found.names(), ["name_not_resolved"], "{}", found.text);
 }
 
+/// A balancer that says in front of everything for whom it speaks, to a registry that does not listen to that.
+#[test]
+fn a_balancer_that_adds_a_line() {
+    let registry = Setup::mutual("optional", ANYONE).start();
+    let behind = registry.address;
+    let balancer = peer(move |mut client| {
+        let mut server = TcpStream::connect(behind).unwrap();
+        server.write_all(b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 443\r\n").unwrap();
+        let (mut from_client, mut to_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+        std::thread::spawn(move || std::io::copy(&mut from_client, &mut to_server));
+        let _ = std::io::copy(&mut server, &mut client);
+    });
+    check(registry.folder.path(), &[&balancer], &["hello_changed"], "decode_error (50)");
+}
+
 #[test]
 fn another_service_behind_tls() {
     // The management surface of another port is no registry.

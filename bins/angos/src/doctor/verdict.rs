@@ -128,6 +128,7 @@ impl Case<'_> {
             "handshake_failure" | "bad_certificate" if seen.asked.is_some() && shown.is_none() => {
                 return self.none_shown(seen, &said, report);
             }
+            "decode_error" if seen.chain.is_empty() => &kind::HELLO_CHANGED,
             "protocol_version" => &kind::PROTOCOL_VERSION,
             "handshake_failure" | "insufficient_security" => &kind::NO_COMMON_GROUND,
             "no_application_protocol" => &kind::ALPN,
