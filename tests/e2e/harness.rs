@@ -20,7 +20,7 @@ use tempfile::TempDir;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Names the binary under test.
-const BINARY: &str = "ANGOS_E2E_BINARY";
+pub(crate) const BINARY: &str = "ANGOS_E2E_BINARY";
 
 /// The binary under test: [`BINARY`], or the one cargo builds now, in the profile of the tests.
 pub(crate) fn binary() -> &'static Path {

@@ -5,7 +5,7 @@
 mod broken;
 
 use self::broken::{Broken, broken};
-use crate::harness::{PATIENCE, binary};
+use crate::harness::{BINARY, PATIENCE, binary};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -118,6 +118,7 @@ fn run(folder: &Path, verb: &str, text: &[u8]) -> (Option<i32>, String) {
     let mut process = Command::new("sh")
         .args(["-c", "ulimit -s 2048 && exec \"$0\" -c config.toml \"$1\""])
         .arg(binary())
+        .env_remove(BINARY)
         .arg(verb)
         .current_dir(folder)
         .stdin(Stdio::null())

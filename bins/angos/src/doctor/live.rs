@@ -149,7 +149,8 @@ impl<'a> Live<'a> {
         }
         let probe = Probe::nameless();
         let Some(stream) = self.connect(addresses, report).await else { return };
-        let seen = probe.run(stream, b"", self.patience).await;
+        // Whoever speaks TLS answers a request in it at once.
+        let seen = probe.run(stream, self.request().as_bytes(), self.patience).await;
         if matches!(seen.end, End::NotTls) || (seen.greeting.is_empty() && !seen.established) {
             let begin: String = String::from_utf8_lossy(&answer).escape_debug().collect();
             report.add(
