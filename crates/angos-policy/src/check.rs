@@ -9,6 +9,7 @@ mod methods;
 mod names;
 mod needs;
 mod operators;
+mod optionals;
 mod patterns;
 mod shape;
 mod texts;
@@ -23,7 +24,7 @@ use crate::program::{Constant, Node, Op, Program, Scalar};
 use crate::syntax::{Expression, Form};
 use crate::value::Type;
 pub(crate) use functions::is_builtin;
-pub(crate) use loops::MACROS;
+pub(crate) use loops::is_binding;
 use shape::Shape;
 
 /// Checks and compiles one rule, which must be boolean.
@@ -120,6 +121,7 @@ impl<'e> Checker<'e> {
             Form::Operation { operator, operands } => self.operation(offset, *operator, operands),
             Form::List(elements) => self.list_literal(offset, elements),
             Form::Map(entries) => self.map_literal(offset, entries),
+            Form::IfPresent(_) => Err(Fault::new(offset, "only an element or an entry can be optional")),
         }
     }
 

@@ -219,8 +219,13 @@ impl EnvironmentBuilder {
 
     fn insert(&mut self, path: &str, origin: Origin, ty: Type) {
         let groups: Vec<&str> = path.match_indices('.').filter_map(|(dot, _)| path.get(..dot)).collect();
-        let taken = self.declarations.groups.contains(path)
-            || groups.iter().any(|group| self.declarations.variables.contains_key(*group));
+        // The fields of a map may have names of their own: the longest name is the one that is meant.
+        let is_map = |path: &str| match self.declarations.variables.get(path) {
+            Some((_, ty)) => matches!(ty, Type::Map(..) | Type::Dyn),
+            None => true,
+        };
+        let taken = (self.declarations.groups.contains(path) && !matches!(ty, Type::Map(..) | Type::Dyn))
+            || !groups.iter().all(|group| is_map(group));
         if taken || self.declarations.variables.insert(path.to_owned(), (origin, ty)).is_some() {
             self.fail(EnvironmentError::Duplicate(path.to_owned()));
         }
@@ -244,7 +249,11 @@ fn unfit(path: &str, ty: Type) -> Option<EnvironmentError> {
     if reserved || !path.split('.').all(identifier) {
         return Some(EnvironmentError::Name(path.to_owned()));
     }
-    matches!(ty, Type::Word([])).then(|| EnvironmentError::NoWords(path.to_owned()))
+    match ty {
+        Type::Word([]) => Some(EnvironmentError::NoWords(path.to_owned())),
+        Type::Optional(_) => Some(EnvironmentError::Optional(path.to_owned())),
+        _ => None,
+    }
 }
 
 /// Words CEL reserves; they may name a field, but nothing on its own.
@@ -275,7 +284,7 @@ pub enum EnvironmentError {
     /// Not identifiers joined by dots, or a word of the language.
     #[error("`{0}` is not a name a rule could write")]
     Name(String),
-    /// Declared before, or both a variable and a group of variables.
+    /// Declared before, or both a variable that is no map and a group of variables.
     #[error("`{0}` is declared twice")]
     Duplicate(String),
     /// `identity` belongs to this crate, and built-in functions keep their meaning.
@@ -287,6 +296,9 @@ pub enum EnvironmentError {
     /// A closed set without a word.
     #[error("`{0}` is one of no words")]
     NoWords(String),
+    /// A variable, or the result of a function, that is optional: any variable may be absent, and `?` asks for it.
+    #[error("`{0}` cannot be optional; what is absent is `Value::Absent`")]
+    Optional(String),
     /// A function with no parameters, more than [`limits::FUNCTION_PARAMETERS_MAX`](crate::limits::FUNCTION_PARAMETERS_MAX),
     /// or a result that is a list, a map or bytes.
     #[error(

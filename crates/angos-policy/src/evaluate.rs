@@ -16,6 +16,7 @@ mod maps;
 mod math;
 mod memory;
 mod network;
+mod option;
 mod prospect;
 mod quote;
 mod sort;
@@ -187,20 +188,22 @@ impl<'a, 'm> Frame<'a, 'm> {
             }
             Op::Bound(slot) => Ok(*self.bound.get(*slot).unwrap_or(&Datum::Absent)),
             Op::If(parts) => {
-                let [condition, yes, no] = &**parts;
-                let chosen = if self.truth(condition)? { yes } else { no };
+                let chosen = self.chosen(parts)?;
                 self.value(chosen)
             }
-            Op::Bind { slot, value, body } => {
-                let value = self.value(value)?;
-                self.bind(*slot, value);
-                self.value(body)
-            }
+            Op::Bind { slot, value, body } => self.bound_in(*slot, value, body),
             Op::Size(of) => self.size(of),
             Op::Index(sides) => self.index(sides, node),
-            Op::List(_) | Op::Join(_) | Op::Transform { .. } | Op::Split { .. } | Op::Range(_) => {
-                self.collect(node)
-            }
+            Op::List(_)
+            | Op::Join(_)
+            | Op::Transform { .. }
+            | Op::Split { .. }
+            | Op::Range(_)
+            | Op::Present(_) => self.collect(node),
+            Op::Optional(optional) => self.build_option(optional, node),
+            Op::Ask(ask) => self.ask(ask, node),
+            // Lists and maps take it apart before it comes here.
+            Op::IfPresent(of) => self.unwrap(of, node),
             Op::Map(entries) => self.map(entries, node),
             Op::TransformMap { over, condition, body } => {
                 self.transform_map(over, condition.as_deref(), body, node)
@@ -238,6 +241,18 @@ impl<'a, 'm> Frame<'a, 'm> {
             | Op::IsCanonical(_)
             | Op::Parses { .. } => self.test(node).map(Datum::Bool),
         }
+    }
+
+    /// The side of `?:` that the condition chooses.
+    fn chosen(&mut self, [condition, yes, no]: &'a [Node; 3]) -> Outcome<&'a Node> {
+        Ok(if self.truth(condition)? { yes } else { no })
+    }
+
+    /// `cel.bind(name, value, body)`
+    fn bound_in(&mut self, slot: usize, value: &'a Node, body: &'a Node) -> Outcome<Datum<'a>> {
+        let value = self.value(value)?;
+        self.bind(slot, value);
+        self.value(body)
     }
 
     /// A part of a timestamp, or of a duration.

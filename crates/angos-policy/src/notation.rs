@@ -1,6 +1,6 @@
 //! Beside stage 5: values as rules write them, for people to read.
 
-use crate::collection::Map;
+use crate::collection::{List, Map};
 use crate::limits::{EXPLAINED_ELEMENTS_MAX, EXPLAINED_LENGTH_MAX_CHARS, EXPLAINED_VALUE_MAX_CHARS};
 use crate::moment::{Moment, Seconds};
 use crate::value::Value;
@@ -76,6 +76,7 @@ impl Text {
             Value::Type(name) => self.write_str(name),
             Value::List(list) => self.list(list.iter(), list.len()),
             Value::Map(map) => self.map(map),
+            Value::Optional(value) => self.optional(value),
         }
     }
 
@@ -114,6 +115,13 @@ impl Text {
             }
         }
         self.write_char('\'')
+    }
+
+    fn optional(&mut self, value: List<'_>) -> fmt::Result {
+        let Some(value) = value.element(0) else { return self.write_str("optional.none()") };
+        self.write_str("optional.of(")?;
+        self.value(value)?;
+        self.write_char(')')
     }
 
     fn map(&mut self, map: Map<'_>) -> fmt::Result {

@@ -128,6 +128,14 @@ pub(crate) enum Op {
     List(Box<[Node]>),
     /// `{key: value}`, not all constant.
     Map(Box<[(Node, Node)]>),
+    /// An optional value.
+    Optional(Optional),
+    /// `?element` of a list, `?key: value` of a map.
+    IfPresent(Box<Node>),
+    /// What an optional is asked.
+    Ask(Ask),
+    /// `optional.unwrap(list)`: the values of those optionals that have one.
+    Present(Box<Node>),
     /// `list + list`
     Join(Box<[Node; 2]>),
     Quantified {
@@ -252,6 +260,40 @@ pub(crate) enum Op {
     Covers(Box<[Node; 2]>),
 }
 
+/// Where an optional value comes from. It is looked at as it is evaluated; only one that is kept is built.
+#[derive(Debug)]
+pub(crate) enum Optional {
+    /// `optional.none()`
+    None,
+    /// `optional.of(value)`
+    Of(Box<Node>),
+    /// `optional.ofNonZeroValue(value)`
+    OfNonZero(Box<Node>),
+    /// `group.?variable`
+    Read(Origin, Type),
+    /// `of.?key`, `of[?key]`; and `of.key`, `of[key]` of an optional.
+    Select {
+        /// Whether what the key is asked of is optional itself.
+        chained: bool,
+        sides: Box<[Node; 2]>,
+    },
+    /// `optional.or(optional)`
+    Either(Box<[Node; 2]>),
+    /// `optional.optMap(name, body)`; `optFlatMap` when the body is optional itself.
+    Map { slot: usize, flat: bool, of: Box<Node>, body: Box<Node> },
+}
+
+/// What an optional is asked.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// `optional.hasValue()`
+    HasValue(Box<Node>),
+    /// `optional.value()`
+    Value(Box<Node>),
+    /// `optional.orValue(other)`
+    OrValue(Box<[Node; 2]>),
+}
+
 /// What a loop goes over, and where its names live.
 #[derive(Debug)]
 pub(crate) struct Loop {
@@ -295,8 +337,22 @@ impl Node {
     /// Whether its value is a list that is walked element by element instead of being built.
     pub(crate) fn streams(&self) -> bool {
         match &self.op {
-            Op::List(_) | Op::Join(_) | Op::Transform { .. } | Op::Split { .. } | Op::Range(_) => true,
+            Op::List(_)
+            | Op::Join(_)
+            | Op::Transform { .. }
+            | Op::Split { .. }
+            | Op::Range(_)
+            | Op::Present(_) => true,
             Op::If(parts) => parts.iter().skip(1).any(Self::streams),
+            _ => false,
+        }
+    }
+
+    /// Whether its value is an optional that is looked at as it is evaluated instead of being built.
+    pub(crate) fn is_optional(&self) -> bool {
+        match &self.op {
+            Op::Optional(_) => true,
+            Op::If(parts) => parts.iter().skip(1).any(Self::is_optional),
             _ => false,
         }
     }

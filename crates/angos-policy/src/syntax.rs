@@ -26,7 +26,7 @@ impl Expression {
         let mut first = self;
         loop {
             first = match &first.form {
-                Form::Field { of, .. } => of,
+                Form::Field { of, .. } | Form::IfPresent(of) => of,
                 Form::Call { target: Some(target), .. } => target,
                 Form::Operation { operator, operands } => match operands.first() {
                     Some(left) if !matches!(operator, Operator::Not | Operator::Negate) => left,
@@ -42,11 +42,11 @@ impl Expression {
     /// The expressions it is made of, first to last.
     pub(crate) fn parts(&self) -> Box<dyn Iterator<Item = &Self> + '_> {
         match &self.form {
-            Form::Field { of, .. } => Box::new(std::iter::once(&**of)),
+            Form::Field { of, .. } | Form::IfPresent(of) => Box::new(std::iter::once(&**of)),
             Form::Call { target, arguments, .. } => Box::new(target.as_deref().into_iter().chain(arguments)),
             Form::Operation { operands, .. } => Box::new(operands.iter()),
-            Form::List(elements) => Box::new(elements.iter()),
-            Form::Map(entries) => Box::new(entries.iter().flat_map(|(key, value)| [key, value])),
+            Form::List(elements) => Box::new(elements.iter().map(Self::itself)),
+            Form::Map(entries) => Box::new(entries.iter().flat_map(|(key, value)| [key, value.itself()])),
             Form::Null
             | Form::Bool(_)
             | Form::Int(_)
@@ -55,6 +55,16 @@ impl Expression {
             | Form::String(_)
             | Form::Bytes(_)
             | Form::Name(_) => Box::new(std::iter::empty()),
+        }
+    }
+}
+
+impl Expression {
+    /// Without the `?` that says it may be left out.
+    fn itself(&self) -> &Self {
+        match &self.form {
+            Form::IfPresent(optional) => optional,
+            _ => self,
         }
     }
 }
@@ -71,10 +81,11 @@ pub(crate) enum Form {
     Bytes(Vec<u8>),
     /// An identifier.
     Name(String),
-    /// `of.name`
+    /// `of.name`; `of.?name` when it may be missing.
     Field {
         of: Box<Expression>,
         name: String,
+        optional: bool,
     },
     /// `function(arguments)` or `target.function(arguments)`
     Call {
@@ -91,6 +102,8 @@ pub(crate) enum Form {
     List(Vec<Expression>),
     /// `{key: value}`
     Map(Vec<(Expression, Expression)>),
+    /// `?element` of a list, `?key: value` of a map, where the value stands.
+    IfPresent(Box<Expression>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +126,8 @@ pub(crate) enum Operator {
     Remainder,
     Negate,
     Index,
+    /// `of[?key]`
+    OptionalIndex,
 }
 
 impl Operator {
@@ -136,6 +151,7 @@ impl Operator {
             Self::Divide => "/",
             Self::Remainder => "%",
             Self::Index => "[]",
+            Self::OptionalIndex => "[?]",
         }
     }
 }
@@ -151,8 +167,12 @@ pub(crate) fn parse(source: &str) -> Result<Expression, Fault> {
     }
     bounded(source)?;
     // An environment without macros, so that `has` and `exists` stay calls with positions of their own.
-    let environment = Env::default().with_optional_support(false);
-    let parser = environment.parser().max_recursion_depth(NESTING_MAX).error_recovery_limit(4);
+    let environment = Env::default().with_optional_support(true);
+    let parser = environment
+        .parser()
+        .enable_ident_escape_syntax(true)
+        .max_recursion_depth(NESTING_MAX)
+        .error_recovery_limit(4);
     match parser.parse_with_source_info(source) {
         Ok((root, positions)) => convert::Converter::new(source, &positions).convert(&root, 0),
         Err(errors) => Err(first_fault(source, &errors)),

@@ -40,6 +40,8 @@ pub enum Type {
     Cidr,
     /// A type, from [`Value::Type`].
     Type,
+    /// An optional value of a type. Only results have it; nothing can be declared as one.
+    Optional(&'static Type),
     /// `dyn`: any value. What is done with it is checked when it is done; a misfit makes the rule undecidable.
     Dyn,
 }
@@ -83,6 +85,8 @@ pub enum Value<'a> {
     Cidr(IpAddr, u8),
     /// A type, by its name in CEL.
     Type(&'static str),
+    /// An optional value a rule made: a list of it, or of nothing.
+    Optional(List<'a>),
 }
 
 /// What one request knows, by the index of declaration.
@@ -119,6 +123,8 @@ pub enum Undecidable {
     Index,
     /// A map has no such key.
     Key,
+    /// An optional that holds nothing was asked for its value.
+    Optional,
     /// A map was given a key twice, or one of a type that cannot be a key.
     BadKey,
     /// An operation on values of types it does not take, which `dyn` hid from the check.
@@ -146,6 +152,7 @@ impl Undecidable {
             Self::DivisionByZero => "division_by_zero",
             Self::Index => "index",
             Self::Key => "key",
+            Self::Optional => "optional",
             Self::BadKey => "bad_key",
             Self::NoOverload => "no_overload",
             Self::Conversion => "conversion",
@@ -166,6 +173,7 @@ impl fmt::Display for Undecidable {
             Self::DivisionByZero => "division by zero",
             Self::Index => "index outside the list or string",
             Self::Key => "no such key in the map",
+            Self::Optional => "an optional without a value",
             Self::BadKey => "a key that is in the map already, or cannot be one",
             Self::NoOverload => "an operation on values of types it does not take",
             Self::Conversion => "a value that cannot be converted",

@@ -48,6 +48,8 @@ fn decisions_do_not_allocate() {
         "[[request.action], ['x']].flatten(2).slice(0, 1).transformMap(i, v, v + v).exists(k, v, v == 'x')",
         "cel.bind(l, lists.range(400).map(n, n * n), l[399] + l.size() == 7) || dyn([1]) + dyn([2]) == [1]",
         "b'a' + bytes(request.action) == b'b' || math.sqrt(2) == 0.0 || request.time.getHours('Asia/Tokyo') == 99",
+        "[?optional.of(request.action), ?identity.?username].map(o, o + '!') == ['x'] || {?'a': optional.none()} == {'a': 1}",
+        "identity.?username.optMap(n, n + '!').orValue(request.action + '?') == optional.of('x').or(optional.none()).value()",
         "cidr('192.168.0.0/16').containsIP(identity.client_ip) || ip(request.action).isLoopback()",
         "request.time.getHours('+02:00') == 99 || timestamp(request.action) < request.time",
         "request.action.matches('^pull-[a-z]+$')",

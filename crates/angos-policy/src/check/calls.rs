@@ -3,6 +3,7 @@
 use super::functions::{FUNCTIONS, METHODS, conversion, convertible, instead, is_builtin};
 use super::loops::MACROS;
 use super::names::{listed, read};
+use super::optionals::is_method;
 use super::patterns::regex;
 use super::shape::article;
 use super::{Checker, Shape, Typed, Words, words};
@@ -16,7 +17,7 @@ use crate::syntax::{Expression, Form};
 use crate::value::Type;
 
 /// What functions of extensions are called in, unless a rule or the service uses the name otherwise.
-const NAMESPACES: &[&str] = &["base64", "cel", "ip", "lists", "math", "strings"];
+const NAMESPACES: &[&str] = &["base64", "cel", "ip", "lists", "math", "optional", "strings"];
 
 impl Checker<'_> {
     pub(super) fn call(
@@ -33,6 +34,7 @@ impl Checker<'_> {
             Some(target) if MACROS.contains(&function) => {
                 self.macro_call(offset, function, target, arguments)
             }
+            Some(target) if is_method(function) => self.optional_method(offset, function, target, arguments),
             Some(target) => self.method(offset, function, target, arguments),
             None => self.function(offset, function.trim_start_matches('.'), arguments),
         }
@@ -57,6 +59,7 @@ impl Checker<'_> {
     ) -> Result<Typed, Fault> {
         match (namespace, function, arguments) {
             ("math", ..) => self.math(offset, function, arguments),
+            ("optional", ..) => self.optional_of(offset, function, arguments),
             ("cel", "bind", _) => self.bind(offset, arguments),
             ("strings", "quote", [text]) => self.quote(offset, text),
             ("base64", "encode", [bytes]) => {
@@ -79,7 +82,7 @@ impl Checker<'_> {
                 offset,
                 format!("unknown function `{namespace}.{function}` of these arguments"),
             )
-            .help("known are `base64.encode(b)`, `base64.decode(s)`, `cel.bind(x, …, …)`, `ip.isCanonical(s)`, `lists.range(n)`, `math.…`, `strings.quote(s)`")),
+            .help("known are `base64.encode(b)`, `base64.decode(s)`, `cel.bind(x, …, …)`, `ip.isCanonical(s)`, `lists.range(n)`, `math.…`, `optional.…`, `strings.quote(s)`")),
         }
     }
 
@@ -142,7 +145,7 @@ impl Checker<'_> {
 
     fn unknown_function(&self, offset: u32, function: &str) -> Fault {
         let fault = Fault::new(offset, format!("unknown function {}", quote(function)));
-        if METHODS.contains(&function) || MACROS.contains(&function) {
+        if METHODS.contains(&function) || is_method(function) || MACROS.contains(&function) {
             return fault.help(format!("it is called on a value: `value.{function}(…)`"));
         }
         let known: Vec<&str> = FUNCTIONS.iter().copied().chain(self.environment.functions()).collect();
@@ -154,7 +157,12 @@ impl Checker<'_> {
 
     pub(super) fn size(&mut self, offset: u32, argument: &Expression) -> Result<Typed, Fault> {
         let of = self.expression(argument)?;
-        if of.shape.scalar().is_some_and(|scalar| !matches!(scalar, Scalar::String | Scalar::Bytes)) {
+        let sized = match &of.shape {
+            Shape::One(scalar) => matches!(scalar, Scalar::String | Scalar::Bytes),
+            Shape::Optional(_) => false,
+            _ => true,
+        };
+        if !sized {
             return Err(Fault::new(argument.start(), format!("{} has no size", of.shape.describe())));
         }
         Ok(Typed::one(offset, Scalar::Int, Op::Size(Box::new(of.node))))

@@ -1,5 +1,6 @@
 //! Stage 3: lists and maps written into a rule. Those of constants become constants.
 
+use super::optionals::optional_select;
 use super::{Checker, Shape, Typed};
 use crate::error::{Fault, quote};
 use crate::program::{Constant, Node, Op, Scalar};
@@ -12,7 +13,7 @@ impl Checker<'_> {
         let mut nodes = Vec::with_capacity(elements.len());
         let mut common = Shape::Never;
         for element in elements {
-            let typed = self.expression(element)?;
+            let typed = self.item(element)?;
             common = self.common(&common, &typed.shape, element.start(), |this, first| {
                 format!("this element is {this}, the ones before it are of type {first}")
             })?;
@@ -42,7 +43,7 @@ impl Checker<'_> {
             key_shape = self.common(&key_shape, &typed.shape, key.start(), |this, first| {
                 format!("this key is {this}, the ones before it are of type {first}")
             })?;
-            let held = self.expression(value)?;
+            let held = self.item(value)?;
             value_shape = self.common(&value_shape, &held.shape, value.start(), |this, first| {
                 format!("this value is {this}, the ones before it are of type {first}")
             })?;
@@ -83,22 +84,26 @@ impl Checker<'_> {
     }
 }
 
-/// `map.name`, or what is wrong with asking for it.
-pub(super) fn select(of: Typed, offset: u32, name: &str) -> Result<Typed, Fault> {
-    let value = match &of.shape {
+/// `map.name`, or what is wrong with asking for it; `map.?name` when it may be missing.
+pub(super) fn select(of: Typed, offset: u32, name: &str, lenient: bool) -> Result<Typed, Fault> {
+    let optional = lenient || matches!(of.shape, Shape::Optional(_));
+    let value = match of.shape.unwrapped() {
         Shape::Map(entry) if entry.0.may(|key| key == Scalar::String) => entry.1.clone(),
         Shape::Dyn | Shape::Never => Shape::Dyn,
         other => {
             return Err(Fault::new(offset, format!("{} has no field {}", other.describe(), quote(name))));
         }
     };
+    let key = Node::new(offset, Op::Constant(Constant::String(name.into())));
+    if optional {
+        return Ok(optional_select(of, offset, key, value));
+    }
     if let Some(keys) = known_keys(&of.node)
         && !keys.contains(&name)
     {
         let fault = Fault::new(offset, format!("the map has no key {}", quote(name)));
         return Err(fault.meant(nearest(name, keys)));
     }
-    let key = Node::new(offset, Op::Constant(Constant::String(name.into())));
     Ok(Typed::new(offset, value, Op::Index(Box::new([of.node, key]))))
 }
 

@@ -2,6 +2,7 @@
 //! and `cel.bind`.
 
 use super::operators::orderable;
+use super::optionals::OPTIONAL_MACROS;
 use super::{Bound, Checker, Shape, Typed, Words};
 use crate::error::{Fault, quote};
 use crate::limits::LOOP_DEPTH_MAX;
@@ -9,8 +10,13 @@ use crate::program::{Loop, Node, Op, Quantifier, Scalar};
 use crate::syntax::{Expression, Form};
 
 /// The macros, called on a list or a map.
-pub(crate) const MACROS: &[&str] =
+pub(super) const MACROS: &[&str] =
     &["all", "exists", "exists_one", "existsOne", "filter", "map", "sortBy", "transformList", "transformMap"];
+
+/// Whether a method gives a name to something for the expressions behind it.
+pub(crate) fn is_binding(method: &str) -> bool {
+    MACROS.contains(&method) || OPTIONAL_MACROS.contains(&method) || method == "bind"
+}
 
 /// What a macro is given: one name or two, and the expressions behind them.
 struct Arguments<'e> {
@@ -46,7 +52,7 @@ impl Checker<'_> {
         arguments: &[Expression],
     ) -> Result<Typed, Fault> {
         let source = self.expression(target)?;
-        if let Shape::One(_) = source.shape {
+        if let Shape::One(_) | Shape::Optional(_) = source.shape {
             let this = source.shape.describe();
             let message = format!("what `{function}` is called on must be a list, this is {this}");
             return Err(Fault::new(target.start(), message));
@@ -77,7 +83,7 @@ impl Checker<'_> {
     }
 
     /// Gives a name to something for the expressions that follow.
-    fn enter(&mut self, name: &Expression, shape: Shape, words: Words) -> Result<(), Fault> {
+    pub(super) fn enter(&mut self, name: &Expression, shape: Shape, words: Words) -> Result<(), Fault> {
         let Form::Name(text) = &name.form else {
             return Err(Fault::new(name.offset, "a name for the element must stand here"));
         };

@@ -6,7 +6,7 @@ use super::operators::orderable;
 use super::texts::is_edit;
 use super::times::is_part;
 use super::types::is_dynamic;
-use super::{Checker, Shape, Typed, words};
+use super::{Checker, Shape, Typed, optionals, words};
 use crate::error::{Fault, quote};
 use crate::evaluate::convert_constant;
 use crate::moment::PARTS;
@@ -61,7 +61,7 @@ impl Checker<'_> {
     fn unknown_method(&mut self, offset: u32, method: &str, target: &Expression) -> Fault {
         let known = || {
             let parts = PARTS.iter().map(|(name, _, _)| *name);
-            METHODS.iter().chain(MACROS).copied().chain(parts)
+            METHODS.iter().chain(MACROS).chain(optionals::METHODS).copied().chain(parts)
         };
         if known().any(|name| name == method) {
             return Fault::new(offset, format!("wrong number of arguments for `{method}`"));

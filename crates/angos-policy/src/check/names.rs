@@ -1,25 +1,35 @@
 //! Stage 3: names: variables, loop variables, and what an unknown one was meant to be.
 
 use super::literals::select;
+use super::optionals::{optional_read, optional_select};
 use super::types::type_named;
 use super::{Bound, Checker, Shape, Typed};
 use crate::environment::Origin;
 use crate::error::{Fault, quote};
-use crate::program::Op;
+use crate::program::{Ask, Constant, Node, Op};
 use crate::suggest::nearest;
 use crate::syntax::{Expression, Form};
 use crate::value::Type;
 
 /// A dotted name, each part with its place.
 struct Path<'e> {
-    parts: Vec<(&'e str, u32)>,
+    parts: Vec<Named<'e>>,
     text: String,
     /// Written with a dot in front: neither a name of a loop nor in a container.
     absolute: bool,
 }
 
-/// A value, and the fields asked of it with their places.
-type Resolved<'p, 'e> = (Typed, &'p [(&'e str, u32)]);
+/// One name of a path.
+#[derive(Clone, Copy)]
+struct Named<'e> {
+    name: &'e str,
+    offset: u32,
+    /// Behind `.?`.
+    optional: bool,
+}
+
+/// A value, and the fields asked of it.
+type Resolved<'p, 'e> = (Typed, &'p [Named<'e>]);
 
 impl<'e> Path<'e> {
     /// The dotted name an expression spells, if it is nothing else.
@@ -28,40 +38,41 @@ impl<'e> Path<'e> {
         let mut current = expression;
         let absolute = loop {
             match &current.form {
-                Form::Field { of, name } => {
-                    parts.push((name.as_str(), current.offset));
+                Form::Field { of, name, optional } => {
+                    parts.push(Named { name, offset: current.offset, optional: *optional });
                     current = of;
                 }
                 Form::Name(name) => {
                     let plain = name.strip_prefix('.');
-                    parts.push((plain.unwrap_or(name), current.offset));
+                    let name = plain.unwrap_or(name);
+                    parts.push(Named { name, offset: current.offset, optional: false });
                     break plain.is_some();
                 }
                 _ => return None,
             }
         };
         parts.reverse();
-        let text = parts.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(".");
+        let text = parts.iter().map(|part| part.name).collect::<Vec<_>>().join(".");
         Some(Self { parts, text, absolute })
     }
 
     /// Where the whole name begins.
     fn offset(&self) -> u32 {
-        self.parts.first().map_or(0, |(_, offset)| *offset)
+        self.parts.first().map_or(0, |part| part.offset)
     }
 }
 
 impl Checker<'_> {
     pub(super) fn name(&mut self, expression: &Expression) -> Result<Typed, Fault> {
         let Some(path) = Path::of(expression) else {
-            let Form::Field { of, name } = &expression.form else {
+            let Form::Field { of, name, optional } = &expression.form else {
                 return Err(Fault::new(expression.offset, "not a name"));
             };
             let of = self.expression(of)?;
-            return select(of, expression.offset, name);
+            return select(of, expression.offset, name, *optional);
         };
         match self.resolve(&path)? {
-            Some((typed, rest)) => rest.iter().try_fold(typed, |of, (name, at)| select(of, *at, name)),
+            Some((typed, rest)) => rest.iter().try_fold(typed, selected),
             None => match type_named(path.offset(), &path.text) {
                 Some(named) => Ok(named),
                 None => Err(self.unknown(&path)),
@@ -73,24 +84,24 @@ impl Checker<'_> {
     fn resolve<'p, 'e>(&self, path: &'p Path<'e>) -> Result<Option<Resolved<'p, 'e>>, Fault> {
         if let Some((slot, bound)) = self.bound(path) {
             let rest = path.parts.get(1..).unwrap_or_default();
-            if let (Some((field, at)), Shape::One(_) | Shape::List(_)) = (rest.first(), &bound.shape) {
+            if let (Some(field), Shape::One(_) | Shape::List(_)) = (rest.first(), &bound.shape) {
                 let (name, this) = (&bound.name, bound.shape.describe());
-                let message = format!("`{name}` is {this} and has no field {}", quote(field));
-                return Err(Fault::new(*at, message));
+                let message = format!("`{name}` is {this} and has no field {}", quote(field.name));
+                return Err(Fault::new(field.offset, message));
             }
             let typed = Typed::new(path.offset(), bound.shape.clone(), Op::Bound(slot)).among(bound.words);
             return Ok(Some((typed, rest)));
         }
         if let Some((origin, ty)) = self.environment.lookup(&path.text, path.absolute) {
-            return Ok(Some((read(path.offset(), origin, ty), &[])));
+            return Ok(Some((variable(&path.parts, origin, ty), &[])));
         }
         // Fields may be asked of a map: `claims.roles`.
         for count in (1..path.parts.len()).rev() {
             let (first, rest) = path.parts.split_at_checked(count).unwrap_or((&path.parts, &[]));
-            let name = first.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(".");
+            let name = first.iter().map(|part| part.name).collect::<Vec<_>>().join(".");
             let found = self.environment.lookup(&name, path.absolute);
             if let Some((origin, ty @ (Type::Map(..) | Type::Dyn))) = found {
-                return Ok(Some((read(path.offset(), origin, ty), rest)));
+                return Ok(Some((variable(first, origin, ty), rest)));
             }
         }
         Ok(None)
@@ -101,7 +112,7 @@ impl Checker<'_> {
         let wrong = || {
             Fault::new(argument.start(), "`has` asks about a field").help("write `has(identity.username)`")
         };
-        let Form::Field { of, name } = &argument.form else { return Err(wrong()) };
+        let Form::Field { of, name, .. } = &argument.form else { return Err(wrong()) };
         let Some(path) = Path::of(argument) else {
             let of = self.expression(of)?;
             return has_key(of, argument.offset, name);
@@ -117,9 +128,9 @@ impl Checker<'_> {
             }
         }
         match self.resolve(&path)? {
-            Some((typed, [rest @ .., (last, at)])) => {
-                let of = rest.iter().try_fold(typed, |of, (name, at)| select(of, *at, name))?;
-                has_key(of, *at, last)
+            Some((typed, [rest @ .., last])) => {
+                let of = rest.iter().try_fold(typed, selected)?;
+                has_key(of, last.offset, last.name)
             }
             Some(_) => Err(wrong()),
             None => Err(self.unknown(&path)),
@@ -128,22 +139,22 @@ impl Checker<'_> {
 
     /// The loop variable a name begins with, if one does.
     fn bound(&self, path: &Path<'_>) -> Option<(usize, &Bound)> {
-        let (root, _) = path.parts.first().filter(|_| !path.absolute)?;
-        self.scope.iter().enumerate().rev().find(|(_, bound)| bound.name == *root)
+        let root = path.parts.first().filter(|_| !path.absolute)?.name;
+        self.scope.iter().enumerate().rev().find(|(_, bound)| bound.name == root)
     }
 
     /// Why a name means nothing.
     fn unknown(&self, path: &Path<'_>) -> Fault {
         let mut known = String::new();
-        for (name, offset) in &path.parts {
+        for Named { name, offset, .. } in &path.parts {
             let full = if known.is_empty() { (*name).to_owned() } else { format!("{known}.{name}") };
             if self.environment.is_group(&full) {
                 known = full;
                 continue;
             }
             if self.environment.variable(&full).is_some() {
-                let next = path.parts.iter().find(|part| part.1 > *offset);
-                let (field, at) = next.copied().unwrap_or((name, *offset));
+                let next = path.parts.iter().find(|part| part.offset > *offset);
+                let (field, at) = next.map_or((*name, *offset), |part| (part.name, part.offset));
                 let message = format!("`{full}` is not a group and has no field {}", quote(field));
                 return Fault::new(at, message);
             }
@@ -180,13 +191,31 @@ impl Checker<'_> {
 
 /// `has(of.name)`
 fn has_key(of: Typed, offset: u32, name: &str) -> Result<Typed, Fault> {
-    match &of.shape {
-        Shape::One(_) | Shape::List(_) => {
+    match of.shape.unwrapped() {
+        Shape::One(_) | Shape::List(_) | Shape::Optional(_) => {
             let message = format!("{} has no field {}", of.shape.describe(), quote(name));
             Err(Fault::new(offset, message))
         }
+        shape if matches!(of.shape, Shape::Optional(_)) => {
+            let (key, value) =
+                (Node::new(offset, Op::Constant(Constant::String(name.into()))), shape.clone());
+            let found = optional_select(of, offset, key, value);
+            Ok(Typed::boolean(offset, Op::Ask(Ask::HasValue(Box::new(found.node)))))
+        }
         _ => Ok(Typed::boolean(offset, Op::HasKey { map: Box::new(of.node), key: name.into() })),
     }
+}
+
+/// A field of a value.
+fn selected(of: Typed, field: &Named<'_>) -> Result<Typed, Fault> {
+    select(of, field.offset, field.name, field.optional)
+}
+
+/// Reads the variable these names spell; optionally, if one of them is behind `.?`.
+fn variable(parts: &[Named<'_>], origin: Origin, ty: Type) -> Typed {
+    let offset = parts.first().map_or(0, |part| part.offset);
+    let optional = parts.iter().any(|part| part.optional);
+    if optional { optional_read(offset, origin, ty) } else { read(offset, origin, ty) }
 }
 
 /// Reads a declared variable.

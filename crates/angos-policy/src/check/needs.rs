@@ -1,6 +1,6 @@
 //! Stage 3: what evaluating an expression needs: memory for strings, slots for lists and maps.
 
-use crate::program::{Edit, Needs, Node, Op, Scalar};
+use crate::program::{Ask, Edit, Needs, Node, Op, Optional, Scalar};
 use crate::value::Type;
 
 const NOTHING: Needs = Needs { text: false, slots: false };
@@ -10,20 +10,25 @@ const SLOTS: Needs = Needs { text: false, slots: true };
 impl Node {
     /// Where its value is looked at as a whole: a list that could be walked is built.
     pub(crate) fn stored(&self) -> Needs {
-        if self.streams() { SLOTS.or(self.needs()) } else { self.needs() }
+        if self.streams() || self.is_optional() { SLOTS.or(self.needs()) } else { self.needs() }
     }
 
     /// Where a list is walked.
     pub(crate) fn needs(&self) -> Needs {
         match &self.op {
             Op::Constant(_) | Op::Read(..) | Op::Bound(_) | Op::Has(_) => NOTHING,
-            // Lists that are walked wherever these stand.
-            Op::Size(of) | Op::Extreme { among: of, .. } | Op::Range(of) => of.needs(),
-            Op::In(sides) | Op::Index(sides) | Op::Join(sides) => {
-                let [left, right] = &**sides;
-                let needle = if matches!(self.op, Op::In(_)) { left.stored() } else { left.needs() };
-                needle.or(right.needs())
+            // Lists that are walked, and optionals that are looked at, wherever these stand.
+            Op::Size(of)
+            | Op::Extreme { among: of, .. }
+            | Op::Range(of)
+            | Op::Present(of)
+            | Op::IfPresent(of) => of.needs(),
+            Op::Index(sides) | Op::Join(sides) => {
+                sides.iter().fold(NOTHING, |all, side| all.or(side.needs()))
             }
+            Op::In(sides) => contained(sides),
+            Op::Ask(ask) => ask.needs(),
+            Op::Optional(optional) => optional.needs(),
             Op::Quantified { over, test, .. } => over.source.needs().or(test.needs()),
             Op::Transform { over, condition, body } | Op::TransformMap { over, condition, body } => {
                 let builds = if self.streams() { NOTHING } else { SLOTS };
@@ -67,11 +72,7 @@ impl Node {
             }
             Op::Glue { list, separator } => TEXT.or(list.stored()).or(optional(separator.as_deref())),
             Op::Arrange { list, arguments, .. } => SLOTS.or(list.stored()).or(all(arguments)),
-            Op::Call { result, arguments, .. } => {
-                let builds = matches!(result, Type::String | Type::Word(_) | Type::Dyn);
-                let needs = all(arguments);
-                if builds { TEXT.or(needs) } else { needs }
-            }
+            Op::Call { result, arguments, .. } => called(*result).or(all(arguments)),
         }
     }
 }
@@ -80,6 +81,43 @@ fn edited(edit: Edit) -> Needs {
     match edit {
         Edit::Quote | Edit::Replace | Edit::Reverse => TEXT,
         Edit::CharAt | Edit::IndexOf | Edit::LastIndexOf | Edit::Substring | Edit::Trim => NOTHING,
+    }
+}
+
+fn contained([needle, list]: &[Node; 2]) -> Needs {
+    needle.stored().or(list.needs())
+}
+
+fn called(result: Type) -> Needs {
+    if matches!(result, Type::String | Type::Word(_) | Type::Dyn) { TEXT } else { NOTHING }
+}
+
+impl Ask {
+    fn needs(&self) -> Needs {
+        match self {
+            Self::HasValue(of) | Self::Value(of) => of.needs(),
+            Self::OrValue(sides) => {
+                let [of, other] = &**sides;
+                of.needs().or(other.stored())
+            }
+        }
+    }
+}
+
+impl Optional {
+    fn needs(&self) -> Needs {
+        match self {
+            Self::None | Self::Read(..) => NOTHING,
+            Self::Of(of) | Self::OfNonZero(of) => of.stored(),
+            Self::Select { chained, sides, .. } => {
+                let [of, key] = &**sides;
+                key.stored().or(if *chained { of.needs() } else { of.stored() })
+            }
+            Self::Either(sides) => sides.iter().fold(NOTHING, |needs, side| needs.or(side.needs())),
+            Self::Map { flat, of, body, .. } => {
+                of.needs().or(if *flat { body.needs() } else { body.stored() })
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Stage 3: operators and the types they take.
 
+use super::optionals::optional_select;
 use super::types::is_dynamic;
 use super::{Checker, Shape, Typed, words};
 use crate::error::Fault;
@@ -32,7 +33,8 @@ impl Checker<'_> {
                 self.equality(offset, operator, left, right)
             }
             (Operator::In, [needle, container]) => self.containment(offset, needle, container),
-            (Operator::Index, [of, key]) => self.index(offset, of, key),
+            (Operator::Index, [of, key]) => self.index(offset, of, key, false),
+            (Operator::OptionalIndex, [of, key]) => self.index(offset, of, key, true),
             (_, [left, right]) => match order(operator) {
                 Some(order) => self.ordering(offset, order, operator, left, right),
                 None => self.arithmetic(offset, operator, left, right),
@@ -143,13 +145,21 @@ impl Checker<'_> {
         Ok(Typed::new(offset, shape, op))
     }
 
-    /// `list[index]`, `map[key]`
-    fn index(&mut self, offset: u32, of: &Expression, key: &Expression) -> Result<Typed, Fault> {
+    /// `list[index]`, `map[key]`; `of[?key]` when it may be missing.
+    fn index(
+        &mut self,
+        offset: u32,
+        of: &Expression,
+        key: &Expression,
+        lenient: bool,
+    ) -> Result<Typed, Fault> {
         let container = self.expression(of)?;
         let key_typed = self.expression(key)?;
-        let (shape, words) = match &container.shape {
+        let optional = lenient || matches!(container.shape, Shape::Optional(_));
+        let empty = !optional && matches!(container.node.op, Op::Constant(_));
+        let (shape, words) = match container.shape.unwrapped() {
             Shape::List(element) => {
-                if **element == Shape::Never {
+                if empty && **element == Shape::Never {
                     return Err(Fault::new(offset, "the empty list has no elements"));
                 }
                 if !key_typed.shape.may(|scalar| matches!(scalar, Scalar::Int | Scalar::Uint)) {
@@ -162,7 +172,7 @@ impl Checker<'_> {
                 ((**element).clone(), container.words)
             }
             Shape::Map(entry) => {
-                if entry.0 == Shape::Never {
+                if empty && entry.0 == Shape::Never {
                     return Err(Fault::new(offset, "the empty map has no keys"));
                 }
                 if !key_typed.shape.comparable(&entry.0) {
@@ -173,16 +183,21 @@ impl Checker<'_> {
                     );
                     return Err(Fault::new(key_typed.node.offset, message));
                 }
-                words::looked_for(&key_typed, &container)?;
+                if !optional {
+                    words::looked_for(&key_typed, &container)?;
+                }
                 (entry.1.clone(), None)
             }
             Shape::Dyn | Shape::Never => (Shape::Dyn, None),
-            Shape::One(_) => {
+            Shape::One(_) | Shape::Optional(_) => {
                 let this = container.shape.describe();
                 let message = format!("what `[…]` is applied to must be a list or a map, this is {this}");
                 return Err(Fault::new(of.start(), message));
             }
         };
+        if optional {
+            return Ok(optional_select(container, offset, key_typed.node, shape));
+        }
         let op = Op::Index(Box::new([container.node, key_typed.node]));
         Ok(Typed::new(offset, shape, op).among(words))
     }
@@ -196,7 +211,7 @@ impl Checker<'_> {
         let dynamic = is_dynamic(needle);
         let needle = self.expression(needle)?;
         let typed = self.expression(container)?;
-        if let Shape::One(_) = typed.shape {
+        if let Shape::One(_) | Shape::Optional(_) = typed.shape {
             let message =
                 format!("the right side of `in` must be a list, this is {}", typed.shape.describe());
             return Err(Fault::new(container.start(), message));

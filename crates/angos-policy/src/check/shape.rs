@@ -14,6 +14,7 @@ pub(crate) enum Shape {
     One(Scalar),
     List(Arc<Shape>),
     Map(Arc<(Shape, Shape)>),
+    Optional(Arc<Shape>),
 }
 
 impl Shape {
@@ -29,6 +30,10 @@ impl Shape {
 
     pub(super) fn map(key: Self, value: Self) -> Self {
         Self::Map(Arc::new((key, value)))
+    }
+
+    pub(super) fn optional(value: Self) -> Self {
+        Self::Optional(Arc::new(value))
     }
 
     /// Of a declared type.
@@ -49,6 +54,7 @@ impl Shape {
             Type::StringList => return Self::list(Self::STRING),
             Type::List(element) => return Self::list(Self::of(*element)),
             Type::Map(key, value) => return Self::map(Self::of(*key), Self::of(*value)),
+            Type::Optional(value) => return Self::optional(Self::of(*value)),
             Type::Dyn => return Self::Dyn,
         })
     }
@@ -60,6 +66,7 @@ impl Shape {
             Self::One(scalar) => *of_scalar(*scalar),
             Self::List(element) => Type::List(element.within()),
             Self::Map(entry) => Type::Map(entry.0.within(), entry.1.within()),
+            Self::Optional(value) => Type::Optional(value.within()),
         }
     }
 
@@ -82,7 +89,7 @@ impl Shape {
         match self {
             Self::Dyn | Self::Never => true,
             Self::One(scalar) => test(*scalar),
-            Self::List(_) | Self::Map(_) => false,
+            Self::List(_) | Self::Map(_) | Self::Optional(_) => false,
         }
     }
 
@@ -94,7 +101,9 @@ impl Shape {
     pub(super) fn fits(&self, wanted: &Self) -> bool {
         match (self, wanted) {
             (Self::Dyn | Self::Never, _) | (_, Self::Dyn | Self::Never) => true,
-            (Self::List(left), Self::List(right)) => left.fits(right),
+            (Self::List(left), Self::List(right)) | (Self::Optional(left), Self::Optional(right)) => {
+                left.fits(right)
+            }
             (Self::Map(left), Self::Map(right)) => left.0.fits(&right.0) && left.1.fits(&right.1),
             (left, right) => left == right,
         }
@@ -104,7 +113,9 @@ impl Shape {
     pub(super) fn comparable(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::One(left), Self::One(right)) => left == right || (left.is_number() && right.is_number()),
-            (Self::List(left), Self::List(right)) => left.comparable_within(right),
+            (Self::List(left), Self::List(right)) | (Self::Optional(left), Self::Optional(right)) => {
+                left.comparable_within(right)
+            }
             (Self::Map(left), Self::Map(right)) => {
                 left.0.comparable(&right.0) && left.1.comparable_within(&right.1)
             }
@@ -124,6 +135,7 @@ impl Shape {
             (Self::Never, known) | (known, Self::Never) => known.clone(),
             (Self::Dyn, _) | (_, Self::Dyn) => Self::Dyn,
             (Self::List(left), Self::List(right)) => Self::list(left.join(right)?),
+            (Self::Optional(left), Self::Optional(right)) => Self::optional(left.join(right)?),
             (Self::Map(left), Self::Map(right)) => Self::map(left.0.join(&right.0)?, left.1.join(&right.1)?),
             _ => return None,
         })
@@ -139,6 +151,7 @@ impl Shape {
             Self::List(element) => format!("a list of {}", element.name(3)),
             Self::Map(entry) if entry.0 == Self::Never => "an empty map".to_owned(),
             Self::Map(entry) => format!("a map of {} to {}", entry.0.name(3), entry.1.name(3)),
+            Self::Optional(value) => format!("an optional {}", value.name(3)),
         }
     }
 
@@ -150,6 +163,7 @@ impl Shape {
             _ if depth == 0 => "…".to_owned(),
             Self::List(element) => format!("list({})", element.name(depth - 1)),
             Self::Map(entry) => format!("map({}, {})", entry.0.name(depth - 1), entry.1.name(depth - 1)),
+            Self::Optional(value) => format!("optional_type({})", value.name(depth - 1)),
         }
     }
 }

@@ -18,6 +18,7 @@ const TYPES: &[&str] = &[
     "net.CIDR",
     "net.IP",
     "null_type",
+    "optional_type",
     "string",
     "type",
     "uint",

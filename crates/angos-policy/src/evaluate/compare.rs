@@ -45,6 +45,9 @@ impl<'a> Frame<'a, '_> {
             },
             (Datum::Ip(left), Datum::Ip(right)) => Ok(left == right),
             (Datum::Cidr(left), Datum::Cidr(right)) => Ok(left == right),
+            (Datum::Optional(left), Datum::Optional(right)) => {
+                self.equal_lists(Datum::List(left), Datum::List(right), depth, at)
+            }
             _ if left.is_list() && right.is_list() => self.equal_lists(left, right, depth, at),
             _ if left.is_map() && right.is_map() => self.equal_maps(left, right, depth, at),
             // Values of two types, one of them behind `dyn`, are not equal.

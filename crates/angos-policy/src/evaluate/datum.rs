@@ -36,6 +36,8 @@ pub(crate) enum Datum<'a> {
     List(Range),
     /// A map the rule built: keys and values by turns.
     Map(Range),
+    /// An optional the rule built: a slot with its value, or none.
+    Optional(Range),
 }
 
 /// A piece of a frame's memory, of text or of slots.
@@ -83,7 +85,10 @@ impl<'s> Memory<'s> {
 impl<'a> Datum<'a> {
     /// Whether it lives in a frame's memory, wholly or in part.
     pub(super) fn is_built(self) -> bool {
-        matches!(self, Self::Built(_) | Self::BuiltBytes(_) | Self::List(_) | Self::Map(_))
+        matches!(
+            self,
+            Self::Built(_) | Self::BuiltBytes(_) | Self::List(_) | Self::Map(_) | Self::Optional(_)
+        )
     }
 
     pub(super) fn is_list(self) -> bool {
@@ -126,6 +131,7 @@ impl<'a> Datum<'a> {
             Self::Type(_) => "type",
             Self::Strings(_) | Self::Constants(_) | Self::Foreign(_) | Self::List(_) => "list",
             Self::ConstantMap(_) | Self::ForeignMap(_) | Self::Map(_) => "map",
+            Self::Optional(_) => "optional_type",
         }
     }
 
@@ -151,6 +157,9 @@ impl<'a> Datum<'a> {
             Self::Constants(values) => Value::List(List(Elements::Constant(values))),
             Self::Foreign(values) => Value::List(List(Elements::Foreign(values))),
             Self::List(Range { start, end }) => Value::List(List(Elements::Built { memory, start, end })),
+            Self::Optional(Range { start, end }) => {
+                Value::Optional(List(Elements::Built { memory, start, end }))
+            }
             Self::ConstantMap(entries) => Value::Map(Map(Entries::Constant(entries))),
             Self::ForeignMap(entries) => Value::Map(Map(Entries::Foreign(entries))),
             Self::Map(Range { start, end }) => Value::Map(Map(Entries::Built { memory, start, end })),
@@ -202,6 +211,7 @@ impl<'a> Datum<'a> {
             Value::Ip(address) => Self::Ip(address),
             Value::Cidr(address, length) => Self::Cidr(IpNet::new(address, length).ok()?),
             Value::Type(name) => Self::Type(name),
+            Value::Optional(_) => return None,
             Value::List(List(elements)) => match elements {
                 Elements::Strings(values) => Self::Strings(values),
                 Elements::Constant(values) => Self::Constants(values),

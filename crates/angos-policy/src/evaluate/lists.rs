@@ -109,12 +109,9 @@ impl<'a, 'm> Frame<'a, 'm> {
             return found.ok_or(at.trouble(Undecidable::Index));
         }
         let whole = self.value(of)?;
-        let key_value = self.value(key)?;
+        let key_value = self.key(key)?;
         if whole.is_map() {
-            return match key_value {
-                Datum::Absent => Err(key.trouble(Undecidable::Absent)),
-                key => self.find(whole, key, at)?.ok_or(at.trouble(Undecidable::Key)),
-            };
+            return self.find(whole, key_value, at)?.ok_or(at.trouble(Undecidable::Key));
         }
         if !whole.is_list() {
             return Err(of.unfit(whole));
@@ -122,6 +119,15 @@ impl<'a, 'm> Frame<'a, 'm> {
         let index = position(key_value).map_err(|cause| key.trouble(cause))?;
         let found = index.and_then(|index| self.item(whole, index));
         found.map(|item| item.value).ok_or(at.trouble(Undecidable::Index))
+    }
+
+    /// What is looked for in a list or map. A constant is no step of its own: the field in `map.field` stands at the
+    /// place of the whole.
+    pub(super) fn key(&mut self, key: &'a Node) -> Outcome<Datum<'a>> {
+        match key.constant() {
+            Some(constant) => Ok(Datum::from(constant)),
+            None => self.present(key),
+        }
     }
 
     /// An element of a list that is walked. What was built for it is kept.

@@ -3,7 +3,7 @@
 use super::compare::same_number;
 use super::walk::Next;
 use super::{Datum, Frame, Outcome};
-use crate::program::{Loop, Node};
+use crate::program::{Loop, Node, Op};
 use crate::value::Undecidable;
 
 impl<'a> Frame<'a, '_> {
@@ -55,9 +55,15 @@ impl<'a> Frame<'a, '_> {
             let before = frame.pending;
             for (key_node, value_node) in entries {
                 let key = frame.value(key_node)?;
+                let value = match &value_node.op {
+                    Op::IfPresent(optional) => match frame.option(optional)? {
+                        Some(value) => value,
+                        None => continue,
+                    },
+                    _ => frame.value(value_node)?,
+                };
                 frame.admit_key(key, before, key_node)?;
                 frame.hold(key, at)?;
-                let value = frame.value(value_node)?;
                 frame.hold(value, at)?;
             }
             Ok(())

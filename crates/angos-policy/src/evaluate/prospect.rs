@@ -6,7 +6,7 @@
 use super::{Datum, Frame, Outcome, is_there, with_memory};
 use crate::consider::{Circumstances, Example, Known};
 use crate::environment::Origin;
-use crate::program::{Constant, Needs, Node, Op, Quantifier, Search};
+use crate::program::{Ask, Constant, Needs, Node, Op, Optional, Quantifier, Search};
 use crate::value::{Type, Undecidable, Value};
 use angos_identity::Identity;
 
@@ -145,6 +145,9 @@ impl<'a> Prospect<'a, '_> {
                 Known::Nothing => Outcomes::EITHER.or(Outcomes::FAILS),
             },
             Op::Has(origin) => self.has(*origin),
+            Op::Ask(Ask::HasValue(of)) if let Op::Optional(Optional::Read(origin, _)) = &of.op => {
+                self.has(*origin)
+            }
             Op::Equal { negated, sides } => {
                 let equal = self.equal(sides, node);
                 if *negated { equal.negated() } else { equal }

@@ -60,19 +60,39 @@ impl Trace {
     }
 
     pub(super) fn note(&mut self, offset: u32, during: Interval, outcome: Result<Value<'_>, Undecidable>) {
-        let Visits { count, kept } = self.visits.entry(offset).or_default();
-        // Two at one place are what is written there, and a conversion that is not.
-        if kept.last().is_some_and(|last| during.contains(last.during)) {
-            return;
-        }
         let outcome = outcome.map(|value| match value {
             Value::Absent => Shown::Absent,
             value => Shown::Value(value.to_cel()),
         });
+        self.keep(offset, Visit { during, outcome });
+    }
+
+    /// As [`note`](Self::note), of an optional that is not built.
+    pub(super) fn note_optional(
+        &mut self,
+        offset: u32,
+        during: Interval,
+        outcome: Result<Option<Value<'_>>, Undecidable>,
+    ) {
+        let outcome = outcome.map(|held| {
+            Shown::Value(match held {
+                Some(value) => format!("optional.of({})", value.to_cel()),
+                None => "optional.none()".to_owned(),
+            })
+        });
+        self.keep(offset, Visit { during, outcome });
+    }
+
+    fn keep(&mut self, offset: u32, visit: Visit) {
+        let Visits { count, kept } = self.visits.entry(offset).or_default();
+        // Two at one place are what is written there, and a conversion that is not.
+        if kept.last().is_some_and(|last| visit.during.contains(last.during)) {
+            return;
+        }
         *count += 1;
         if kept.len() == EXPLAINED_ROUNDS_MAX {
             kept.pop();
         }
-        kept.push(Visit { during, outcome });
+        kept.push(visit);
     }
 }

@@ -67,8 +67,7 @@ impl<'a, 'm> Frame<'a, 'm> {
                 Ok(())
             }
             Op::If(parts) if node.streams() => {
-                let [condition, yes, no] = &**parts;
-                let chosen = if self.truth(condition)? { yes } else { no };
+                let chosen = self.chosen(parts)?;
                 self.walk(chosen, visit)
             }
             Op::Transform { over, condition, body } => {
@@ -82,6 +81,7 @@ impl<'a, 'm> Frame<'a, 'm> {
                     visit(frame, Item::element(index - 1, part))
                 })
             }
+            Op::Present(list) => self.walk_present(list, node, visit),
             Op::Range(end) => self.walk_range(end, visit, node),
             _ => {
                 let before = self.used;
@@ -94,11 +94,23 @@ impl<'a, 'm> Frame<'a, 'm> {
     }
 
     fn walk_elements(&mut self, elements: &'a [Node], visit: &mut Visitor<'_, 'a, 'm>) -> Outcome<()> {
-        let mut next = Next::More;
-        for (index, element) in elements.iter().enumerate() {
+        let (mut index, mut next) = (0, Next::More);
+        for element in elements {
+            if let Op::IfPresent(optional) = &element.op {
+                let before = self.used;
+                if let Some(held) = self.option(optional)? {
+                    if next == Next::More {
+                        next = self.show(index, held, visit)?;
+                    }
+                    index += 1;
+                }
+                self.release(before);
+                continue;
+            }
             if next == Next::More || element.constant().is_none() {
                 self.offer(element, index, &mut next, visit)?;
             }
+            index += 1;
         }
         Ok(())
     }
@@ -167,6 +179,16 @@ impl<'a, 'm> Frame<'a, 'm> {
             self.release(before);
         }
         Ok(())
+    }
+
+    /// Shows `visit` an element that is there already.
+    pub(super) fn show(
+        &mut self,
+        index: usize,
+        datum: Datum<'a>,
+        visit: &mut Visitor<'_, 'a, 'm>,
+    ) -> Outcome<Next> {
+        visit(self, Item::element(index, datum))
     }
 
     /// Evaluates an element and, unless there is enough already, shows it to `visit`.

@@ -98,6 +98,9 @@ fn token_length(text: &str) -> usize {
         while_all(char::is_whitespace)
     } else if text.starts_with("//") {
         while_all(|c| c != '\n')
+    } else if first == '`' {
+        // A name in quotes of its own.
+        text.chars().skip(1).take_while(|c| *c != '`').map(char::len_utf8).sum::<usize>() + 2
     } else if let Some(length) = string_length(text) {
         length
     } else if first.is_ascii_digit()

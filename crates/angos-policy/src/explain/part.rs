@@ -1,7 +1,7 @@
 //! Beside stage 5: the text of a rule and the evaluator's report → what each part of the rule evaluated to.
 
 use super::extent::Tokens;
-use crate::check::MACROS;
+use crate::check::is_binding;
 use crate::evaluate::{Interval, Shown, Trace, Visit, Visits};
 use crate::syntax::{Expression, Form, Operator};
 use crate::value::Undecidable;
@@ -162,8 +162,7 @@ fn is_presence(expression: &Expression) -> bool {
 /// to an element or a value (`exists(x, …)`, `cel.bind(x, …)`).
 fn names_something(call: &Expression, index: usize, part: &Expression) -> bool {
     let Form::Call { function, target: Some(_), arguments } = &call.form else { return false };
-    let binds = MACROS.contains(&function.as_str()) || function == "bind";
-    matches!(part.form, Form::Name(_)) && (index == 0 || (binds && index < arguments.len()))
+    matches!(part.form, Form::Name(_)) && (index == 0 || (is_binding(function) && index < arguments.len()))
 }
 
 fn is_literal(expression: &Expression) -> bool {
@@ -176,6 +175,10 @@ fn is_literal(expression: &Expression) -> bool {
         | Form::String(_)
         | Form::Bytes(_) => true,
         Form::List(_) | Form::Map(_) => expression.parts().all(is_literal),
-        Form::Name(_) | Form::Field { .. } | Form::Call { .. } | Form::Operation { .. } => false,
+        Form::Name(_)
+        | Form::Field { .. }
+        | Form::Call { .. }
+        | Form::Operation { .. }
+        | Form::IfPresent(_) => false,
     }
 }

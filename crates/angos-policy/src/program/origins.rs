@@ -1,13 +1,13 @@
 //! Stage 4: what a program is made of, and what it reads.
 
-use super::{Node, Op};
+use super::{Ask, Node, Op, Optional};
 use crate::environment::Origin;
 
 impl Node {
     /// Shows `visit` each variable that is read, in the loops' bodies too.
     pub(crate) fn each_origin(&self, visit: &mut dyn FnMut(Origin)) {
         match &self.op {
-            Op::Read(origin, _) | Op::Has(origin) => visit(*origin),
+            Op::Read(origin, _) | Op::Has(origin) | Op::Optional(Optional::Read(origin, _)) => visit(*origin),
             _ => self.each_part(&mut |part| part.each_origin(visit)),
         }
     }
@@ -21,6 +21,8 @@ impl Node {
             | Op::Size(of)
             | Op::TypeOf(of)
             | Op::Range(of)
+            | Op::IfPresent(of)
+            | Op::Present(of)
             | Op::Encode(of)
             | Op::Decode(of)
             | Op::IsCanonical(of)
@@ -45,6 +47,8 @@ impl Node {
             | Op::Arithmetic { sides, .. }
             | Op::Bits { sides, .. }
             | Op::Search { sides, .. } => each(&**sides, visit),
+            Op::Optional(optional) => optional.each_part(visit),
+            Op::Ask(ask) => ask.each_part(visit),
             Op::If(parts) => each(&**parts, visit),
             Op::List(nodes) | Op::Call { arguments: nodes, .. } => each(nodes, visit),
             Op::Map(entries) => entries.iter().for_each(|(key, value)| pair(key, value, visit)),
@@ -68,6 +72,26 @@ impl Node {
                 visit(list);
                 each(optional(separator.as_deref()), visit);
             }
+        }
+    }
+}
+
+impl Ask {
+    fn each_part<'a>(&'a self, visit: &mut dyn FnMut(&'a Node)) {
+        match self {
+            Self::HasValue(of) | Self::Value(of) => visit(of),
+            Self::OrValue(sides) => each(&**sides, visit),
+        }
+    }
+}
+
+impl Optional {
+    fn each_part<'a>(&'a self, visit: &mut dyn FnMut(&'a Node)) {
+        match self {
+            Self::None | Self::Read(..) => {}
+            Self::Of(of) | Self::OfNonZero(of) => visit(of),
+            Self::Select { sides, .. } | Self::Either(sides) => each(&**sides, visit),
+            Self::Map { of, body, .. } => pair(of, body, visit),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::error::{Fault, quote};
 use crate::limits::TREE_DEPTH_MAX;
 use cel_parser::IdedExpr;
 use cel_parser::common::ast::{
-    CallExpr, EntryExpr, Expr, IdedEntryExpr, LiteralValue, MapExpr, SourceInfo, operators,
+    CallExpr, EntryExpr, Expr, IdedEntryExpr, ListExpr, LiteralValue, MapExpr, SourceInfo, operators,
 };
 
 pub(super) struct Converter<'a> {
@@ -29,9 +29,9 @@ impl<'a> Converter<'a> {
             Expr::Ident(name) => (token, Form::Name(name.clone())),
             Expr::Select(select) => {
                 let of = Box::new(self.convert(&select.operand, depth + 1)?);
-                (self.after_dot(token), Form::Field { of, name: select.field.clone() })
+                (self.after_dot(token), Form::Field { of, name: select.field.clone(), optional: false })
             }
-            Expr::List(list) => (token, Form::List(self.all(&list.elements, depth)?)),
+            Expr::List(list) => (token, Form::List(self.elements(list, depth)?)),
             Expr::Call(call) => return self.call(call, token, depth),
             Expr::Map(map) => (token, Form::Map(self.entries(map, depth)?)),
             Expr::Struct(value) => {
@@ -46,6 +46,13 @@ impl<'a> Converter<'a> {
     }
 
     fn call(&self, call: &CallExpr, token: usize, depth: usize) -> Result<Expression, Fault> {
+        if let (operators::OPT_SELECT, [of, field]) = (call.func_name.as_str(), call.args.as_slice())
+            && let Expr::Literal(LiteralValue::String(name)) = &field.expr
+        {
+            let of = Box::new(self.convert(of, depth + 1)?);
+            let form = Form::Field { of, name: name.inner().to_owned(), optional: true };
+            return Ok(Expression { offset: narrow(self.after_dot(token)), form });
+        }
         if let Some(operator) = operator(&call.func_name) {
             let operands = self.all(&call.args, depth)?;
             return Ok(Expression { offset: narrow(token), form: Form::Operation { operator, operands } });
@@ -59,10 +66,22 @@ impl<'a> Converter<'a> {
         Ok(Expression { offset: narrow(self.before_parenthesis(token, &call.func_name)), form })
     }
 
+    fn elements(&self, list: &ListExpr, depth: usize) -> Result<Vec<Expression>, Fault> {
+        let mut elements = self.all(&list.elements, depth)?;
+        for index in &list.optional_indices {
+            if let Some(element) = elements.get_mut(*index) {
+                *element = if_present(element.clone());
+            }
+        }
+        Ok(elements)
+    }
+
     fn entries(&self, map: &MapExpr, depth: usize) -> Result<Vec<(Expression, Expression)>, Fault> {
         let pair = |entry: &IdedEntryExpr| match &entry.expr {
             EntryExpr::MapEntry(entry) => {
-                Ok((self.convert(&entry.key, depth + 1)?, self.convert(&entry.value, depth + 1)?))
+                let (key, value) =
+                    (self.convert(&entry.key, depth + 1)?, self.convert(&entry.value, depth + 1)?);
+                Ok((key, if entry.optional { if_present(value) } else { value }))
             }
             EntryExpr::StructField(_) => Err(Fault::new(0usize, "not a CEL expression")),
         };
@@ -83,6 +102,7 @@ impl<'a> Converter<'a> {
     fn after_dot(&self, dot: usize) -> usize {
         let rest = self.source.get(dot..).unwrap_or("");
         let name = rest.strip_prefix('.').unwrap_or(rest).trim_start();
+        let name = name.strip_prefix('?').unwrap_or(name).trim_start();
         self.source.len() - name.len()
     }
 
@@ -91,6 +111,10 @@ impl<'a> Converter<'a> {
         let before = self.source.get(..parenthesis).unwrap_or("").trim_end();
         before.strip_suffix(name).map_or(parenthesis, str::len)
     }
+}
+
+fn if_present(value: Expression) -> Expression {
+    Expression { offset: value.offset, form: Form::IfPresent(Box::new(value)) }
 }
 
 /// Offsets fit: rules are at most 8 KiB.
@@ -130,6 +154,7 @@ fn operator(function: &str) -> Option<Operator> {
         operators::MODULO => Operator::Remainder,
         operators::NEGATE => Operator::Negate,
         operators::INDEX => Operator::Index,
+        operators::OPT_INDEX => Operator::OptionalIndex,
         _ => return None,
     })
 }

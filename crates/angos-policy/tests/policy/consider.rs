@@ -59,6 +59,7 @@ fn what_is_certain_of_a_rule() {
         ("request.action in ['put-manifest', 'start-upload']", [Always; 3]),
         ("identity.certificate.present", [Never, Always, Sometimes]),
         ("has(identity.username)", [Never, Never, Sometimes]),
+        ("identity.?username.hasValue()", [Never, Never, Sometimes]),
         ("identity.username != 'bob'", [Always, Always, Sometimes]),
         ("identity.username != '' || identity.certificate.present", [Never, Always, Sometimes]),
         ("identity.username == null && !identity.certificate.present", [Always, Never, Sometimes]),

@@ -121,6 +121,48 @@ fn every_part_has_its_value() {
     );
 }
 
+#[test]
+fn optionals_have_their_values() {
+    let check = |rule: &str, expected: &[&str]| {
+        assert_eq!(lines(rule).lines().skip(1).collect::<Vec<_>>(), expected, "{rule}");
+    };
+    check(
+        "request.?tag.or(identity.?username).orValue('x') == 'alice'",
+        &[
+            "  request.?tag.or(identity.?username).orValue('x') == 'alice' → true",
+            "    request.?tag.or(identity.?username).orValue('x') → 'alice'",
+            "      request.?tag.or(identity.?username) → optional.of('alice')",
+            "        request.?tag → optional.none()",
+            "        identity.?username → optional.of('alice')",
+        ],
+    );
+    check(
+        "size([?request.?tag, ?{'a-b': request.n}.?`a-b`.optMap(n, string(n + 1))]) == 1",
+        &[
+            "  size([?request.?tag, ?{'a-b': request.n}.?`a-b`.optMap(n, string(n + 1))]) == 1 → true",
+            "    size([?request.?tag, ?{'a-b': request.n}.?`a-b`.optMap(n, string(n + 1))]) → 1",
+            "      [?request.?tag, ?{'a-b': request.n}.?`a-b`.optMap(n, string(n + 1))] → walked element by element",
+            "        request.?tag → optional.none()",
+            "        {'a-b': request.n}.?`a-b`.optMap(n, string(n + 1)) → optional.of('101')",
+            "          {'a-b': request.n}.?`a-b` → optional.of(100)",
+            "            {'a-b': request.n} → {'a-b': 100}",
+            "              request.n → 100",
+            "          string(n + 1) → '101'",
+            "            n + 1 → 101",
+            "              n → 100",
+        ],
+    );
+    check(
+        "{'a': request.n}.a == 100",
+        &[
+            "  {'a': request.n}.a == 100 → true",
+            "    {'a': request.n}.a → 100",
+            "      {'a': request.n} → {'a': 100}",
+            "        request.n → 100",
+        ],
+    );
+}
+
 /// A loop shows its body for each element it came to, and the lists it walked.
 #[test]
 fn loops_show_their_rounds() {

@@ -1,0 +1,184 @@
+//! Stage 3: optional values: `optional.of(…)`, `.?name`, `[?key]`, `?element`, and what is asked of them.
+//!
+//! Source: the proposal "Optional Types" beside CEL's specification, and its conformance cases.
+
+use super::functions::called_on;
+use super::{Checker, Shape, Typed};
+use crate::environment::Origin;
+use crate::error::Fault;
+use crate::program::{Ask, Node, Op, Optional};
+use crate::syntax::{Expression, Form};
+use crate::value::Type;
+
+/// Methods of optional values that name what they hold for the expression behind.
+pub(super) const OPTIONAL_MACROS: &[&str] = &["optFlatMap", "optMap"];
+
+/// What an unknown one may have been meant to be.
+pub(super) const METHODS: &[&str] =
+    &["hasValue", "optFlatMap", "optMap", "or", "orValue", "unwrapOpt", "value"];
+
+pub(super) fn is_method(name: &str) -> bool {
+    METHODS.contains(&name)
+}
+
+impl Checker<'_> {
+    /// `optional.none()`, `optional.of(value)`, `optional.ofNonZeroValue(value)`, `optional.unwrap(list)`
+    pub(super) fn optional_of(
+        &mut self,
+        offset: u32,
+        function: &str,
+        arguments: &[Expression],
+    ) -> Result<Typed, Fault> {
+        let make = |shape, optional| Ok(Typed::new(offset, Shape::optional(shape), Op::Optional(optional)));
+        match (function, arguments) {
+            ("none", []) => make(Shape::Never, Optional::None),
+            ("of", [value]) => {
+                let value = self.expression(value)?;
+                make(value.shape, Optional::Of(Box::new(value.node)))
+            }
+            ("ofNonZeroValue", [value]) => {
+                let value = self.expression(value)?;
+                make(value.shape, Optional::OfNonZero(Box::new(value.node)))
+            }
+            ("unwrap", [list]) => self.unwrap_all(offset, list, "the argument of `optional.unwrap`"),
+            _ => {
+                let message = format!("unknown function `optional.{function}` of these arguments");
+                Err(Fault::new(offset, message).help(
+                    "known are `optional.none()`, `optional.of(x)`, `optional.ofNonZeroValue(x)`, `optional.unwrap(list)`",
+                ))
+            }
+        }
+    }
+
+    /// A method of an optional value.
+    pub(super) fn optional_method(
+        &mut self,
+        offset: u32,
+        method: &str,
+        target: &Expression,
+        arguments: &[Expression],
+    ) -> Result<Typed, Fault> {
+        if let ("unwrapOpt", []) = (method, arguments) {
+            return self.unwrap_all(offset, target, &called_on(method));
+        }
+        let of = self.expression(target)?;
+        let Some(held) = of.shape.held() else {
+            let message = format!("`{method}` is called on an optional, this is {}", of.shape.describe());
+            return Err(Fault::new(target.start(), message)
+                .help("`a.?b` and `a[?b]` are optional, and `optional.of(…)` makes one"));
+        };
+        let node = Box::new(of.node);
+        match (method, arguments) {
+            ("hasValue", []) => Ok(Typed::boolean(offset, Op::Ask(Ask::HasValue(node)))),
+            ("value", []) => Ok(Typed::new(offset, held, Op::Ask(Ask::Value(node)))),
+            ("orValue", [other]) => {
+                let other = self.expression(other)?;
+                let shape = self.alternative(offset, &held, &other.shape)?;
+                Ok(Typed::new(offset, shape, Op::Ask(Ask::OrValue(Box::new([*node, other.node])))))
+            }
+            ("or", [other]) => {
+                let place = other.start();
+                let other = self.expression(other)?;
+                let Some(other_held) = other.shape.held() else {
+                    let message = format!("`or` takes an optional, this is {}", other.shape.describe());
+                    return Err(Fault::new(place, message).help("a value itself goes into `orValue(…)`"));
+                };
+                let shape = Shape::optional(self.alternative(offset, &held, &other_held)?);
+                let op = Op::Optional(Optional::Either(Box::new([*node, other.node])));
+                Ok(Typed::new(offset, shape, op))
+            }
+            (_, [name, body]) if OPTIONAL_MACROS.contains(&method) => {
+                self.optional_map(offset, method == "optFlatMap", (held, node), name, body)
+            }
+            _ => Err(Fault::new(offset, format!("wrong number of arguments for `{method}`"))),
+        }
+    }
+
+    /// The type of what an optional holds or of what stands in for it.
+    fn alternative(&self, offset: u32, held: &Shape, other: &Shape) -> Result<Shape, Fault> {
+        match held.join(other) {
+            Some(shape) => Ok(shape),
+            None if self.environment.mixes_types() => Ok(Shape::Dyn),
+            None => {
+                let (held, other) = (held.describe(), other.describe());
+                Err(Fault::new(offset, format!("both values must be alike; these are {held} and {other}")))
+            }
+        }
+    }
+
+    fn optional_map(
+        &mut self,
+        offset: u32,
+        flat: bool,
+        (held, of): (Shape, Box<Node>),
+        name: &Expression,
+        body: &Expression,
+    ) -> Result<Typed, Fault> {
+        let slot = self.scope.len();
+        self.enter(name, held, None)?;
+        let typed = self.expression(body);
+        self.scope.truncate(slot);
+        let typed = typed?;
+        let shape = match (flat, typed.shape.held()) {
+            (false, _) => Shape::optional(typed.shape),
+            (true, Some(held)) => Shape::optional(held),
+            (true, None) => {
+                let message = format!("`optFlatMap` needs an optional, this is {}", typed.shape.describe());
+                return Err(Fault::new(body.start(), message).help("a value itself goes into `optMap(…)`"));
+            }
+        };
+        let op = Optional::Map { slot, flat, of, body: Box::new(typed.node) };
+        Ok(Typed::new(offset, shape, Op::Optional(op)))
+    }
+
+    fn unwrap_all(&mut self, offset: u32, list: &Expression, what: &str) -> Result<Typed, Fault> {
+        let (typed, element) = self.list(list, what)?;
+        let Some(held) = element.held() else {
+            let message = format!("{what} must be a list of optionals, this is {}", typed.shape.describe());
+            return Err(Fault::new(list.start(), message));
+        };
+        Ok(Typed::new(offset, Shape::list(held), Op::Present(Box::new(typed.node))))
+    }
+
+    /// An element or an entry's value, which is left out when it is `?…` and has none.
+    pub(super) fn item(&mut self, item: &Expression) -> Result<Typed, Fault> {
+        let Form::IfPresent(optional) = &item.form else { return self.expression(item) };
+        let typed = self.expression(optional)?;
+        let Some(held) = typed.shape.held() else {
+            let message = format!("what follows `?` must be optional, this is {}", typed.shape.describe());
+            return Err(Fault::new(optional.start(), message));
+        };
+        Ok(Typed::new(item.offset, held, Op::IfPresent(Box::new(typed.node))))
+    }
+}
+
+impl Shape {
+    /// The type of what an optional holds, if it is one or may be.
+    pub(super) fn held(&self) -> Option<Self> {
+        match self {
+            Self::Optional(held) => Some((**held).clone()),
+            Self::Dyn | Self::Never => Some(Self::Dyn),
+            Self::One(_) | Self::List(_) | Self::Map(_) => None,
+        }
+    }
+
+    /// The type of what an optional holds; any other type itself.
+    pub(super) fn unwrapped(&self) -> &Self {
+        match self {
+            Self::Optional(held) => held,
+            other => other,
+        }
+    }
+}
+
+/// `of[key]` of an optional, or `of[?key]`; what is found is of type `value`.
+pub(super) fn optional_select(of: Typed, offset: u32, key: Node, value: Shape) -> Typed {
+    let chained = matches!(of.shape, Shape::Optional(_));
+    let op = Optional::Select { chained, sides: Box::new([of.node, key]) };
+    Typed::new(offset, Shape::optional(value), Op::Optional(op))
+}
+
+/// `group.?variable`
+pub(super) fn optional_read(offset: u32, origin: Origin, ty: Type) -> Typed {
+    Typed::new(offset, Shape::optional(Shape::of(ty)), Op::Optional(Optional::Read(origin, ty)))
+}
