@@ -38,6 +38,10 @@ struct Arguments {
     /// Only handshakes, which need no binary.
     #[arg(long)]
     handshakes: bool,
+    /// Handshakes at once, 1 to 16. A server that is busy finds the next message there when it has dealt with the last;
+    /// one that is not has to be woken for each.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=16))]
+    in_flight: u16,
     /// Runs the floor program instead: receive, hash, write into this folder.
     #[arg(long, hide = true)]
     floor: Option<PathBuf>,
@@ -49,7 +53,7 @@ fn main() {
         floor::serve(&folder);
         return;
     }
-    handshakes::measure(arguments.rounds, &arguments.only);
+    handshakes::measure(arguments.rounds, &arguments.only, arguments.in_flight.into());
     if arguments.handshakes {
         return;
     }

@@ -39,45 +39,69 @@ impl Table {
     }
 }
 
-/// The costs of one thing in three ways, and the rate of the first as a share of the second's.
-pub(crate) struct Ratios {
+/// The costs of one thing in three ways, slice by slice, and the rate of the first as a share of the second's.
+pub(crate) struct Shares {
     title: String,
     names: [&'static str; 3],
     target: f64,
-    rounds: Vec<[f64; 3]>,
+    slices: Vec<[f64; 3]>,
 }
 
-impl Ratios {
+impl Shares {
     pub(crate) fn new(title: &str, names: [&'static str; 3], target: f64) -> Self {
-        Ratios { title: title.to_owned(), names, target, rounds: Vec::new() }
+        Shares { title: title.to_owned(), names, target, slices: Vec::new() }
     }
 
-    pub(crate) fn add(&mut self, round: [f64; 3]) {
-        self.rounds.push(round);
+    pub(crate) fn add(&mut self, slice: [f64; 3]) {
+        self.slices.push(slice);
     }
 
     pub(crate) fn print(&self) {
-        println!("\n{} (µs of the server)", self.title);
+        println!("\n{} (µs of the server: median [quartiles], least of {})", self.title, self.slices.len());
         for (place, name) in self.names.iter().enumerate() {
-            let figures: Vec<f64> = self.rounds.iter().map(|round| round[place]).collect();
-            let (low, high) = spread(&figures);
-            println!("  {name:<18} {:>9.2}   [{low:.2} … {high:.2}]", median(&figures));
+            let costs: Vec<f64> = self.slices.iter().map(|slice| slice[place]).collect();
+            let (low, high) = quartiles(&costs);
+            let least = spread(&costs).0;
+            println!("  {name:<18} {:>7.1}   [{low:.1} … {high:.1}]   least {least:.1}", median(&costs));
         }
-        let shares: Vec<f64> = self.rounds.iter().map(|[ours, theirs, _]| theirs / ours).collect();
-        let (low, high) = spread(&shares);
-        let (share, target) = (median(&shares), self.target);
+        let target = self.target;
+        let share = self.share(0);
         let verdict = if share >= target { "reached" } else { "MISSED" };
-        println!(
-            "  rate: {share:.2} of {}   [{low:.2} … {high:.2}]   target {target:.2}: {verdict}",
-            self.names[1]
-        );
+        println!("  rate of {}: {}   target {target:.2}: {verdict}", self.names[0], self.shares(0));
+        println!("  rate of {}: {}", self.names[2], self.shares(2));
+    }
+
+    /// The rate of one way as a share of the second's, in the median over the slices: what disturbs a slice disturbs
+    /// both.
+    fn share(&self, place: usize) -> f64 {
+        median(&self.each(place))
+    }
+
+    fn shares(&self, place: usize) -> String {
+        let (low, high) = quartiles(&self.each(place));
+        format!("{:.2} of {}   [{low:.2} … {high:.2}]", self.share(place), self.names[1])
+    }
+
+    fn each(&self, place: usize) -> Vec<f64> {
+        self.slices.iter().map(|slice| slice[1] / slice[place]).collect()
     }
 }
 
 fn median(figures: &[f64]) -> f64 {
+    let sorted = sorted(figures);
+    sorted[sorted.len() / 2]
+}
+
+/// Half of the figures lie between these.
+fn quartiles(figures: &[f64]) -> (f64, f64) {
+    let sorted = sorted(figures);
+    (sorted[sorted.len() / 4], sorted[sorted.len() * 3 / 4])
+}
+
+fn sorted(figures: &[f64]) -> Vec<f64> {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
+    sorted
 }
 
 fn spread(figures: &[f64]) -> (f64, f64) {
