@@ -29,8 +29,6 @@ pub(crate) async fn accept<F>(
         };
         match accepted {
             Ok((socket, address)) => {
-                // A small response must not wait for the acknowledgement of the one before.
-                let _ = socket.set_nodelay(true);
                 let connection = serve(socket, address);
                 tokio::spawn(async move {
                     connection.await;

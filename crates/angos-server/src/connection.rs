@@ -2,8 +2,7 @@
 //! set. hyper's automatic builder is not used because it never times out a silent client.
 
 use std::convert::Infallible;
-use std::fmt;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,28 +55,41 @@ impl Drop for Connection {
 
 /// Serves requests until the connection ends, is idle or stalled for too long, its peer is no longer trusted, or the server
 /// drains.
-pub(crate) async fn serve<S>(
+pub(crate) fn serve<S>(
     shared: Arc<Shared>,
     door: Arc<Door>,
     stream: S,
     (caller, trust): (Caller, Option<Trust>),
     protocol: Protocol,
-) where
+) -> impl Future<Output = ()> + Send
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     door.connections.inc();
     let connection =
         Arc::new(Connection { shared, door, caller, trust, activity: Arc::new(Activity::new()) });
+    let http = speak(&connection, stream, protocol);
+    drive(connection, http)
+}
+
+/// A connection of either protocol. Boxed, like the answer to each request: the task of a connection that stands still
+/// holds neither the other protocol's state nor room for a request.
+type Http = Pin<Box<dyn GracefulConnection<Error = hyper::Error, Output = Result<(), hyper::Error>> + Send>>;
+
+fn speak<S>(connection: &Arc<Connection>, stream: S, protocol: Protocol) -> Http
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let settings = &connection.shared.settings;
-    let requests = Arc::clone(&connection);
+    let requests = Arc::clone(connection);
     let service = service_fn(move |request| {
-        let connection = Arc::clone(&requests);
-        async move { Ok::<_, Infallible>(exchange::answer(connection, request).await) }
+        let answer = exchange::answer(Arc::clone(&requests), request);
+        Box::pin(async move { Ok::<_, Infallible>(answer.await) })
     });
     let stream = TokioIo::new(Wire::new(stream, Arc::clone(&connection.activity)));
     match protocol {
-        Protocol::Http2 => drive(&connection, http2(settings).serve_connection(stream, service)).await,
-        _ => drive(&connection, http1(settings).serve_connection(stream, service)).await,
+        Protocol::Http2 => Box::pin(http2(settings).serve_connection(stream, service)),
+        _ => Box::pin(http1(settings).serve_connection(stream, service)),
     }
 }
 
@@ -106,17 +118,12 @@ fn http2(settings: &Settings) -> http2::Builder<TokioExecutor> {
     builder
 }
 
-async fn drive<C>(connection: &Connection, http: C)
-where
-    C: GracefulConnection,
-    C::Error: fmt::Display,
-{
+async fn drive(connection: Arc<Connection>, mut http: Http) {
     let shared = &connection.shared;
-    let mut http = pin!(http);
     let mut ending = pin!(shared.until(connection.door.ends));
     let mut closed = pin!(shared.until(Phase::Closed));
     let mut changes = connection.trust.as_ref().map(Trust::changes);
-    let mut judge = Judge::new(connection);
+    let mut judge = Judge::new(&connection);
     let mut round = pin!(tokio::time::sleep_until(judge.next()));
     loop {
         tokio::select! {

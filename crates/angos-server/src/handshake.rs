@@ -35,7 +35,7 @@ pub(crate) async fn shake(
         let caller = Caller { address, certificate: None };
         return connection::serve(shared, door, socket, (caller, None), Protocol::Http1).await;
     };
-    match acceptor.accept(socket).await {
+    let served = match acceptor.accept(socket).await {
         Ok((stream, peer)) => {
             shared.metrics.handshake("ok");
             let caller = Caller { address, certificate: peer.certificate().cloned() };
@@ -44,12 +44,14 @@ pub(crate) async fn shake(
             }
             let protocol = peer.protocol();
             let trust = Trust::new(acceptor, peer);
-            connection::serve(shared, door, stream, (caller, Some(trust)), protocol).await;
+            connection::serve(shared, door, stream, (caller, Some(trust)), protocol)
         }
         Err(error) => {
             // Who was refused and why is told by `angos-tls` under `angos::auth`.
             shared.metrics.handshake(error.class());
             tracing::debug!(target: "angos::tls", %address, class = error.class(), "handshake failed");
+            return;
         }
-    }
+    };
+    served.await;
 }

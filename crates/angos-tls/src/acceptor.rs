@@ -1,17 +1,20 @@
 //! Accepting a connection: byte stream → TLS stream and peer, under the material of the moment.
 
+use std::io;
 use std::sync::Arc;
 
 use rustls::{ServerConfig, ServerConnection};
 use rustls_pki_types::UnixTime;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::accept_error::AcceptError;
 use crate::distrust::Distrust;
 use crate::failure_log::FailureLog;
-use crate::generation::{Generations, InForce};
+use crate::generation::{Generation, Generations, InForce};
 use crate::limits;
 use crate::material::Material;
 use crate::offered::Offered;
@@ -116,31 +119,42 @@ impl Acceptor {
         let generation = self.in_force.load_full();
         let material = &generation.material;
         let config = Arc::clone(material.config(self.mode(material)));
-        let handshake = observe(TlsAcceptor::from(config).accept(stream).into_fallible());
+        // Boxed: what the handshake alone needs must not stay in the task of a connection that lasts.
+        let handshake = observe(Box::pin(TlsAcceptor::from(config).accept(stream).into_fallible()));
         let outcome = timeout(material.handshake_timeout(), handshake).await;
-        let error = match outcome {
-            Ok((Ok(tls), seen)) => match verified(tls.get_ref().1, seen, material) {
-                Ok(verified) => {
-                    let peer = Peer::new(tls.get_ref().1, verified, generation.number);
-                    return Ok((Stream::new(tls), peer));
-                }
-                Err(error) => error,
-            },
-            Ok((Err((error, stream)), seen)) => {
-                let error = AcceptError::new(error, seen);
-                self.log.tell(&error, generation.number);
-                linger(stream, &error).await;
-                return Err(error);
-            }
-            Err(_elapsed) => AcceptError::Timeout,
+        let (error, stream) = match conclude(outcome, &generation) {
+            Ok(accepted) => return Ok(accepted),
+            Err(failed) => failed,
         };
         self.log.tell(&error, generation.number);
+        if let Some(stream) = stream {
+            Box::pin(linger(stream, &error)).await;
+        }
         Err(error)
     }
 
     fn mode(&self, material: &Material) -> ClientAuth {
         self.client_auth.unwrap_or_else(|| material.client_auth())
     }
+}
+
+/// A handshake that came to an end, with the transport if it failed, and what was seen meanwhile.
+type Ended<S> = (Result<TlsStream<S>, (io::Error, S)>, Seen);
+
+/// What became of a handshake; beside an error the transport, if the client may still read from it.
+fn conclude<S>(
+    outcome: Result<Ended<S>, Elapsed>,
+    generation: &Generation,
+) -> Result<(Stream<S>, Peer), (AcceptError, Option<S>)> {
+    let (tls, seen) = match outcome {
+        Ok((Ok(tls), seen)) => (tls, seen),
+        Ok((Err((error, stream)), seen)) => return Err((AcceptError::new(error, seen), Some(stream))),
+        Err(_elapsed) => return Err((AcceptError::Timeout, None)),
+    };
+    let connection = tls.get_ref().1;
+    let verified = verified(connection, seen, &generation.material).map_err(|error| (error, None))?;
+    let peer = Peer::new(connection, verified, generation.number);
+    Ok((Stream::new(tls), peer))
 }
 
 /// Until when a chain that was good before is good under `material`.
@@ -188,7 +202,7 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, error: &Accept
                 read => drained += read,
             }
         }
-        std::io::Result::Ok(())
+        io::Result::Ok(())
     };
     let _the_refusal_stands = timeout(limits::REFUSAL_LINGER, drain).await;
 }

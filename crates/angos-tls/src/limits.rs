@@ -59,9 +59,15 @@ pub const VERIFIED_CHAINS_MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// Most memory of sessions that may be resumed, for each way to treat clients: 16 MiB.
 ///
-/// Source: ours. With certificates a session takes 1 to 3 KiB, and each handshake makes one or two; the oldest are
+/// Source: ours. With certificates a session takes 1 to 3 KiB, and each handshake makes one; the oldest are
 /// forgotten first, and their clients make a full handshake.
 pub const SESSIONS_MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// Tickets a client gets in a handshake of TLS 1.3: 1.
+///
+/// Source: ours. Each is good for one resumption (RFC 8446 §C.4) and costs both sides memory; who resumes gets the next
+/// one, and who opens several connections at once gets one on each.
+pub const TICKETS: usize = 1;
 
 /// Parts the sessions are kept in, each under a lock of its own: 16.
 ///

@@ -10,6 +10,7 @@ use rustls::{ConfigBuilder, ServerConfig, WantsVerifier, version};
 use sha2::{Digest, Sha256};
 
 use crate::expiry::{Expiry, ExpiryKind};
+use crate::limits;
 use crate::load_error::{LoadError, Problem};
 use crate::loading;
 use crate::peer::Protocol;
@@ -174,6 +175,7 @@ impl Blueprint {
         // Tickets are keys of sessions kept here, of this set alone: what they are worth ends with it.
         if self.resumption {
             config.session_storage = Arc::new(Sessions::new());
+            config.send_tls13_tickets = limits::TICKETS;
         } else {
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
