@@ -114,15 +114,23 @@ fn files_that_are_no_cases_are_refused_with_a_place() {
     let write = |name: &str, content: &[u8]| std::fs::write(folder.path().join(name), content).unwrap();
     write("huge.toml", &vec![b'#'; 8 << 20]);
     write("binary.toml", &[0xff, 0xfe, 0, 1]);
+    write("empty.toml", b"");
     write("deep.toml", format!("case = {}", "[".repeat(100_000)).as_bytes());
     write("typo.toml", CASES.replace("namespace", "namspace").as_bytes());
     write("rule.toml", CASES.replace("frozen\"\n\n", "frosen\"\n\n").as_bytes());
     write("control.toml", b"[[case]]\n\"a\\u001b[31m\" = 1\n");
     for (file, words) in [
-        ("nowhere.toml", "nowhere.toml: "),
-        (".", "error"),
-        ("huge.toml", "larger than"),
-        ("binary.toml", "UTF-8"),
+        (
+            "nowhere.toml",
+            "nowhere.toml: error: cannot read the cases file: No such file or directory (os error 2)\n1 error\n",
+        ),
+        (".", ".: error: cannot read the cases file: Is a directory"),
+        ("huge.toml", "huge.toml: error: the cases file is larger than"),
+        ("binary.toml", "binary.toml: error: the cases file is not UTF-8 (line 1)"),
+        (
+            "empty.toml",
+            "empty.toml: error: the file has no cases\n  help: write [[case]], once for each\n1 error\n",
+        ),
         ("deep.toml", "deep.toml:1:"),
         (
             "typo.toml",
@@ -135,6 +143,54 @@ fn files_that_are_no_cases_are_refused_with_a_place() {
         let output = policy(folder.path(), &["test", file]);
         assert_eq!(output.status.code(), Some(2), "{file}: {}", out(&output));
         assert!(err(&output).contains(words), "{file}: {}", err(&output));
-        assert!(!err(&output).contains('\u{1b}'), "{file}");
+        assert!(!err(&output).contains('\u{1b}') && !err(&output).contains("configuration"), "{file}");
+    }
+}
+
+/// What an authority may vouch for bounds its callers before any rule is asked: the rules are then not seen.
+#[test]
+fn callers_of_a_bounded_authority_are_held_to_its_namespaces() {
+    let (folder, _pki) = scene();
+    let bounded = std::fs::read_to_string(folder.path().join("config.toml")).unwrap().replace(
+        "[global.access_policy]",
+        "[[server.tls.client_ca]]\nname = \"partners\"\nbundle = \"/nowhere/partners.pem\"\nnamespaces = [\"shared\"]\n[global.access_policy]",
+    );
+    std::fs::write(folder.path().join("config.toml"), bounded).unwrap();
+    let cases = r#"
+[caller.partner]
+certificate = { organizations = ["Platform"] }
+authority = "partners"
+[caller.ours]
+certificate = { organizations = ["Platform"] }
+[[case]]
+caller = ["partner", "ours"]
+action = "put-manifest"
+namespace = ["shared", "shared/app"]
+tag = "v1"
+expect = "allow"
+rule = "platform"
+[[case]]
+caller = "partner"
+action = ["put-manifest", "get-manifest", "list-tags"]
+namespace = ["sharedx", "prod/app"]
+tag = "v1"
+expect = "deny"
+rule = "authority"
+[[case]]
+caller = "partner"
+action = ["get-api-version", "list-catalog"]
+expect = "allow"
+"#;
+    std::fs::write(folder.path().join("cases.toml"), cases).unwrap();
+    let output = policy(folder.path(), &["test", "cases.toml"]);
+    let text = out(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}{}", err(&output));
+    // Four pushes and two questions without a repository; of the six that are outside no rule was asked.
+    for line in [
+        "  global readers: true 1, false 5\n",
+        "  global platform: true 6, false 0 - never false\n",
+        "12 checks in 3 cases: 0 failed\n",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
     }
 }

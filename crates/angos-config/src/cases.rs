@@ -21,7 +21,7 @@ use figment::value::{Dict, Value};
 
 pub use self::caller::read_certificate;
 use self::reader::Reader;
-use crate::file::ConfigFile;
+use crate::file::{ConfigFile, Role};
 use crate::layers::{At, Layers};
 use crate::limits::{CASES_MAX, CHECKS_MAX};
 use crate::path::KeyPath;
@@ -46,7 +46,7 @@ pub struct Case {
     pub place: Origin,
     /// Whether every check is expected to be allowed.
     pub is_allowed: bool,
-    /// The rule that is expected to decide each check, or `default`.
+    /// The rule that is expected to decide each check, `default`, or `authority`.
     pub rule: Option<String>,
     /// What is asked: each caller with each request.
     pub checks: Vec<Check>,
@@ -74,10 +74,11 @@ impl Cases {
     /// The error is every problem that can be told at once. Blocking: reads the file, and the certificates it names.
     pub fn read(path: &Path, policies: &Policies, now: SystemTime) -> Result<Self, Problems> {
         let files = vec![path.to_owned()];
-        let file = ConfigFile::read(path).map_err(|problems| Problems::new(problems, files.clone()))?;
-        let values = file.values();
+        let file = ConfigFile::read(path, Role::Cases);
+        let file = file.map_err(|problems| Problems::new(problems, files.clone()))?;
+        let (values, whole) = (file.values(), file.path().clone());
         let layers = Layers::new(vec![file], Vec::new());
-        let mut reader = Reader { layers: &layers, policies, problems: Vec::new() };
+        let mut reader = Reader { layers: &layers, file: &whole, policies, problems: Vec::new() };
         let cases = reader.document(&values, now);
         let mut problems = reader.problems;
         if problems.is_empty() {
@@ -187,9 +188,10 @@ impl Reader<'_> {
         let rules = policies.iter().map(|policy| policy.rules());
         let mut names: BTreeSet<&str> =
             rules.flat_map(|rules| (0..rules.len()).map(|rule| rules.rule_name(rule))).collect();
-        names.insert("default");
+        names.extend(["default", "authority"]);
         if !names.contains(name.as_str()) {
-            let help = "a rule goes by its name, or `rules[<position>]`; when none is true it is `default`";
+            let help = "a rule goes by its name, or `rules[<position>]`; when none is true it is `default`, and \
+                        `authority` where the caller's authority may not vouch for it";
             self.unknown(path, "rule", &name, names.into_iter(), help);
             return None;
         }

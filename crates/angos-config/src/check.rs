@@ -1,12 +1,12 @@
 //! Every value against the schema: unknown keys, wrong kinds, out of range. What is wrong is taken out, so
 //! that the rest can be judged too.
 
+use angos_policy::nearest;
 use figment::value::{Dict, Empty, Tag, Value};
 
 use crate::kind::{Kind, Mismatch};
 use crate::layers::{At, Layers};
 use crate::limits::{RULES_MAX, SECTIONS_MAX};
-use crate::nearest::nearest;
 use crate::path::KeyPath;
 use crate::problem::Problem;
 use crate::schema::{self, Found, Key, SCHEMA};

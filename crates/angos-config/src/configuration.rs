@@ -7,7 +7,7 @@ use angos_tls::Material;
 
 use crate::document::Document;
 use crate::environment;
-use crate::file::ConfigFile;
+use crate::file::{ConfigFile, Role};
 use crate::fixed::Fixed;
 use crate::layers::{At, Layers};
 use crate::limits::FILES_MAX;
@@ -127,7 +127,7 @@ pub(crate) fn read_files(files: &[PathBuf]) -> Result<Vec<ConfigFile>, Vec<Probl
     let mut read = Vec::new();
     let mut problems = Vec::new();
     for path in files {
-        match ConfigFile::read(path) {
+        match ConfigFile::read(path, Role::Configuration) {
             Ok(file) => read.push(file),
             Err(found) => problems.extend(found),
         }

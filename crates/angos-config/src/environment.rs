@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use angos_policy::nearest;
 use figment::value::{Dict, Num, Tag, Value};
 
 use crate::file::{ConfigFile, parse_array};
 use crate::kind::Kind;
 use crate::limits::VARIABLE_MAX_BYTES;
-use crate::nearest::nearest;
 use crate::path::{KeyPath, Segment};
 use crate::problem::{Origin, Problem};
 use crate::schema::{self, Found, Key, LIST, SCHEMA, is_chosen};

@@ -16,6 +16,23 @@ use crate::limits::{EXCERPT_MAX_CHARS, FILE_MAX_BYTES, PROBLEMS_MAX};
 use crate::path::{KeyPath, Segment};
 use crate::problem::{Excerpt, Origin, Problem};
 
+/// What a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Configuration,
+    /// Cases of a policy test.
+    Cases,
+}
+
+impl Role {
+    fn noun(self) -> &'static str {
+        match self {
+            Role::Configuration => "configuration file",
+            Role::Cases => "cases file",
+        }
+    }
+}
+
 /// A file that was read and is TOML.
 pub(crate) struct ConfigFile {
     path: Arc<Path>,
@@ -48,11 +65,12 @@ pub(crate) struct Written {
 
 impl ConfigFile {
     /// Reads and parses one file; the error is every syntax error in it.
-    pub(crate) fn read(path: &Path) -> Result<ConfigFile, Vec<Problem>> {
+    pub(crate) fn read(path: &Path, role: Role) -> Result<ConfigFile, Vec<Problem>> {
         let path: Arc<Path> = Arc::from(path);
-        let text = read_text(&path).map_err(|message| {
+        let text = read_text(&path, role.noun()).map_err(|message| {
             let problem = Problem::error(Origin::WholeFile(path.clone()), message);
-            vec![if path.exists() { problem } else { problem.with_help(NO_FILE) }]
+            let is_missing = role == Role::Configuration && !path.exists();
+            vec![if is_missing { problem.with_help(NO_FILE) } else { problem }]
         })?;
         let (table, errors) = DeTable::parse_recoverable(&text);
         if !errors.is_empty() {
@@ -128,13 +146,13 @@ impl ConfigFile {
 
 const NO_FILE: &str = "name a file with -c, or let `angos quickstart` make one with everything it needs";
 
-fn read_text(path: &Path) -> Result<String, String> {
-    let cannot = |error: std::io::Error| format!("cannot read the configuration file: {error}");
+fn read_text(path: &Path, noun: &str) -> Result<String, String> {
+    let cannot = |error: std::io::Error| format!("cannot read the {noun}: {error}");
     let file = File::open(path).map_err(cannot)?;
     let mut bytes = Vec::new();
     file.take(FILE_MAX_BYTES + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() as u64 > FILE_MAX_BYTES {
-        return Err(format!("the configuration file is larger than {FILE_MAX_BYTES} bytes"));
+        return Err(format!("the {noun} is larger than {FILE_MAX_BYTES} bytes"));
     }
     String::from_utf8(bytes).map_err(|error| {
         let line = 1 + error
@@ -143,7 +161,7 @@ fn read_text(path: &Path) -> Result<String, String> {
             .take(error.utf8_error().valid_up_to())
             .filter(|b| **b == b'\n')
             .count();
-        format!("the configuration file is not UTF-8 (line {line})")
+        format!("the {noun} is not UTF-8 (line {line})")
     })
 }
 

@@ -4,11 +4,11 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use angos_policy::nearest;
 use angos_server::Name;
 use figment::value::{Num, Value};
 use ipnet::IpNet;
 
-use crate::nearest::nearest;
 use crate::quantity::{Size, Span};
 
 /// What a key takes.

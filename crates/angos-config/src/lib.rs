@@ -8,7 +8,7 @@
 //! | type | `document.rs` | sound tree → what is written |
 //! | mean | `configuration.rs`, then `server.rs` `tls.rs` `storage.rs` `access.rs` `credentials.rs` | what is written → settings, policies, certificates |
 //! | judge | `lint.rs` and its modules | policies → what is sound and yet looks wrong |
-//! | report | `problem.rs`, `path.rs`, `nearest.rs`, `string_offset.rs` | what is wrong, and where |
+//! | report | `problem.rs`, `path.rs`, `string_offset.rs` | what is wrong, and where |
 //! | look | `hosts.rs` | containerd's `hosts.toml` → the files a client is given |
 //! | ask | `policies.rs`, `cases.rs` | the policies alone, and what they are expected to answer |
 //! | watch | `watch.rs`, `fixed.rs` | when to do it again, and what then waits for a restart |
@@ -30,7 +30,6 @@ mod layers;
 pub mod limits;
 mod lint;
 mod listeners;
-mod nearest;
 mod path;
 mod policies;
 mod problem;

@@ -45,9 +45,6 @@ pub const USERNAME_MAX_BYTES: usize = 255;
 /// Longest name of a rule, in bytes: it stands in every log line the rule decides.
 pub const RULE_NAME_MAX_BYTES: usize = 64;
 
-/// Longest unknown word, in bytes, for which a known one is suggested. Source: ours. The comparison is quadratic.
-pub const SUGGESTION_MAX_BYTES: usize = 64;
-
 /// How long the files must rest after a change before they are read again: 250 ms. Source: ours. A burst
 /// of events ends: an editor's rename, a Kubernetes symlink swap, a key after its certificate.
 pub const WATCH_REST: Duration = Duration::from_millis(250);

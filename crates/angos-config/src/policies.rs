@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use angos_policy::nearest;
 use angos_server::Access;
 
 use crate::access;
@@ -75,7 +76,7 @@ impl Policies {
         let names = || self.users.iter().map(|user| user.username.as_str());
         let help = if let Some(user) = self.users.iter().find(|user| user.id == username) {
             format!("; [auth.identity.{}] has the user name `{}`", user.id, user.username)
-        } else if let Some(meant) = crate::nearest::nearest(username, names()) {
+        } else if let Some(meant) = nearest(username, names()) {
             format!("; did you mean `{meant}`?")
         } else if self.users.is_empty() {
             "; [auth.identity] has none".to_owned()

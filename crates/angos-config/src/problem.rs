@@ -83,6 +83,14 @@ impl Problem {
         Problem { lint: Some(lint), ..self.into_warning() }
     }
 
+    /// The same about a file as a whole, if it is about no place in particular.
+    pub(crate) fn or_in(self, file: &Arc<Path>) -> Problem {
+        match self.origin {
+            Origin::Nowhere => Problem { origin: Origin::WholeFile(file.clone()), ..self },
+            _ => self,
+        }
+    }
+
     pub(crate) fn with_key(self, key: impl Into<String>) -> Problem {
         Problem { key: key.into(), ..self }
     }

@@ -5,45 +5,55 @@ use crate::limits::SUGGESTION_MAX_CHARS;
 /// The nearest of `known` to `word`, if it is near enough to be a slip of the pen: for a service that refuses names of
 /// its own as kindly as rules are refused.
 ///
-/// Words longer than 64 characters are not corrected.
+/// Near enough: at most a third of its letters differ, swapped neighbours counting once, without regard to case and
+/// to whether `-` or `_` is written. Of several the first. Words longer than 64 characters are not corrected.
 ///
 /// ```
 /// assert_eq!(angos_policy::nearest("usrname", ["id", "username"]), Some("username"));
 /// ```
 pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let word: Vec<char> = word.chars().take(SUGGESTION_MAX_CHARS + 1).collect();
-    if word.len() > SUGGESTION_MAX_CHARS {
-        return None;
-    }
-    let allowed = (word.len() / 3).max(1);
+    let word = folded(word)?;
     known
         .into_iter()
-        .map(|candidate| (distance(&word, candidate), candidate))
-        .filter(|(distance, _)| *distance <= allowed)
+        .filter_map(|candidate| {
+            let letters = folded(candidate)?;
+            let distance = distance(&word, &letters);
+            let is_near = distance <= (word.len() / 3).max(1);
+            is_near.then_some((distance, candidate))
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
 
-/// Insertions, deletions and substitutions between two words, letter case being half forgiven.
-fn distance(word: &[char], candidate: &str) -> usize {
-    if candidate.chars().map(|c| c.to_ascii_lowercase()).eq(word.iter().map(char::to_ascii_lowercase)) {
-        return 0;
-    }
-    let mut row: Vec<usize> = (0..=word.len()).collect();
-    for (i, c) in candidate.chars().take(SUGGESTION_MAX_CHARS).enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        if let Some(first) = row.first_mut() {
-            *first = left;
+/// What counts of a word; none of one that is too long.
+fn folded(word: &str) -> Option<Vec<char>> {
+    let fold = |letter: char| if letter == '-' { '_' } else { letter.to_ascii_lowercase() };
+    let letters: Vec<char> = word.chars().take(SUGGESTION_MAX_CHARS + 1).map(fold).collect();
+    (letters.len() <= SUGGESTION_MAX_CHARS).then_some(letters)
+}
+
+/// Insertions, deletions, substitutions and swaps of neighbours between two words.
+fn distance(left: &[char], right: &[char]) -> usize {
+    let at = |cells: &[usize], index: usize| cells.get(index).copied().unwrap_or(usize::MAX - 1);
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=right.len()).collect();
+    for (row, letter) in left.iter().enumerate() {
+        let mut current = vec![row + 1];
+        for (column, other) in right.iter().enumerate() {
+            let mut cost = at(&last, column) + usize::from(letter != other);
+            cost = cost.min(at(&last, column + 1) + 1).min(at(&current, column) + 1);
+            let swapped = row > 0
+                && column > 0
+                && left.get(row - 1) == Some(other)
+                && right.get(column - 1) == Some(letter);
+            if swapped {
+                cost = cost.min(at(&before_last, column - 1) + 1);
+            }
+            current.push(cost);
         }
-        for (cell, w) in row.iter_mut().skip(1).zip(word) {
-            let above = *cell;
-            left = (diagonal + usize::from(*w != c)).min(above + 1).min(left + 1);
-            diagonal = above;
-            *cell = left;
-        }
+        before_last = std::mem::replace(&mut last, current);
     }
-    row.last().copied().unwrap_or(0)
+    last.last().copied().unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -59,6 +69,8 @@ mod tests {
             ("clientIp", Some("client_ip")),
             ("Method", Some("method")),
             ("ID", Some("id")),
+            ("client-ip", Some("client_ip")),
+            ("mehtod", Some("method")),
             ("password", None),
             ("", None),
             (&"x".repeat(5000), None),

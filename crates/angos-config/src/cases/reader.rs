@@ -1,9 +1,12 @@
 //! Values of the expected kind, or a problem that says what was expected.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use angos_policy::nearest;
 use figment::value::{Dict, Num, Value};
 
 use crate::layers::{At, Layers};
-use crate::nearest::nearest;
 use crate::path::KeyPath;
 use crate::policies::Policies;
 use crate::problem::{Problem, escape};
@@ -11,6 +14,7 @@ use crate::problem::{Problem, escape};
 /// Reads one file of policy tests and collects what is wrong with it.
 pub(super) struct Reader<'a> {
     pub(super) layers: &'a Layers,
+    pub(super) file: &'a Arc<Path>,
     pub(super) policies: &'a Policies,
     pub(super) problems: Vec<Problem>,
 }
@@ -24,7 +28,7 @@ impl Reader<'_> {
         help: impl Into<String>,
     ) {
         let help = help.into();
-        let problem = self.layers.error(path, at, message);
+        let problem = self.layers.error(path, at, message).or_in(self.file);
         self.problems.push(if help.is_empty() { problem } else { problem.with_help(help) });
     }
 

@@ -102,6 +102,8 @@ fn mistakes_are_placed_and_explained() {
         assert!(problems.contains(words), "{cases}\n{problems}");
     };
     let case = |lines: &str| format!("[[case]]\n{lines}");
+    check("", "", "the file has no cases");
+    check("[caller.x]\nuser = \"ci\"\n", "", "the file has no cases");
     check("case = 1", ":1:1", "the file has no cases");
     check("case = [1]", ":1:9", "expected a table");
     check("[[case", ":1:7", "not TOML");
