@@ -217,3 +217,77 @@ async fn hostile_names_stay_text() {
     );
     assert!(text.lines().next().unwrap().chars().count() < 300, "{text}");
 }
+
+/// A configuration whose certificates and secrets are elsewhere is as good as any.
+#[tokio::test]
+async fn neither_certificates_nor_secrets_are_needed() {
+    let registry = recorded().await;
+    let folder = registry.folder.path();
+    let text = "[server.tls]\nserver_certificate_bundle = \"/nowhere/server.pem\"\nserver_private_key = \"/nowhere/key\"\n\
+        client_ca_bundle = \"/nowhere/ca.pem\"\n[auth.identity.robot]\nusername = \"ci\"\npassword_file = \"/nowhere/hash\"\n\
+        [global.access_policy]\nrules = [\"true\"]\n";
+    policies(folder, "new.toml", text);
+    let output = replay(folder, &["decisions.jsonl", "-c", "new.toml"]);
+    let (text, errors) = said(&output);
+    assert_eq!((output.status.code(), errors.as_str()), (Some(1), ""), "{text}");
+    assert!(text.contains("  from deny to allow  3\n"), "{text}");
+}
+
+/// Runs a replay of standard input, and hands it over to be filled.
+fn replay_pipe(folder: &Path) -> (std::process::Child, std::process::ChildStdin) {
+    policies(folder, "new.toml", "[global.access_policy]\nrules = [\"true\"]\n");
+    let mut process = Command::new(binary())
+        .args(["policy", "replay", "-", "-c", "new.toml"])
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pipe = process.stdin.take().unwrap();
+    (process, pipe)
+}
+
+#[test]
+fn a_stream_without_end_and_without_decisions_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    for unit in [&b"\0"[..], b"y\n", b"{\"a\": 1}\n"] {
+        let (process, mut pipe) = replay_pipe(folder.path());
+        let piece = unit.repeat(1 << 16);
+        let filling =
+            std::thread::spawn(move || while std::io::Write::write_all(&mut pipe, &piece).is_ok() {});
+        let output = process.wait_with_output().unwrap();
+        let (text, errors) = said(&output);
+        assert_eq!((output.status.code(), text.as_str()), (Some(2), ""), "{errors}");
+        assert!(errors.contains("cannot read standard input: 16 MiB up to line "), "{errors}");
+        assert!(errors.ends_with("hold no decision: is this a decision log?\n"), "{errors}");
+        filling.join().unwrap();
+    }
+}
+
+/// A pipe that stays open, as that of `tail -f`: an interruption ends the reading, and what was read is reported.
+#[tokio::test]
+async fn an_interruption_ends_a_pipe_with_a_report() {
+    let registry = recorded().await;
+    let folder = registry.folder.path();
+    let log = std::fs::read(folder.join("decisions.jsonl")).unwrap();
+    for signal in ["INT", "TERM"] {
+        let (mut process, mut pipe) = replay_pipe(folder);
+        // The last line tells on standard error that all before it were read.
+        std::io::Write::write_all(&mut pipe, &[&log[..], b"end\n"].concat()).unwrap();
+        let mut errors = std::io::BufReader::new(process.stderr.take().unwrap());
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut errors, &mut line).unwrap();
+        assert!(line.starts_with("standard input:7: not a decision"), "{line}");
+        let pid = process.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
+        let output = process.wait_with_output().unwrap();
+        let (text, _) = said(&output);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains("decisions read        6\n"), "{text}");
+        let mut rest = String::new();
+        std::io::Read::read_to_string(&mut errors, &mut rest).unwrap();
+        assert_eq!(rest, "interrupted: the report is about what was read until then\n");
+        drop(pipe);
+    }
+}

@@ -57,6 +57,11 @@ pub(crate) const CLIENT_EXPIRES_SOON: Duration = Duration::from_hours(7 * 24);
 /// Source: ours, four times what the server writes. A file of another kind, named by mistake, does not fill memory.
 pub(crate) const REPLAY_LINE_MAX_BYTES: usize = 1024 * 1024;
 
+/// Bytes in a row that `policy replay` reads without finding a decision: 16 MiB. Then it ends and says so.
+///
+/// Source: ours, 16 lines of the longest kind. A device or the output of another program, named by mistake, has no end.
+pub(crate) const REPLAY_STRANGE_MAX_BYTES: u64 = 16 * 1024 * 1024;
+
 /// Groups of changes that `policy replay` keeps: 10000. What is in no group is counted.
 ///
 /// Source: ours. Nobody reads more; a log of years does not fill memory.

@@ -1,5 +1,5 @@
-//! `angos policy`: access policies asked without a server. No port is bound and no storage opened; `explain` and `test`
-//! read no certificate, key or password file of the configuration either.
+//! `angos policy`: access policies asked without a server. No port is bound, no storage opened, and no key or password
+//! file of the configuration read.
 
 mod coverage;
 pub(crate) mod explain;

@@ -6,6 +6,8 @@
 //! | judge | this one | line → recorded decision → the same question to the new policies |
 //! | gather | `changes.rs` | what would change → groups, a bounded number |
 //! | report | `report.rs` | groups → text or JSON |
+//!
+//! A log may be a pipe that never ends: SIGINT and SIGTERM end the reading, and what was read is reported.
 
 mod changes;
 mod lines;
@@ -15,13 +17,16 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use angos_server::{Access, RecordedDecision};
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::changes::Changes;
 use self::lines::{Line, Lines};
+use super::policies;
 use crate::arguments::Replay;
-use crate::check;
 use crate::limits::{REPLAY_COMPLAINTS_MAX, REPLAY_TEXT_MAX_CHARS};
 use crate::log::harmless;
 
@@ -43,6 +48,10 @@ pub(crate) fn run(options: &Replay, files: &[PathBuf]) -> ExitCode {
     };
     // Whoever closed standard output does not want to read it.
     let _ = report::write(&changes, options.format, &mut io::stdout().lock());
+    if changes.is_interrupted {
+        let _ = writeln!(io::stderr(), "interrupted: the report is about what was read until then");
+        return COULD_NOT_RUN.into();
+    }
     if changes.decisions == 0 && changes.unreadable > 0 {
         let _ = writeln!(io::stderr(), "not one line is a decision: is this a decision log?");
         return COULD_NOT_RUN.into();
@@ -51,40 +60,70 @@ pub(crate) fn run(options: &Replay, files: &[PathBuf]) -> ExitCode {
 }
 
 fn replay(options: &Replay, files: &[PathBuf]) -> Result<Changes, String> {
-    let configuration = check::read(files)?;
-    let mut changes = Changes::default();
-    for log in &options.logs {
-        let failed = |error: io::Error| format!("cannot read {}: {error}", log.display());
+    let access = policies(files)?.access;
+    let cannot = |error: io::Error| format!("cannot start: {error}");
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(cannot)?;
+    let gathered = Arc::new(Mutex::new(Changes::default()));
+    let (logs, changes) = (options.logs.clone(), Arc::clone(&gathered));
+    let outcome = runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+        tokio::select! {
+            read = tokio::task::spawn_blocking(move || read(&access, &logs, &changes)) => {
+                read.unwrap_or_else(|error| Err(error.to_string()))
+            }
+            _ = interrupt.recv() => { locked(&gathered).is_interrupted = true; Ok(()) }
+            _ = terminate.recv() => { locked(&gathered).is_interrupted = true; Ok(()) }
+        }
+    });
+    // A reader that waits for its pipe ends with the process.
+    runtime.shutdown_background();
+    outcome.map(|()| std::mem::take(&mut *locked(&gathered)))
+}
+
+fn locked(changes: &Mutex<Changes>) -> MutexGuard<'_, Changes> {
+    changes.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read(access: &Access, logs: &[PathBuf], changes: &Mutex<Changes>) -> Result<(), String> {
+    for log in logs {
+        let failed = |error: io::Error| format!("cannot read {}: {error}", shown(log));
         if log.as_os_str() == "-" {
-            follow(&configuration.access, Path::new("standard input"), io::stdin().lock(), &mut changes)
+            follow(access, "standard input", io::stdin().lock(), changes)
         } else {
             let file = File::open(log).map_err(failed)?;
-            follow(&configuration.access, log, BufReader::new(file), &mut changes)
+            follow(access, &shown(log), BufReader::new(file), changes)
         }
         .map_err(failed)?;
     }
-    Ok(changes)
+    Ok(())
+}
+
+fn shown(log: &Path) -> String {
+    if log.as_os_str() == "-" { "standard input".to_owned() } else { log.display().to_string() }
 }
 
 /// Judges every line of one log.
-fn follow(access: &Access, log: &Path, reader: impl BufRead, changes: &mut Changes) -> io::Result<()> {
+fn follow(access: &Access, log: &str, reader: impl BufRead, changes: &Mutex<Changes>) -> io::Result<()> {
     let mut lines = Lines::new(reader);
     while let Some((number, line)) = lines.next()? {
         let problem = match line {
             Line::Whole(line) => match RecordedDecision::parse(line) {
                 Ok(recorded) => {
                     let judgement = access.judge(recorded.identity(), recorded.inquiry());
-                    changes.add(&recorded, &judgement);
+                    locked(changes).add(&recorded, &judgement);
+                    lines.understood();
                     continue;
                 }
                 Err(error) => error.to_string(),
             },
             Line::TooLong => "longer than any decision".to_owned(),
         };
+        let mut changes = locked(changes);
         changes.unreadable += 1;
         if changes.unreadable <= REPLAY_COMPLAINTS_MAX {
             let problem = harmless(&problem, REPLAY_TEXT_MAX_CHARS);
-            let _ = writeln!(io::stderr(), "{}:{number}: {problem}", log.display());
+            let _ = writeln!(io::stderr(), "{log}:{number}: {problem}");
         }
     }
     Ok(())

@@ -21,6 +21,8 @@ pub(super) struct Changes {
     pub(super) allowed: u64,
     /// Changes that are in no group, since there were too many groups.
     pub(super) ungrouped: u64,
+    /// Whether there was more to read.
+    pub(super) is_interrupted: bool,
     groups: HashMap<Change, Times>,
 }
 

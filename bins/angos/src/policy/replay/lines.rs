@@ -1,8 +1,9 @@
-//! Lines of a file somebody else wrote: as many as there are, none longer than its bound.
+//! Lines of a file somebody else wrote: as many as there are, none longer than its bound, and no endless row of them that
+//! are not what is looked for.
 
 use std::io::{self, BufRead};
 
-use crate::limits::REPLAY_LINE_MAX_BYTES;
+use crate::limits::{REPLAY_LINE_MAX_BYTES, REPLAY_STRANGE_MAX_BYTES};
 
 /// One line, without its line break.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,14 +18,22 @@ pub(super) struct Lines<R> {
     reader: R,
     buffer: Vec<u8>,
     number: u64,
+    /// Bytes read since the last line that was understood.
+    strange: u64,
 }
 
 impl<R: BufRead> Lines<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self { reader, buffer: Vec::new(), number: 0 }
+        Self { reader, buffer: Vec::new(), number: 0, strange: 0 }
     }
 
-    /// The next line that is not empty, and its number from 1.
+    /// The last line was what is looked for.
+    pub(super) fn understood(&mut self) {
+        self.strange = 0;
+    }
+
+    /// The next line that is not empty, and its number from 1. An error, too, when
+    /// [`REPLAY_STRANGE_MAX_BYTES`] held nothing that was [`understood`](Self::understood).
     pub(super) fn next(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
         loop {
             self.buffer.clear();
@@ -60,6 +69,12 @@ impl<R: BufRead> Lines<R> {
             }
             let used = part.len() + usize::from(end.is_some());
             self.reader.consume(used);
+            self.strange += used as u64;
+            if self.strange > REPLAY_STRANGE_MAX_BYTES {
+                let (mib, line) = (REPLAY_STRANGE_MAX_BYTES >> 20, self.number + 1);
+                let words = format!("{mib} MiB up to line {line} hold no decision: is this a decision log?");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, words));
+            }
             if end.is_some() {
                 return Ok(Some(fits));
             }
@@ -71,6 +86,17 @@ impl<R: BufRead> Lines<R> {
 mod tests {
     use super::*;
 
+    /// The same again and again.
+    struct Endless(&'static [u8]);
+
+    impl io::Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let whole = buffer.len() - buffer.len() % self.0.len();
+            buffer[..whole].chunks_mut(self.0.len()).for_each(|place| place.copy_from_slice(self.0));
+            Ok(whole)
+        }
+    }
+
     #[track_caller]
     fn check(text: &[u8], expected: &[(u64, Option<&[u8]>)]) {
         for capacity in [1, 3, 64 * 1024] {
@@ -81,6 +107,20 @@ mod tests {
             }
             assert_eq!(lines.next().unwrap(), None);
             assert!(lines.buffer.capacity() <= 2 * REPLAY_LINE_MAX_BYTES);
+        }
+    }
+
+    #[test]
+    fn what_never_becomes_a_decision_ends() {
+        for unit in [&b"y\n"[..], b"\0"] {
+            let mut lines = Lines::new(io::BufReader::new(Endless(unit)));
+            let error = loop {
+                match lines.next() {
+                    Ok(line) => assert!(line.is_some(), "no end is in sight"),
+                    Err(error) => break error,
+                }
+            };
+            assert!(error.to_string().contains("is this a decision log?"), "{error}");
         }
     }
 

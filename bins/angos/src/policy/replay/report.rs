@@ -66,6 +66,7 @@ fn json(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
         "deny_to_allow": changes.allowed,
         "unreadable": changes.unreadable,
         "ungrouped": changes.ungrouped,
+        "interrupted": changes.is_interrupted,
         "changes": changes.groups().into_iter().map(group).collect::<Vec<_>>(),
     });
     serde_json::to_writer_pretty(&mut *out, &report)?;
