@@ -121,6 +121,16 @@ impl Setup {
     pub(crate) fn start(self) -> Registry {
         let folder = tempfile::tempdir().unwrap();
         let pki = Pki::new(folder.path());
+        self.start_in(folder, pki, &[])
+    }
+
+    /// The same in a folder with these certificates, and further files.
+    pub(crate) fn start_in(self, folder: TempDir, pki: Pki, files: &[(&str, &[u8])]) -> Registry {
+        for (name, content) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
         let mut text = format!("[server]\nbind_address = \"127.0.0.1\"\nport = 0\n{}\n", self.server);
         if let Some(mode) = self.tls {
             text += &pki.section(mode);

@@ -1,7 +1,7 @@
 //! `angos policy explain`: it answers as the running server does, without one, and says why.
 
 use crate::harness::{Pki, Setup, angos, hash_password};
-use angos_test_ca::Leaf;
+use angos_test_ca::{Leaf, RevocationList};
 use std::path::Path;
 use std::process::Output;
 
@@ -70,7 +70,7 @@ fn every_rule_is_told_with_the_values_it_saw() {
     let text = out(&output);
     for line in [
         "denied: 401 UNAUTHORIZED, with a challenge for a user name and a password",
-        "note: whether the server trusts this certificate was not checked",
+        "note: the certificate was not verified: /nowhere/ca.pem: ",
         "put-manifest prod/app, tag v1",
         "  policy global",
         "    allowed: platform is true",
@@ -158,6 +158,167 @@ fn a_request_that_asks_several_things_is_told_in_all_of_them() {
     ];
     let text = out(&policy(folder.path(), &push));
     assert!(text.contains("\nstart-upload prod/a") && text.contains("\ncomplete-upload prod/a"), "{text}");
+}
+
+/// A certificate, the class its handshake is refused with, and what is told of it.
+type Shown = (&'static str, angos_test_ca::Issued, Option<&'static str>, &'static str);
+
+/// A registry with two client authorities, of which one has a revocation list and a bound, and certificates of all kinds,
+/// each in a file of its name.
+fn vouched() -> (crate::harness::Registry, Vec<Shown>) {
+    let partners = "[[server.tls.client_ca]]\nname = \"partners\"\nbundle = \"stranger.pem\"\ncrls = [\"lists\"]\nnamespaces = [\"open\"]\n";
+    let folder = tempfile::tempdir().unwrap();
+    let pki = Pki::new(folder.path());
+    let partner = |name: &str| pki.stranger.issue(&Leaf::client(name).organization("Platform"));
+    let below = pki.authority.intermediate("Below").issue(&Leaf::client("below").organization("Platform"));
+    let unknown = angos_test_ca::Authority::new("Unknown").issue(&Leaf::client("x"));
+    let (good, revoked) = (partner("good"), partner("revoked"));
+    let list = pki.stranger.revocation_list(&RevocationList::new(1).revoke(&revoked.serial));
+    let rows = vec![
+        ("ours", pki.client("ours", "Platform"), None, "an authority of client_ca_bundle vouches for it"),
+        ("below", below, None, "vouches for it"),
+        ("good", good, None, "the client authority `partners` vouches for it"),
+        ("revoked", revoked, Some("revoked"), "revoked"),
+        ("expired", pki.authority.issue(&Leaf::client("old").expired()), Some("expired"), "has expired"),
+        ("unknown", unknown, Some("unknown_authority"), "no client authority signed"),
+        ("usage", pki.authority.issue(&Leaf::server(["x"])), Some("wrong_usage"), "client authentication"),
+    ];
+    for (name, issued, ..) in &rows {
+        let chain: String =
+            issued.chain_der.iter().map(|der| angos_test_ca::pem("CERTIFICATE", der)).collect();
+        std::fs::write(folder.path().join(format!("{name}.pem")), chain).unwrap();
+    }
+    let setup = Setup::mutual("required", &format!("{partners}{POLICIES}"));
+    (setup.start_in(folder, pki, &[("lists/0.crl", &list)]), rows)
+}
+
+/// The configured authorities and lists are asked, and the answer is that of the handshake.
+#[tokio::test]
+async fn a_certificate_is_verified_as_in_a_handshake() {
+    let (registry, rows) = vouched();
+    let folder = registry.folder.path();
+    for (name, issued, class, words) in rows {
+        let file = format!("{name}.pem");
+        let asked = [
+            "explain",
+            "--certificate",
+            &file,
+            "--action",
+            "get-manifest",
+            "--namespace",
+            "open/x",
+            "--tag",
+            "v1",
+        ];
+        let output = policy(folder, &[&asked[..], &["--format", "json"]].concat());
+        let told: serde_json::Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", err(&output)));
+        let text = out(&policy(folder, &asked));
+        assert!(text.contains(words), "{name}: {text}");
+        assert!(text.contains("\n  policy global\n"), "the policies are told all the same: {text}");
+        assert_eq!(told["handshake_refused"]["class"].as_str(), class, "{told:#}");
+        let answer = registry.client(Some(&issued)).send("GET", "/v2/open/x/manifests/v1", &[], "").await;
+        if let Some(class) = class {
+            assert!(answer.is_err() && told["allowed"] == false, "{name}: {answer:?}");
+            assert!(text.starts_with(&format!("refused in the handshake, {class}: ")), "{text}");
+            registry.wait_for_log(&format!("\"{class}\""));
+        } else {
+            assert_eq!(told["allowed"], answer.unwrap().status == 404, "{name}: {told:#}");
+        }
+    }
+}
+
+#[test]
+fn what_an_authority_may_not_vouch_for_is_told() {
+    let (registry, _rows) = vouched();
+    let explain = |arguments: &[&str]| {
+        let output = policy(registry.folder.path(), &[&["explain", "--certificate"], arguments].concat());
+        out(&output) + &err(&output)
+    };
+    let listing = ["--action", "list-tags", "--namespace", "prod/x"];
+    let text = explain(&[&["good.pem"], &listing[..]].concat());
+    assert!(text.starts_with("denied: 403 DENIED\n"), "{text}");
+    assert!(
+        text.contains("  denied: the authority of the certificate may not vouch for callers here"),
+        "{text}"
+    );
+    assert!(text.contains("  policy global (not asked, since it is denied before)\n"), "{text}");
+    // One that is taken to vouch is held to the same, without a verification.
+    let text = explain(&[&["ours.pem", "--authority", "partners"], &listing[..]].concat());
+    assert!(
+        text.contains("note: the certificate was not verified; the authority `partners` is taken"),
+        "{text}"
+    );
+    assert!(text.contains("  denied: the authority of the certificate may not vouch"), "{text}");
+    // The moment of the request is that of the verification.
+    let text = explain(&["ours.pem", "--action", "get-api-version", "--time", "2999-01-01T00:00:00Z"]);
+    assert!(text.starts_with("refused in the handshake, expired: "), "{text}");
+}
+
+#[test]
+fn rules_on_trial_are_explained_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = r#"
+[global.access_policy]
+rules = [{ name = "version", when = "request.action == 'get-api-version'" }]
+shadow_rules = [
+    { name = "listings", when = "request.action == 'list-tags'" },
+    "request.tag.startsWith('v')",
+]
+[repository.closed.access_policy]
+default = "allow"
+rules = []
+shadow_rules = [{ name = "shut", when = "request.namespace == 'closed'" }]
+"#;
+    std::fs::write(folder.path().join("config.toml"), text).unwrap();
+    let explain = |namespace: &str, rest: &[&str]| {
+        let asked = ["explain", "--action", "list-tags", "--namespace", namespace];
+        out(&policy(folder.path(), &[&asked[..], rest].concat()))
+    };
+    assert_eq!(
+        explain("a", &[]),
+        "\
+denied: 403 DENIED
+
+list-tags a
+  policy global
+    denied: no rule is true
+    version is false
+      request.action == 'get-api-version' → false
+        request.action → 'list-tags'
+    on trial, not enforced
+      listings is true
+        request.action == 'list-tags' → true
+          request.action → 'list-tags'
+      shadow_rules[1] cannot be decided: a value this request does not have is used without a guard
+        request.tag.startsWith('v') → no value: a value this request does not have is used without a guard
+          request.tag → absent
+  with the rules on trial it would be allowed, by global listings
+"
+    );
+    let closed = explain("closed", &[]);
+    assert!(closed.ends_with("  with the rules on trial it would be denied, by closed shut\n"), "{closed}");
+    let told: serde_json::Value = serde_json::from_str(&explain("a", &["--format", "json"])).unwrap();
+    let answer = &told["required"][0]["answer"];
+    assert_eq!(told["allowed"], false);
+    let trial =
+        serde_json::json!({ "allowed": true, "policy": "global", "reason": "rule", "rule": "listings" });
+    assert_eq!(answer["trial"], trial);
+    assert_eq!(answer["policies"][0]["on_trial"][0]["rule"], "listings");
+    assert_eq!(answer["policies"][0]["on_trial"][1]["status"], "undecidable");
+}
+
+#[test]
+fn a_mount_may_leave_its_source_open() {
+    let (folder, _pki) = scene();
+    let mount = ["explain", "--user", "ci", "--action", "mount-blob", "--namespace", "prod/a"];
+    let text = out(&policy(folder.path(), &mount));
+    assert!(text.contains("note: a mount without a source takes the blob from any repository"), "{text}");
+    assert!(
+        text.contains("\nmount-blob prod/a, digest ") && text.contains("\nstart-upload prod/a"),
+        "{text}"
+    );
+    assert!(!text.contains("get-blob "), "{text}");
 }
 
 /// What cannot be asked is refused with 2 and a sentence, whatever is handed in.

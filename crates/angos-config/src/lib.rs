@@ -47,11 +47,11 @@ pub use fixed::Fixed;
 pub use hosts::{Host, parse_hosts};
 pub use kind::Kind;
 pub use lint::{LINTS, Lint};
-pub use policies::{Policies, User, load_policies};
+pub use policies::{Policies, Standing, User, load_policies};
 pub use problem::{Origin, Problem, Problems, Severity};
 pub use schema::{Key, SCHEMA};
 pub use watch::Watch;
 
 // What a program needs to run a configuration, so that it depends on this crate and the server alone.
 pub use angos_storage::Storage;
-pub use angos_tls::{Acceptor, ClientAuth, Material, Problem as FileProblem, probe};
+pub use angos_tls::{AcceptError, Acceptor, ClientAuth, Material, Problem as FileProblem, probe};

@@ -1,17 +1,21 @@
 //! The policies alone, for tools that ask them: no certificate, key or password file is needed, so that a policy can be
-//! tested where its secrets are not.
+//! tested where its secrets are not. Where the client authorities are at hand, they tell whether a certificate is good.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use angos_policy::nearest;
-use angos_server::Access;
+use angos_server::{Access, Certificate};
+use angos_tls::AcceptError;
+use angos_tls::probe::{Vouching, certificates};
 
-use crate::access;
 use crate::configuration::{Context, document, read_files};
 use crate::document::ClientAuth;
 use crate::environment;
 use crate::layers::Layers;
-use crate::problem::{Problem, Problems, Severity};
+use crate::problem::{Problem, Problems, Severity, escape};
+use crate::{access, tls};
 
 /// The policies of a configuration, compiled, and the names of its users.
 #[derive(Debug)]
@@ -25,6 +29,20 @@ pub struct Policies {
     pub requires_certificate: bool,
     /// What was accepted but should be looked at.
     pub warnings: Vec<Problem>,
+    /// The client authorities; none when clients are not asked for a certificate.
+    vouching: Option<angos_tls::Settings>,
+}
+
+/// What a server of this configuration would make of a client's certificate.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Standing {
+    /// It would accept it, and know its holder so.
+    Accepted(Arc<Certificate>),
+    /// It would end the handshake, for this reason. The identity is what the certificate says, if it can be read.
+    Refused(Option<Certificate>, AcceptError),
+    /// It cannot be told, for this reason. The identity is what the certificate says.
+    Unknown(Certificate, String),
 }
 
 /// A user by name.
@@ -58,16 +76,49 @@ pub fn load_policies(
     let tls = document.server.tls.as_ref();
     let requires_certificate = tls.is_some_and(|tls| tls.client_auth == Some(ClientAuth::Required));
 
+    let vouching = tls::vouching(document.server.tls.as_ref(), &layers);
+
     let Context { mut problems, files, .. } = context;
     layers.sort(&mut problems);
     let is_sound = problems.iter().all(|problem| problem.severity() == Severity::Warning);
     match compiled {
-        Some(access) if is_sound => Ok(Policies { access, users, requires_certificate, warnings: problems }),
+        Some(access) if is_sound => {
+            Ok(Policies { access, users, requires_certificate, warnings: problems, vouching })
+        }
         _ => Err(Problems::new(problems, files)),
     }
 }
 
 impl Policies {
+    /// Reads the client's certificate and what it sends beside it from a PEM file, and judges it as a server of this
+    /// configuration would in a handshake at `time`: by its client authorities and revocation lists, which are read now.
+    /// That the client holds the key is taken as proven.
+    ///
+    /// The error is that the file holds no certificate whose identity can be read.
+    pub fn standing(&self, certificate: &Path, time: SystemTime) -> Result<Standing, String> {
+        let chain = certificates(certificate).map_err(|problem| problem.to_string())?;
+        let unknown = |reason: String| {
+            let leaf = chain.first().ok_or("the file holds no certificate")?;
+            let read = leaf.facts().cloned();
+            let read = read.map_err(|error| format!("its identity cannot be read: {error}"))?;
+            Ok(Standing::Unknown(read, reason))
+        };
+        let Some(settings) = &self.vouching else {
+            return unknown(
+                "the configuration names no client authority, so no client is asked for one".to_owned(),
+            );
+        };
+        match Vouching::load(settings) {
+            Ok(vouching) => Ok(match vouching.verify(&chain, time) {
+                Ok(certificate) => Standing::Accepted(certificate),
+                Err(error) => {
+                    Standing::Refused(chain.first().and_then(|leaf| leaf.facts().ok()).cloned(), error)
+                }
+            }),
+            Err(errors) => unknown(errors.first().map(tls::described).unwrap_or_default()),
+        }
+    }
+
     /// The user with this name, or what to say of one there is none of.
     pub fn user(&self, username: &str) -> Result<&User, String> {
         if let Some(user) = self.users.iter().find(|user| user.username == username) {
@@ -83,6 +134,6 @@ impl Policies {
         } else {
             String::new()
         };
-        Err(format!("no user has the name `{}`{help}", crate::problem::escape(username)))
+        Err(format!("no user has the name `{}`{help}", escape(username)))
     }
 }

@@ -10,7 +10,7 @@ use angos_tls::{
 
 use crate::configuration::Context;
 use crate::document::{self, ClientCa, Mode, Tls};
-use crate::layers::At;
+use crate::layers::{At, Layers};
 use crate::path::KeyPath;
 
 /// The section did not load; why is among the problems.
@@ -51,6 +51,18 @@ pub(crate) fn material(
     // Also when the mode is wrong: what is wrong with the files belongs into the same report.
     let loaded = load(&settings, &authorities.paths, context);
     client_auth.and(loaded)
+}
+
+/// What decides which client certificates are good, for tools: no file is read, and what is wrong is not reported. `None`
+/// when clients are not asked for one, or when a client authority is not written out.
+pub(crate) fn vouching(written: Option<&Tls>, layers: &Layers) -> Option<Settings> {
+    let written = written?;
+    let mut context = Context { layers, problems: Vec::new(), files: Vec::new() };
+    let authorities = Authorities::of(written, &mut context).settings.filter(|all| !all.is_empty())?;
+    let mut settings = Settings::new("", "");
+    settings.client_authorities = authorities;
+    settings.revocation = revocation(&written.revocation);
+    Some(settings)
 }
 
 fn section() -> KeyPath {
@@ -99,7 +111,8 @@ fn key_path(setting: Setting, authorities: &[KeyPath]) -> KeyPath {
     }
 }
 
-fn described(error: &LoadError) -> String {
+/// The file and what is wrong with it.
+pub(crate) fn described(error: &LoadError) -> String {
     match error.file() {
         Some(file) => format!("{}: {}", shown(file), error.problem()),
         None => error.problem().to_string(),

@@ -26,6 +26,22 @@ pub struct Explanation {
     pub reason: &'static str,
     /// The policies that must allow, in the order they are asked; one after a denial was not asked any more.
     pub policies: Vec<ScopeExplanation>,
+    /// What would be answered if the rules on trial were enforced; none when none is about the inquiry.
+    pub trial: Option<Trial>,
+}
+
+/// What would be answered, in the words of [`Explanation`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Trial {
+    /// Whether the caller might.
+    pub is_allowed: bool,
+    /// The policy that would decide.
+    pub scope: String,
+    /// The rule that would decide.
+    pub rule: String,
+    /// What kind of answer it would be.
+    pub reason: &'static str,
 }
 
 /// What one policy says.
@@ -38,6 +54,8 @@ pub struct ScopeExplanation {
     pub is_asked: bool,
     /// What it says, whether it is asked or not.
     pub explanation: PolicyExplanation,
+    /// What its rules on trial say. Their own decision plays no part: see [`Explanation::trial`].
+    pub on_trial: Option<PolicyExplanation>,
 }
 
 impl Explanation {
@@ -61,12 +79,20 @@ impl Access {
         let mut is_asked = !matches!(judgement, Judgement::Authority(_));
         let policies = self.about(inquiry).map(|(scope, policy, asked)| {
             let explanation = policy.rules().explain(identity, &asked);
-            let told = ScopeExplanation { scope: scope.to_owned(), is_asked, explanation };
+            let on_trial = policy.shadow_rules().map(|rules| rules.explain(identity, &asked));
+            let told = ScopeExplanation { scope: scope.to_owned(), is_asked, explanation, on_trial };
             is_asked &= told.explanation.decision.allowed;
             told
         });
+        let trial = self.judge_with_trial(identity, inquiry).map(|would| Trial {
+            is_allowed: would.is_allowed(),
+            scope: would.scope().to_owned(),
+            rule: would.rule().to_owned(),
+            reason: would.reason(),
+        });
         Explanation {
             policies: policies.collect(),
+            trial,
             is_allowed: judgement.is_allowed(),
             scope: judgement.scope().to_owned(),
             rule: judgement.rule().to_owned(),

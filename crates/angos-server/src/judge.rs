@@ -12,6 +12,7 @@ use crate::inquiry::Inquiry;
 use crate::route::Action;
 
 pub(crate) use shadow::Shadow;
+use shadow::Trial;
 pub(crate) use tally::Tally;
 
 /// What a set of policies answers to one inquiry, and why.
@@ -120,7 +121,7 @@ impl Access {
     pub fn judge(&self, identity: &Identity, inquiry: &Inquiry) -> Judgement<'_> {
         match self.outside(identity, inquiry) {
             Some(authority) => Judgement::Authority(authority),
-            None => self.case(inquiry).judge(identity, |_, _| ()),
+            None => self.case(inquiry).judge(identity, |_, _| ()).0,
         }
     }
 
@@ -130,15 +131,25 @@ impl Access {
         if let Some(authority) = self.outside(identity, inquiry) {
             return Verdict { judgement: Judgement::Authority(authority), shadow: None };
         }
-        let mut said = [None; 2];
-        let mut places = said.iter_mut();
-        let judgement = case.judge(identity, |policy, decision| {
-            policy.tally.count(decision.reason);
-            if let Some(place) = places.next() {
-                *place = Some(decision);
-            }
-        });
-        Verdict { judgement, shadow: case.shadow(identity, &judgement, said) }
+        let (judgement, said) = case.judge(identity, |policy, decision| policy.tally.count(decision.reason));
+        let trial = case.shadow(identity, said, Tally::count);
+        if let Some(Trial { judgement: would, changed: Some(shadow) }) = trial
+            && would.is_allowed() != judgement.is_allowed()
+        {
+            shadow.count_change(would.is_allowed());
+        }
+        Verdict { judgement, shadow: trial.map(|trial| trial.judgement) }
+    }
+
+    /// What [`judge`](Self::judge) would answer if the rules on trial were enforced; `None` when none is about the inquiry.
+    /// Counts nothing.
+    pub fn judge_with_trial(&self, identity: &Identity, inquiry: &Inquiry) -> Option<Judgement<'_>> {
+        if self.outside(identity, inquiry).is_some() {
+            return None;
+        }
+        let case = self.case(inquiry);
+        let (_, said) = case.judge(identity, |_, _| ());
+        case.shadow(identity, said, |_, _| ()).map(|trial| trial.judgement)
     }
 
     /// Every policy with the name it has in decisions, metrics and logs.
@@ -212,23 +223,29 @@ impl<'a> Case<'a, '_> {
         global.into_iter().chain(self.repository)
     }
 
-    /// `told` hears what each policy that was asked said.
-    fn judge(&self, identity: &Identity, mut told: impl FnMut(&'a AccessPolicy, Decision)) -> Judgement<'a> {
+    /// The answer, and what each policy that was asked said; `told` hears it, too.
+    fn judge(
+        &self,
+        identity: &Identity,
+        told: impl Fn(&AccessPolicy, Decision),
+    ) -> (Judgement<'a>, [Option<Decision>; 2]) {
         let mut judgement = Judgement::Unconfigured;
-        for (scope, policy) in self.policies() {
+        let mut said = [None; 2];
+        for ((scope, policy), place) in self.policies().zip(&mut said) {
             let decision = policy.rules.decide(identity, &self.asked);
             told(policy, decision);
+            *place = Some(decision);
             judgement = Judgement::Policy { scope, policy: &policy.rules, decision };
             if !decision.allowed {
-                return judgement;
+                return (judgement, said);
             }
         }
         let is_version = self.asked.inquiry.action() == Action::GetApiVersion;
         let unruled = matches!(judgement, Judgement::Unconfigured) && is_version;
         if unruled && !self.access.repositories.is_empty() && !identity.is_anonymous() {
-            return Judgement::Identified;
+            judgement = Judgement::Identified;
         }
-        judgement
+        (judgement, said)
     }
 }
 

@@ -67,7 +67,7 @@ pub use angos_registry::{Settings as RegistrySettings, Storage, TagPatterns};
 pub use credentials::{Credentials, CredentialsBuilder, PasswordHash, PasswordHashError};
 pub use decision_log::{DecisionLog, RecordError, RecordedDecision};
 pub use environment::environment;
-pub use explain::{Explanation, ScopeExplanation};
+pub use explain::{Explanation, ScopeExplanation, Trial};
 pub use handle::Handle;
 pub use inquiry::{Inquiry, InquiryError, Request, moment};
 pub use judge::Judgement;

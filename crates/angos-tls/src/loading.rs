@@ -4,14 +4,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::expiry::{Expiry, ExpiryKind};
 use crate::limits;
 use crate::load_error::{LoadError, Problem};
 use crate::material::{self, Blueprint, Material};
 use crate::settings::{ClientAuth, Setting, Settings};
-use crate::trust::Trust;
+use crate::trust::{Trust, unix_now};
 use crate::warning::{Concern, Warning};
 
 mod clients;
@@ -19,8 +18,19 @@ mod lists;
 mod server;
 
 pub(crate) fn load(settings: &Settings) -> Result<Material, Vec<LoadError>> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs().cast_signed());
-    Loading::new(settings, now).finish()
+    Loading::new(settings, unix_now()).finish()
+}
+
+/// The client authorities alone.
+pub(crate) fn trust(settings: &Settings) -> Result<Trust, Vec<LoadError>> {
+    let mut loading = Loading::new(settings, unix_now());
+    let algorithms = material::provider().signature_verification_algorithms;
+    let authorities = loading.client_authorities(&algorithms);
+    if loading.errors.is_empty() {
+        Ok(Trust::new(authorities, settings.revocation, algorithms))
+    } else {
+        Err(loading.errors)
+    }
 }
 
 /// A set on its way: what is wrong and what is odd so far.

@@ -6,6 +6,7 @@
 //! | look | `probe/inspected.rs` | DER → what the certificate says of itself |
 //! | dial | `probe/handshake.rs` | byte stream → [`Sighting`]: all that was seen up to the end |
 //! | note | `probe/recorder.rs`, `probe/tap.rs` | what the TLS library asks and what the wire carries → remembered |
+//! | judge | `probe/vouching.rs` | a client's chain → who it is, or why a server would refuse it |
 //! | name | `probe/alert.rs` | the number of an alert → its name |
 //!
 //! # Guarantees
@@ -21,9 +22,11 @@ mod handshake;
 mod inspected;
 mod recorder;
 mod tap;
+mod vouching;
 
 pub use alert::Alert;
 pub use files::{Pair, PairFile, certificates, sections, system_authorities};
 pub use handshake::{BadName, End, Probe, Sighting};
 pub use inspected::{Inspected, Standing};
 pub use recorder::{Asked, Distrusted};
+pub use vouching::Vouching;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use angos_config::{Policies, read_certificate};
-use angos_server::{Action, Certificate, Explanation, Identity, Inquiry, Request, UnknownAction};
+use angos_config::{AcceptError, Policies, Standing, read_certificate};
+use angos_server::{Action, Certificate, Explanation, Identity, Inquiry, Request, Trial, UnknownAction};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -19,10 +19,10 @@ pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) files: Files,
 
-    /// PEM file of the caller's certificate, the certificate itself first; read, not verified
+    /// PEM file of the caller's certificate, then its intermediates; verified as the server would
     #[arg(long, value_name = "FILE", help_heading = "Caller")]
     certificate: Option<PathBuf>,
-    /// Name of the client authority taken to have verified the certificate
+    /// Name of the client authority that is taken to vouch for the certificate, which is then not verified
     #[arg(long, value_name = "NAME", requires = "certificate", help_heading = "Caller")]
     authority: Option<String>,
     /// User name of the caller, one of [auth.identity]; no password is asked for
@@ -89,14 +89,19 @@ fn action(word: &str) -> Result<Action, String> {
 
 pub(super) fn run(options: &Options, files: &[PathBuf]) -> Result<bool, String> {
     let policies = policies(files)?;
-    let identity = options.identity(&policies)?;
-    let request = Request::of(&options.inquiry()?).map_err(|error| error.to_string())?;
+    let inquiry = options.inquiry()?;
+    let request = Request::of(&inquiry).map_err(|error| error.to_string())?;
+    let certificate = options.certificate.as_deref();
+    let shown = certificate.map(|file| options.shown(file, &policies, inquiry.time())).transpose()?;
+    let identity = options.identity(shown.as_ref(), &policies)?;
     let told = |inquiry: &Inquiry| (inquiry.to_string(), policies.access.explain(&identity, inquiry));
     let required: Vec<_> = request.required().iter().map(told).collect();
     let is_out_of_bounds = required.iter().any(|(_, explanation)| explanation.reason == "authority");
     let answer = Answer {
-        is_allowed: policies.access.allows(&identity, &request),
-        notes: options.notes(&policies),
+        is_allowed: shown.as_ref().is_none_or(|it| it.refusal.is_none())
+            && policies.access.allows(&identity, &request),
+        notes: notes(shown.as_ref(), &policies, &request),
+        refusal: shown.as_ref().and_then(|it| it.refusal.as_ref()),
         is_challenged: identity.username().is_none() && !policies.users.is_empty() && !is_out_of_bounds,
         required,
         alternatives: request.alternatives().iter().map(told).collect(),
@@ -110,21 +115,40 @@ pub(super) fn run(options: &Options, files: &[PathBuf]) -> Result<bool, String> 
 }
 
 impl Options {
-    fn identity(&self, policies: &Policies) -> Result<Identity, String> {
-        let certificate = match &self.certificate {
-            Some(file) => Some(self.certificate(file)?),
-            None => None,
-        };
+    fn identity(&self, shown: Option<&Shown>, policies: &Policies) -> Result<Identity, String> {
         let credential = self.user.as_deref().map(|user| policies.credential(user)).transpose()?;
-        Ok(Identity::new(self.client_ip, certificate.map(Arc::new), credential))
+        Ok(Identity::new(self.client_ip, shown.map(|shown| Arc::clone(&shown.certificate)), credential))
     }
 
-    fn certificate(&self, file: &Path) -> Result<Certificate, String> {
-        let read = read_certificate(file).map_err(|message| format!("{}: {message}", file.display()))?;
-        Ok(match &self.authority {
-            Some(name) => read.with_authority(name.as_str()),
-            None => read,
-        })
+    /// The certificate, and what the server makes of it.
+    fn shown(&self, file: &Path, policies: &Policies, time: SystemTime) -> Result<Shown, String> {
+        let failed = |message: String| format!("{}: {message}", file.display());
+        if let Some(name) = &self.authority {
+            let read = read_certificate(file).map_err(failed)?.with_authority(name.as_str());
+            let note =
+                format!("the certificate was not verified; the authority `{name}` is taken to vouch for it");
+            return Ok(Shown { certificate: Arc::new(read), refusal: None, note });
+        }
+        let shown = |certificate, refusal, note| Ok(Shown { certificate, refusal, note });
+        match policies.standing(file, time).map_err(failed)? {
+            Standing::Accepted(certificate) => {
+                let authority = match certificate.authority() {
+                    Some(name) => format!("the client authority `{name}`"),
+                    None => "an authority of client_ca_bundle".to_owned(),
+                };
+                let note = format!("the certificate is good: {authority} vouches for it");
+                shown(certificate, None, note)
+            }
+            Standing::Refused(Some(certificate), error) => {
+                let note = "what follows is what the policies would say if it were accepted".to_owned();
+                shown(Arc::new(certificate), Some(error), note)
+            }
+            Standing::Refused(None, error) => Err(failed(error.to_string())),
+            Standing::Unknown(certificate, reason) => {
+                shown(Arc::new(certificate), None, format!("the certificate was not verified: {reason}"))
+            }
+            _ => Err(failed("it cannot be told what the server makes of it".to_owned())),
+        }
     }
 
     fn inquiry(&self) -> Result<Inquiry, String> {
@@ -149,21 +173,27 @@ impl Options {
         }
         Ok(inquiry)
     }
+}
 
-    /// What the answer does not take into account.
-    fn notes(&self, policies: &Policies) -> Vec<&'static str> {
-        let mut notes = Vec::new();
-        if self.certificate.is_some() {
-            notes.push(
-                "whether the server trusts this certificate was not checked; `angos doctor -c … --cert …` does that",
-            );
-        } else if policies.requires_certificate {
-            notes.push(
-                "the server wants a certificate (client_auth = \"required\"): without one the handshake fails first",
-            );
-        }
-        notes
+/// The caller's certificate.
+struct Shown {
+    certificate: Arc<Certificate>,
+    /// Why the server would end the handshake.
+    refusal: Option<AcceptError>,
+    /// What else is to be known of it.
+    note: String,
+}
+
+/// What the answer rests on, and what it does not take into account.
+fn notes<'a>(shown: Option<&'a Shown>, policies: &Policies, request: &Request) -> Vec<&'a str> {
+    let mut notes: Vec<&str> = shown.iter().map(|shown| &*shown.note).collect();
+    if shown.is_none() && policies.requires_certificate {
+        notes.push("the server wants a certificate (client_auth = \"required\"): without one the handshake fails first");
     }
+    if request.has_unnamed_source() {
+        notes.push("a mount without a source takes the blob from any repository that the caller may read, if one has it");
+    }
+    notes
 }
 
 /// Everything that is told.
@@ -171,7 +201,8 @@ struct Answer<'a> {
     is_allowed: bool,
     /// Whether a denial asks for a password.
     is_challenged: bool,
-    notes: Vec<&'static str>,
+    refusal: Option<&'a AcceptError>,
+    notes: Vec<&'a str>,
     required: Vec<(String, Explanation)>,
     alternatives: Vec<(String, Explanation)>,
     identity: &'a Identity,
@@ -179,12 +210,14 @@ struct Answer<'a> {
 
 impl Answer<'_> {
     fn text(&self) -> String {
-        let answer = match (self.is_allowed, self.is_challenged) {
-            (true, _) => "allowed",
-            (false, true) => "denied: 401 UNAUTHORIZED, with a challenge for a user name and a password",
-            (false, false) => "denied: 403 DENIED",
+        let mut text = match (self.refusal, self.is_allowed, self.is_challenged) {
+            (Some(error), ..) => format!("refused in the handshake, {}: {error}\n", error.class()),
+            (None, true, _) => "allowed\n".to_owned(),
+            (None, false, true) => {
+                "denied: 401 UNAUTHORIZED, with a challenge for a user name and a password\n".to_owned()
+            }
+            (None, false, false) => "denied: 403 DENIED\n".to_owned(),
         };
-        let mut text = format!("{answer}\n");
         for note in &self.notes {
             let _ = writeln!(text, "note: {note}");
         }
@@ -204,19 +237,22 @@ impl Answer<'_> {
             let question = |(inquiry, explanation): &(String, Explanation)| json!({ "inquiry": inquiry, "answer": explanation });
             told.iter().map(question).collect::<Vec<_>>()
         };
-        let status = match (self.is_allowed, self.is_challenged) {
-            (true, _) => Value::Null,
-            (false, true) => 401.into(),
-            (false, false) => 403.into(),
+        let status = match (self.refusal, self.is_allowed, self.is_challenged) {
+            (Some(_), ..) | (None, true, _) => Value::Null,
+            (None, false, true) => 401.into(),
+            (None, false, false) => 403.into(),
         };
+        let refusal = |error: &AcceptError| json!({ "class": error.class(), "message": error.to_string() });
         json!({
             "allowed": self.is_allowed,
             "status": status,
+            "handshake_refused": self.refusal.map(refusal),
             "notes": self.notes,
             "caller": {
                 "method": self.identity.method().as_str(),
                 "username": self.identity.username(),
                 "subject": self.identity.certificate().map(Certificate::subject),
+                "authority": self.identity.certificate().and_then(Certificate::authority),
                 "client_ip": self.identity.client_ip(),
             },
             "required": questions(&self.required),
@@ -242,6 +278,15 @@ pub(super) fn explained(explanation: &Explanation) -> String {
         let asked = if policy.is_asked { "" } else { " (not asked, since it is denied before)" };
         let _ = writeln!(text, "  policy {}{asked}", policy.scope.escape_debug());
         text.push_str(&indented(&policy.explanation.to_string(), 4));
+        if let Some(told) = policy.on_trial.as_ref().filter(|told| !told.rules.is_empty()) {
+            text.push_str("    on trial, not enforced\n");
+            told.rules.iter().for_each(|rule| text.push_str(&indented(&rule.to_string(), 6)));
+        }
+    }
+    if let Some(Trial { is_allowed, scope, rule, .. }) = &explanation.trial {
+        let answer = if *is_allowed { "allowed" } else { "denied" };
+        let (scope, rule) = (scope.escape_debug(), rule.escape_debug());
+        let _ = writeln!(text, "  with the rules on trial it would be {answer}, by {scope} {rule}");
     }
     text
 }

@@ -3,7 +3,7 @@
 use angos_policy::{Finding, Outcome, Part, RuleExplanation};
 use serde::{Serialize, Serializer};
 
-use super::{Explanation, ScopeExplanation};
+use super::{Explanation, ScopeExplanation, Trial};
 
 #[derive(Serialize)]
 struct Written<'a> {
@@ -12,6 +12,17 @@ struct Written<'a> {
     reason: &'a str,
     rule: &'a str,
     policies: Vec<WrittenPolicy<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trial: Option<WrittenTrial<'a>>,
+}
+
+/// What would be answered with the rules on trial.
+#[derive(Serialize)]
+struct WrittenTrial<'a> {
+    allowed: bool,
+    policy: &'a str,
+    reason: &'a str,
+    rule: &'a str,
 }
 
 #[derive(Serialize)]
@@ -20,6 +31,8 @@ struct WrittenPolicy<'a> {
     asked: bool,
     allowed: bool,
     rules: Vec<WrittenRule<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    on_trial: Vec<WrittenRule<'a>>,
 }
 
 #[derive(Serialize)]
@@ -64,7 +77,14 @@ impl Serialize for Explanation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let policies = self.policies.iter().map(policy).collect();
         let (allowed, reason) = (self.is_allowed, self.reason);
-        Written { allowed, policy: &self.scope, reason, rule: &self.rule, policies }.serialize(serializer)
+        let trial = self.trial.as_ref().map(|Trial { is_allowed, scope, rule, reason }| WrittenTrial {
+            allowed: *is_allowed,
+            policy: scope,
+            reason,
+            rule,
+        });
+        Written { allowed, policy: &self.scope, reason, rule: &self.rule, policies, trial }
+            .serialize(serializer)
     }
 }
 
@@ -74,6 +94,7 @@ fn policy(told: &ScopeExplanation) -> WrittenPolicy<'_> {
         asked: told.is_asked,
         allowed: told.explanation.decision.allowed,
         rules: told.explanation.rules.iter().map(rule).collect(),
+        on_trial: told.on_trial.iter().flat_map(|told| &told.rules).map(rule).collect(),
     }
 }
 

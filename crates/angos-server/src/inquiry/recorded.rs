@@ -39,7 +39,7 @@ pub(crate) struct RequestFacts<'a> {
 
 impl Inquiry {
     /// When it was asked.
-    pub(crate) fn time(&self) -> SystemTime {
+    pub fn time(&self) -> SystemTime {
         self.time
     }
 

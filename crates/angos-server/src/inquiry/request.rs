@@ -12,13 +12,14 @@ use crate::route::{Action, Operation};
 pub struct Request {
     required: Vec<Inquiry>,
     alternatives: Vec<Inquiry>,
+    has_unnamed_source: bool,
 }
 
 impl Request {
     /// The request that `inquiry` describes.
     ///
     /// A push that names further tags is asked about for each; a `start-upload` with a digest is a push in one request,
-    /// and needs `complete-upload` too; a `mount-blob` needs to read the source, or else to start an upload instead.
+    /// and needs `complete-upload` too; a `mount-blob` needs to read a source, or else to start an upload instead.
     ///
     /// What no such request says (a tag of a blob) is refused, and so is a request that names too little to be one. The
     /// digest and the session id, which rules hardly look at, may be left out: then they are that of no bytes, and zeros.
@@ -28,13 +29,16 @@ impl Request {
         let operation = operation(inquiry)?;
         let required = Inquiry::all(&operation, method, time).collect();
         let mut alternatives = Vec::new();
-        if let Operation::MountBlob { name, digest, from: Some(from) } = operation {
-            let source = Operation::GetBlob { name: from, digest };
+        let mut has_unnamed_source = false;
+        if let Operation::MountBlob { name, digest, from } = operation {
+            has_unnamed_source = from.is_none();
+            if let Some(name) = from {
+                alternatives.extend(Inquiry::all(&Operation::GetBlob { name, digest }, method, time));
+            }
             let upload = Operation::StartUpload { name, algorithm: Some(digest.algorithm()) };
-            alternatives.extend(Inquiry::all(&source, method, time));
             alternatives.extend(Inquiry::all(&upload, method, time));
         }
-        Ok(Self { required, alternatives })
+        Ok(Self { required, alternatives, has_unnamed_source })
     }
 
     /// What has to be allowed, all of it.
@@ -46,6 +50,12 @@ impl Request {
     /// stored.
     pub fn alternatives(&self) -> &[Inquiry] {
         &self.alternatives
+    }
+
+    /// Whether it is a mount that names no source: then reading the blob in any repository that holds it is an alternative,
+    /// too, and which those are only the storage knows.
+    pub fn has_unnamed_source(&self) -> bool {
+        self.has_unnamed_source
     }
 }
 
@@ -128,8 +138,7 @@ fn operation(inquiry: &Inquiry) -> Result<Operation, InquiryError> {
         Action::StartUpload => Operation::StartUpload { name: name()?, algorithm: inquiry.algorithm },
         Action::MountBlob => {
             let name = name()?;
-            let from = inquiry.from.clone().ok_or(inquiry.missing("from"))?;
-            Operation::MountBlob { name, digest, from: Some(from) }
+            Operation::MountBlob { name, digest, from: inquiry.from.clone() }
         }
         Action::UpdateUpload => Operation::UpdateUpload { name: name()?, id },
         Action::GetUpload => Operation::GetUpload { name: name()?, id },
@@ -213,6 +222,12 @@ mod tests {
                 "start-upload a, digest_algorithm sha256",
             ],
         );
+        check(
+            Action::MountBlob,
+            &[("namespace", "a")],
+            &[&format!("mount-blob a, digest {SHA256}")],
+            &["start-upload a, digest_algorithm sha256"],
+        );
         for action in Action::ALL {
             let all = [("namespace", "a"), ("from", "b"), ("tag", "v1")];
             let fields: Vec<_> =
@@ -235,7 +250,6 @@ mod tests {
             &[("namespace", "a"), ("tag", "v1")],
             "get-blob has no `tag`; it may have namespace, digest",
         );
-        check(Action::MountBlob, &[("namespace", "a")], "mount-blob needs a `from`");
         check(
             Action::PutManifest,
             &[("namespace", "a"), ("tag", "v1"), ("tags", "v2")],

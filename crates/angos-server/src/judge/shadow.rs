@@ -6,7 +6,6 @@ use angos_identity::Identity;
 use angos_policy::{Decision, DefaultDecision, Facts, Policy, Reason};
 
 use super::{Case, Judgement, Tally};
-use crate::access::AccessPolicy;
 
 /// The rules of one policy that are on trial, and what they would have done.
 #[derive(Debug)]
@@ -31,12 +30,12 @@ impl Shadow {
         &'a self,
         enforced: &'a Policy,
         decision: Decision,
-        identity: &Identity,
-        facts: &dyn Facts,
+        (identity, facts): (&Identity, &dyn Facts),
+        count: impl Fn(&Tally, Reason),
     ) -> (&'a Policy, Decision) {
         let (mut matching, mut undecidable) = (None, None);
         self.rules.survey(identity, facts, &mut |reason| {
-            self.tally.count(reason);
+            count(&self.tally, reason);
             let first = if matches!(reason, Reason::Rule(_)) { &mut matching } else { &mut undecidable };
             first.get_or_insert(reason);
         });
@@ -50,23 +49,30 @@ impl Shadow {
         }
     }
 
-    fn count_change(&self, would_allow: bool) {
+    /// Counts a decision that would have been another one.
+    pub(super) fn count_change(&self, would_allow: bool) {
         let count = if would_allow { &self.would_allow } else { &self.would_deny };
         count.fetch_add(1, Ordering::Relaxed);
     }
 }
 
+/// What would be answered if every rule on trial stood among the enforced ones.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trial<'a> {
+    pub(super) judgement: Judgement<'a>,
+    /// The rules on trial that change what their policy says, of the first policy of which any do.
+    pub(super) changed: Option<&'a Shadow>,
+}
+
 impl<'a> Case<'a, '_> {
-    /// What would be answered if every rule on trial stood among the enforced ones; `None` when none is about this
-    /// inquiry. `said` is what the policies that were asked have answered, in their order.
-    ///
-    /// A change is counted for the policy whose rule on trial makes it.
+    /// The trial of this inquiry; `None` when no rule on trial is about it. `said` is what the policies that were asked
+    /// have answered, in their order; `count` hears what each rule on trial said.
     pub(super) fn shadow(
         &self,
         identity: &Identity,
-        judgement: &Judgement<'a>,
         said: [Option<Decision>; 2],
-    ) -> Option<Judgement<'a>> {
+        count: impl Fn(&Tally, Reason) + Copy,
+    ) -> Option<Trial<'a>> {
         if !self.policies().any(|(_, policy)| policy.shadow.is_some()) {
             return None;
         }
@@ -80,7 +86,11 @@ impl<'a> Case<'a, '_> {
                 None if is_open => policy.rules.decide(identity, &self.asked),
                 None => break,
             };
-            let (rules, would) = self.with_shadow(policy, decision, identity);
+            let asked = (identity, &self.asked as &dyn Facts);
+            let (rules, would) = match &policy.shadow {
+                Some(shadow) => shadow.decide(&policy.rules, decision, asked, count),
+                None => (&policy.rules, decision),
+            };
             if would.allowed != decision.allowed {
                 changed = changed.or(policy.shadow.as_ref());
             }
@@ -88,22 +98,6 @@ impl<'a> Case<'a, '_> {
                 verdict = Some(Judgement::Policy { scope, policy: rules, decision: would });
             }
         }
-        let would_allow = verdict.as_ref().is_some_and(Judgement::is_allowed);
-        if let Some(shadow) = changed.filter(|_| would_allow != judgement.is_allowed()) {
-            shadow.count_change(would_allow);
-        }
-        verdict
-    }
-
-    fn with_shadow(
-        &self,
-        policy: &'a AccessPolicy,
-        decision: Decision,
-        identity: &Identity,
-    ) -> (&'a Policy, Decision) {
-        match &policy.shadow {
-            Some(shadow) => shadow.decide(&policy.rules, decision, identity, &self.asked),
-            None => (&policy.rules, decision),
-        }
+        verdict.map(|judgement| Trial { judgement, changed })
     }
 }
