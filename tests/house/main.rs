@@ -3,6 +3,7 @@
 //! - [`bounds`]: every bound stands in the `limits.rs` of its crate
 //! - [`docs`]: the tables of the reference pages are what the code says
 //! - [`graph`]: the arrows between crates, and who may use which foreign library
+//! - [`help`]: the command line's reference is what the program prints
 //! - [`tidy`]: sizes, module docs, names, and what a layer must not contain
 #![allow(
     clippy::unwrap_used,
@@ -15,6 +16,7 @@
 mod bounds;
 mod docs;
 mod graph;
+mod help;
 mod tidy;
 
 use std::path::{Path, PathBuf};
