@@ -5,7 +5,7 @@ use angos_test_ca::Leaf;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 const LOG: &str = "decision_log = \"decisions.jsonl\"\n";
@@ -236,7 +236,7 @@ async fn neither_certificates_nor_secrets_are_needed() {
 /// Runs a replay of standard input, and hands it over to be filled.
 fn replay_pipe(folder: &Path) -> (std::process::Child, std::process::ChildStdin) {
     policies(folder, "new.toml", "[global.access_policy]\nrules = [\"true\"]\n");
-    let mut process = Command::new(binary())
+    let mut process = angos()
         .args(["policy", "replay", "-", "-c", "new.toml"])
         .current_dir(folder)
         .stdin(Stdio::piped())
