@@ -1,11 +1,6 @@
 //! Notice boards, on axum: a middleware asks the policy, and handlers find the caller as an extension.
 //! `cargo run -p angos-examples --example board-axum -- server.pem server.key client-ca.pem`
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::expect_used,
-    reason = "an example talks to its user"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -25,11 +20,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 
-/// What every connection shares.
-struct Door {
-    acceptor: Acceptor,
-    policy: Policy,
-}
+/// The client of a connection, and who it is to the rules.
+type Caller = (Peer, Identity);
 
 struct Question<'a>(&'static str, &'a str);
 
@@ -39,15 +31,17 @@ impl Facts for Question<'_> {
     }
 }
 
-/// Panics if the rules are wrong, which running it once shows.
-fn policy() -> Policy {
+fn policy() -> Result<Policy, Box<dyn Error>> {
     let environment = Environment::builder().variable("verb", Type::Word(&["read", "write"]));
-    let environment = environment.variable("board", Type::String).build().expect("two variables");
-    let rules = [
-        "verb == 'read' && identity.certificate.present",
-        "board in identity.certificate.organizational_units",
-    ];
-    Policy::compile(&environment, DefaultDecision::Deny, &rules.map(RuleSource::from)).expect("two rules")
+    let environment = environment.variable("board", Type::String).build()?;
+    let readers = "verb == 'read' && identity.certificate.present";
+    let rules = [readers, "board in identity.certificate.organizational_units"];
+    let compiled = Policy::compile(&environment, DefaultDecision::Deny, &rules.map(RuleSource::from));
+    compiled.map_err(|mistakes| lines(&mistakes))
+}
+
+fn lines(problems: &[impl ToString]) -> Box<dyn Error> {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n").into()
 }
 
 #[tokio::main]
@@ -57,32 +51,31 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: board-axum SERVER_CERTIFICATE SERVER_KEY CLIENT_AUTHORITIES".into());
     };
     let settings = Settings::new(certificate, key).client_authorities(authorities, ClientAuth::Required);
-    let material = Material::load(&settings)
-        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+    let material = Material::load(&settings).map_err(|problems| lines(&problems))?;
     let listener = TcpListener::bind("127.0.0.1:8443").await?;
     println!("listening on https://localhost:8443");
     serve(listener, Acceptor::new(material)).await
 }
 
 pub(crate) async fn serve(listener: TcpListener, acceptor: Acceptor) -> Result<(), Box<dyn Error>> {
-    let door = Arc::new(Door { acceptor, policy: policy() });
+    let policy = Arc::new(policy()?);
     let boards = Router::new()
         .route("/{board}", get(answer).post(answer))
-        .layer(from_fn_with_state(Arc::clone(&door), authorize));
+        .layer(from_fn_with_state((acceptor.clone(), policy), authorize));
     loop {
         let (socket, address) = listener.accept().await?;
-        tokio::spawn(connection(socket, address.ip(), Arc::clone(&door), boards.clone()));
+        tokio::spawn(connection(socket, address.ip(), acceptor.clone(), boards.clone()));
     }
 }
 
-async fn connection(socket: TcpStream, address: IpAddr, door: Arc<Door>, boards: Router) {
-    let (stream, peer) = match door.acceptor.accept(socket).await {
+async fn connection(socket: TcpStream, address: IpAddr, acceptor: Acceptor, boards: Router) {
+    let (stream, peer) = match acceptor.accept(socket).await {
         Ok(accepted) => accepted,
         Err(error) => return eprintln!("{address} was refused ({}): {error}", error.class()),
     };
     let (protocol, identity) = (peer.protocol(), Identity::new(address, peer.certificate().cloned(), None));
-    let service = boards.layer(Extension(identity)).layer(Extension(Arc::new(peer)));
-    let (io, timer, service) = (TokioIo::new(stream), TokioTimer::new(), TowerToHyperService::new(service));
+    let service = TowerToHyperService::new(boards.layer(Extension::<Caller>((peer, identity))));
+    let (io, timer) = (TokioIo::new(stream), TokioTimer::new());
     let _closed = match protocol {
         Protocol::Http2 => {
             http2::Builder::new(TokioExecutor::new()).timer(timer).serve_connection(io, service).await
@@ -92,25 +85,19 @@ async fn connection(socket: TcpStream, address: IpAddr, door: Arc<Door>, boards:
 }
 
 async fn authorize(
-    State(door): State<Arc<Door>>,
-    Extension(peer): Extension<Arc<Peer>>,
-    Extension(identity): Extension<Identity>,
+    State((acceptor, policy)): State<(Acceptor, Arc<Policy>)>,
+    Extension((peer, identity)): Extension<Caller>,
     request: Request,
     next: Next,
 ) -> Result<Response, StatusCode> {
     let question = Question(verb(request.method()), request.uri().path().trim_start_matches('/'));
     // An open connection may outlive the trust it was built on.
-    let is_trusted = door.acceptor.recheck(&peer).is_ok();
-    let may = is_trusted && door.policy.decide(&identity, &question).allowed;
+    let may = acceptor.recheck(&peer).is_ok() && policy.decide(&identity, &question).allowed;
     if may { Ok(next.run(request).await) } else { Err(StatusCode::FORBIDDEN) }
 }
 
-async fn answer(
-    method: Method,
-    Path(board): Path<String>,
-    Extension(identity): Extension<Identity>,
-) -> String {
-    let subject = identity.certificate().map_or("nobody", |certificate| certificate.subject());
+async fn answer(method: Method, Path(board): Path<String>, Extension(caller): Extension<Caller>) -> String {
+    let subject = caller.1.certificate().map_or("nobody", |certificate| certificate.subject());
     format!("{subject} may {} {board}\n", verb(&method))
 }
 

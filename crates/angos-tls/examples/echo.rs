@@ -1,16 +1,20 @@
-//! An HTTP echo service for clients with a certificate, and for nobody else:
+//! An HTTP echo service for clients with a certificate, and for nobody else. It reads its files again on SIGHUP, and
+//! takes no new request from a client that is not trusted any more.
 //! `cargo run -p angos-tls --example echo -- server.pem server.key client-ca.pem`
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
 use std::error::Error;
+use std::pin::pin;
 
-use angos_tls::{Acceptor, ClientAuth, Material, Peer, Protocol, Settings, Stream};
+use angos_tls::{Acceptor, ClientAuth, LoadError, Material, Peer, Protocol, Settings, Stream};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response, header::HeaderValue};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -20,11 +24,29 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .try_into()
         .map_err(|_| "usage: echo SERVER_CERTIFICATE SERVER_KEY CLIENT_AUTHORITIES")?;
     let settings = Settings::new(certificate, key).client_authorities(authorities, ClientAuth::Required);
-    let material = Material::load(&settings)
-        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | "))?;
+    let acceptor = Acceptor::new(load(&settings)?);
+    tokio::spawn(reload(acceptor.clone(), settings, signal(SignalKind::hangup())?));
     let listener = TcpListener::bind("127.0.0.1:8443").await?;
     println!("listening on https://localhost:8443");
-    serve(listener, Acceptor::new(material)).await
+    serve(listener, acceptor).await
+}
+
+fn load(settings: &Settings) -> Result<Material, String> {
+    let lines =
+        |problems: Vec<LoadError>| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    Material::load(settings).map_err(lines)
+}
+
+/// A set that does not load changes nothing. Loading blocks on the file system, so it has a thread of its own.
+async fn reload(acceptor: Acceptor, settings: Settings, mut asked: Signal) {
+    while asked.recv().await.is_some() {
+        let settings = settings.clone();
+        match tokio::task::spawn_blocking(move || load(&settings)).await {
+            Ok(Ok(material)) => println!("generation {}", acceptor.replace(material)),
+            Ok(Err(problems)) => eprintln!("nothing changed: {problems}"),
+            Err(error) => eprintln!("nothing changed: {error}"),
+        }
+    }
 }
 
 pub(crate) async fn serve(listener: TcpListener, acceptor: Acceptor) -> Result<(), Box<dyn Error>> {
@@ -33,14 +55,14 @@ pub(crate) async fn serve(listener: TcpListener, acceptor: Acceptor) -> Result<(
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             match acceptor.accept(socket).await {
-                Ok((stream, peer)) => connection(stream, peer).await,
+                Ok((stream, peer)) => connection(stream, &peer, &acceptor).await,
                 Err(error) => eprintln!("{address} was refused ({}): {error}", error.class()),
             }
         });
     }
 }
 
-async fn connection(stream: Stream<TcpStream>, peer: Peer) {
+async fn connection(stream: Stream<TcpStream>, peer: &Peer, acceptor: &Acceptor) {
     let service = service_fn(|request: Request<Incoming>| {
         let mut response = Response::new(request.into_body());
         let client = peer.certificate().and_then(|found| HeaderValue::from_str(found.fingerprint()).ok());
@@ -48,10 +70,22 @@ async fn connection(stream: Stream<TcpStream>, peer: Peer) {
         std::future::ready(Ok::<_, hyper::Error>(response))
     });
     let (io, timer) = (TokioIo::new(stream), TokioTimer::new());
-    let _closed = match peer.protocol() {
-        Protocol::Http2 => {
-            http2::Builder::new(TokioExecutor::new()).timer(timer).serve_connection(io, service).await
-        }
-        _ => http1::Builder::new().timer(timer).serve_connection(io, service).await,
-    };
+    if peer.protocol() == Protocol::Http2 {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        while_trusted(builder.timer(timer).serve_connection(io, service), peer, acceptor).await;
+    } else {
+        let mut builder = http1::Builder::new();
+        while_trusted(builder.timer(timer).serve_connection(io, service), peer, acceptor).await;
+    }
+}
+
+/// Serves until the client leaves or is not trusted any more. What is in flight then is finished, and nothing is begun.
+async fn while_trusted(connection: impl GracefulConnection, peer: &Peer, acceptor: &Acceptor) {
+    let mut connection = pin!(connection);
+    tokio::select! {
+        _closed = connection.as_mut() => return,
+        distrust = acceptor.distrusted(peer) => eprintln!("a connection is drained: {distrust}"),
+    }
+    connection.as_mut().graceful_shutdown();
+    let _closed = connection.await;
 }

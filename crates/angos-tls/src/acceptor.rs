@@ -27,7 +27,23 @@ use crate::verifier::{Seen, observe};
 /// Turns byte streams into TLS streams. Clones share the material: one [`replace`](Acceptor::replace) is seen
 /// by all.
 ///
-/// Each handshake runs under exactly one generation of the material, from its first byte to its last.
+/// Each handshake runs under exactly one generation of the material, from its first byte to its last. An acceptor
+/// that is shared by a thousand tasks blocks none of them: the material is read without a lock.
+///
+/// ```no_run
+/// use angos_tls::{Acceptor, ClientAuth, LoadError, Material, Settings};
+///
+/// # async fn example(socket: tokio::net::TcpStream) -> Result<(), Vec<LoadError>> {
+/// let settings = Settings::new("server.pem", "server.key").client_authorities("ca.pem", ClientAuth::Required);
+/// let acceptor = Acceptor::new(Material::load(&settings)?);
+/// if let Ok((stream, peer)) = acceptor.accept(socket).await {
+///     // Serve `stream`, in the name of `peer.certificate()`, as long as `acceptor.recheck(&peer)` is Ok.
+/// }
+/// // The files have changed, and are good:
+/// acceptor.replace(Material::load(&settings)?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Acceptor {
     in_force: Arc<InForce>,
@@ -106,12 +122,22 @@ impl Acceptor {
         })
     }
 
-    /// Performs the handshake. Guarantees: a [`Peer`] with a certificate proved that it holds it, and the
-    /// certificate was verified and its identity read; a peer without one was not required to have one.
+    /// Performs the handshake (RFC 8446; RFC 5246 for TLS 1.2) and verifies the client's chain (RFC 5280).
     ///
-    /// Takes at most [`Settings::handshake_timeout`](crate::Settings::handshake_timeout), plus
-    /// [`limits::REFUSAL_LINGER`] in which a refused client may read why. Must run inside a tokio runtime with
-    /// its timer enabled. Dropping the future closes the connection.
+    /// **Guarantees.** A [`Peer`] with a certificate proved that it holds the key, the certificate was verified and its
+    /// identity read; a peer without one was not required to have one. A chain that is not good ends the handshake, also
+    /// where certificates are optional.
+    ///
+    /// **Limits.** Takes at most [`Settings::handshake_timeout`](crate::Settings::handshake_timeout), 10 s by default, plus
+    /// [`limits::REFUSAL_LINGER`] in which a refused client may read why; reads at most what a handshake has
+    /// and [`limits::REFUSAL_DRAIN_BYTES`]. Verifying is bounded, whatever chain is sent. How many handshakes there are at
+    /// once is for the caller to bound.
+    ///
+    /// **Errors.** Every failure is the client's or the network's; [`AcceptError::class`] is its word, and it has
+    /// been logged. The connection is closed, after an alert that says why unless the client was too slow.
+    ///
+    /// **Cancellation.** Dropping the future closes the connection, without an alert. Must run inside a tokio runtime
+    /// with its timer enabled.
     pub async fn accept<S>(&self, stream: S) -> Result<(Stream<S>, Peer), AcceptError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,

@@ -156,3 +156,30 @@ async fn trust_ends_with_the_certificate() {
     assert_eq!(acceptor.recheck(&brief), Err(Distrust::Expired));
     assert_eq!(acceptor.recheck(&alice), Ok(()));
 }
+
+#[tokio::test]
+async fn distrust_is_waited_for() {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    let mut site = Site::required();
+    let other = Authority::new("Other CA");
+    let bundle = other.write(site.path(), "other");
+    site.settings.client_authorities.push(ClientAuthority::new(bundle));
+    let acceptor = site.acceptor();
+    let alice = accepted(&site, &acceptor, Some(Leaf::client("alice"))).await;
+    let brief = accepted(&site, &acceptor, Some(Leaf::client("brief").valid(-60, 1))).await;
+    let client = Client::new(&site.servers).with(other.issue(&Leaf::client("bob")));
+    let bob = client.attempt(&acceptor).await.server.unwrap();
+    let wait = async |peer: &Peer| tokio::time::timeout(PATIENCE, acceptor.distrusted(peer)).await.ok();
+    assert_eq!(wait(&brief).await, Some(Distrust::Expired), "its certificate ends by itself");
+    assert_eq!(wait(&brief).await, Some(Distrust::Expired), "and that is told at once afterwards");
+
+    let change = async {
+        tokio::task::yield_now().await;
+        site.settings.client_authorities.remove(0);
+        acceptor.replace(site.load().unwrap());
+    };
+    let (told, ()) = tokio::join!(wait(&alice), change);
+    assert_eq!(told, Some(Distrust::AuthorityRemoved));
+    let still = tokio::time::timeout(Duration::from_millis(50), acceptor.distrusted(&bob)).await;
+    assert!(still.is_err(), "nothing changed for the others: {still:?}");
+}
