@@ -1,6 +1,7 @@
 //! Stage 3: tree → typed program, or what is wrong, where, and what was probably meant.
 
 mod calls;
+mod format;
 mod functions;
 mod literals;
 mod loops;

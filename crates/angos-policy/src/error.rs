@@ -1,5 +1,6 @@
 //! Stages 2 and 3: a mistake in a rule, shown with its line and a caret.
 
+use crate::literal;
 use std::fmt::{self, Write as _};
 
 /// Why a rule was refused, and where in its text.
@@ -23,11 +24,23 @@ pub(crate) struct Fault {
     pub(crate) offset: usize,
     pub(crate) message: String,
     pub(crate) suggestion: Option<String>,
+    /// It is in the string that begins at `offset`, at this byte of what the string means.
+    within: Option<usize>,
 }
 
 impl Fault {
     pub(crate) fn new(offset: impl TryInto<usize>, message: impl Into<String>) -> Self {
-        Self { offset: offset.try_into().unwrap_or(0), message: message.into(), suggestion: None }
+        Self {
+            offset: offset.try_into().unwrap_or(0),
+            message: message.into(),
+            suggestion: None,
+            within: None,
+        }
+    }
+
+    /// Says where in a string that is written in the rule.
+    pub(crate) fn within(self, literal: u32, position: usize) -> Self {
+        Self { offset: literal as usize, within: Some(position), ..self }
     }
 
     /// Adds what to write instead.
@@ -47,6 +60,9 @@ impl Fault {
 
 impl RuleError {
     pub(crate) fn new(rule: usize, name: Option<&str>, source: &str, mut fault: Fault) -> Self {
+        if let Some(position) = fault.within {
+            fault.offset = literal::place(source, fault.offset, position);
+        }
         fault.offset = fault.offset.min(source.len());
         while !source.is_char_boundary(fault.offset) {
             fault.offset -= 1;

@@ -11,6 +11,7 @@ mod convert;
 mod datum;
 mod edit;
 mod encode;
+mod format;
 mod lists;
 mod maps;
 mod math;
@@ -224,6 +225,7 @@ impl<'a, 'm> Frame<'a, 'm> {
             Op::Edit { edit, text, arguments } => self.edit(*edit, text, arguments, node),
             Op::Encode(bytes) => self.encode(bytes, node),
             Op::Decode(text) => self.decode(text, node),
+            Op::Format { text, arguments } => self.format(text, arguments, node),
             Op::Glue { list, separator } => self.glue(list, separator.as_deref(), node),
             Op::Call { body, result, arguments } => self.call(*body, *result, arguments, node),
             Op::Not(_)

@@ -33,6 +33,7 @@
 mod absence;
 mod attribute;
 mod check;
+mod clause;
 mod collection;
 mod consider;
 mod environment;
@@ -42,6 +43,7 @@ mod explain;
 mod expression;
 mod function;
 pub mod limits;
+mod literal;
 mod moment;
 mod notation;
 mod policy;

@@ -28,6 +28,9 @@ pub const RULE_COST_MAX: u32 = 100_000;
 /// Bytes of strings one rule may build at a time (`+`, `string(…)`, `lowerAscii()`); they live on the stack.
 pub const TEXT_MAX_BYTES: usize = 4 * 1024;
 
+/// Most decimals `%f` and `%e` of `format` write; a double has 17 digits that say something.
+pub const FORMAT_PRECISION_MAX: usize = 100;
+
 /// Elements of lists and maps one rule may build at a time, a key and its value counting as two; they live
 /// on the stack. Lists that are only walked (`map(…).exists(…)`) are not built and have no such bound.
 pub const SLOTS_MAX: usize = 512;

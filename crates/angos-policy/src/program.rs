@@ -238,6 +238,11 @@ pub(crate) enum Op {
         list: Box<Node>,
         separator: Option<Box<Node>>,
     },
+    /// `text.format(list)`
+    Format {
+        text: Box<Node>,
+        arguments: Arguments,
+    },
     /// `base64.encode(bytes)`
     Encode(Box<Node>),
     /// `base64.decode(text)`
@@ -258,6 +263,15 @@ pub(crate) enum Op {
     },
     /// `cidr.containsIP(ip or string)` and `cidr.containsCIDR(cidr or string)`
     Covers(Box<[Node; 2]>),
+}
+
+/// What the clauses of a format stand for.
+#[derive(Debug)]
+pub(crate) enum Arguments {
+    /// Written in the rule, and evaluated one by one.
+    Written(Box<[Node]>),
+    /// A list of so many as there will be.
+    List(Box<Node>),
 }
 
 /// Where an optional value comes from. It is looked at as it is evaluated; only one that is kept is built.

@@ -131,6 +131,8 @@ pub enum Undecidable {
     NoOverload,
     /// A conversion was given a value it cannot convert.
     Conversion,
+    /// A format that is not written in the rule has an unknown clause, or not as many as there are arguments.
+    Format,
     /// Strings built by the rule exceed [`limits::TEXT_MAX_BYTES`](crate::limits::TEXT_MAX_BYTES).
     TextTooLong,
     /// Lists and maps built by the rule exceed [`limits::SLOTS_MAX`](crate::limits::SLOTS_MAX).
@@ -156,6 +158,7 @@ impl Undecidable {
             Self::BadKey => "bad_key",
             Self::NoOverload => "no_overload",
             Self::Conversion => "conversion",
+            Self::Format => "format",
             Self::TextTooLong => "text_too_long",
             Self::ListTooLong => "list_too_long",
             Self::Cost => "cost",
@@ -177,6 +180,7 @@ impl fmt::Display for Undecidable {
             Self::BadKey => "a key that is in the map already, or cannot be one",
             Self::NoOverload => "an operation on values of types it does not take",
             Self::Conversion => "a value that cannot be converted",
+            Self::Format => "a format with an unknown clause, or with other clauses than arguments",
             Self::TextTooLong => "a string too long to build",
             Self::ListTooLong => "a list too long to build",
             Self::Cost => "more work than one rule may cost",

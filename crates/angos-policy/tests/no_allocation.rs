@@ -53,6 +53,8 @@ fn decisions_do_not_allocate() {
         "cidr('192.168.0.0/16').containsIP(identity.client_ip) || ip(request.action).isLoopback()",
         "request.time.getHours('+02:00') == 99 || timestamp(request.action) < request.time",
         "request.action.matches('^pull-[a-z]+$')",
+        "'%s %x %s %.9e'.format([request.action, request.action, {'b': [1.5], request.action: [2.5]}, 7]) == 'x'",
+        "identity.certificate.dns_names.sortBy(n, -size(n)) == [request.action + '%d'.format([1])]",
         "string(request.time) == 'x' || duration(request.action) > duration('1s') || 1 / 0 == 1",
     ] {
         let rules = [RuleSource::from(rule)];

@@ -34,6 +34,7 @@ pub(super) const METHODS: &[&str] = &[
     "endsWith",
     "family",
     "flatten",
+    "format",
     "indexOf",
     "ip",
     "isGlobalUnicast",

@@ -37,6 +37,7 @@ impl Checker<'_> {
             ("split", [separator, limit]) => self.split(offset, target, separator, Some(limit)),
             ("join", []) => self.glue(offset, target, None),
             ("join", [separator]) => self.glue(offset, target, Some(separator)),
+            ("format", [list]) => self.format(offset, target, list),
             ("reverse", []) => self.reverse(offset, target),
             ("distinct", []) => self.arrange(offset, method, Arrange::Distinct, target, &[]),
             ("sort", []) => self.arrange(offset, method, Arrange::Sort, target, &[]),

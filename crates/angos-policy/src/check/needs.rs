@@ -1,6 +1,6 @@
 //! Stage 3: what evaluating an expression needs: memory for strings, slots for lists and maps.
 
-use crate::program::{Ask, Edit, Needs, Node, Op, Optional, Scalar};
+use crate::program::{Arguments, Ask, Edit, Needs, Node, Op, Optional, Scalar};
 use crate::value::Type;
 
 const NOTHING: Needs = Needs { text: false, slots: false };
@@ -70,6 +70,7 @@ impl Node {
             Op::Split { text, separator, limit } => {
                 text.needs().or(separator.needs()).or(optional(limit.as_deref()))
             }
+            Op::Format { text, arguments } => TEXT.or(text.stored()).or(arguments.needs()),
             Op::Glue { list, separator } => TEXT.or(list.stored()).or(optional(separator.as_deref())),
             Op::Arrange { list, arguments, .. } => SLOTS.or(list.stored()).or(all(arguments)),
             Op::Call { result, arguments, .. } => called(*result).or(all(arguments)),
@@ -117,6 +118,15 @@ impl Optional {
             Self::Map { flat, of, body, .. } => {
                 of.needs().or(if *flat { body.needs() } else { body.stored() })
             }
+        }
+    }
+}
+
+impl Arguments {
+    fn needs(&self) -> Needs {
+        match self {
+            Self::Written(nodes) => all(nodes),
+            Self::List(list) => list.stored(),
         }
     }
 }

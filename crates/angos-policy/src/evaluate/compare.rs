@@ -100,7 +100,7 @@ impl<'a> Frame<'a, '_> {
     }
 
     /// What a service hands in may nest deeper than the stack.
-    fn descend(&mut self, depth: usize, at: &Node) -> Outcome<()> {
+    pub(super) fn descend(&mut self, depth: usize, at: &Node) -> Outcome<()> {
         let too_deep = depth >= VALUE_DEPTH_MAX;
         self.spend(if too_deep { usize::MAX } else { 1 }, at)
     }

@@ -27,7 +27,7 @@ impl<'a> Frame<'a, '_> {
     }
 
     /// `string(…)`
-    fn write(&mut self, datum: Datum<'a>, at: &Node) -> Outcome<Datum<'a>> {
+    pub(super) fn write(&mut self, datum: Datum<'a>, at: &Node) -> Outcome<Datum<'a>> {
         match datum {
             Datum::String(_) | Datum::Built(_) => Ok(datum),
             Datum::Bool(value) => Ok(Datum::String(if value { "true" } else { "false" })),

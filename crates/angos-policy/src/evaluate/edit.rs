@@ -74,7 +74,7 @@ impl<'a, 'm> Frame<'a, 'm> {
     }
 
     /// A string that will be read from end to end.
-    fn words(&mut self, node: &'a Node, at: &Node) -> Outcome<Datum<'a>> {
+    pub(super) fn words(&mut self, node: &'a Node, at: &Node) -> Outcome<Datum<'a>> {
         let datum = self.present(node)?;
         let length = self.text(datum).ok_or(node.unfit(datum))?.len();
         self.spend(length / 64, at)?;
@@ -202,7 +202,7 @@ impl<'a, 'm> Frame<'a, 'm> {
 }
 
 /// A range of a string, in bytes.
-fn section<'a>(text: Datum<'a>, range: std::ops::Range<usize>, at: &Node) -> Outcome<Datum<'a>> {
+pub(super) fn section<'a>(text: Datum<'a>, range: std::ops::Range<usize>, at: &Node) -> Outcome<Datum<'a>> {
     let part = match text {
         Datum::String(text) => text.get(range).map(Datum::String),
         Datum::Built(whole) if range.start <= range.end => {

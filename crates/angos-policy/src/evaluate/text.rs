@@ -26,7 +26,7 @@ impl<'a> Frame<'a, '_> {
     }
 
     /// The bytes of a string or of bytes.
-    fn raw<'t>(&'t self, datum: Datum<'t>) -> Option<&'t [u8]> {
+    pub(super) fn raw<'t>(&'t self, datum: Datum<'t>) -> Option<&'t [u8]> {
         match datum {
             Datum::String(text) => Some(text.as_bytes()),
             Datum::Built(range) => self.text.get(range.start()..range.end()),
@@ -35,7 +35,7 @@ impl<'a> Frame<'a, '_> {
     }
 
     /// One unit of work per 64 bytes that will be looked at.
-    fn spend_on_text(&mut self, datum: Datum<'a>, at: &Node) -> Outcome<()> {
+    pub(super) fn spend_on_text(&mut self, datum: Datum<'a>, at: &Node) -> Outcome<()> {
         let length = self.raw(datum).ok_or(at.unfit(datum))?.len();
         self.spend(length / 64, at)
     }
@@ -134,7 +134,7 @@ impl<'a> Frame<'a, '_> {
         let mut cursor = Cursor { memory: self.text, end: start };
         match fmt::write(&mut cursor, format_args!("{value}")) {
             Ok(()) => {
-                let end = cursor.end;
+                let end = cursor.end();
                 self.used.text = end;
                 Ok(Datum::Built(Range::new(start, end)))
             }
@@ -174,9 +174,21 @@ impl<'a> Frame<'a, '_> {
 }
 
 /// Writes into memory that does not grow.
-struct Cursor<'m> {
+pub(super) struct Cursor<'m> {
     memory: &'m mut [u8],
     end: usize,
+}
+
+impl<'m> Cursor<'m> {
+    /// At the beginning of some memory.
+    pub(super) fn new(memory: &'m mut [u8]) -> Self {
+        Self { memory, end: 0 }
+    }
+
+    /// Behind what was written.
+    pub(super) fn end(&self) -> usize {
+        self.end
+    }
 }
 
 impl fmt::Write for Cursor<'_> {

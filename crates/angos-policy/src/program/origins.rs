@@ -1,6 +1,6 @@
 //! Stage 4: what a program is made of, and what it reads.
 
-use super::{Ask, Node, Op, Optional};
+use super::{Arguments, Ask, Node, Op, Optional};
 use crate::environment::Origin;
 
 impl Node {
@@ -61,17 +61,14 @@ impl Node {
                 visit(body);
             }
             Op::Edit { text: of, arguments, .. } | Op::Arrange { list: of, arguments, .. } => {
-                visit(of);
-                each(arguments, visit);
+                led(of, arguments, visit);
             }
+            Op::Format { text, arguments } => led(text, arguments.nodes(), visit),
             Op::Split { text, separator, limit } => {
                 pair(text, separator, visit);
                 each(optional(limit.as_deref()), visit);
             }
-            Op::Glue { list, separator } => {
-                visit(list);
-                each(optional(separator.as_deref()), visit);
-            }
+            Op::Glue { list, separator } => led(list, optional(separator.as_deref()), visit),
         }
     }
 }
@@ -81,6 +78,15 @@ impl Ask {
         match self {
             Self::HasValue(of) | Self::Value(of) => visit(of),
             Self::OrValue(sides) => each(&**sides, visit),
+        }
+    }
+}
+
+impl Arguments {
+    fn nodes(&self) -> &[Node] {
+        match self {
+            Self::Written(nodes) => nodes,
+            Self::List(list) => std::slice::from_ref(list),
         }
     }
 }
@@ -98,6 +104,12 @@ impl Optional {
 
 fn each<'a>(nodes: &'a [Node], visit: &mut dyn FnMut(&'a Node)) {
     nodes.iter().for_each(visit);
+}
+
+/// The first, and then the others.
+fn led<'a>(first: &'a Node, rest: &'a [Node], visit: &mut dyn FnMut(&'a Node)) {
+    visit(first);
+    each(rest, visit);
 }
 
 fn pair<'a>(first: &'a Node, second: &'a Node, visit: &mut dyn FnMut(&'a Node)) {

@@ -153,6 +153,13 @@ fn grow() -> Vec<String> {
         "lists.range(9223372036854775807).exists(x, x < 0)".to_owned(),
         "lists.range(100000).map(x, [x]).sort() == []".to_owned(),
         "lists.range(500).map(x, lists.range(500)).flatten(9).distinct() == []".to_owned(),
+        "cel.bind(m, lists.range(250).transformMap(i, x, x), '%s%s'.format([m, m])) == ''".to_owned(),
+        "cel.bind(f, '%d'.replace('d', '%%') + ".to_owned()
+            + &"'%%' + ".repeat(50)
+            + "'', lists.range(9999).exists(x, f.format([]) == 'x'))",
+        "lists.range(256).sortBy(x, -x).sortBy(x, -x).sortBy(x, -x).sortBy(x, -x).sortBy(x, -x) == []"
+            .to_owned(),
+        format!("'{}'.format([{}1.0]) == ''", "%.100f".repeat(11), "1e308, ".repeat(10)),
     ]
 }
 

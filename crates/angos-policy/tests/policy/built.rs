@@ -43,6 +43,8 @@ fn about() -> impl Strategy<Value = String> {
         (part(), -1..4, 0..3).prop_map(|(by, most, at)| format!("S.split({by}, {most})[{at}]")),
         (part(), -1..4).prop_map(|(part, from)| format!("string(S.indexOf({part}, {from}))")),
         (part(), 0..4).prop_map(|(part, from)| format!("string(S.lastIndexOf({part}, {from}))")),
+        part().prop_map(|part| format!("'<%s|%X|%s>'.format([S, {part} + S, [S, {part}]])")),
+        part().prop_map(|part| format!("(S + '%s%%').format([{part} + S])")),
     ];
     piece.prop_recursive(3, 12, 2, |inner| {
         prop_oneof![
@@ -50,6 +52,12 @@ fn about() -> impl Strategy<Value = String> {
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{a}.replace({b}, S)")),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("[{a}, {b}].map(x, {b} + x + S)[1]")),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} < {b} ? {b} : {a} + S)")),
+            (inner.clone(), inner.clone())
+                .prop_map(|(a, b)| format!("'%s%s%s'.format([{a}, {{{b}: {a}}}, {b}])")),
+            (inner.clone(), inner.clone())
+                .prop_map(|(a, b)| format!("'%s/%s'.format([{a}, {b}].map(f, f + S))")),
+            (inner.clone(), inner.clone())
+                .prop_map(|(a, b)| format!("[{a}, {b}, S].sortBy(k, k.upperAscii() + S)[0]")),
             inner.prop_map(|a| format!("{a}.split('a').map(p, p.upperAscii() + p)[0]")),
         ]
     })

@@ -61,9 +61,29 @@ fn text() -> impl Strategy<Value = String> {
             (inner.clone(), one).prop_map(|(text, call)| format!("{text}.{call}")),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{a}.replace('a', {b})")),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("[{a}, {b}, 'z'].join({b})")),
-            inner.prop_map(|a| format!("strings.quote({a})")),
+            inner.clone().prop_map(|a| format!("strings.quote({a})")),
+            (inner.clone(), inner.clone())
+                .prop_map(|(a, b)| format!("'%s: %s'.format([[{a}, {b}], {{'k': {a}, 'a': {b}}}])")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} + '%X').format([{b}])")),
+            // Put together, so that what is wrong with it shows when it is evaluated.
+            (inner.clone(), clauses(), value())
+                .prop_map(|(a, clause, value)| format!("({a} + '%' + '{clause}').format([dyn({value})])")),
         ]
     })
+}
+
+/// A value to be written, of any type.
+fn value() -> impl Strategy<Value = String> {
+    let doubles =
+        vec!["0.0", "-1.5", "0.125", "2.5", "1e300", "5e-324", "123456.789", "0.0 / 0.0", "-1.0 / 0.0"];
+    let others =
+        vec!["true", "7u", "-9", "null", "b'az'", "'é'", "[1, 2]", "{2: 'b', 10: 'a'}", "duration('90s')"];
+    prop_oneof![prop::sample::select(doubles), prop::sample::select(others)].prop_map(str::to_owned)
+}
+
+/// What of a clause of `format` stands behind the percent sign.
+fn clauses() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["s", "d", "f", "e", "b", "o", "x", "X", ".0f", ".2f", ".1e", "q", "."])
 }
 
 /// Lists of strings.
@@ -74,6 +94,8 @@ pub(crate) fn strings() -> impl Strategy<Value = String> {
             Just("reverse()".to_owned()),
             Just("distinct()".to_owned()),
             Just("sort()".to_owned()),
+            Just("sortBy(s, size(s))".to_owned()),
+            text().prop_map(|text| format!("sortBy(s, s.replace('a', {text}))")),
             (0..3, 0..3).prop_map(|(from, to)| format!("slice({from}, {to})")),
         ];
         prop_oneof![

@@ -39,6 +39,22 @@ const MISTAKES: &[(&str, usize, usize, &str, &str)] = &[
     ("has(identity)", 1, 5, "`has` asks about a field", "has(identity.username)"),
     ("has('x')", 1, 5, "`has` asks about a field", ""),
     ("has(identity.usrname)", 1, 14, "has no field `usrname`", "`username`"),
+    // Formats, with the place in the string.
+    ("'a%q'.format([1]) == ''", 1, 3, "unknown clause `%q`", "known are %s, %d"),
+    (r"'\x61\n%q'.format([1]) == ''", 1, 8, "unknown clause `%q`", ""),
+    ("'é%s %.2d'.format(['a', 1]) == ''", 1, 6, "`%d` has no decimals", "write `%d`"),
+    ("true &&\n  r'''a\n%.'''.format([1]) == ''", 3, 1, "the format ends within a clause", "`%%`"),
+    ("'%s %s'.format([request.tag]) == ''", 1, 5, "there is no argument for this clause; the list has 1", ""),
+    ("'%s'.format(['a', request.tag]) == ''", 1, 19, "there is no clause for this argument", ""),
+    (
+        "'%s%d'.format(['a', request.tag]) == ''",
+        1,
+        21,
+        "`%d` takes an int, a uint or a double, this is a string",
+        "",
+    ),
+    ("'%d'.format(request.tags) == ''", 1, 13, "`%d` takes an int", ""),
+    ("request.tag.formt(['a']) == ''", 1, 13, "unknown function `formt`", "did you mean `format`?"),
     // Types.
     ("identity.username", 1, 1, "a rule must be true or false, this is a string", "compare it"),
     ("identity.certificate.organizations", 1, 1, "this is a list of string", "size(…) > 0"),

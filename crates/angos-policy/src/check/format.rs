@@ -1,0 +1,116 @@
+//! Stage 3: `text.format(list)`: a format written in the rule is held against its arguments.
+
+use super::functions::called_on;
+use super::{Checker, Shape, Typed};
+use crate::clause::{Clause, Flaw, Piece, piece};
+use crate::error::{Fault, quote};
+use crate::limits::FORMAT_PRECISION_MAX;
+use crate::program::{Arguments, Op, Scalar};
+use crate::syntax::{Expression, Form};
+
+/// What is known of the arguments.
+enum Known {
+    /// Written one by one, each with its place and type.
+    Written(Vec<(u32, Shape)>),
+    /// A list of so many as there will be, where it stands and the type of its elements.
+    List(u32, Shape),
+}
+
+impl Checker<'_> {
+    /// `text.format(list)`. The list holds arguments, so its elements need not be alike.
+    pub(super) fn format(
+        &mut self,
+        offset: u32,
+        target: &Expression,
+        list: &Expression,
+    ) -> Result<Typed, Fault> {
+        let text = self.typed(target, Scalar::String, &called_on("format"))?;
+        let (arguments, known) = if let Some(elements) = written(list) {
+            let (mut nodes, mut known) = (Vec::with_capacity(elements.len()), Vec::new());
+            for element in elements {
+                let typed = self.expression(element)?;
+                known.push((element.start(), typed.shape));
+                nodes.push(typed.node);
+            }
+            (Arguments::Written(nodes.into()), Known::Written(known))
+        } else {
+            let (typed, element) = self.list(list, "the argument of `format`")?;
+            (Arguments::List(Box::new(typed.node)), Known::List(list.start(), element))
+        };
+        if let Some(format) = text.constant_text() {
+            held_against(format, text.offset, &known)?;
+        }
+        Ok(Typed::one(offset, Scalar::String, Op::Format { text: Box::new(text), arguments }))
+    }
+}
+
+/// The arguments, if it shows how many there are.
+fn written(list: &Expression) -> Option<&[Expression]> {
+    match &list.form {
+        Form::List(elements) if elements.iter().all(|e| !matches!(e.form, Form::IfPresent(_))) => {
+            Some(elements)
+        }
+        _ => None,
+    }
+}
+
+/// Whether there is an argument for every clause, of a type it takes, and a clause for every argument.
+fn held_against(format: &str, literal: u32, arguments: &Known) -> Result<(), Fault> {
+    let (mut from, mut count) = (0, 0);
+    while let Some((piece, end)) = piece(format, from) {
+        let start = std::mem::replace(&mut from, end);
+        let piece = piece.map_err(|flaw| wrong(flaw).within(literal, start))?;
+        let Piece::Clause(clause) = piece else { continue };
+        let (at, shape) = match arguments {
+            Known::List(at, element) => (at, element),
+            Known::Written(known) => known.get(count).map(|(at, shape)| (at, shape)).ok_or_else(|| {
+                let message = format!("there is no argument for this clause; the list has {}", known.len());
+                Fault::new(literal, message).within(literal, start)
+            })?,
+        };
+        fits(clause, shape, *at)?;
+        count += 1;
+    }
+    match arguments {
+        Known::Written(known) => match known.get(count) {
+            Some((at, _)) => {
+                Err(Fault::new(*at, format!("there is no clause for this argument; the format has {count}")))
+            }
+            None => Ok(()),
+        },
+        Known::List(..) => Ok(()),
+    }
+}
+
+fn fits(clause: Clause, shape: &Shape, at: u32) -> Result<(), Fault> {
+    let takes = match clause {
+        Clause::Text => !matches!(shape, Shape::Optional(_)),
+        _ => shape.may(|scalar| clause.takes(scalar)),
+    };
+    if takes {
+        return Ok(());
+    }
+    let (name, takes) = clause.words();
+    Err(Fault::new(at, format!("`{name}` takes {takes}, this is {}", shape.describe())))
+}
+
+fn wrong(flaw: Flaw) -> Fault {
+    const KNOWN: &str = "known are %s, %d, %f, %e, %b, %o, %x, %X and %%";
+    match flaw {
+        Flaw::Unknown(letter) => {
+            Fault::new(0usize, format!("unknown clause {}", quote(&format!("%{letter}")))).help(KNOWN)
+        }
+        Flaw::Unfinished => {
+            Fault::new(0usize, "the format ends within a clause").help("write `%%` for a percent sign")
+        }
+        Flaw::NoPrecision => {
+            Fault::new(0usize, "there are no digits behind the point").help("write `%.2f`, or `%f`")
+        }
+        Flaw::TooPrecise => {
+            Fault::new(0usize, format!("at most {FORMAT_PRECISION_MAX} decimals can be written"))
+        }
+        Flaw::NeedlessPrecision(letter) => {
+            Fault::new(0usize, format!("`%{letter}` has no decimals")).help(format!("write `%{letter}`"))
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! Stage 5: `text.format(list)`, written into the frame's memory.
+//!
+//! What is written stays together: an argument is evaluated behind it and then moved to its end.
+
+use super::edit::section;
+use super::memory::Mark;
+use super::text::Cursor;
+use super::{Datum, Frame, Outcome, Range};
+use crate::clause::{Clause, Piece, piece};
+use crate::limits::TEXT_MAX_BYTES;
+use crate::program::{Arguments, Node};
+use crate::value::Undecidable;
+use std::cmp::Ordering;
+use std::fmt::{self, Write as _};
+
+impl<'a> Frame<'a, '_> {
+    pub(super) fn format(
+        &mut self,
+        text: &'a Node,
+        arguments: &'a Arguments,
+        at: &'a Node,
+    ) -> Outcome<Datum<'a>> {
+        let before = self.used;
+        let format = self.words(text, at)?;
+        let (whole, count) = match arguments {
+            Arguments::Written(nodes) => (Datum::Absent, nodes.len()),
+            Arguments::List(list) => {
+                let whole = self.value(list)?;
+                (whole, whole.count().filter(|_| whole.is_list()).ok_or(list.unfit(whole))?)
+            }
+        };
+        let start = self.used.text;
+        let (mut from, mut used) = (0, 0);
+        let length = self.text(format).map_or(0, str::len);
+        while let Some((piece, end)) = self.text(format).and_then(|text| piece(text, from)) {
+            // A built string is looked at in full each time.
+            self.spend(if matches!(format, Datum::Built(_)) { 1 + length / 64 } else { 1 }, at)?;
+            match piece.map_err(|_| at.trouble(Undecidable::Format))? {
+                Piece::Text(range) => {
+                    let part = section(format, range, at)?;
+                    self.place(part, self.used.text, at)?;
+                }
+                Piece::Clause(clause) if used < count => {
+                    self.substitute(clause, (arguments, whole), used, at)?;
+                    used += 1;
+                }
+                Piece::Clause(_) => return Err(at.trouble(Undecidable::Format)),
+            }
+            from = end;
+        }
+        if used < count {
+            return Err(at.trouble(Undecidable::Format));
+        }
+        let end = self.used.text;
+        self.text.copy_within(start..end, before.text);
+        let range = Range::new(before.text, before.text + (end - start));
+        self.release(Mark { text: range.end(), slots: before.slots });
+        Ok(Datum::Built(range))
+    }
+
+    /// Writes an argument behind what is written.
+    fn substitute(
+        &mut self,
+        clause: Clause,
+        (arguments, whole): (&'a Arguments, Datum<'a>),
+        index: usize,
+        at: &'a Node,
+    ) -> Outcome<()> {
+        let end = self.used;
+        let mistyped = at.trouble(Undecidable::Mistyped);
+        let (argument, node) = match arguments {
+            Arguments::Written(nodes) => {
+                let node = nodes.get(index).ok_or(mistyped)?;
+                (self.present(node)?, node)
+            }
+            Arguments::List(_) => (self.item(whole, index).ok_or(mistyped)?.value, at),
+        };
+        if let (Clause::Text, Datum::String(_) | Datum::Built(_)) = (clause, argument) {
+            self.spend_on_text(argument, node)?;
+            let text = self.place(argument, end.text, node)?;
+            self.release(Mark { text, slots: end.slots });
+            return Ok(());
+        }
+        let from = self.used.text;
+        self.write_clause(clause, argument, node)?;
+        let to = self.used.text;
+        self.text.copy_within(from..to, end.text);
+        self.release(Mark { text: end.text + (to - from), slots: end.slots });
+        Ok(())
+    }
+
+    fn write_clause(&mut self, clause: Clause, argument: Datum<'a>, at: &Node) -> Outcome<()> {
+        let shown: &dyn fmt::Display = match (clause, argument) {
+            (Clause::Text, _) => return self.write_value(argument, 0, at),
+            (Clause::Decimal, Datum::Int(value)) => &{ value },
+            (Clause::Decimal, Datum::Uint(value)) => &{ value },
+            (Clause::Decimal, Datum::Double(value)) => &Plain(value),
+            (Clause::Fixed(decimals), _) if let Some(value) = double(argument) => &Fixed { value, decimals },
+            (Clause::Scientific(decimals), _) if let Some(value) = double(argument) => {
+                &Scientific { value, decimals }
+            }
+            (Clause::Binary, Datum::Bool(value)) => &u8::from(value),
+            (Clause::Hexadecimal { upper }, _) if let Some(bytes) = self.raw(argument) => {
+                let length = bytes.len();
+                return self.write_bytes(argument, length, upper, at);
+            }
+            (Clause::Binary | Clause::Octal | Clause::Hexadecimal { .. }, Datum::Int(value)) => {
+                &Digits { clause, negative: value < 0, magnitude: value.unsigned_abs() }
+            }
+            (Clause::Binary | Clause::Octal | Clause::Hexadecimal { .. }, Datum::Uint(magnitude)) => {
+                &Digits { clause, negative: false, magnitude }
+            }
+            _ => return Err(at.unfit(argument)),
+        };
+        self.build(shown, at).map(|_| ())
+    }
+
+    /// The bytes of a string or of bytes, in hexadecimal.
+    fn write_bytes(&mut self, argument: Datum<'a>, length: usize, upper: bool, at: &Node) -> Outcome<()> {
+        if length > TEXT_MAX_BYTES {
+            return Err(at.trouble(Undecidable::TextTooLong));
+        }
+        self.spend(length / 64, at)?;
+        for index in 0..length {
+            let byte = self.raw(argument).and_then(|bytes| bytes.get(index)).copied().unwrap_or(0);
+            let shown: &dyn fmt::Display =
+                if upper { &format_args!("{byte:02X}") } else { &format_args!("{byte:02x}") };
+            self.build(shown, at)?;
+        }
+        Ok(())
+    }
+
+    /// `%s`
+    fn write_value(&mut self, value: Datum<'a>, depth: usize, at: &Node) -> Outcome<()> {
+        self.descend(depth, at)?;
+        match value {
+            Datum::Null => self.put("null", at),
+            Datum::Double(value) => self.build(&Plain(value), at).map(|_| ()),
+            _ if value.is_list() => {
+                self.put("[", at)?;
+                for index in 0..value.count().unwrap_or(0) {
+                    self.put(if index > 0 { ", " } else { "" }, at)?;
+                    let item = self.item(value, index).ok_or(at.trouble(Undecidable::Mistyped))?;
+                    self.write_value(item.value, depth + 1, at)?;
+                }
+                self.put("]", at)
+            }
+            _ if value.is_map() => self.write_map(value, depth, at),
+            _ => {
+                let from = self.used.text;
+                match self.write(value, at)? {
+                    // It has been written where it belongs.
+                    Datum::Built(range) if range.start() == from => Ok(()),
+                    text => {
+                        self.spend_on_text(text, at)?;
+                        self.place(text, from, at).map(|_| ())
+                    }
+                }
+            }
+        }
+    }
+
+    /// The entries of a map, in the order of their keys as text.
+    fn write_map(&mut self, map: Datum<'a>, depth: usize, at: &Node) -> Outcome<()> {
+        let count = map.count().unwrap_or(0);
+        self.put("{", at)?;
+        let mut last = None;
+        for round in 0..count {
+            // Each entry is the least of those that have not been written: there is no room for a sorted copy.
+            self.spend(count, at)?;
+            let mut next = None;
+            for index in 0..count {
+                let item = self.item(map, index).ok_or(at.trouble(Undecidable::Mistyped))?;
+                let key = (Key::of(item.place).ok_or(at.unfit(item.place))?, index);
+                let behind = last.is_none_or(|last| self.order(key, last).is_gt());
+                if behind && next.is_none_or(|(other, _)| self.order(key, other).is_lt()) {
+                    next = Some((key, item));
+                }
+            }
+            let Some((key, item)) = next else { break };
+            last = Some(key);
+            self.put(if round > 0 { ", " } else { "" }, at)?;
+            self.write_value(item.place, depth + 1, at)?;
+            self.put(": ", at)?;
+            self.write_value(item.value, depth + 1, at)?;
+        }
+        self.put("}", at)
+    }
+
+    /// By the text of two keys, and then by their places: `1` and `'1'` read the same.
+    fn order(&self, (left, place): (Key<'a>, usize), (right, other): (Key<'a>, usize)) -> Ordering {
+        let (mut here, mut there) = (Places::default(), Places::default());
+        self.key_text(left, &mut here).cmp(self.key_text(right, &mut there)).then(place.cmp(&other))
+    }
+
+    fn key_text<'t>(&'t self, key: Key<'a>, digits: &'t mut Places) -> &'t [u8] {
+        match key {
+            Key::Text(text) => self.raw(text).unwrap_or_default(),
+            Key::Bool(value) => (if value { "true" } else { "false" }).as_bytes(),
+            Key::Whole(value) => {
+                let mut cursor = Cursor::new(digits);
+                let written = write!(cursor, "{value}").map_or(0, |()| cursor.end());
+                digits.get(..written).unwrap_or_default()
+            }
+        }
+    }
+
+    fn put(&mut self, text: &'static str, at: &Node) -> Outcome<()> {
+        self.place(Datum::String(text), self.used.text, at).map(|_| ())
+    }
+}
+
+/// As many as the integers of CEL have, with a sign.
+type Places = [u8; 20];
+
+/// A key of a map.
+#[derive(Clone, Copy)]
+enum Key<'a> {
+    Bool(bool),
+    Whole(i128),
+    Text(Datum<'a>),
+}
+
+impl<'a> Key<'a> {
+    fn of(datum: Datum<'a>) -> Option<Self> {
+        Some(match datum {
+            Datum::Bool(value) => Self::Bool(value),
+            Datum::Int(value) => Self::Whole(value.into()),
+            Datum::Uint(value) => Self::Whole(value.into()),
+            Datum::String(_) | Datum::Built(_) => Self::Text(datum),
+            _ => return None,
+        })
+    }
+}
+
+/// A number as a double.
+#[allow(clippy::cast_precision_loss, reason = "as `double(…)` does")]
+fn double(datum: Datum<'_>) -> Option<f64> {
+    match datum {
+        Datum::Int(value) => Some(value as f64),
+        Datum::Uint(value) => Some(value as f64),
+        Datum::Double(value) => Some(value),
+        _ => None,
+    }
+}
+
+/// A double with as many decimals as it has.
+struct Plain(f64);
+
+impl fmt::Display for Plain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            f64::INFINITY => f.write_str("Infinity"),
+            f64::NEG_INFINITY => f.write_str("-Infinity"),
+            value => write!(f, "{value}"),
+        }
+    }
+}
+
+/// A double with so many decimals; half is rounded to even.
+struct Fixed {
+    value: f64,
+    decimals: usize,
+}
+
+impl fmt::Display for Fixed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { value, decimals } = *self;
+        if value.is_finite() { write!(f, "{value:.decimals$}") } else { Plain(value).fmt(f) }
+    }
+}
+
+/// A double with one digit, so many decimals, and an exponent of two digits or more.
+struct Scientific {
+    value: f64,
+    decimals: usize,
+}
+
+impl fmt::Display for Scientific {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { value, decimals } = *self;
+        if !value.is_finite() {
+            return Plain(value).fmt(f);
+        }
+        // A sign, a digit, a point, the decimals and `e-308`.
+        let mut memory = [0; 9 + crate::limits::FORMAT_PRECISION_MAX];
+        let mut cursor = Cursor::new(&mut memory);
+        write!(cursor, "{value:.decimals$e}")?;
+        let end = cursor.end();
+        let text = memory.get(..end).and_then(|text| std::str::from_utf8(text).ok()).ok_or(fmt::Error)?;
+        let (mantissa, exponent) = text.split_once('e').ok_or(fmt::Error)?;
+        let exponent: i16 = exponent.parse().map_err(|_| fmt::Error)?;
+        let sign = if exponent < 0 { '-' } else { '+' };
+        write!(f, "{mantissa}e{sign}{:02}", exponent.unsigned_abs())
+    }
+}
+
+/// An integer in binary, octal or hexadecimal: a sign and its magnitude.
+struct Digits {
+    clause: Clause,
+    negative: bool,
+    magnitude: u64,
+}
+
+impl fmt::Display for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { clause, negative, magnitude } = *self;
+        f.write_str(if negative { "-" } else { "" })?;
+        match clause {
+            Clause::Binary => write!(f, "{magnitude:b}"),
+            Clause::Octal => write!(f, "{magnitude:o}"),
+            Clause::Hexadecimal { upper: true } => write!(f, "{magnitude:X}"),
+            _ => write!(f, "{magnitude:x}"),
+        }
+    }
+}
