@@ -10,7 +10,7 @@ use crate::arguments::LogFormat;
 /// leaves the rest as it is; `RUST_LOG=warn` shows less of everything.
 pub(crate) fn start(format: LogFormat) {
     let wanted = std::env::var("RUST_LOG").unwrap_or_default();
-    let (filter, problem) = match EnvFilter::try_new(format!("info,{wanted}")) {
+    let (filter, problem) = match EnvFilter::try_new(directives(&wanted)) {
         Ok(filter) => (filter, None),
         Err(error) => (EnvFilter::new("info"), Some(error)),
     };
@@ -23,6 +23,11 @@ pub(crate) fn start(format: LogFormat) {
     if let Some(error) = problem {
         tracing::warn!(%error, "RUST_LOG is not understood and was ignored");
     }
+}
+
+/// What is logged besides `info`. The page of the program before this one names authentication as that one did.
+fn directives(wanted: &str) -> String {
+    format!("info,{}", wanted.replace("simple_registry::registry::server::auth", "angos::auth"))
 }
 
 /// Standard error, with every control character of an event escaped but the line break at its end: nothing
@@ -67,7 +72,18 @@ pub(crate) fn harmless(text: &str, longest: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::escaped;
+    use super::{directives, escaped};
+
+    #[test]
+    fn the_older_name_of_authentication() {
+        for (wanted, expected) in [
+            ("", "info,"),
+            ("warn,angos::tls=debug", "info,warn,angos::tls=debug"),
+            ("simple_registry::registry::server::auth=debug", "info,angos::auth=debug"),
+        ] {
+            assert_eq!(directives(wanted), expected);
+        }
+    }
 
     #[test]
     fn an_event_is_one_line() {
