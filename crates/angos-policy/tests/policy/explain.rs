@@ -163,6 +163,25 @@ fn optionals_have_their_values() {
     );
 }
 
+#[test]
+fn formats_and_keys_have_their_values() {
+    let text = lines("'%s-%d'.format([request.namespace, 1 + 1]) in ['bb', 'a'].sortBy(e, size(e))");
+    assert_eq!(
+        text.lines().skip(2).collect::<Vec<_>>(),
+        [
+            "    '%s-%d'.format([request.namespace, 1 + 1]) → 'prod/app-2'",
+            "      [request.namespace, 1 + 1] → walked element by element",
+            "        request.namespace → 'prod/app'",
+            "        1 + 1 → 2",
+            "    ['bb', 'a'].sortBy(e, size(e)) → ['a', 'bb']",
+            "      size(e) → 2",
+            "        e → 'bb'",
+            "      size(e) → 1",
+            "        e → 'a'",
+        ]
+    );
+}
+
 /// A loop shows its body for each element it came to, and the lists it walked.
 #[test]
 fn loops_show_their_rounds() {
