@@ -15,16 +15,14 @@ use tokio_rustls::client::TlsStream;
 
 const ANYONE: &str = "[global.access_policy]\ndefault = \"allow\"\n";
 
-/// Within a second, says the documentation; a machine that runs other tests beside this one may need more.
-const SOON: Duration = Duration::from_secs(5);
-
 /// Writes the authorities, asks for a reload, and waits until it is in force.
-fn trust(registry: &Registry, authorities: &str) -> Instant {
+fn trust(registry: &Registry, authorities: &str) {
     std::fs::write(registry.folder.path().join("ca.pem"), authorities).unwrap();
-    reload(registry)
+    reload(registry);
 }
 
-fn reload(registry: &Registry) -> Instant {
+/// Asks for a reload, and waits until it is reported as applied: requests sent after this are judged by the new set.
+fn reload(registry: &Registry) {
     let before = registry.log().matches(" reloaded ").count();
     registry.signal("HUP");
     let started = Instant::now();
@@ -32,7 +30,6 @@ fn reload(registry: &Registry) -> Instant {
         assert!(started.elapsed() < PATIENCE, "{}", registry.log());
         std::thread::sleep(Duration::from_millis(5));
     }
-    Instant::now()
 }
 
 fn both(pki: &Pki) -> String {
@@ -53,11 +50,10 @@ async fn ask(stream: &mut TlsStream<TcpStream>, request: &str) -> String {
 
 const VERSION: &str = "GET /v2/ HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-/// Waits until the server closes the connection.
-async fn closed(stream: &mut TlsStream<TcpStream>) -> Instant {
+/// Waits until the server closes the connection, which it would not have done yet for being idle.
+async fn closed(stream: &mut TlsStream<TcpStream>) {
     let mut rest = Vec::new();
     let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("closed in time");
-    Instant::now()
 }
 
 /// Pulls over and over on connections that are kept, until told to stop. Every one must succeed.
@@ -125,11 +121,12 @@ async fn who_lost_trust_is_served_no_more_and_others_lose_nothing() {
     frames.ask(1, "PATCH", upload, 0).await;
     frames.send(&frame(DATA, 0, 1, b"ab")).await;
 
-    let reloaded = trust(&registry, &registry.pki.authority.certificate_pem());
+    trust(&registry, &registry.pki.authority.certificate_pem());
 
+    // From here on nothing is timed: the very first request is refused.
     let answer = kept(h1.request("GET", "/v2/", &[], "")).await;
     assert!(answer.is_err_and(|error| !error.to_string().is_empty()), "HTTP/1.1: closed or refused");
-    assert!(closed(&mut idle).await - reloaded < SOON, "an idle connection");
+    closed(&mut idle).await;
     frames.ask(3, "GET", "/v2/", END_STREAM).await;
     let mut going_away = false;
     let refusal = frames.wait(|it| {
@@ -199,11 +196,12 @@ async fn whose_certificate_is_revoked_is_served_no_more() {
     frames.send(&frame(DATA, 0, 1, b"ab")).await;
 
     revoke(&registry, &RevocationList::new(2).revoke(&thief.serial));
-    let reloaded = reload(&registry);
+    reload(&registry);
 
+    // From here on nothing is timed: the very first request is refused.
     assert!(h1.send("GET", "/v2/", &[], "").await.is_err(), "a new connection, with a ticket of before");
     assert!(kept(h1.request("GET", "/v2/", &[], "")).await.is_err(), "HTTP/1.1: closed");
-    assert!(closed(&mut idle).await - reloaded < SOON, "an idle connection");
+    closed(&mut idle).await;
     frames.ask(3, "GET", "/v2/", END_STREAM).await;
     let refusal = frames.wait(|it| it.kind == DATA && it.stream == 3).await.expect("a refusal").payload;
     assert!(String::from_utf8_lossy(&refusal).contains("\"DENIED\""), "HTTP/2");
@@ -225,7 +223,8 @@ async fn what_is_in_flight_is_cut_in_the_end() {
         upload.header("location")
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    let reloaded = trust(&registry, &registry.pki.authority.certificate_pem());
+    trust(&registry, &registry.pki.authority.certificate_pem());
+    let reloaded = Instant::now();
     // A client that keeps sending has no more time than one that stands still.
     let mut sent = 0;
     while stream.write_all(b"4").await.is_ok() && stream.flush().await.is_ok() && sent < 900 {
@@ -262,7 +261,7 @@ async fn a_certificate_ends_in_the_middle_of_a_connection() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(served > 0);
-    assert!(closed(&mut idle).await - issued < Duration::from_secs(6) + SOON);
+    closed(&mut idle).await;
     registry.wait_for_log("class=\"expired\"");
 }
 
@@ -275,8 +274,8 @@ async fn certificates_become_required() {
     let mut somebody = registry.client(Some(&alice)).dial().await.unwrap();
     assert!(ask(&mut somebody, VERSION).await.starts_with("HTTP/1.1 200 "));
     registry.rewrite_configuration(|text| text.replace("\"optional\"", "\"required\""));
-    let reloaded = reload(&registry);
-    assert!(closed(&mut nobody).await - reloaded < SOON);
+    reload(&registry);
+    closed(&mut nobody).await;
     assert!(ask(&mut somebody, VERSION).await.starts_with("HTTP/1.1 200 "));
     registry.wait_for_log("class=\"certificate_required\"");
 }

@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use angos_tls::{Distrust, Generations, Protocol};
+use angos_tls::{Distrust, Protocol};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -17,7 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::activity::Activity;
 use crate::body::ReadFailed;
 use crate::exchange;
-use crate::fate::{Fate, Judge};
+use crate::fate::{Fate, Judge, Turns};
 use crate::handshake::Caller;
 use crate::limits::{
     HTTP1_BUFFER_BYTES, HTTP2_CONNECTION_WINDOW_BYTES, HTTP2_SEND_BUFFER_BYTES, HTTP2_STREAM_WINDOW_BYTES,
@@ -122,11 +122,10 @@ async fn drive(connection: Arc<Connection>, mut http: Http) {
     let shared = &connection.shared;
     let mut ending = pin!(shared.until(connection.door.ends));
     let mut closed = pin!(shared.until(Phase::Closed));
-    let mut changes = connection.trust.as_ref().map(Trust::changes);
     let mut judge = Judge::new(&connection);
-    let mut round = pin!(tokio::time::sleep_until(judge.next()));
+    let mut turns = Turns::new(&connection, judge.next());
     loop {
-        tokio::select! {
+        let _turn = tokio::select! {
             biased;
             result = http.as_mut() => {
                 if let Err(error) = result {
@@ -140,23 +139,14 @@ async fn drive(connection: Arc<Connection>, mut http: Http) {
                 http.as_mut().graceful_shutdown();
                 continue;
             }
-            () = changed(&mut changes) => {}
-            () = round.as_mut() => {}
-        }
+            turn = turns.next() => turn,
+        };
         match judge.judge() {
             Fate::Stay => {}
             Fate::Close => http.as_mut().graceful_shutdown(),
             Fate::Cut => return,
         }
-        round.as_mut().reset(judge.next());
-    }
-}
-
-/// Resolves when the TLS material changed; never without TLS.
-async fn changed(changes: &mut Option<Generations>) {
-    match changes {
-        Some(changes) => drop(changes.changed().await),
-        None => std::future::pending().await,
+        turns.after(judge.next());
     }
 }
 

@@ -1,9 +1,12 @@
 //! What becomes of an open connection: it stays, is closed politely, or is cut. Judged in rounds, and when trust changes.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use angos_identity::Certificate;
-use tokio::time::Instant;
+use angos_tls::Generations;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, Sleep};
 
 use crate::activity::{Activity, Verdict};
 use crate::connection::Connection;
@@ -17,6 +20,58 @@ pub(crate) enum Fate {
     /// Take no new request, and close after those in flight.
     Close,
     Cut,
+}
+
+/// When to judge one connection: in rounds and when trust changes, but in its turn.
+///
+/// After a change every connection is due at once, and judging it may take verifying its chain. Requests must not wait
+/// behind ten thousand of these, so connections are judged one after the other; none needs to be sooner, as each request
+/// is judged by itself before it is served.
+#[derive(Debug)]
+pub(crate) struct Turns<'a> {
+    queue: &'a Semaphore,
+    changes: Option<Generations>,
+    round: Pin<Box<Sleep>>,
+    due: bool,
+}
+
+impl<'a> Turns<'a> {
+    pub(crate) fn new(connection: &'a Connection, first: Instant) -> Self {
+        Self {
+            queue: &connection.shared.judging,
+            changes: connection.trust.as_ref().map(Trust::changes),
+            round: Box::pin(tokio::time::sleep_until(first)),
+            due: false,
+        }
+    }
+
+    /// Waits for the next turn, which lasts until what is returned is dropped. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Option<SemaphorePermit<'a>> {
+        if !self.due {
+            tokio::select! {
+                () = changed(&mut self.changes) => {}
+                () = self.round.as_mut() => {}
+            }
+            self.due = true;
+        }
+        // The semaphore is never closed.
+        let turn = self.queue.acquire().await.ok();
+        self.due = false;
+        turn
+    }
+
+    /// Begins the next round, which ends then.
+    pub(crate) fn after(&mut self, next: Instant) {
+        self.round.as_mut().reset(next);
+    }
+}
+
+/// Resolves when the TLS material changed; never without TLS.
+async fn changed(changes: &mut Option<Generations>) {
+    match changes {
+        Some(changes) => drop(changes.changed().await),
+        None => std::future::pending().await,
+    }
 }
 
 /// Judges one connection as long as it is open.

@@ -150,6 +150,12 @@ pub const READY_WITHIN: Duration = Duration::from_secs(2);
 /// Source: ours. It bounds what ten thousand connections that do nothing cost.
 pub const JUDGED_AT_MOST_EVERY: Duration = Duration::from_millis(10);
 
+/// How many connections are judged at the same moment, of all: 1.
+///
+/// Source: ours. A reload makes all of them due at once, and one whose chain is no longer good takes some tenths of a
+/// millisecond; whoever asks for something meanwhile waits for one of them, not for all.
+pub const JUDGED_AT_ONCE: usize = 1;
+
 /// Pause between two sweeps of expired uploads: 1 minute. While a sweep finds some it goes on at once.
 ///
 /// Source: ours. Uploads expire after hours.

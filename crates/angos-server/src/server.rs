@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::access::{Access, AccessInForce};
 use crate::expiry;
 use crate::handle::Handle;
-use crate::limits::{COLLECTED_BYTES, CUT_WITHIN, SWEEP_EVERY};
+use crate::limits::{COLLECTED_BYTES, CUT_WITHIN, JUDGED_AT_ONCE, SWEEP_EVERY};
 use crate::listener::{Bound, Places, ends};
 use crate::metrics::Metrics;
 use crate::request_id::RequestIds;
@@ -84,6 +84,7 @@ impl Server {
                 settings.limits.max_requests.min(Semaphore::MAX_PERMITS),
             )),
             collected_bytes: Arc::new(Semaphore::new(COLLECTED_BYTES)),
+            judging: Semaphore::new(JUDGED_AT_ONCE),
             phase: watch::Sender::new(Phase::Serving),
             replacing: Mutex::new(()),
             acceptor,

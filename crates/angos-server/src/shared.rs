@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) request_places: Arc<Semaphore>,
     /// One permit per byte of the bodies that are collected.
     pub(crate) collected_bytes: Arc<Semaphore>,
+    /// The turn of connections to be judged.
+    pub(crate) judging: Semaphore,
     pub(crate) phase: watch::Sender<Phase>,
     /// Held while the access set is replaced, so that generations count up.
     pub(crate) replacing: Mutex<()>,

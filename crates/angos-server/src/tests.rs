@@ -1,6 +1,7 @@
 //! The server in this process, over real sockets, against storage in memory.
 
 mod access;
+mod distrust;
 mod hostile;
 mod pull;
 mod push;
