@@ -11,7 +11,7 @@ use rustls::ConnectionTrafficSecrets;
 use rustls::crypto::{CryptoProvider, aws_lc_rs as provider};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -206,6 +206,62 @@ async fn ten_thousand_that_stand_still_keep_nobody_waiting() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let spent = processor_time(&registry) - spent;
     assert!(spent < 150, "the crowd takes {spent} hundredths of a second while it stands still");
+    drop(sockets);
+    assert_all_gone(&registry, files, "the crowd").await;
+    assert_serves(&registry, &certificate, "after the crowd").await;
+}
+
+/// What an established connection that stands still may take in an unoptimised build.
+const ESTABLISHED_MAX_KIB: usize = 48;
+/// How long connections are established for, so that an unoptimised build on a busy machine comes to an end too; and how
+/// many there are at least.
+const ESTABLISHING: Duration = Duration::from_secs(8);
+const ESTABLISHED_MIN: usize = 200;
+
+/// A connection that was used once and is kept.
+fn establish(address: SocketAddr, config: &Arc<rustls::ClientConfig>) -> TcpStream {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_nodelay(true).unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut client = rustls::ClientConnection::new(Arc::clone(config), name).unwrap();
+    let mut stream = rustls::Stream::new(&mut client, &mut socket);
+    stream.write_all(b"GET /v2/ HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    socket
+}
+
+#[tokio::test]
+async fn thousands_of_established_connections_keep_nobody_waiting() {
+    let crowd = CROWD.min(files_allowed() - OTHER_FILES);
+    let lines = format!("max_connections = {}\nidle_timeout = \"240s\"\n", crowd + OTHER_FILES);
+    let registry = Setup::mutual("required", ANYONE).server(&lines).start();
+    let certificate = registry.pki.client("good", "Team");
+    // The shortest handshake there is: one session of TLS 1.2, continued by all.
+    let versions = [&rustls::version::TLS12];
+    let client =
+        Client::with_versions(registry.address, &registry.pki, Some(&certificate), Wire::Http1, &versions);
+    let config = client.tls().unwrap();
+    drop(establish(registry.address, &config));
+    assert_serves(&registry, &certificate, "before the crowd").await;
+    let (files, before) = (open_files(&registry), registry.resident_memory());
+    let (started, mut sockets) = (Instant::now(), Vec::with_capacity(crowd));
+    while sockets.len() < crowd && (sockets.len() < ESTABLISHED_MIN || started.elapsed() < ESTABLISHING) {
+        sockets.push(establish(registry.address, &config));
+    }
+    let crowd = sockets.len();
+    let grown = usize::try_from(registry.resident_memory().saturating_sub(before)).unwrap();
+    assert!(grown < crowd * ESTABLISHED_MAX_KIB, "{crowd} connections take {grown} KiB");
+    let spent = processor_time(&registry);
+    for _ in 0..5 {
+        assert_serves(&registry, &certificate, "beside the crowd").await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let spent = processor_time(&registry) - spent;
+    assert!(spent < 150, "the crowd takes {spent} hundredths of a second while it stands still");
+    assert!(open_files(&registry) >= crowd, "the crowd is still there");
     drop(sockets);
     assert_all_gone(&registry, files, "the crowd").await;
     assert_serves(&registry, &certificate, "after the crowd").await;
