@@ -131,6 +131,19 @@ fn the_other_certificates_of_a_folder() {
             fs::remove_file(folder.join(stem).with_extension(ending)).unwrap();
         }
     }
+    // However many there are, only so many are tried.
+    for number in 0..17 {
+        put(&ours.issue(&leaf()), &format!("z{number}"));
+    }
+    let arguments = ["-c", "config.toml", "--containers-certs-d", folder.to_str().unwrap()];
+    let found = doctor(registry.folder.path(), &arguments);
+    assert_eq!(found.names(), [] as [&str; 0], "{}", found.text);
+    assert!(found.text.contains("further client certificates, not tried: 2\n"), "{}", found.text);
+    for number in 0..17 {
+        for ending in ["cert", "key"] {
+            fs::remove_file(folder.join(format!("z{number}.{ending}"))).unwrap();
+        }
+    }
     // None of them is: both are told of.
     put(&theirs.issue(&leaf()), "a");
     put(&theirs.issue(&leaf()), "client");

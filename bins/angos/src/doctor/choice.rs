@@ -19,8 +19,9 @@ pub(crate) struct Attempt<'a> {
 /// is as good as none.
 pub(crate) fn candidates<'a>(clients: &'a [Client], report: &mut Report) -> Vec<Option<&'a Client>> {
     let usable = || clients.iter().filter(|client| client.pair.is_some());
-    if let Some(over) = usable().count().checked_sub(DOCTOR_PAIRS_MAX + 1) {
-        report.good(format!("{} more client certificates were not tried", over + 1));
+    let over = usable().count().saturating_sub(DOCTOR_PAIRS_MAX);
+    if over > 0 {
+        report.good(format!("further client certificates, not tried: {over}"));
     }
     let found: Vec<_> = usable().take(DOCTOR_PAIRS_MAX).map(Some).collect();
     if found.is_empty() { vec![clients.first()] } else { found }
