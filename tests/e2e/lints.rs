@@ -46,6 +46,15 @@ fn each_lint_is_reported_with_its_place_and_denied_on_request() {
         ("constant-rule", "3:2", format!("rules = [{KNOWN},\n\"1 == 2\"]")),
         ("redundant-rule", "3:2", format!("rules = [{KNOWN},\n{KNOWN}]")),
         ("nobody-passes", "2:1", "default = \"deny\"".to_owned()),
+        // Of rules on trial, beside those in force.
+        (
+            "redundant-rule",
+            "3:18",
+            format!(
+                "rules = [{KNOWN}]\nshadow_rules = [\"identity.username == 'admin' && has(request.tag)\"]"
+            ),
+        ),
+        ("not-judged", "1:9", costly(150)),
     ] {
         let (code, said) = check(&policy, &[]);
         assert_eq!(code, Some(0), "{lint}: {said}");
@@ -59,6 +68,16 @@ fn each_lint_is_reported_with_its_place_and_denied_on_request() {
         let (code, said) = check(&silenced, &["--deny-warnings"]);
         assert_eq!((code, said.contains("warning")), (Some(0), false), "{lint}: {said}");
     }
+}
+
+/// Rules that each walk a list of hundreds for each of its elements.
+fn costly(count: usize) -> String {
+    let rule = |index| {
+        format!(
+            "\"lists.range(400).all(a, lists.range(400).all(b, a + b >= -{index})) && identity.username == 'u{index}'\",\n"
+        )
+    };
+    format!("rules = [\n{}]\n", (0..count).map(rule).collect::<String>())
 }
 
 #[test]

@@ -7,6 +7,8 @@
 mod anonymous;
 mod rules;
 
+use std::cell::{Cell, OnceCell};
+
 use angos_policy::{Caller, DefaultDecision, Policy, Possibility, Presence};
 use angos_server::{Access, Situation};
 
@@ -15,6 +17,7 @@ use crate::document::{
     AccessPolicy, ClientAuth, Document, Listener, ListenerClientAuth, Rule, Server, Surface,
 };
 use crate::layers::At;
+use crate::limits::{ABSENCE_TIMES, LINT_EFFORT_MAX};
 use crate::path::KeyPath;
 
 /// One kind of finding.
@@ -59,6 +62,8 @@ lints! {
         "A rule is true only where another one is true too.";
     NOBODY_PASSES = "nobody-passes",
         "A policy allows nothing to anybody.";
+    NOT_JUDGED = "not-judged",
+        "A policy was not judged to its end, since its rules are too many or too costly.";
 }
 
 /// One policy, and where it is written.
@@ -69,6 +74,8 @@ struct Written<'a> {
     section: KeyPath,
     /// Where each compiled rule is written.
     rules: Vec<KeyPath>,
+    /// The rules in force, when these are on trial beside them.
+    in_force: Option<&'a Policy>,
     silenced: Vec<&'a str>,
 }
 
@@ -86,17 +93,28 @@ pub(crate) fn lint(document: &Document, access: &Access, context: &mut Context<'
         context,
         is_anonymous_possible: may_be_anonymous(&document.server),
         has_credentials: !document.auth.identity.is_empty(),
+        effort: Cell::new(LINT_EFFORT_MAX),
+        is_end_told: false,
+        credential_needed: OnceCell::new(),
     };
     let global = document.global.access_policy.as_ref().zip(access.global.as_ref());
-    if let Some((written, policy)) = global {
-        linter.judge(&Written::new(written, policy.rules(), None, KeyPath::of(&["global", "access_policy"])));
-    }
-    for (name, repository) in &document.repository {
-        if let Some((written, policy)) = repository.access_policy.as_ref().zip(access.repositories.get(name))
-        {
-            let section = KeyPath::of(&["repository", name, "access_policy"]);
-            linter.judge(&Written::new(written, policy.rules(), Some(name), section));
+    let global = global.map(|found| (found, None, KeyPath::of(&["global", "access_policy"])));
+    let repositories = document.repository.iter().filter_map(|(name, repository)| {
+        let found = repository.access_policy.as_ref().zip(access.repositories.get(name))?;
+        Some((found, Some(name.as_str()), KeyPath::of(&["repository", name, "access_policy"])))
+    });
+    let mut policies = Vec::new();
+    for ((written, policy), repository, section) in global.into_iter().chain(repositories) {
+        policies.push(Written::new(written, policy.rules(), repository, &section));
+        if let Some(rules) = policy.shadow_rules().filter(|rules| !rules.is_empty()) {
+            policies
+                .push(Written::new(written, policy.rules(), repository, &section).on_trial(written, rules));
         }
+    }
+    // What compares rules with each other takes longest, and comes last.
+    let constant: Vec<Vec<usize>> = policies.iter().map(|policy| linter.judge(policy)).collect();
+    for (policy, constant) in policies.iter().zip(constant) {
+        linter.judge_together(policy, &constant);
     }
 }
 
@@ -117,18 +135,17 @@ impl<'a> Written<'a> {
         written: &'a AccessPolicy,
         policy: &'a Policy,
         repository: Option<&'a str>,
-        section: KeyPath,
+        section: &KeyPath,
     ) -> Self {
-        let rules = written.rules.iter().enumerate().filter_map(|(index, rule)| {
-            let path = section.key("rules").index(index);
-            Some(match rule.as_ref()? {
-                Rule::Bare(_) => path,
-                Rule::Named { .. } => path.key("when"),
-            })
-        });
-        let rules = rules.collect();
+        let rules = places(&written.rules, &section.key("rules"));
         let silenced = written.silenced_lints.iter().flatten().map(String::as_str).collect();
-        Self { policy, repository, section, rules, silenced }
+        Self { policy, repository, section: section.clone(), rules, in_force: None, silenced }
+    }
+
+    /// The rules on trial in its place.
+    fn on_trial(self, written: &'a AccessPolicy, rules: &'a Policy) -> Self {
+        let places = places(&written.shadow_rules, &self.section.key("shadow_rules"));
+        Self { policy: rules, rules: places, in_force: Some(self.policy), ..self }
     }
 
     fn allows_by_rules(&self) -> bool {
@@ -136,11 +153,28 @@ impl<'a> Written<'a> {
     }
 }
 
+/// Where each rule that compiled is written.
+fn places(rules: &[Option<Rule>], list: &KeyPath) -> Vec<KeyPath> {
+    let place = |(index, rule): (usize, &Option<Rule>)| {
+        let path = list.index(index);
+        Some(match rule.as_ref()? {
+            Rule::Bare(_) => path,
+            Rule::Named { .. } => path.key("when"),
+        })
+    };
+    rules.iter().enumerate().filter_map(place).collect()
+}
+
 struct Linter<'a, 'b> {
     access: &'a Access,
     context: &'a mut Context<'b>,
     is_anonymous_possible: bool,
     has_credentials: bool,
+    /// Work that may still be spent; what is known of nothing more is not reported.
+    effort: Cell<u64>,
+    is_end_told: bool,
+    /// An action that a credential may open and that is not open without one.
+    credential_needed: OnceCell<Option<&'static str>>,
 }
 
 const WITHOUT_CERTIFICATE: Caller =
@@ -155,21 +189,58 @@ const CALLERS: [Caller; 4] = [
 ];
 
 impl Linter<'_, '_> {
-    fn judge(&mut self, written: &Written<'_>) {
-        let everybody: Vec<Situation> =
-            CALLERS.iter().flat_map(|caller| Situation::all(caller, written.repository)).collect();
-        self.judge_rules(written, &everybody);
-        if self.is_anonymous_possible {
+    /// Judges each rule by itself. The indices of those that say the same of every request.
+    fn judge(&mut self, written: &Written<'_>) -> Vec<usize> {
+        let everybody = everybody(written.repository);
+        let constant = self.judge_rules(written, &everybody);
+        if self.is_anonymous_possible && written.in_force.is_none() {
             self.judge_anonymous(written);
+        }
+        self.note_end(written);
+        constant
+    }
+
+    /// Judges rules by what the others say.
+    fn judge_together(&mut self, written: &Written<'_>, constant: &[usize]) {
+        if !self.is_spent() {
+            self.redundant(written, constant);
+            self.note_end(written);
+        }
+    }
+
+    /// Says once where the judging ended, if it did.
+    fn note_end(&mut self, written: &Written<'_>) {
+        if self.is_spent() && !std::mem::replace(&mut self.is_end_told, true) {
+            let message = "the policies were not judged to their end, from this one on: \
+                           all rules together are too many or too costly";
+            let help = "what was reported is certain, and there may be more; make the rules fewer or simpler";
+            self.warn(NOT_JUDGED, written, &Place::Policy, message.to_owned(), help);
         }
     }
 
     /// Whether the policies that are asked allow it: all of them must.
     fn possibility(&self, repository: Option<&str>, situation: &Situation) -> Possibility {
         let repository = repository.and_then(|name| self.access.repositories.get(name));
-        let asked =
-            self.access.global.iter().chain(repository).map(|policy| policy.rules().consider(situation));
+        let asked = self.access.global.iter().chain(repository).map(|policy| {
+            self.pay_for_all(policy.rules());
+            policy.rules().consider(situation)
+        });
         asked.reduce(both).unwrap_or(Possibility::Never)
+    }
+
+    /// Whether nothing more may be spent.
+    fn is_spent(&self) -> bool {
+        self.effort.get() == 0
+    }
+
+    /// Pays for considering a rule so often.
+    fn pay(&self, policy: &Policy, rule: usize, times: u64) {
+        let price = policy.effort(rule).saturating_mul(times);
+        self.effort.set(self.effort.get().saturating_sub(price));
+    }
+
+    fn pay_for_all(&self, policy: &Policy) {
+        (0..policy.len()).for_each(|rule| self.pay(policy, rule, 1));
     }
 
     fn warn(&mut self, lint: Lint, written: &Written<'_>, place: &Place, message: String, help: &str) {
@@ -190,6 +261,11 @@ impl Linter<'_, '_> {
         };
         self.context.problems.push(problem.with_help(help).into_lint(lint.name));
     }
+}
+
+/// Every situation of every kind of caller.
+fn everybody(repository: Option<&str>) -> Vec<Situation> {
+    CALLERS.iter().flat_map(|caller| Situation::all(caller, repository)).collect()
 }
 
 /// What is certain of two questions that must both be answered with yes.

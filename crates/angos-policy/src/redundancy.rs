@@ -32,13 +32,19 @@ impl Policy {
     /// same only the later is named; a rule that is never true is not named at all.
     ///
     /// Each answer is a proof; not every redundant rule is found. Blocks like [`compile`](Self::compile), for
-    /// a time that grows with the square of the number of rules.
-    pub fn redundancies(&self, situations: &[&dyn Circumstances]) -> Vec<Redundancy> {
+    /// a time that grows with the square of the number of rules. `effort` is how much work it may be, in the units of
+    /// [`effort`](Self::effort), and is lessened by what it was; at 0 the search ended before its end.
+    pub fn redundancies(&self, situations: &[&dyn Circumstances], effort: &mut u64) -> Vec<Redundancy> {
+        let once = (0..self.len()).map(|rule| self.effort(rule)).fold(0, u64::saturating_add);
+        *effort = effort.saturating_sub(once.saturating_mul(situations.len() as u64));
+        if *effort == 0 {
+            return Vec::new();
+        }
         let sources: Vec<&str> = (0..self.len()).map(|rule| self.rule_source(rule)).collect();
         // A rule that compiled parses; without a thread to parse on, nothing is known.
         let parse = || sources.iter().map(|source| syntax::parse(source).ok()).collect();
         let written: Vec<Option<Expression>> = on_compiler_thread(parse).unwrap_or_default();
-        Search::new(self, &written, situations).all()
+        Search::new(self, &written, situations).all(effort)
     }
 }
 
@@ -68,17 +74,18 @@ impl Search {
         Self { default: policy.default_decision(), rules, outcomes }
     }
 
-    fn all(&self) -> Vec<Redundancy> {
+    fn all(&self, effort: &mut u64) -> Vec<Redundancy> {
         let mut found: Vec<Redundancy> = Vec::new();
-        for rule in 0..self.rules.len() {
-            let is_superfluous = |other: &usize| {
-                *other != rule && self.implies(rule, *other) && (*other < rule || !self.implies(*other, rule))
-            };
-            if !self.is_dead(rule)
-                && let Some(because_of) = (0..self.rules.len()).find(is_superfluous)
-            {
-                found.push(Redundancy { rule, because_of });
+        for rule in (0..self.rules.len()).filter(|rule| !self.is_dead(*rule)) {
+            let because_of = (0..self.rules.len()).find(|other| {
+                *other != rule
+                    && self.implies(rule, *other, effort)
+                    && (*other < rule || !self.implies(*other, rule, effort))
+            });
+            if *effort == 0 {
+                break;
             }
+            found.extend(because_of.map(|because_of| Redundancy { rule, because_of }));
         }
         found
     }
@@ -97,8 +104,11 @@ impl Search {
     ///
     /// An alternative of `rule` that is not false has no false part; an alternative of `other` made of parts of
     /// it and of true ones has none either.
-    fn implies(&self, rule: usize, other: usize) -> bool {
+    fn implies(&self, rule: usize, other: usize, effort: &mut u64) -> bool {
         self.outcomes.iter().all(|outcomes| {
+            // About what one situation takes: most pairs of alternatives differ in their first part.
+            let pairs = self.alternatives(rule).len().saturating_mul(self.alternatives(other).len());
+            *effort = effort.saturating_sub(pairs as u64 + 1);
             self.alternatives(rule).iter().all(|alternative| {
                 let holds = |part: &usize| {
                     alternative.contains(part) || outcomes.get(*part).is_some_and(|it| it.is_always(true))

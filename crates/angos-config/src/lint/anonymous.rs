@@ -4,12 +4,15 @@ use angos_policy::{Caller, Possibility, Variable};
 use angos_server::{Action, Situation};
 
 use super::{
-    ABSENT_IDENTITY, ANONYMOUS_VERSION_CHECK, ANONYMOUS_WRITE, Linter, OPEN_REGISTRY, Place,
+    ABSENCE_TIMES, ABSENT_IDENTITY, ANONYMOUS_VERSION_CHECK, ANONYMOUS_WRITE, Linter, OPEN_REGISTRY, Place,
     WITHOUT_CERTIFICATE, Written, listed,
 };
 
 impl Linter<'_, '_> {
     pub(super) fn judge_anonymous(&mut self, written: &Written<'_>) {
+        if self.is_spent() {
+            return;
+        }
         let situations = Situation::all(&Caller::ANONYMOUS, written.repository);
         if written.policy.is_empty() && !written.allows_by_rules() {
             self.open_registry(written, &situations);
@@ -25,7 +28,8 @@ impl Linter<'_, '_> {
     /// Those of the situations that are writes and are not ruled out.
     fn possible_writes<'s>(&self, written: &Written<'_>, situations: &'s [Situation]) -> Vec<&'s Situation> {
         let is_possible = |situation: &&Situation| {
-            situation.action().is_write()
+            !self.is_spent()
+                && situation.action().is_write()
                 && self.possibility(written.repository, situation) != Possibility::Never
         };
         situations.iter().filter(is_possible).collect()
@@ -58,7 +62,13 @@ impl Linter<'_, '_> {
             return;
         }
         for rule in 0..written.policy.len() {
-            let how = |situation: &Situation| written.policy.consider_rule(rule, situation);
+            if self.is_spent() {
+                break;
+            }
+            let how = |situation: &Situation| {
+                self.pay(written.policy, rule, 1);
+                written.policy.consider_rule(rule, situation)
+            };
             let by_rule: Vec<&Situation> =
                 writes.iter().copied().filter(|situation| how(situation) != Possibility::Never).collect();
             if by_rule.is_empty() {
@@ -94,6 +104,10 @@ impl Linter<'_, '_> {
             return;
         }
         for rule in 0..written.policy.len() {
+            self.pay(written.policy, rule, 1);
+            if self.is_spent() {
+                break;
+            }
             if written.policy.consider_rule(rule, version) != Possibility::Never {
                 let message = format!("this rule lets anonymous callers get-api-version: {consequence}");
                 self.warn(ANONYMOUS_VERSION_CHECK, written, &Place::Rule(rule, 0), message, help);
@@ -101,14 +115,19 @@ impl Linter<'_, '_> {
         }
     }
 
-    /// An action that a credential may open and that is not open without one.
     fn credential_needed(&self) -> Option<&'static str> {
+        *self.credential_needed.get_or_init(|| self.find_credential_needed())
+    }
+
+    /// An action that a credential may open and that is not open without one.
+    fn find_credential_needed(&self) -> Option<&'static str> {
         let repositories = self.access.repositories.keys().map(|name| Some(name.as_str()));
         [None].into_iter().chain(repositories).find_map(|repository| {
             let without = Situation::all(&Caller::ANONYMOUS, repository);
             let with = Situation::all(&WITHOUT_CERTIFICATE, repository);
             let is_needed = |(without, with): &(&Situation, &Situation)| {
-                self.possibility(repository, without) != Possibility::Always
+                !self.is_spent()
+                    && self.possibility(repository, without) != Possibility::Always
                     && self.possibility(repository, with) != Possibility::Never
             };
             without.iter().zip(&with).find(is_needed).map(|(_, with)| with.action().as_str())
@@ -117,7 +136,11 @@ impl Linter<'_, '_> {
 
     fn absent_identity(&mut self, written: &Written<'_>, situations: &[Situation]) {
         for rule in 0..written.policy.len() {
+            if self.is_spent() {
+                break;
+            }
             let found = situations.iter().find_map(|situation| {
+                self.pay(written.policy, rule, ABSENCE_TIMES);
                 let absence = written.policy.rests_on_absence(rule, situation)?;
                 let is_possible = || self.possibility(written.repository, situation) != Possibility::Never;
                 (matches!(absence.variable, Variable::Identity(_)) && is_possible()).then_some(absence)

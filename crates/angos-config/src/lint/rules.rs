@@ -1,24 +1,31 @@
 //! Lints about what rules say, whoever asks.
 
-use angos_policy::{Caller, Circumstances, Possibility, Variable};
+use angos_policy::{Caller, Circumstances, Policy, Possibility, Redundancy, RuleSource, Variable};
 use angos_server::Situation;
 
 use super::{
-    ABSENT_FIELD, CONSTANT_RULE, Linter, NEVER_TRUE, NOBODY_PASSES, Place, REDUNDANT_RULE, Written, listed,
+    ABSENCE_TIMES, ABSENT_FIELD, CONSTANT_RULE, Linter, NEVER_TRUE, NOBODY_PASSES, Place, REDUNDANT_RULE,
+    Written, everybody, listed,
 };
 
 impl Linter<'_, '_> {
-    pub(super) fn judge_rules(&mut self, written: &Written<'_>, everybody: &[Situation]) {
-        self.nobody_passes(written, everybody);
+    /// The indices of the rules that say the same of every request.
+    pub(super) fn judge_rules(&mut self, written: &Written<'_>, everybody: &[Situation]) -> Vec<usize> {
+        if written.in_force.is_none() {
+            self.nobody_passes(written, everybody);
+        }
         let constant = self.constants(written, everybody);
-        self.redundant(written, everybody, &constant);
         if written.allows_by_rules() {
             self.absent_field(written);
         }
+        constant
     }
 
     fn nobody_passes(&mut self, written: &Written<'_>, everybody: &[Situation]) {
-        let never = |situation: &Situation| written.policy.consider(situation) == Possibility::Never;
+        let never = |situation: &Situation| {
+            self.pay_for_all(written.policy);
+            !self.is_spent() && written.policy.consider(situation) == Possibility::Never
+        };
         if !everybody.iter().all(never) {
             return;
         }
@@ -36,14 +43,22 @@ impl Linter<'_, '_> {
     fn constants(&mut self, written: &Written<'_>, everybody: &[Situation]) -> Vec<usize> {
         let mut constant = Vec::new();
         for rule in 0..written.policy.len() {
-            let consider = |situation: &Situation| written.policy.consider_rule(rule, situation);
+            if self.is_spent() {
+                break;
+            }
+            let consider = |situation: &Situation| {
+                self.pay(written.policy, rule, 1);
+                written.policy.consider_rule(rule, situation)
+            };
             let always = everybody.iter().all(|situation| consider(situation) == Possibility::Always);
             let never = everybody.iter().all(|situation| consider(situation) == Possibility::Never);
             let reads_nothing = written.policy.variables(rule).is_empty();
             if always || (never && reads_nothing) {
                 constant.push(rule);
             }
-            let answer = if written.allows_by_rules() { "allows" } else { "denies" };
+            let (answer, would) =
+                if written.allows_by_rules() { ("allows", "would allow") } else { ("denies", "would deny") };
+            let answer = if written.in_force.is_some() { would } else { answer };
             let (lint, message, help) = match (always, never) {
                 (true, _) => {
                     let message = format!("this rule is always true: the policy {answer} everything");
@@ -68,22 +83,30 @@ impl Linter<'_, '_> {
         constant
     }
 
-    fn redundant(&mut self, written: &Written<'_>, everybody: &[Situation], constant: &[usize]) {
+    /// Rules that another one makes superfluous; of those on trial, also one in force.
+    pub(super) fn redundant(&mut self, written: &Written<'_>, constant: &[usize]) {
+        let everybody = everybody(written.repository);
         let circumstances: Vec<&dyn Circumstances> =
             everybody.iter().map(|it| it as &dyn Circumstances).collect();
-        for redundancy in written.policy.redundancies(&circumstances) {
-            if constant.contains(&redundancy.rule) || constant.contains(&redundancy.because_of) {
+        // Compiled apart, they compile together; too many of them are not compared.
+        let together = written.in_force.map(|in_force| {
+            let sources: Vec<RuleSource> = sources(in_force).chain(sources(written.policy)).collect();
+            Policy::compile(&angos_server::environment(), in_force.default_decision(), &sources)
+        });
+        let (policy, before) = match &together {
+            None => (written.policy, 0),
+            Some(Ok(together)) => (together, together.len() - written.policy.len()),
+            Some(Err(_)) => return,
+        };
+        for Redundancy { rule, because_of } in policy.redundancies(&circumstances, self.effort.get_mut()) {
+            let Some(rule) = rule.checked_sub(before) else { continue };
+            let because_of_constant = because_of.checked_sub(before).is_some_and(|it| constant.contains(&it));
+            if constant.contains(&rule) || because_of_constant {
                 continue;
             }
-            let name = written.policy.rule_name(redundancy.because_of);
+            let name = policy.rule_name(because_of);
             let message = format!("`{name}` is true whenever this rule is");
-            self.warn(
-                REDUNDANT_RULE,
-                written,
-                &Place::Rule(redundancy.rule, 0),
-                message,
-                "leave this rule out",
-            );
+            self.warn(REDUNDANT_RULE, written, &Place::Rule(rule, 0), message, "leave this rule out");
         }
     }
 
@@ -92,9 +115,16 @@ impl Linter<'_, '_> {
         // Which tags such a push sets is asked about one by one.
         situations.retain(|situation| !situation.is_push_by_digest());
         for rule in 0..written.policy.len() {
+            if self.is_spent() {
+                break;
+            }
+            let absence = |situation| {
+                self.pay(written.policy, rule, ABSENCE_TIMES);
+                written.policy.rests_on_absence(rule, situation)
+            };
             let absences: Vec<_> = situations
                 .iter()
-                .filter_map(|situation| Some((situation, written.policy.rests_on_absence(rule, situation)?)))
+                .filter_map(|situation| Some((situation, absence(situation)?)))
                 .filter(|(_, absence)| matches!(absence.variable, Variable::Fact(_)))
                 .collect();
             let Some((_, first)) = absences.first() else { continue };
@@ -109,4 +139,11 @@ impl Linter<'_, '_> {
             self.warn(ABSENT_FIELD, written, &Place::Rule(rule, first.offset), message, &help);
         }
     }
+}
+
+fn sources(policy: &Policy) -> impl Iterator<Item = RuleSource> + '_ {
+    (0..policy.len()).map(|rule| RuleSource {
+        name: Some(policy.rule_name(rule).to_owned()),
+        when: policy.rule_source(rule).to_owned(),
+    })
 }

@@ -288,3 +288,46 @@ fn a_finding_has_a_place_and_can_be_silenced() {
     let problems = lint(&[file], std::iter::empty()).expect_err("an unknown lint").to_string();
     assert!(problems.contains("did you mean \"absent-identity\"?"), "{problems}");
 }
+
+/// Rules that are costly by themselves, or many enough to be costly to compare: what is left is not judged, and that is said,
+/// once, at the first policy that it holds of.
+#[test]
+fn what_takes_too_long_is_not_judged() {
+    let walk = |rule: usize| {
+        format!(
+            "lists.range(400).all(a, lists.range(400).all(b, a + b >= -{rule})) && identity.username == 'u{rule}'"
+        )
+    };
+    let cheap = ["request.action == 'get-blob' && has(request.tag)", KNOWN, KNOWN].map(str::to_owned);
+    let costly: Vec<String> = (0..150).map(walk).chain(cheap).collect();
+    let costly: Vec<&str> = costly.iter().map(String::as_str).collect();
+    let text = deny(&costly) + &policy("[repository.a.access_policy]\n", &[KNOWN]);
+    let found = found(&text);
+    assert!(found.contains(&("not-judged".to_owned(), "2:1".to_owned())), "{found:?}");
+    assert_eq!(found.iter().filter(|(name, _)| name == "not-judged").count(), 1, "{found:?}");
+    assert!(found.contains(&("never-true".to_owned(), "154:4".to_owned())), "{found:?}");
+    assert!(!found.iter().any(|(name, _)| name == "redundant-rule"), "{found:?}");
+    let silenced = text.replacen("rules =", "silenced_lints = [\"not-judged\"]\nrules =", 1);
+    assert!(!names(&silenced).contains(&"not-judged".to_owned()));
+    // As many as there are in the largest ordinary policy.
+    let many: Vec<String> = (0..200).map(|rule| format!("identity.username == 'u{rule}'")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(names(&deny(&many)), [""; 0]);
+}
+
+#[test]
+fn rules_on_trial_are_judged_beside_those_in_force() {
+    let check = |trial: &str, expected: &[(&str, &str)]| {
+        let text = format!("{}shadow_rules = [\n  \"{trial}\",\n]\n", deny(&[KNOWN]));
+        let expected: Vec<_> =
+            expected.iter().map(|(name, place)| ((*name).to_owned(), (*place).to_owned())).collect();
+        assert_eq!(found(&text), expected, "{trial}");
+    };
+    check("identity.username == 'admin' && request.action == 'get-blob'", &[("redundant-rule", "7:4")]);
+    check("request.action == 'get-blob' && has(request.tag)", &[("never-true", "7:4")]);
+    check("1 == 1", &[("constant-rule", "7:4")]);
+    check("identity.username != '' && request.namespace != 'prod'", &[("absent-field", "7:31")]);
+    // A wider one says more, and what anonymous callers may do is judged of what is in force.
+    check("identity.username != ''", &[]);
+    check("request.action == 'put-manifest'", &[]);
+}

@@ -323,7 +323,7 @@ proptest! {
         let Ok(whole) = Policy::compile(&environment(), default, &sources) else { return Ok(()) };
         let partly: Vec<Partly> = worlds.iter().map(World::partly).collect();
         let situations: Vec<&dyn Circumstances> = partly.iter().map(|it| it as &dyn Circumstances).collect();
-        for redundancy in whole.redundancies(&situations) {
+        for redundancy in whole.redundancies(&situations, &mut u64::MAX.clone()) {
             let mut fewer = sources.to_vec();
             fewer.remove(redundancy.rule);
             let fewer = Policy::compile(&environment(), default, &fewer).expect("it compiled with one more");

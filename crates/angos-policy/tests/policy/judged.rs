@@ -1,7 +1,7 @@
 //! What tools are told about rules that look wrong: those another makes redundant, and those that rest on absence.
 
 use crate::consider::{Partly, certified, policy};
-use angos_policy::{Caller, Circumstances, DefaultDecision, Known, Redundancy, Value, Variable};
+use angos_policy::{Caller, Circumstances, DefaultDecision, Known, Redundancy, Value, Variable, limits};
 
 /// Anonymous and certified callers, reading and writing, each with or without a tag.
 fn situations() -> Vec<Partly> {
@@ -70,7 +70,7 @@ fn redundant_rules_are_found_and_no_others() {
         (Allow, &["identity.certificate.present", "identity.certificate.organizations[0] == 'b'"], none),
         (Deny, &["identity.certificate.present", "identity.certificate.organizations[0] == 'b'"], &[(1, 0)]),
     ] {
-        let found = policy(default, rules).redundancies(&situations);
+        let found = policy(default, rules).redundancies(&situations, &mut u64::MAX.clone());
         let expected: Vec<Redundancy> = expected
             .iter()
             .map(|(rule, because_of)| Redundancy { rule: *rule, because_of: *because_of })
@@ -126,4 +126,29 @@ fn what_a_rule_reads() {
     assert_eq!(policy.variables(0), []);
     assert_eq!(policy.variables(1), [Variable::Fact(2), Variable::Identity("identity.username")]);
     assert_eq!(policy.variables(2), []);
+}
+
+#[test]
+fn effort_is_told_from_the_rule_and_bounds_the_search() {
+    let rules = [
+        "true",
+        "identity.certificate.organizations.exists(o, o == 'a')",
+        "identity.username == 'a' && request.tag != 'b'",
+        "identity.username in ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j']",
+        "lists.range(400).all(a, lists.range(400).all(b, a + b >= 0))",
+    ];
+    let policy = policy(DefaultDecision::Deny, &rules);
+    let efforts: Vec<u64> = (0..rules.len()).map(|rule| policy.effort(rule)).collect();
+    assert!(efforts.is_sorted_by(|a, b| a < b), "{efforts:?}");
+    assert!(efforts[3] < 100 && efforts[4] == u64::from(limits::RULE_COST_MAX), "{efforts:?}");
+    assert_eq!(policy.effort(rules.len()), 0, "no such rule");
+
+    let twice =
+        self::policy(DefaultDecision::Deny, &["identity.username == 'a'", "identity.username == 'a'"]);
+    let anybody = Partly { caller: Caller::ANYBODY, facts: Vec::new() };
+    let (mut plenty, mut little) = (1000, 5);
+    assert_eq!(twice.redundancies(&[&anybody], &mut plenty).len(), 1);
+    assert!((900..1000).contains(&plenty), "{plenty}");
+    assert_eq!(twice.redundancies(&[&anybody], &mut little), []);
+    assert_eq!(little, 0);
 }
