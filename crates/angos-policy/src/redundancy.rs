@@ -36,7 +36,10 @@ impl Policy {
     /// [`effort`](Self::effort), and is lessened by what it was; at 0 the search ended before its end.
     pub fn redundancies(&self, situations: &[&dyn Circumstances], effort: &mut u64) -> Vec<Redundancy> {
         let once = (0..self.len()).map(|rule| self.effort(rule)).fold(0, u64::saturating_add);
-        *effort = effort.saturating_sub(once.saturating_mul(situations.len() as u64));
+        // Following each rule, and telling their parts apart, which looks at each part beside each other one.
+        let price =
+            once.saturating_mul(situations.len() as u64).saturating_add(once.saturating_mul(once) / 16);
+        *effort = effort.saturating_sub(price);
         if *effort == 0 {
             return Vec::new();
         }
