@@ -33,6 +33,8 @@ const TIMES: &[(&str, Lets)] = &[
 const ABSENCE: &[(&str, Lets)] = &[
     ("has(request.tag) && request.tag.startsWith('v')", Both),
     ("has(request.n)", Nobody),
+    ("request.?tag.orValue('').startsWith('v') && !request.?n.hasValue()", Both),
+    ("identity.certificate.?spiffe_id.optMap(id, id.endsWith('/ci')).orValue(false)", Ada),
     ("request.n == null && request.last == ''", Both),
     ("has(identity.certificate.spiffe_id) && identity.certificate.spiffe_id.endsWith('/ci')", Ada),
     ("identity.certificate.spiffe_trust_domain != null && has(identity.certificate.spiffe_path)", Ada),
@@ -64,6 +66,8 @@ const COLLECTIONS: &[(&str, Lets)] = &[
     ("request.namespace in {'nobody': ['x']}.map(k, k)", Nobody),
     ("cel.bind(o, identity.certificate.organizations, size(o) == 2 && o.reverse()[0] == 'Security')", Ada),
     ("[[1, 2], [3]].flatten().sort() == [1, 2, 3] && dyn(request.tag) != 1", Both),
+    ("'%s has %d'.format([request.tag, size(request.tag)]) == 'v1.2 has 4'", Both),
+    ("identity.certificate.organizations.sortBy(o, -size(o))[0].size() >= 8", Ada),
     ("type(request.tag) == string && type(identity.certificate.organizations) == list", Both),
 ];
 
