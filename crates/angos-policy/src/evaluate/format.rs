@@ -34,7 +34,7 @@ impl<'a> Frame<'a, '_> {
         let length = self.text(format).map_or(0, str::len);
         while let Some((piece, end)) = self.text(format).and_then(|text| piece(text, from)) {
             // A built string is looked at in full each time.
-            self.spend(if matches!(format, Datum::Built(_)) { 1 + length / 64 } else { 1 }, at)?;
+            self.spend(if matches!(format, Datum::Built(_)) { 2 + length / 32 } else { 2 }, at)?;
             match piece.map_err(|_| at.trouble(Undecidable::Format))? {
                 Piece::Text(range) => {
                     let part = section(format, range, at)?;
@@ -167,7 +167,7 @@ impl<'a> Frame<'a, '_> {
         let mut last = None;
         for round in 0..count {
             // Each entry is the least of those that have not been written: there is no room for a sorted copy.
-            self.spend(count, at)?;
+            self.spend(2 * count, at)?;
             let mut next = None;
             for index in 0..count {
                 let item = self.item(map, index).ok_or(at.trouble(Undecidable::Mistyped))?;
@@ -189,19 +189,14 @@ impl<'a> Frame<'a, '_> {
 
     /// By the text of two keys, and then by their places: `1` and `'1'` read the same.
     fn order(&self, (left, place): (Key<'a>, usize), (right, other): (Key<'a>, usize)) -> Ordering {
-        let (mut here, mut there) = (Places::default(), Places::default());
-        self.key_text(left, &mut here).cmp(self.key_text(right, &mut there)).then(place.cmp(&other))
+        self.key_text(&left).cmp(self.key_text(&right)).then(place.cmp(&other))
     }
 
-    fn key_text<'t>(&'t self, key: Key<'a>, digits: &'t mut Places) -> &'t [u8] {
+    fn key_text<'t>(&'t self, key: &'t Key<'a>) -> &'t [u8] {
         match key {
-            Key::Text(text) => self.raw(text).unwrap_or_default(),
-            Key::Bool(value) => (if value { "true" } else { "false" }).as_bytes(),
-            Key::Whole(value) => {
-                let mut cursor = Cursor::new(digits);
-                let written = write!(cursor, "{value}").map_or(0, |()| cursor.end());
-                digits.get(..written).unwrap_or_default()
-            }
+            Key::Text(text) => self.raw(*text).unwrap_or_default(),
+            Key::Bool(value) => (if *value { "true" } else { "false" }).as_bytes(),
+            Key::Whole { digits, length } => digits.get(..*length).unwrap_or_default(),
         }
     }
 
@@ -217,7 +212,11 @@ type Places = [u8; 20];
 #[derive(Clone, Copy)]
 enum Key<'a> {
     Bool(bool),
-    Whole(i128),
+    /// Written out once, since it is compared with many.
+    Whole {
+        digits: Places,
+        length: usize,
+    },
     Text(Datum<'a>),
 }
 
@@ -225,11 +224,18 @@ impl<'a> Key<'a> {
     fn of(datum: Datum<'a>) -> Option<Self> {
         Some(match datum {
             Datum::Bool(value) => Self::Bool(value),
-            Datum::Int(value) => Self::Whole(value.into()),
-            Datum::Uint(value) => Self::Whole(value.into()),
+            Datum::Int(value) => Self::whole(&value),
+            Datum::Uint(value) => Self::whole(&value),
             Datum::String(_) | Datum::Built(_) => Self::Text(datum),
             _ => return None,
         })
+    }
+
+    fn whole(value: &dyn fmt::Display) -> Self {
+        let mut digits = Places::default();
+        let mut cursor = Cursor::new(&mut digits);
+        let length = write!(cursor, "{value}").map_or(0, |()| cursor.end());
+        Self::Whole { digits, length }
     }
 }
 
