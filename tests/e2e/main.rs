@@ -5,10 +5,12 @@
 //! - [`authorities`]: what an authority may vouch for
 //! - [`crash`]: `kill -9` during pushes
 //! - [`credentials`]: passwords, headers that are none, and who believes a proxy
+//! - [`damage`]: files that are cut, gone or changed under a running server
 //! - [`decision_log`]: every decision on disk, rotation, full disks, hostile names
 //! - [`doctor`]: what `angos doctor` says of servers, clients and files with one thing wrong
 //! - [`expiry`]: what ends soon is told to clients, in the log and in the metrics
 //! - [`exposure`]: secrets, internals, and surfaces the policy does not open
+//! - [`finish`]: `kill -9` around the end of an upload
 //! - [`handshakes`]: garbage, cut and second handshakes, and crowds that stand still
 //! - [`http2`]: floods of frames, streams and headers
 //! - [`hostile`]: smuggled, oversized, slow and contradictory requests
@@ -43,10 +45,12 @@ mod authorities;
 mod chains;
 mod crash;
 mod credentials;
+mod damage;
 mod decision_log;
 mod doctor;
 mod expiry;
 mod exposure;
+mod finish;
 mod handshakes;
 mod harness;
 mod hostile;

@@ -5,14 +5,27 @@ use angos_storage::{Batch, BlobReader};
 use bytes::Bytes;
 
 use crate::limits::OWNERS_PER_PAGE_MAX;
-use crate::record::{Moment, Ownership, Record as _};
+use crate::record::{self, Moment, Ownership, Record as _};
 use crate::registry::to_the_end;
 use crate::{Error, Registry, Result, key};
 
 impl Registry {
-    /// The size of a blob that this namespace owns.
+    /// The size of a blob that this namespace owns, and whose bytes are there in this number.
+    ///
+    /// Each call looks at the bytes: one that are gone or have another length is [`Error::BlobUnknown`], so that its
+    /// client pushes it again.
     pub async fn blob(&self, name: &Name, digest: &Digest) -> Result<u64> {
-        self.owned(name, digest).await
+        let size = self.owned(name, digest).await?;
+        if self.has_bytes(digest, size).await? { Ok(size) } else { Err(Error::BlobUnknown) }
+    }
+
+    /// The same as an answer.
+    pub(crate) async fn has_blob(&self, name: &Name, digest: &Digest) -> Result<bool> {
+        match self.blob(name, digest).await {
+            Ok(_) => Ok(true),
+            Err(Error::BlobUnknown) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// A stream over a blob that this namespace owns, or over a range of it.
@@ -30,14 +43,11 @@ impl Registry {
             None => None,
             Some(range) => Some(range.resolve(size).ok_or(Error::RangeNotSatisfiable { size })?),
         };
-        let reader = self.0.storage.blobs.read(digest, range).await?;
-        reader.ok_or_else(|| {
-            tracing::error!(target: "angos::registry", %name, %digest, "the bytes of an owned blob are gone");
-            Error::Corrupt { what: "blob bytes" }
-        })
+        let found = self.0.storage.blobs.read(digest, range).await;
+        self.whole(digest, size, found)?.ok_or(Error::BlobUnknown)
     }
 
-    /// The size of a blob that this namespace owns; from memory where possible.
+    /// The recorded size of a blob that this namespace owns; from memory where possible.
     async fn owned(&self, name: &Name, digest: &Digest) -> Result<u64> {
         let cache = &self.0.cache;
         if let Some(size) = cache.blob(name, digest) {
@@ -70,11 +80,14 @@ impl Registry {
         .await
     }
 
-    /// Makes `name` an owner of a blob that `from` owns; `false` if `from` does not.
+    /// Makes `name` an owner of a blob that `from` owns; `false` if `from` does not, or if its bytes are damaged.
     pub async fn mount_blob(&self, from: &Name, name: &Name, digest: &Digest) -> Result<bool> {
         let Some(source) = self.record::<Ownership>(&key::ownership(from, digest)).await? else {
             return Ok(false);
         };
+        if !self.has_bytes(digest, source.size).await? {
+            return Ok(false);
+        }
         self.apply(self.own(name, digest, source.size).await?).await?;
         Ok(true)
     }
@@ -99,7 +112,10 @@ impl Registry {
     /// What records that `name` owns a blob whose bytes are there; nothing if it is recorded. The way back comes first:
     /// without it a collector could take bytes that are owned.
     pub(crate) async fn own(&self, name: &Name, digest: &Digest, size: u64) -> Result<Batch> {
-        if self.exists(&key::ownership(name, digest)).await? {
+        let recorded = self.metadata().read(&key::ownership(name, digest)).await?;
+        // A damaged record is written anew, as one that is missing.
+        let recorded = recorded.and_then(|found| record::present::<Ownership>(found.value).ok().flatten());
+        if recorded.is_some_and(|recorded| recorded.size == size) {
             return Ok(Batch::new());
         }
         let ownership = Ownership { size, time: self.0.clock.nanoseconds() };

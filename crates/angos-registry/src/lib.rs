@@ -9,6 +9,7 @@
 //! | reading and deleting manifests | `manifests.rs`, `cache.rs` |
 //! | pushing manifests | `push.rs`, `immutable.rs` |
 //! | blobs, mounts | `blobs.rs` |
+//! | bytes that are not what was recorded | `damage.rs` |
 //! | uploads | `uploads.rs`, `upload_id.rs`, `sessions.rs`, `receive.rs`, `body.rs`, `expiry.rs` |
 //! | tag lists, catalog | `listing.rs` |
 //! | referrers | `referrers.rs` |
@@ -19,6 +20,7 @@ mod body;
 mod cache;
 mod clock;
 mod codec;
+mod damage;
 mod error;
 mod expiry;
 mod immutable;
@@ -40,6 +42,7 @@ pub use angos_storage::{BlobReader, Storage};
 
 pub use crate::body::{Body, BodyError};
 pub use crate::clock::Clock;
+pub use crate::damage::Damage;
 pub use crate::error::{Error, Result};
 pub use crate::immutable::{PatternError, TagPatterns};
 pub use crate::listing::Page;

@@ -22,6 +22,8 @@ pub struct StoredManifest {
 
 impl Registry {
     /// The manifest a tag or a digest names in a namespace; from memory where possible.
+    ///
+    /// Bytes that come from the stores are verified: damaged ones are [`Error::ManifestUnknown`], and a push heals them.
     pub async fn manifest(&self, name: &Name, reference: &Reference) -> Result<StoredManifest> {
         let found = match reference {
             Reference::Digest(digest) => self.revision(name, digest).await?,
@@ -70,7 +72,7 @@ impl Registry {
             return Ok(None);
         };
         let bytes = match revision.content {
-            Content::Inline(bytes) => bytes,
+            Content::Inline(bytes) => self.verified(digest, bytes)?,
             Content::Blob => self.manifest_bytes(digest, revision.size).await?,
         };
         let manifest = StoredManifest { bytes, media_type: revision.media_type, digest: *digest };
@@ -78,18 +80,29 @@ impl Registry {
         Ok(Some(manifest))
     }
 
+    /// The bytes of a manifest that is kept as a blob; damaged ones are [`Error::ManifestUnknown`].
     async fn manifest_bytes(&self, digest: &Digest, size: u64) -> Result<Bytes> {
-        const LOST: Error = Error::Corrupt { what: "manifest bytes" };
-        let mut reader = self.0.storage.blobs.read(digest, None).await?.ok_or(LOST)?;
-        let limit = angos_oci::limits::MANIFEST_MAX_BYTES;
-        if reader.size() != size || usize::try_from(size).map_or(true, |size| size > limit) {
-            return Err(LOST);
+        if usize::try_from(size).map_or(true, |size| size > angos_oci::limits::MANIFEST_MAX_BYTES) {
+            return Err(Error::Corrupt { what: "revision" });
         }
+        let found = self.0.storage.blobs.read(digest, None).await;
+        let mut reader = self.whole(digest, size, found)?.ok_or(Error::ManifestUnknown)?;
         let mut bytes = BytesMut::new();
         while let Some(chunk) = reader.next().await {
             bytes.extend_from_slice(&chunk?);
         }
-        Ok(bytes.freeze())
+        self.verified(digest, bytes.freeze())
+    }
+
+    /// Whether a namespace has a manifest, and the bytes of one that is kept as a blob are there.
+    pub(crate) async fn has_manifest(&self, name: &Name, digest: &Digest) -> Result<bool> {
+        let revision: Option<Revision> = self.record(&key::revision(name, digest)).await?;
+        match revision {
+            Some(revision) if revision.content == Content::Blob => {
+                self.has_bytes(digest, revision.size).await
+            }
+            found => Ok(found.is_some()),
+        }
     }
 
     /// Deletes a tag alone, or a revision with every tag that names it and its entry among referrers.

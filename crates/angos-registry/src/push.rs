@@ -85,22 +85,21 @@ impl Registry {
         Ok(receipt)
     }
 
-    /// Whether this namespace has what the manifest is made of. The subject may come later.
+    /// Whether this namespace has what the manifest is made of, undamaged as far as lengths tell. The subject may come
+    /// later.
     async fn check_references(&self, name: &Name, manifest: &Manifest) -> Result<()> {
         let blobs = manifest.config().into_iter().chain(manifest.layers());
         let blobs: BTreeSet<_> =
             blobs.filter(|blob| !lives_elsewhere(blob)).map(|blob| blob.digest).collect();
         for digest in blobs {
-            if !self.exists(&key::ownership(name, &digest)).await? {
+            if !self.has_blob(name, &digest).await? {
                 return Err(Error::ReferenceUnknown { digest });
             }
         }
         // An index lists manifests, and may list any other content.
         let members: BTreeSet<_> = manifest.manifests().iter().map(|entry| entry.digest).collect();
         for digest in members {
-            if !self.exists(&key::revision(name, &digest)).await?
-                && !self.exists(&key::ownership(name, &digest)).await?
-            {
+            if !self.has_manifest(name, &digest).await? && !self.has_blob(name, &digest).await? {
                 return Err(Error::ReferenceUnknown { digest });
             }
         }

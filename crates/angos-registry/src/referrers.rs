@@ -91,12 +91,16 @@ impl Registry {
         }
     }
 
-    /// The descriptor of an entry; `None` if the manifest it is to be made from was deleted meanwhile.
+    /// The descriptor of an entry; `None` if the manifest it is to be made from was deleted meanwhile, or is damaged.
     async fn descriptor(&self, name: &Name, digest: &Digest, referrer: Referrer) -> Result<Option<Bytes>> {
         if !referrer.descriptor.is_empty() {
             return Ok(Some(referrer.descriptor));
         }
-        let Some(stored) = self.revision(name, digest).await? else { return Ok(None) };
+        let stored = match self.revision(name, digest).await {
+            Ok(Some(stored)) => stored,
+            Ok(None) | Err(Error::ManifestUnknown) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         let manifest = Manifest::parse(Some(&stored.media_type), &stored.bytes)
             .map_err(|_| Error::Corrupt { what: "manifest" })?;
         descriptor(&manifest, digest, stored.bytes.len() as u64).map(Some)

@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 use tracing::Instrument as _;
 
 use crate::cache::ManifestCache;
+use crate::damage::Counts;
 use crate::record::{self, Moment, Record};
 use crate::sessions::Sessions;
 use crate::upload_id::Secret;
@@ -27,8 +28,11 @@ pub(crate) struct Inner {
     pub(crate) storage: Storage,
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
+    /// When this registry was made, by its clock.
+    pub(crate) started: u64,
     pub(crate) cache: ManifestCache,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) damage: Counts,
     /// Where the next look for abandoned sessions in the blob store goes on.
     pub(crate) sweep: Mutex<Option<SessionId>>,
     pub(crate) secret: OnceCell<Secret>,
@@ -44,11 +48,13 @@ impl Registry {
     pub fn with_clock(storage: Storage, mut settings: Settings, clock: Clock) -> Self {
         settings.max_manifest_size = settings.max_manifest_size.min(angos_oci::limits::MANIFEST_MAX_BYTES);
         Self(Arc::new(Inner {
+            started: clock.nanoseconds(),
             cache: ManifestCache::new(settings.manifest_cache_bytes),
             storage,
             settings,
             clock,
             sessions: Arc::default(),
+            damage: Counts::default(),
             sweep: Mutex::default(),
             secret: OnceCell::new(),
         }))

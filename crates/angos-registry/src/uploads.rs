@@ -75,7 +75,9 @@ impl Registry {
 
     /// Appends the last chunk, verifies the digest, publishes the blob and records that `name` owns it.
     ///
-    /// A wrong digest ends the session: nothing that could be appended would make it right.
+    /// A wrong digest ends the session: nothing that could be appended would make it right. Any other failure leaves
+    /// the session where it was acknowledged before, until ownership is recorded, so the same call can be repeated.
+    /// Repeated after it succeeded, because its answer was lost, it succeeds again.
     pub async fn complete_upload<B: Body>(
         &self,
         name: &Name,
@@ -85,11 +87,19 @@ impl Registry {
         content_length: Option<u64>,
         mut body: B,
     ) -> Result<()> {
-        let Open { claim, upload } = self.open(name, id).await?;
+        let Open { claim, upload } = match self.open(name, id).await {
+            Err(Error::UploadUnknown) if self.0.sessions.is_spent(id) => {
+                return self.complete_again(name, id, digest).await;
+            }
+            opened => opened?,
+        };
         let offset = self.offset(upload.as_ref()).await?;
-        let expectation = self.expect(range, content_length, offset)?;
-        let blobs = &self.0.storage.blobs;
         let session = upload.map(|upload| upload.session);
+        let expectation = match self.expect(range, content_length, offset) {
+            Err(error) if session.is_none() => return self.or_finished(name, id, digest, error).await,
+            expectation => expectation?,
+        };
+        let blobs = &self.0.storage.blobs;
         let mut writer = match &session {
             Some(session) => blobs.append(session, offset).await?,
             None => blobs.stage(digest.algorithm()).await?,
@@ -109,16 +119,36 @@ impl Registry {
         }
         let (registry, name, id, digest) = (self.clone(), name.clone(), *id, *digest);
         to_the_end(async move {
-            let recorded = session.is_some().then_some(&id);
+            let recorded = session.map(|session| (id, session));
             let outcome = registry.publish(&name, &digest, writer, recorded).await;
-            match &outcome {
-                Ok(()) => claim.spend(),
-                Err(Error::DigestMismatch { .. }) => registry.end(&name, &id, session, claim).await?,
-                Err(_) => {}
+            match outcome {
+                Ok(()) => {
+                    claim.spend();
+                    Ok(())
+                }
+                Err(error @ Error::DigestMismatch { .. }) => {
+                    registry.end(&name, &id, session, claim).await?;
+                    if session.is_some() {
+                        return Err(error);
+                    }
+                    registry.or_finished(&name, &id, &digest, error).await
+                }
+                Err(error) => Err(error),
             }
-            outcome
         })
         .await
+    }
+
+    /// The answer to the end of a session that is over: the same as before if it made the blob.
+    async fn complete_again(&self, name: &Name, id: &UploadId, digest: &Digest) -> Result<()> {
+        self.check(name, id).await?;
+        if self.has_blob(name, digest).await? { Ok(()) } else { Err(Error::UploadUnknown) }
+    }
+
+    /// What to answer to the end of a session that has no bytes and does not come out right: it may be one that an
+    /// earlier process finished, whose answer was lost. Sessions that this process finished are remembered.
+    async fn or_finished(&self, name: &Name, id: &UploadId, digest: &Digest, error: Error) -> Result<()> {
+        if id.start() < self.0.started && self.has_blob(name, digest).await? { Ok(()) } else { Err(error) }
     }
 
     /// Ends a session and drops what it holds.
@@ -144,24 +174,27 @@ impl Registry {
         to_the_end(async move { registry.publish(&name, &digest, writer, None).await }).await
     }
 
-    /// Bytes first, then ownership, then the record of the session that ended with it.
+    /// Bytes first, then ownership with the end of the session's record, then the session's bytes: until the blob is
+    /// owned the session has everything that finishing it again needs.
     async fn publish(
         &self,
         name: &Name,
         digest: &Digest,
         writer: Writer,
-        recorded: Option<&UploadId>,
+        recorded: Option<(UploadId, SessionId)>,
     ) -> Result<()> {
         let size = writer.commit(digest).await.map_err(|error| match error {
             angos_storage::Error::DigestMismatch { .. } => Error::DigestMismatch { expected: *digest },
             other => other.into(),
         })?;
         let batch = self.own(name, digest, size).await?;
-        self.apply(match recorded {
-            Some(id) => without_session(batch, name, id.start(), id.session()),
-            None => batch,
-        })
-        .await
+        let Some((id, session)) = recorded else { return self.apply(batch).await };
+        self.apply(without_session(batch, name, id.start(), id.session())).await?;
+        if let Err(error) = self.0.storage.blobs.abort(&session).await {
+            // The blob is there and owned; what is left of the session expires.
+            tracing::warn!(target: "angos::registry", %session, %error, "cannot remove a finished upload");
+        }
+        Ok(())
     }
 
     fn expect(

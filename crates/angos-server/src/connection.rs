@@ -206,6 +206,7 @@ impl InFlight {
     /// The content could not be read to its end.
     pub(crate) fn failed(&self, error: &ReadFailed) {
         let request_id = self.request;
+        self.connection.shared.metrics.cut.inc();
         tracing::error!(target: "angos::server", %request_id, ?error, "a response was cut short");
     }
 }

@@ -4,6 +4,7 @@
 //! configuration's, so no traffic changes the number of series. Counters of the request path are resolved once, here
 //! or when a set of policies is put into force, and cost one atomic add.
 
+mod damage;
 mod expiries;
 mod policies;
 mod timing;
@@ -11,6 +12,7 @@ mod timing;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use angos_registry::Damage;
 use angos_tls::{Class, Distrust, Material};
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
@@ -23,6 +25,7 @@ use crate::access::AccessInForce;
 use crate::decision_log::DecisionLog;
 use crate::route::Action;
 
+use damage::DamageMetrics;
 use expiries::{ExpiryMetrics, SoonestClient};
 use policies::PolicyMetrics;
 use timing::Timing;
@@ -66,6 +69,7 @@ pub(crate) struct Metrics {
     pub(crate) generation: Gauge,
     pub(crate) tls_generation: Gauge,
     pub(crate) stalled: Counter,
+    pub(crate) cut: Counter,
     pub(crate) panics: Counter,
 }
 
@@ -128,6 +132,7 @@ impl Metrics {
                 "stalled_connections",
                 "Connections cut because the client stood still",
             ),
+            cut: counter(&mut registry, "cut_responses", "Responses cut by a failed read"),
             panics: counter(&mut registry, "panics", "Connections that ended in a defect of this program"),
             registry,
         }
@@ -168,11 +173,17 @@ impl Metrics {
     }
 
     /// Everything, as text, with what the policies in force have decided, and what of the material in force ends.
-    pub(crate) fn encode(&self, access: Arc<AccessInForce>, material: Option<Arc<Material>>) -> String {
+    pub(crate) fn encode(
+        &self,
+        access: Arc<AccessInForce>,
+        material: Option<Arc<Material>>,
+        damage: Damage,
+    ) -> String {
         let mut in_force = Registry::with_prefix(PREFIX);
         in_force.register_collector(Box::new(PolicyMetrics(access)));
         let client = self.soonest_client.at(Instant::now());
         in_force.register_collector(Box::new(ExpiryMetrics { material, client }));
+        in_force.register_collector(Box::new(DamageMetrics(damage)));
         let mut text = String::with_capacity(16 * 1024);
         // Writing into a String fails only out of memory.
         let _ = encode_registry(&mut text, &self.registry)
@@ -235,7 +246,8 @@ mod tests {
         metrics.request(Some(Action::GetManifest), 404, Duration::from_micros(80));
         metrics.request(None, 404, Duration::from_micros(80));
         metrics.handshake("unknown_authority");
-        let text = metrics.encode(Arc::new(AccessInForce::new(Access::default(), 1)), None);
+        let text =
+            metrics.encode(Arc::new(AccessInForce::new(Access::default(), 1)), None, Damage::default());
         for line in [
             "angos_requests_total{action=\"get-manifest\",status=\"2xx\"} 1",
             "angos_requests_total{action=\"get-manifest\",status=\"4xx\"} 1",
@@ -245,6 +257,7 @@ mod tests {
             "angos_tls_handshakes_total{outcome=\"unknown_authority\"} 1",
             "angos_reloads_total{outcome=\"refused\"} 0",
             "angos_tls_handshakes_total{outcome=\"revoked\"} 0",
+            "angos_damaged_content_total{damage=\"missing\"} 0",
             "angos_tls_distrusted_connections_total{reason=\"authority_removed\"} 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing from\n{text}");

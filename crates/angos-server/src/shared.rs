@@ -55,6 +55,7 @@ impl Shared {
 
     /// Every metric, as text.
     pub(crate) fn scrape(&self) -> String {
-        self.metrics.encode(self.access.load_full(), self.acceptor.as_ref().map(Acceptor::material))
+        let material = self.acceptor.as_ref().map(Acceptor::material);
+        self.metrics.encode(self.access.load_full(), material, self.registry.damage())
     }
 }

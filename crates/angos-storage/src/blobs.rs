@@ -13,7 +13,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///
 /// **Guarantee:** a digest is visible only with exactly its content, whole, at every moment and after every
 /// crash. What [`commit`](Self::commit) acknowledged survives what the engine's settings promise (power loss
-/// by default). What [`Writer::finish`] acknowledged survives the end of the process.
+/// by default), and so does what [`Writer::finish`] acknowledged. A session ends by [`abort`](Self::abort) alone.
 ///
 /// Dropping a future leaves the session as it was before or after the call. Methods need a tokio runtime.
 pub trait BlobStore: Send + Sync + 'static {
@@ -41,13 +41,15 @@ pub trait BlobStore: Send + Sync + 'static {
     /// ([`Error::OffsetMismatch`]). One writer at a time ([`Error::SessionBusy`]).
     fn append<'a>(&'a self, session: &'a SessionId, offset: u64) -> BoxFuture<'a, Result<Writer, Error>>;
 
-    /// Publishes the content under its digest, ends the session and returns the size.
+    /// Publishes the content of a session under its digest and returns the size. The session stays, and may commit
+    /// again: [`abort`](Self::abort) it when the blob is recorded, so that a crash in between loses nothing.
     ///
-    /// A digest of another algorithm than the session's makes the engine read the content again. Content
-    /// that is already there is not written again. [`Error::DigestMismatch`] leaves the session.
+    /// A digest of another algorithm than the session's makes the engine read the content again. A blob that is
+    /// already there is replaced at once and as a whole, so a damaged one is whole afterwards. After an error the
+    /// session is as it was acknowledged.
     fn commit<'a>(&'a self, session: &'a SessionId, digest: &'a Digest) -> BoxFuture<'a, Result<u64, Error>>;
 
-    /// Ends a session and drops its content; `false` if there was none.
+    /// Ends a session and drops its content, but not what was published of it; `false` if there was none.
     fn abort<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Result<bool, Error>>;
 
     /// Up to `limit` sessions greater than `after`, in order, with the time of their last append.

@@ -8,9 +8,10 @@
 //! staging/…                     files of one request without a session; emptied at start
 //! ```
 //!
-//! Content moves by one link or rename into `blobs`, after it is checked and synced, so a digest names whole
-//! content at every moment. A session that outlives its request is a named file; content of a single request
-//! has no name at all (`O_TMPFILE`) where the system can do that.
+//! Content gets its name in `blobs` by one link or rename, after it is checked and synced, so a digest names whole
+//! content at every moment. A session that outlives its request is a named file, and stays one until it is aborted:
+//! published, it is the blob under two names. Content of a single request has no name at all (`O_TMPFILE`) where the
+//! system can do that.
 
 mod append;
 mod content;
@@ -18,6 +19,7 @@ mod directories;
 mod disk;
 mod lease;
 mod listing;
+mod names;
 mod pool;
 mod publish;
 mod read;
@@ -48,9 +50,9 @@ use crate::{BlobReader, BlobStore, BoxFuture, Error, Progress, SessionId, Writer
 /// Blobs as files in one folder.
 ///
 /// **Guarantee:** see [`BlobStore`]. With `sync`, a commit returns after the content (`fdatasync`) and its
-/// name (a sync of its folder, shared by concurrent commits) are on the disk. Acknowledged parts of a session
-/// survive the end of the process; after a power loss a session may have to be continued from an earlier
-/// offset, and its content is read again before it is trusted.
+/// name (a sync of its folder, shared by concurrent commits) are on the disk, and an acknowledgement of a session
+/// returns after its bytes and its record are (one `fdatasync` each). After another boot of the machine the content
+/// of a session is read again before it is trusted.
 ///
 /// Opening does not look at the blobs. One process may have a folder open ([`Error::Locked`]).
 pub struct FilesystemBlobs {

@@ -67,10 +67,10 @@ pub(crate) const WRITE_BACK_BYTES: u64 = 8 * 1024 * 1024;
 /// Source: ours. It happens after a restart, once per upload; larger reads are no cheaper.
 pub(crate) const REHASH_BYTES: usize = 256 * 1024;
 
-/// Longest record of an upload session that is read: 1024 bytes.
+/// Bytes of one record of an upload session: 512; its file has room for two.
 ///
-/// Source: ours. A saved hasher is below 300; a longer file was not written by us and counts as none.
-pub(crate) const RECORD_MAX_BYTES: usize = 1024;
+/// Source: ours. A saved hasher is below 300 bytes, and disks write a sector of 512 as a whole.
+pub(crate) const RECORD_PLACE_BYTES: usize = 512;
 
 /// How long a new writer of an upload session waits for one that is leaving: 1 s.
 ///

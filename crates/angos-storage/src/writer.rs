@@ -39,14 +39,16 @@ impl Writer {
         self.sink.write(bytes).await
     }
 
-    /// Acknowledges everything written: the session continues from here, also after a restart.
+    /// Acknowledges everything written: the session continues from here, also after a restart, and with `sync` after
+    /// a power loss.
     /// For a writer without a session ([`BlobStore::stage`](crate::BlobStore::stage)) this drops the content.
     pub async fn finish(self) -> Result<Progress, Error> {
         self.sink.finish().await
     }
 
     /// Publishes the content under its digest, as [`BlobStore::commit`](crate::BlobStore::commit) does, at
-    /// less cost than `finish` before it. When it fails, everything written is acknowledged if possible.
+    /// less cost than `finish` before it. The session stays where it was acknowledged before this writer, whether
+    /// this succeeds or not.
     pub async fn commit(self, digest: &Digest) -> Result<u64, Error> {
         self.sink.commit(*digest).await
     }

@@ -84,6 +84,7 @@ async fn push(storage: Storage, first: u64) {
                 tell(&format!("session {session} {seed} {offset}"));
             }
             storage.blobs.commit(&session, &digest).await.unwrap();
+            storage.blobs.abort(&session).await.unwrap();
         }
         tell(&format!("blob {seed}"));
         let batch = Batch::new().put(format!("a/{seed}"), digest.to_string()).put(format!("b/{seed}"), "");

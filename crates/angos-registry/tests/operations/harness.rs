@@ -1,13 +1,14 @@
 //! A registry over each engine, content to push, and the rules that any state at rest must keep.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use angos_oci::{Algorithm, Digest, MediaType, Name, Reference, Tag};
 use angos_registry::{
     Body, BodyError, Clock, Error, ManifestReceipt, PutManifest, Registry, Settings, Storage, UploadId,
 };
+use angos_storage::{Batch, BoxFuture, MetadataStore};
 use bytes::Bytes;
 use serde_json::json;
 
@@ -37,6 +38,11 @@ impl Bench {
         Self::new(Storage::memory(), settings)
     }
 
+    /// Where a durable bench keeps its data.
+    pub(crate) fn path(&self) -> &std::path::Path {
+        self.folder.as_ref().unwrap().path()
+    }
+
     pub(crate) fn wait(&self, seconds: u64) {
         self.seconds.fetch_add(seconds, Ordering::SeqCst);
     }
@@ -49,6 +55,50 @@ pub(crate) fn engines(settings: &Settings) -> [Bench; 2] {
     let mut durable = Bench::new(storage, settings.clone());
     durable.folder = Some(folder);
     [Bench::memory(settings.clone()), durable]
+}
+
+/// Metadata on a disk that may be full.
+pub(crate) struct Full {
+    inner: Arc<dyn MetadataStore>,
+    is_full: AtomicBool,
+}
+
+impl Full {
+    pub(crate) fn over(storage: &Storage) -> Self {
+        Self { inner: Arc::clone(&storage.metadata), is_full: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn set(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::SeqCst);
+    }
+}
+
+impl MetadataStore for Full {
+    fn read<'a>(
+        &'a self,
+        key: &'a [u8],
+    ) -> BoxFuture<'a, Result<Option<angos_storage::Versioned>, angos_storage::Error>> {
+        self.inner.read(key)
+    }
+
+    fn scan<'a>(
+        &'a self,
+        prefix: &'a [u8],
+        after: Option<&'a [u8]>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<angos_storage::Entry>, angos_storage::Error>> {
+        self.inner.scan(prefix, after, limit)
+    }
+
+    fn apply(&self, batch: Batch) -> BoxFuture<'_, Result<(), angos_storage::Error>> {
+        Box::pin(async move {
+            if self.is_full.load(Ordering::SeqCst) {
+                let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+                return Err(angos_storage::Error::from_io("write", "metadata.redb", full));
+            }
+            self.inner.apply(batch).await
+        })
+    }
 }
 
 /// Settings under which a manifest needs nothing else to be there.

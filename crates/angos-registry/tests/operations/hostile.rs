@@ -1,6 +1,5 @@
 //! Stores that hold what nobody wrote: errors, never a panic, and nothing of it shown to a client.
 
-use angos_oci::Algorithm;
 use angos_registry::{Error, Settings};
 use angos_storage::Batch;
 
@@ -79,15 +78,4 @@ async fn damaged_keys_are_errors() {
     for error in errors {
         assert!(matches!(error, Error::Corrupt { .. }), "{error:?}");
     }
-}
-
-#[tokio::test]
-async fn bytes_that_are_gone_are_our_failure() {
-    let bench = Bench::memory(Settings::default());
-    let (registry, name) = (&bench.registry, name("a"));
-    let digest = push_blob(registry, &name, b"content").await;
-    bench.storage.blobs.delete(&digest).await.unwrap();
-    assert_eq!(refusal(read_blob(registry, &name, &digest).await), "Corrupt");
-    let other = angos_oci::Digest::of(Algorithm::Sha512, b"content");
-    assert_eq!(refusal(read_blob(registry, &name, &other).await), "BlobUnknown");
 }

@@ -10,6 +10,7 @@
 
 mod blobs;
 mod crashes;
+mod damage;
 mod expiry;
 mod growth;
 mod harness;

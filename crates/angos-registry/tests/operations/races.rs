@@ -229,7 +229,7 @@ async fn one_of_many_sets_an_immutable_tag() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_of_many_completes_a_session() {
+async fn one_of_many_completes_a_session_and_the_others_hear_of_it_or_wait() {
     for bench in engines(&sparse()) {
         for has_chunk in [false, true] {
             let registry = &bench.registry;
@@ -253,7 +253,10 @@ async fn one_of_many_completes_a_session() {
                     Err(error) => panic!("{error}"),
                 }
             }
-            assert_eq!(winners, 1);
+            // Those that come when it is over are answered as the one that made the blob.
+            assert!(winners >= 1);
+            let read = read_blob(registry, &name("a"), &sha256(b"content")).await.unwrap();
+            assert_eq!(read, b"content");
             registry.delete_blob(&name("a"), &sha256(b"content")).await.unwrap();
         }
     }

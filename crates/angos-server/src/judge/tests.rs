@@ -37,7 +37,7 @@ fn asked(access: &Access) -> Verdict<'_> {
 }
 
 fn scraped(access: Access) -> String {
-    Metrics::new().encode(Arc::new(AccessInForce::new(access, 1)), None)
+    Metrics::new().encode(Arc::new(AccessInForce::new(access, 1)), None, angos_registry::Damage::default())
 }
 
 #[track_caller]

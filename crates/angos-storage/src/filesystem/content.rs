@@ -1,17 +1,18 @@
 //! The content of one upload on its way: a file, its length, and the hash so far. All of it blocks.
 
-use std::{fs::File, os::unix::fs::FileExt, sync::Arc};
+use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
 
 use angos_oci::{Algorithm, Hasher};
 use bytes::Bytes;
 
 use super::{
-    Store, disk,
+    Store,
+    disk::{self, Step, UPLOADS},
     lease::{Lease, Leaving},
-    record::Record,
-    sessions::{data_path, state_path},
+    record::{PLACES, Record},
+    sessions::{Acknowledged, data_path, state_path},
 };
-use crate::limits::REHASH_BYTES;
+use crate::limits::{RECORD_PLACE_BYTES, REHASH_BYTES};
 use crate::{Error, Progress, SessionId};
 
 /// Where the content is, and so what becomes of it.
@@ -32,8 +33,12 @@ pub(super) struct Content {
     pub(super) place: Place,
     pub(super) file: Option<File>,
     pub(super) hasher: Hasher,
+    /// Whether the file may be a published blob under another name, so that nothing may change it.
+    pub(super) shared: bool,
     length: u64,
     acknowledged: u64,
+    /// Where the record of a session is, if there is one.
+    record_place: Option<usize>,
 }
 
 impl Content {
@@ -44,26 +49,31 @@ impl Content {
             place: Place::Anonymous,
             file: None,
             hasher: Hasher::new(algorithm),
+            shared: false,
             length: 0,
             acknowledged: 0,
+            record_place: None,
         }
     }
 
-    /// The content of a session as far as it is acknowledged.
+    /// The content of a session as far as it is acknowledged; `shared` when it may have been published before.
     pub(super) fn of_session(
         store: &Arc<Store>,
         lease: Lease,
         file: File,
         hasher: Hasher,
-        length: u64,
+        acknowledged: &Acknowledged,
+        shared: bool,
     ) -> Content {
         Content {
             store: Arc::clone(store),
             place: Place::Session(lease),
             file: Some(file),
             hasher,
-            length,
-            acknowledged: length,
+            shared,
+            length: acknowledged.offset,
+            acknowledged: acknowledged.offset,
+            record_place: acknowledged.place,
         }
     }
 
@@ -94,7 +104,7 @@ impl Content {
     }
 
     /// An error of a call on the file.
-    pub(super) fn failure(&self, action: &'static str, error: std::io::Error) -> Error {
+    pub(super) fn failure(&self, action: &'static str, error: io::Error) -> Error {
         Error::from_io(action, self.store.disk.full(&self.path().unwrap_or_else(|| "staging".into())), error)
     }
 
@@ -120,6 +130,7 @@ impl Content {
             return Ok(());
         }
         self.open()?;
+        self.detach()?;
         let Some(file) = &self.file else { return Err(Error::Closed) };
         match self.store.disk.write(file, self.length, frames) {
             Ok(end) => {
@@ -136,39 +147,50 @@ impl Content {
         }
     }
 
-    /// Records that everything written is acknowledged.
+    /// Records that everything written is acknowledged. With `sync` it then survives a power loss: first the bytes
+    /// are on the disk, then the record that counts them.
     pub(super) fn acknowledge(&mut self) -> Result<Progress, Error> {
-        if let Place::Session(lease) = &self.place {
+        if let Place::Session(lease) = &self.place
+            && self.length > self.acknowledged
+        {
+            let path = state_path(lease.id);
+            self.sync_data()?;
             let record = Record::encode(self.store.boot, self.length, &self.hasher);
-            self.store.disk.replace(&state_path(lease.id), &record)?;
+            let disk = &self.store.disk;
+            let file = disk.open_record(&path)?;
+            if self.record_place.is_none() {
+                // The names of both files, before anything is recorded under them.
+                self.store.directories.settle(disk, UPLOADS, ".")?;
+            }
+            let place = self.record_place.map_or(0, |place| (place + 1) % PLACES);
+            disk.record(&file, place * RECORD_PLACE_BYTES, &record)
+                .map_err(|error| Error::from_io("write", disk.full(&path), error))?;
+            self.record_place = Some(place);
             self.acknowledged = self.length;
         }
         Ok(Progress { offset: self.length, algorithm: self.algorithm() })
     }
 
-    /// Forgets everything: after a failed sync nobody knows what of it is on the disk.
-    pub(super) fn distrust(&mut self) {
-        if let Place::Session(lease) = &self.place {
-            let _ = self.store.disk.remove(&state_path(lease.id));
-        }
-        if let Some(file) = &self.file {
-            let _ = file.set_len(0);
-        }
-        self.hasher = Hasher::new(self.algorithm());
-        self.length = 0;
-        self.acknowledged = 0;
+    /// Puts the bytes on the disk.
+    pub(super) fn sync_data(&self) -> Result<(), Error> {
+        let Some(file) = &self.file else { return Err(Error::Closed) };
+        self.store.disk.sync_data(file).map_err(|error| self.failure("sync", error))
     }
 
-    /// Ends the upload: the content has been published, or is there already.
-    pub(super) fn complete(&mut self) -> Result<(), Error> {
-        let path = self.path();
-        let place = std::mem::replace(&mut self.place, Place::Done);
-        if let Some(path) = path {
-            self.store.disk.remove(&path)?;
-        }
-        if let Place::Session(lease) = &place {
-            self.store.disk.remove(&state_path(lease.id))?;
-        }
+    /// Gives the session a file of its own if its file may be a published blob.
+    pub(super) fn detach(&mut self) -> Result<(), Error> {
+        let (true, Some(path), Some(file)) = (self.shared, self.path(), &self.file) else { return Ok(()) };
+        let disk = &self.store.disk;
+        let fresh = disk::staging_path(SessionId::random()?);
+        let copied = disk
+            .copy(file, self.length, &fresh)
+            .and_then(|copy| disk.rename(Step::Record, &fresh, &path).map(|()| copy));
+        let copy = copied.map_err(|error: io::Error| {
+            let _ = disk.remove(&fresh);
+            self.failure("copy", error)
+        })?;
+        self.file = Some(copy);
+        self.shared = false;
         Ok(())
     }
 
@@ -184,7 +206,7 @@ impl Content {
 }
 
 /// Hashes the first `length` bytes of a file.
-pub(super) fn hash(file: &File, length: u64, algorithm: Algorithm) -> std::io::Result<Hasher> {
+pub(super) fn hash(file: &File, length: u64, algorithm: Algorithm) -> io::Result<Hasher> {
     let mut hasher = Hasher::new(algorithm);
     let mut buffer = vec![0; REHASH_BYTES];
     let mut position = 0;
@@ -202,7 +224,7 @@ impl Drop for Content {
     /// Gives back the space of what was not acknowledged.
     fn drop(&mut self) {
         match (&self.place, &self.file) {
-            (Place::Session(_), Some(file)) if self.length > self.acknowledged => {
+            (Place::Session(_), Some(file)) if self.length > self.acknowledged && !self.shared => {
                 let _ = file.set_len(self.acknowledged);
             }
             (Place::Staged(name), _) => {

@@ -3,10 +3,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io::{self, IoSlice},
-    os::{
-        fd::{AsRawFd, OwnedFd},
-        unix::fs::FileExt,
-    },
+    os::fd::{AsRawFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
@@ -29,15 +26,19 @@ pub(super) enum Step {
     Publish,
     SyncDirectory,
     Record,
+    SyncRecord,
 }
 
 /// One open folder.
 pub(super) struct Disk {
     root: PathBuf,
-    top: OwnedFd,
+    pub(super) top: OwnedFd,
     sync: bool,
     /// Whether files without a name can be made here and be given one.
     anonymous: bool,
+    /// Whether a file may have two names; only tests say no.
+    #[cfg(test)]
+    pub(super) links: bool,
     /// Locked for as long as the store is open.
     _lock: File,
     #[cfg(test)]
@@ -100,6 +101,8 @@ impl Disk {
             top,
             sync,
             anonymous: true,
+            #[cfg(test)]
+            links: true,
             _lock: lock,
             #[cfg(test)]
             fault: std::sync::Mutex::default(),
@@ -122,12 +125,13 @@ impl Disk {
     }
 
     #[cfg(test)]
-    pub(super) fn forbid_anonymous(&mut self) {
+    pub(super) fn forbid_links(&mut self) {
         self.anonymous = false;
+        self.links = false;
     }
 
     #[cfg(test)]
-    fn attempt<T>(&self, step: Step, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    pub(super) fn attempt<T>(&self, step: Step, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         crate::memory::lock(&self.steps).push(step);
         match *crate::memory::lock(&self.fault) {
             Some((broken, kind)) if broken == step => Err(kind.into()),
@@ -137,7 +141,7 @@ impl Disk {
 
     #[cfg(not(test))]
     #[expect(clippy::unused_self, reason = "the place where tests inject faults")]
-    fn attempt<T>(&self, _: Step, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    pub(super) fn attempt<T>(&self, _: Step, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         call()
     }
 
@@ -256,7 +260,7 @@ impl Disk {
         self.attempt(step, || Ok(rustix::fs::renameat(&self.top, from, &self.top, to)?))
     }
 
-    /// Gives a file without a name its name; fails when it is taken.
+    /// Gives a file without a name its name; fails when that is taken.
     pub(super) fn link(&self, file: &File, to: &str) -> io::Result<()> {
         let from = format!("/proc/self/fd/{}", file.as_raw_fd());
         let flags = AtFlags::SYMLINK_FOLLOW;
@@ -280,22 +284,6 @@ impl Disk {
         }
     }
 
-    /// Replaces a small file as a whole: no moment shows half of it.
-    pub(super) fn replace(&self, path: &str, content: &[u8]) -> Result<(), Error> {
-        let fresh = staging_path(SessionId::random()?);
-        let written = self
-            .attempt(Step::Record, || {
-                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-                Ok(File::from(rustix::fs::openat(&self.top, &fresh, flags, file_mode())?))
-            })
-            .and_then(|file| file.write_all_at(content, 0))
-            .and_then(|()| self.rename(Step::Record, &fresh, path));
-        written.map_err(|error| {
-            let _ = self.remove(&fresh);
-            Error::from_io("write", self.full(path), error)
-        })
-    }
-
     /// Removes what a killed process left.
     fn clear_staging(&self) -> Result<(), Error> {
         let folder = self.full(STAGING);
@@ -317,7 +305,7 @@ impl Disk {
 }
 
 /// Content is private to the service and its group.
-fn file_mode() -> Mode {
+pub(super) fn file_mode() -> Mode {
     Mode::from_raw_mode(0o640)
 }
 

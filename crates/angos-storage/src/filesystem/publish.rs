@@ -1,20 +1,23 @@
 //! From content to blob: check, sync, name, sync the name.
+//!
+//! The name always ends at the bytes that were just checked, also where a file had it before: that one may be damaged,
+//! and is replaced at once and as a whole. A session keeps its file, which is then the blob under two names, until
+//! [`abort`](crate::BlobStore::abort) ends it.
 
 use std::io;
 
 use angos_oci::Digest;
+use rustix::io::Errno;
 
 use super::{
     content::{Content, Place},
     disk::{Step, algorithm_path, blob_path, shard_path, staging_path},
+    sessions::data_path,
 };
 use crate::{Error, SessionId};
 
 impl Content {
-    /// Publishes the content under its digest and ends the upload.
-    ///
-    /// Before the name is given, an error leaves the session to be continued: where it was acknowledged, or
-    /// at the start when the disk failed to sync it.
+    /// Publishes the content under its digest. A session stays, and an error leaves it where it was acknowledged.
     pub(super) fn publish(mut self, digest: &Digest) -> Result<u64, Error> {
         let hasher = if digest.algorithm() == self.algorithm() {
             self.hasher.clone()
@@ -23,34 +26,20 @@ impl Content {
         };
         let actual = hasher.finish();
         if actual != *digest {
-            self.acknowledge()?;
             return Err(Error::DigestMismatch { actual });
         }
         let size = self.length();
-        if self.store.disk.size(&blob_path(digest))? != Some(size) {
-            self.open()?;
-            self.sync_data()?;
-            if let Err(error) = self.name(digest) {
-                let _ = self.acknowledge();
-                return Err(error);
-            }
-            // From here the file is the blob, and nobody may write to it.
-            self.file = None;
+        self.open()?;
+        self.sync_data()?;
+        self.name(digest)?;
+        // From here the file is the blob, and nothing may write to it.
+        self.file = None;
+        if !matches!(self.place, Place::Session(_)) {
+            self.place = Place::Done;
         }
-        // Also for a blob that was there: whoever made it may not have come to the sync of its name.
         let parent = algorithm_path(digest.algorithm());
         self.store.directories.settle(&self.store.disk, &shard_path(digest), &parent)?;
-        self.complete()?;
         Ok(size)
-    }
-
-    fn sync_data(&mut self) -> Result<(), Error> {
-        let Some(file) = &self.file else { return Err(Error::Closed) };
-        self.store.disk.sync_data(file).map_err(|error| {
-            let error = self.failure("sync", error);
-            self.distrust();
-            error
-        })
     }
 
     /// Gives the content its name; makes the folder for it where that is missing.
@@ -67,23 +56,52 @@ impl Content {
     }
 
     fn try_name(&mut self, to: &str) -> io::Result<()> {
-        let disk = &self.store.disk;
-        if let Some(from) = self.path() {
-            return disk.rename(Step::Publish, &from, to);
+        if let Place::Staged(name) = &self.place {
+            return self.store.disk.rename(Step::Publish, &staging_path(*name), to);
         }
-        let Some(file) = &self.file else { return Err(io::ErrorKind::NotFound.into()) };
-        match disk.link(file, to) {
+        // Before the link, which may succeed without telling.
+        self.shared = true;
+        match self.link(to) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) if is_without_links(&error) => return self.replace(to, Content::copy),
             outcome => return outcome,
         }
-        // Someone else published it just now, or what is there has another size and is damaged.
-        let length = file.metadata()?.len();
-        if matches!(disk.size(to), Ok(Some(size)) if size == length) {
+        let Some(file) = &self.file else { return Err(io::ErrorKind::NotFound.into()) };
+        if self.store.disk.is_same(file, to)? {
+            // Published before, by a session whose end was not acknowledged.
             return Ok(());
         }
-        let name = SessionId::random().map_err(io::Error::other)?;
-        disk.link(file, &staging_path(name))?;
-        self.place = Place::Staged(name);
-        self.store.disk.rename(Step::Publish, &staging_path(name), to)
+        self.replace(to, Content::link)
     }
+
+    /// Puts the content under a name of its own, and moves it over what has the name it is to have.
+    fn replace(&self, to: &str, put: impl FnOnce(&Content, &str) -> io::Result<()>) -> io::Result<()> {
+        let disk = &self.store.disk;
+        let staged = staging_path(SessionId::random().map_err(io::Error::other)?);
+        put(self, &staged).and_then(|()| disk.rename(Step::Publish, &staged, to)).inspect_err(|_| {
+            let _ = disk.remove(&staged);
+        })
+    }
+
+    /// Gives the file one more name, which must be free.
+    fn link(&self, to: &str) -> io::Result<()> {
+        let disk = &self.store.disk;
+        match (&self.place, &self.file) {
+            (Place::Session(lease), _) => disk.link_path(&data_path(lease.id, self.algorithm()), to),
+            (_, Some(file)) => disk.link(file, to),
+            (_, None) => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// The same where files have only one name.
+    fn copy(&self, to: &str) -> io::Result<()> {
+        let Some(file) = &self.file else { return Err(io::ErrorKind::NotFound.into()) };
+        self.store.disk.copy(file, self.length(), to).map(drop)
+    }
+}
+
+/// Whether the filesystem gives a file no second name, or not one more.
+fn is_without_links(error: &io::Error) -> bool {
+    let errors = [Errno::PERM, Errno::OPNOTSUPP, Errno::NOSYS, Errno::MLINK];
+    errors.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }

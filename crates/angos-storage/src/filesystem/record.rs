@@ -1,21 +1,27 @@
 //! The record of a session: how much is acknowledged, and the hash of it so far.
 //!
 //! ```text
-//! magic 16 | boot 16 | offset 8, little endian | saved hasher … | sha256 of all before 32
+//! magic 16 | boot 16 | offset 8, little endian | length of the hasher 2 | saved hasher … | sha256 of all before 32
 //! ```
-//! It is read as untrusted: whatever does not fit makes the content be read again, never a wrong digest.
+//! The file has two places for a record, written in turn, so that a write that fails half way leaves the record
+//! before it. It is read as untrusted: what does not fit makes the content be read again, never a wrong digest.
 
 use angos_oci::{Algorithm, Digest, Hasher};
 
-const MAGIC: &[u8; 16] = b"angos-session-1\n";
+use crate::limits::RECORD_PLACE_BYTES;
+
+const MAGIC: &[u8; 16] = b"angos-session-2\n";
+
+/// How many places the file of a record has.
+pub(super) const PLACES: usize = 2;
 
 const CHECKSUM_BYTES: usize = Algorithm::Sha256.byte_len();
 
 /// What is acknowledged of a session.
 #[derive(Debug)]
 pub(super) struct Record {
-    /// The boot of the machine that wrote it. Content is not synced before the commit, so that after another
-    /// boot it may not be what was hashed.
+    /// The boot of the machine that wrote it. Without `sync` the content may not be what was hashed after another
+    /// boot, so it is then read again.
     pub(super) boot: [u8; 16],
     /// Acknowledged bytes.
     pub(super) offset: u64,
@@ -24,27 +30,41 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// The bytes for one place.
     pub(super) fn encode(boot: [u8; 16], offset: u64, hasher: &Hasher) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(256);
+        let saved = hasher.save();
+        let mut bytes = Vec::with_capacity(RECORD_PLACE_BYTES);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&boot);
         bytes.extend_from_slice(&offset.to_le_bytes());
-        bytes.extend_from_slice(&hasher.save());
+        bytes.extend_from_slice(&u16::try_from(saved.len()).unwrap_or(u16::MAX).to_le_bytes());
+        bytes.extend_from_slice(&saved);
         let checksum = Digest::of(Algorithm::Sha256, &bytes);
         bytes.extend_from_slice(checksum.bytes());
         bytes
     }
 
+    /// The record in one place; bytes after it do not matter.
     pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
-        let (content, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
+        let rest = bytes.strip_prefix(MAGIC)?;
+        let (boot, rest) = rest.split_first_chunk::<16>()?;
+        let (offset, rest) = rest.split_first_chunk::<8>()?;
+        let (length, rest) = rest.split_first_chunk::<2>()?;
+        let (saved, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
+        let (checksum, _) = rest.split_at_checked(CHECKSUM_BYTES)?;
+        let content = bytes.get(..bytes.len() - rest.len())?;
         if Digest::of(Algorithm::Sha256, content).bytes() != checksum {
             return None;
         }
-        let rest = content.strip_prefix(MAGIC)?;
-        let (boot, rest) = rest.split_first_chunk::<16>()?;
-        let (offset, saved) = rest.split_first_chunk::<8>()?;
         let hasher = Hasher::restore(saved).ok()?;
         Some(Record { boot: *boot, offset: u64::from_le_bytes(*offset), hasher })
+    }
+
+    /// The record of a file that counts, and its place: the one with the highest offset the content has, or any.
+    pub(super) fn newest(file: &[u8], length: u64) -> Option<(usize, Record)> {
+        let places = file.chunks(RECORD_PLACE_BYTES).take(PLACES).enumerate();
+        let records = places.filter_map(|(place, bytes)| Some((place, Record::decode(bytes)?)));
+        records.max_by_key(|(_, record)| (record.offset <= length, record.offset))
     }
 }
 
@@ -93,6 +113,33 @@ mod tests {
             assert!(Record::decode(&damaged).is_none(), "byte {index}");
             assert!(Record::decode(&valid[..index]).is_none(), "cut to {index}");
         }
+    }
+
+    #[test]
+    fn the_newest_record_that_the_content_allows_counts() {
+        let hasher = Hasher::new(Algorithm::Sha256);
+        let file = |offsets: [u64; 2]| {
+            let mut file = vec![0; PLACES * RECORD_PLACE_BYTES];
+            for (place, offset) in offsets.into_iter().enumerate() {
+                let record = Record::encode([7; 16], offset, &hasher);
+                let start = place * RECORD_PLACE_BYTES;
+                file[start..start + record.len()].copy_from_slice(&record);
+            }
+            file
+        };
+        let check = |what: &str, file: &[u8], length: u64, expected: Option<(usize, u64)>| {
+            let found = Record::newest(file, length).map(|(place, record)| (place, record.offset));
+            assert_eq!(found, expected, "{what}");
+        };
+        check("in order", &file([5, 9]), 100, Some((1, 9)));
+        check("in turn", &file([12, 9]), 100, Some((0, 12)));
+        check("the newest is beyond the content", &file([12, 9]), 10, Some((1, 9)));
+        check("both are beyond the content", &file([12, 9]), 5, Some((0, 12)));
+        let mut torn = file([12, 9]);
+        torn[60] ^= 1;
+        check("half written", &torn, 100, Some((1, 9)));
+        check("only one", &file([12, 9])[..RECORD_PLACE_BYTES], 100, Some((0, 12)));
+        check("nothing", &[], 100, None);
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! Sessions that outlive their request: two files each, and the state in them is the only state.
 
-use std::{fs::File, os::unix::fs::FileExt, sync::Arc};
+use std::{
+    fs::File,
+    os::unix::fs::{FileExt, MetadataExt},
+    sync::Arc,
+};
 
 use angos_oci::{Algorithm, Hasher};
 use rustix::fs::OFlags;
@@ -9,9 +13,9 @@ use super::{
     Store,
     content::{Content, hash},
     disk::UPLOADS,
-    record::Record,
+    record::{PLACES, Record},
 };
-use crate::limits::RECORD_MAX_BYTES;
+use crate::limits::RECORD_PLACE_BYTES;
 use crate::{Error, Progress, SessionId};
 
 /// The content of a session.
@@ -29,9 +33,18 @@ struct Found {
     file: File,
     algorithm: Algorithm,
     length: u64,
-    offset: u64,
-    /// The hash of the acknowledged bytes, if what is recorded can be trusted.
+    /// Whether the file has another name, so that it may be a published blob.
+    shared: bool,
+    acknowledged: Acknowledged,
+}
+
+/// How much of a session is acknowledged.
+pub(super) struct Acknowledged {
+    pub(super) offset: u64,
+    /// The hash of these bytes, if what is recorded can be trusted.
     hasher: Option<Hasher>,
+    /// Which place of the file says so.
+    pub(super) place: Option<usize>,
 }
 
 impl Store {
@@ -43,23 +56,29 @@ impl Store {
 
     pub(super) fn progress(&self, id: SessionId) -> Result<Option<Progress>, Error> {
         let found = self.find(id)?;
-        Ok(found.map(|found| Progress { offset: found.offset, algorithm: found.algorithm }))
+        Ok(found.map(|found| Progress { offset: found.acknowledged.offset, algorithm: found.algorithm }))
     }
 
     /// Takes the session and continues its content where it is acknowledged.
     pub(super) fn resume(self: &Arc<Store>, id: SessionId) -> Result<Content, Error> {
         let lease = self.leases.take(id)?;
-        let Found { file, algorithm, length, offset, hasher } =
+        let Found { file, algorithm, length, shared, mut acknowledged } =
             self.find(id)?.ok_or(Error::SessionUnknown)?;
         let fail = |action, error| Error::from_io(action, self.disk.full(&data_path(id, algorithm)), error);
-        let hasher = match hasher {
+        let offset = acknowledged.offset;
+        let hasher = match acknowledged.hasher.take() {
             Some(hasher) => hasher,
             None => hash(&file, offset, algorithm).map_err(|error| fail("read", error))?,
         };
-        if length > offset {
+        let is_longer = length > offset;
+        if is_longer && !shared {
             file.set_len(offset).map_err(|error| fail("truncate", error))?;
         }
-        Ok(Content::of_session(self, lease, file, hasher, offset))
+        let mut content = Content::of_session(self, lease, file, hasher, &acknowledged, shared);
+        if is_longer {
+            content.detach()?;
+        }
+        Ok(content)
     }
 
     pub(super) fn abort(&self, id: SessionId) -> Result<bool, Error> {
@@ -78,27 +97,20 @@ impl Store {
             let Some(file) = self.disk.open_file(&path, OFlags::RDWR)? else { continue };
             let found =
                 file.metadata().map_err(|error| Error::from_io("stat", self.disk.full(&path), error))?;
-            let length = found.len();
-            let (offset, hasher) = self.acknowledged(id, algorithm, length)?;
-            return Ok(Some(Found { file, algorithm, length, offset, hasher }));
+            let (length, shared) = (found.len(), found.nlink() > 1);
+            let acknowledged = self.acknowledged(id, algorithm, length)?;
+            return Ok(Some(Found { file, algorithm, length, shared, acknowledged }));
         }
         Ok(None)
     }
 
-    /// How much of `length` bytes is acknowledged, and its hash where the record can be trusted. Without a
-    /// record nothing was acknowledged; with one that cannot be read, whatever is there counts, since its
-    /// hash decides in the end.
-    fn acknowledged(
-        &self,
-        id: SessionId,
-        algorithm: Algorithm,
-        length: u64,
-    ) -> Result<(u64, Option<Hasher>), Error> {
+    /// How much of `length` bytes is acknowledged. Without a record nothing was; with one that cannot be read,
+    /// whatever is there counts, since its hash decides in the end.
+    fn acknowledged(&self, id: SessionId, algorithm: Algorithm, length: u64) -> Result<Acknowledged, Error> {
         let path = state_path(id);
-        let Some(file) = self.disk.open_file(&path, OFlags::RDONLY)? else {
-            return Ok((0, Some(Hasher::new(algorithm))));
-        };
-        let mut bytes = [0; RECORD_MAX_BYTES];
+        let nothing = Acknowledged { offset: 0, hasher: Some(Hasher::new(algorithm)), place: None };
+        let Some(file) = self.disk.open_file(&path, OFlags::RDONLY)? else { return Ok(nothing) };
+        let mut bytes = [0; PLACES * RECORD_PLACE_BYTES];
         let mut filled = 0;
         while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
             match file.read_at(room, filled as u64) {
@@ -107,13 +119,17 @@ impl Store {
                 Err(error) => return Err(Error::from_io("read", self.disk.full(&path), error)),
             }
         }
-        Ok(match bytes.get(..filled).and_then(Record::decode) {
-            None => (length, None),
-            Some(record) => {
+        if filled == 0 {
+            return Ok(nothing);
+        }
+        Ok(match Record::newest(bytes.get(..filled).unwrap_or_default(), length) {
+            None => Acknowledged { offset: length, hasher: None, place: None },
+            Some((place, record)) => {
                 let trusted = record.boot == self.boot
                     && record.offset <= length
                     && record.hasher.algorithm() == algorithm;
-                (record.offset.min(length), trusted.then_some(record.hasher))
+                let hasher = trusted.then_some(record.hasher);
+                Acknowledged { offset: record.offset.min(length), hasher, place: Some(place) }
             }
         })
     }

@@ -67,12 +67,12 @@ fn content(length: usize) -> Bytes {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_suite_holds() {
-    for (sync, anonymous) in [(true, true), (false, false)] {
+    for (sync, links) in [(true, true), (false, false)] {
         let folder = tempfile::tempdir().unwrap();
         let open = || {
             let mut blobs = FilesystemBlobs::open(folder.path(), sync)?;
-            if !anonymous {
-                Arc::get_mut(&mut blobs.store).unwrap().disk.forbid_anonymous();
+            if !links {
+                Arc::get_mut(&mut blobs.store).unwrap().disk.forbid_links();
             }
             Ok(Arc::new(blobs) as Arc<dyn BlobStore>)
         };
@@ -167,8 +167,8 @@ async fn opening_syncs_nothing_and_the_first_push_every_folder_above_it() {
 }
 
 #[tokio::test]
-async fn a_small_push_takes_two_syncs_and_a_second_session_none_of_content() {
-    use disk::Step;
+async fn a_push_takes_two_syncs_also_of_what_is_there() {
+    use disk::Step::{Create, Publish, SyncData, SyncDirectory, Write};
     let scene = Scene::new();
     scene.publish(&content(1000)).await;
     let steps = || std::mem::take(&mut *scene.blobs.store.disk.steps.lock().unwrap());
@@ -180,13 +180,42 @@ async fn a_small_push_takes_two_syncs_and_a_second_session_none_of_content() {
     });
     let near = near.unwrap();
     scene.publish(&near).await;
-    assert_eq!(steps(), [Step::Create, Step::Write, Step::SyncData, Step::Publish, Step::SyncDirectory]);
+    assert_eq!(steps(), [Create, Write, SyncData, Publish, SyncDirectory]);
+    // What is there is taken for damaged: a link fails, a second name is given and moved.
     scene.publish(&near).await;
-    assert_eq!(steps(), [Step::Create, Step::Write, Step::SyncDirectory]);
+    let again = [Create, Write, SyncData, Publish, Publish, Publish, SyncDirectory];
+    assert_eq!(steps(), again);
     let session = scene.blobs.begin(Algorithm::Sha256).await.unwrap();
     let mut writer = scene.blobs.append(&session, 0).await.unwrap();
     writer.write(near.clone()).await.unwrap();
     writer.commit(&Digest::of(Algorithm::Sha256, &near)).await.unwrap();
-    assert_eq!(steps(), [Step::Create, Step::Write, Step::SyncDirectory]);
+    assert_eq!(steps(), again);
+    scene.blobs.abort(&session).await.unwrap();
     assert_eq!(std::fs::read_dir(scene.path("uploads")).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(scene.path("staging")).unwrap().count(), 0);
+}
+
+/// An acknowledgement is told when the bytes, the names of the files and the record that counts the bytes are on the
+/// disk, in this order; from the second one on the names are there.
+#[tokio::test]
+async fn an_acknowledged_chunk_survives_a_power_loss() {
+    use disk::Step::{Create, Record, SyncData, SyncDirectory, SyncRecord, Write};
+    let scene = Scene::new();
+    scene.publish(&content(10)).await;
+    let steps = || std::mem::take(&mut *scene.blobs.store.disk.steps.lock().unwrap());
+    steps();
+    let session = scene.session(&content(1000), 300).await;
+    let first = [Create, Write, SyncData, Record, SyncDirectory, SyncDirectory, SyncDirectory];
+    let above = [SyncDirectory, Record, SyncRecord];
+    assert_eq!(steps(), [&first[..], &above].concat(), "its folder, the root; once for a process: all above");
+    let again = [Write, SyncData, Record, Record, SyncRecord];
+    for offset in [300, 400, 500] {
+        scene.append(&session, offset, content(100)).await.unwrap();
+        assert_eq!(steps(), again);
+    }
+    scene.append(&session, 600, Bytes::new()).await.unwrap();
+    assert_eq!(steps(), [], "nothing new is nothing to write");
+    let second = scene.session(&content(1000), 300).await;
+    assert_eq!(steps(), [Create, Write, SyncData, Record, SyncDirectory, Record, SyncRecord]);
+    assert_eq!((scene.offset(&session).await, scene.offset(&second).await), (Some(600), Some(300)));
 }

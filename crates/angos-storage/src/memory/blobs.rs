@@ -47,15 +47,13 @@ impl State {
             return Err(Error::DigestMismatch { actual });
         }
         let size = content.len() as u64;
-        self.blobs.entry(*digest).or_insert(content);
+        self.blobs.insert(*digest, content);
         Ok(size)
     }
 
     fn commit(&mut self, id: SessionId, digest: &Digest) -> Result<u64, Error> {
         let content = self.idle(id)?.content.clone().freeze();
-        let size = self.publish(digest, content)?;
-        self.sessions.remove(&id);
-        Ok(size)
+        self.publish(digest, content)
     }
 }
 
@@ -219,12 +217,13 @@ impl Sink for Append {
 
     fn commit(mut self: Box<Self>, digest: Digest) -> BoxFuture<'static, Result<u64, Error>> {
         Box::pin(async move {
-            if let Some(id) = self.session {
-                self.settle()?;
-                return lock(&self.state).commit(id, &digest);
-            }
-            let content = std::mem::take(&mut self.content).freeze();
-            lock(&self.state).publish(&digest, content)
+            let mut state = lock(&self.state);
+            let before = match self.session {
+                Some(id) => state.sessions.get(&id).ok_or(Error::SessionUnknown)?.content.clone(),
+                None => BytesMut::new(),
+            };
+            let content = [before, std::mem::take(&mut self.content)].concat();
+            state.publish(&digest, content.into())
         })
     }
 }

@@ -62,7 +62,9 @@ async fn content_of_every_size_is_found_again(store: &Store) -> Outcome {
             same("committed size", store.commit(&session, &digest).await?, size as u64)?;
             same("stat", store.stat(&digest).await?, Some(size as u64))?;
             same("content", read(store, &digest, None).await?, Some(content))?;
+            same("abort", store.abort(&session).await?, true)?;
             same("the session is over", store.progress(&session).await?, None)?;
+            same("the blob stays", store.stat(&digest).await?, Some(size as u64))?;
         }
     }
     let missing = Digest::of(Algorithm::Sha256, &fresh()?.to_le_bytes());

@@ -71,7 +71,12 @@ pub async fn reopened_blobs(open: impl Fn() -> Result<Arc<dyn BlobStore>, Error>
         let store = again(&open).await?;
         same("content", read(&store, &digest, None).await?, Some(content))?;
         same("from the start", store.stat(&published).await?, Some(1000))?;
+        same("size", store.commit(&session, &digest).await?, 300_000)?;
+        same("abort", store.abort(&session).await?, true)?;
+        drop(store);
+        let store = again(&open).await?;
         same("session", store.progress(&session).await?, None)?;
+        same("blob", store.stat(&digest).await?, Some(300_000))?;
     }
     Ok(())
 }

@@ -22,6 +22,7 @@ pub(super) async fn all(store: &Store) -> Outcome {
     a_wrong_digest_leaves_the_session(store).await?;
     another_algorithm_is_computed_at_the_end(store).await?;
     a_writer_commits_its_session(store).await?;
+    a_published_session_goes_on(store).await?;
     one_writer_at_a_time(store).await?;
     an_ended_session_is_unknown(store).await?;
     sessions_are_listed_in_order(store).await
@@ -104,8 +105,8 @@ async fn a_wrong_digest_leaves_the_session(store: &Store) -> Outcome {
     writer.write(content.slice(50_000..60_000)).await?;
     let mismatch = writer.commit(&digest).await;
     holds("mismatch", matches!(mismatch, Err(Error::DigestMismatch { .. })))?;
-    same("what was written is acknowledged", offset(store, &session).await?, Some(60_000))?;
-    append(store, &session, 60_000, content.slice(60_000..)).await?;
+    same("what was acknowledged stays", offset(store, &session).await?, Some(50_000))?;
+    append(store, &session, 50_000, content.slice(50_000..)).await?;
     same("size", store.commit(&session, &digest).await?, 80_000)
 }
 
@@ -135,8 +136,39 @@ async fn a_writer_commits_its_session(store: &Store) -> Outcome {
     writer.write(content.slice(111_111..)).await?;
     same("size", writer.commit(&digest).await?, 333_333)?;
     same("content", read(store, &digest, None).await?, Some(content))?;
+    same("the session stays as acknowledged", offset(store, &session).await?, Some(111_111))?;
+    same("abort", store.abort(&session).await?, true)?;
     same("over", offset(store, &session).await?, None)?;
-    same("abort", store.abort(&session).await?, false)
+    same("abort again", store.abort(&session).await?, false)
+}
+
+/// A process may die between the commit and the end of a session: the commit works again, and whatever the client
+/// does to the session, the blob stays what it is.
+async fn a_published_session_goes_on(store: &Store) -> Outcome {
+    let content = sample(fresh()?, 250_000);
+    let (first, whole) = (content.slice(..200_000), &content);
+    let [part, all] = [&first, whole].map(|content| Digest::of(Algorithm::Sha256, content));
+    let session = store.begin(Algorithm::Sha256).await?;
+    append(store, &session, 0, content.slice(..100_000)).await?;
+    for _ in 0..2 {
+        let mut writer = store.append(&session, 100_000).await?;
+        writer.write(content.slice(100_000..200_000)).await?;
+        same("size", writer.commit(&part).await?, 200_000)?;
+    }
+    append(store, &session, 100_000, content.slice(100_000..200_000)).await?;
+    for _ in 0..2 {
+        same("size", store.commit(&session, &part).await?, 200_000)?;
+        same("offset", offset(store, &session).await?, Some(200_000))?;
+    }
+    let mut dropped = store.append(&session, 200_000).await?;
+    dropped.write(sample(1, 300_000)).await?;
+    drop(dropped);
+    append(store, &session, 200_000, content.slice(200_000..)).await?;
+    same("what was published", read(store, &part, None).await?, Some(first.clone()))?;
+    same("size", store.commit(&session, &all).await?, 250_000)?;
+    same("abort", store.abort(&session).await?, true)?;
+    same("the first", read(store, &part, None).await?, Some(first))?;
+    same("the whole", read(store, &all, None).await?, Some(content))
 }
 
 async fn one_writer_at_a_time(store: &Store) -> Outcome {
@@ -170,6 +202,7 @@ async fn an_ended_session_is_unknown(store: &Store) -> Outcome {
     same("abort", store.abort(&aborted).await?, true)?;
     let committed = store.begin(Algorithm::Sha256).await?;
     store.commit(&committed, &Digest::of(Algorithm::Sha256, b"")).await?;
+    same("abort", store.abort(&committed).await?, true)?;
     for session in [aborted, committed, SessionId::random()?] {
         let digest = Digest::of(Algorithm::Sha256, b"");
         holds("append", matches!(store.append(&session, 0).await, Err(Error::SessionUnknown)))?;

@@ -28,10 +28,10 @@ async fn a_record_that_cannot_be_trusted_is_replaced_by_reading_again() {
         hasher
     };
     let write = |bytes: Vec<u8>| move |path: &Path, _: &Scene| fs::write(path, &bytes).unwrap();
-    check_record("empty", ACKNOWLEDGED, write(vec![])).await;
     check_record("text", ACKNOWLEDGED, write(b"{\"offset\":5}".to_vec())).await;
     check_record("long", ACKNOWLEDGED, write(vec![7; 5 << 20])).await;
     check_record("missing", 0, |path: &Path, _: &Scene| fs::remove_file(path).unwrap()).await;
+    check_record("empty file", 0, write(vec![])).await;
     let other_boot = Record::encode([9; 16], 150_000, &hashed(1));
     check_record("another boot", 150_000, write(other_boot)).await;
     check_record("offset beyond the content", ACKNOWLEDGED, |path, scene| {
@@ -101,20 +101,37 @@ async fn a_blob_that_shrinks_ends_its_readers_with_an_error() {
     }
 }
 
+type Damage<'a> = &'a dyn Fn(&Path);
+
 #[tokio::test]
-async fn a_blob_of_another_size_is_replaced() {
-    let scene = Scene::new();
+async fn a_push_replaces_what_is_damaged() {
     let content = content(100_000);
-    let digest = scene.publish(&content).await;
-    let path = scene.path(&disk::blob_path(&digest));
-    fs::write(&path, "damaged").unwrap();
-    scene.publish(&content).await;
-    assert_eq!(scene.read(&digest).await.unwrap(), content);
-    fs::write(&path, "damaged").unwrap();
-    let session = scene.session(&content, 100_000).await;
-    scene.blobs.commit(&session, &digest).await.unwrap();
-    assert_eq!(scene.read(&digest).await.unwrap(), content);
-    assert_eq!(fs::read_dir(scene.path("staging")).unwrap().count(), 0);
+    let mut flipped = content.to_vec();
+    flipped[50_000] ^= 1;
+    let other = tempfile::NamedTempFile::new().unwrap();
+    let rows: [(&str, Damage<'_>); 5] = [
+        ("shorter", &|path| fs::write(path, "damaged").unwrap()),
+        ("longer", &|path| fs::write(path, vec![0; 100_001]).unwrap()),
+        ("one bit", &|path| fs::write(path, &flipped).unwrap()),
+        ("missing", &|path| fs::remove_file(path).unwrap()),
+        ("a link elsewhere", &|path| {
+            fs::remove_file(path).unwrap();
+            symlink(other.path(), path).unwrap();
+        }),
+    ];
+    for (what, damage) in rows {
+        let scene = Scene::new();
+        let digest = scene.publish(&content).await;
+        let path = scene.path(&disk::blob_path(&digest));
+        damage(&path);
+        scene.publish(&content).await;
+        assert_eq!(scene.read(&digest).await.unwrap(), content, "{what}");
+        damage(&path);
+        let session = scene.session(&content, 100_000).await;
+        scene.blobs.commit(&session, &digest).await.unwrap();
+        assert_eq!(scene.read(&digest).await.unwrap(), content, "{what}");
+        assert_eq!(fs::read_dir(scene.path("staging")).unwrap().count(), 0, "{what}");
+    }
 }
 
 #[tokio::test]
