@@ -98,7 +98,7 @@ fn the_alert_of_each_refused_certificate_is_explained() {
     let rows: [(Issued, &[&str], &str); 9] = [
         (ours.issue(&leaf()), &[], ""),
         (ours.intermediate("Team CA").issue(&leaf()), &[], ""),
-        (theirs.issue(&leaf()), &["unknown_authority"], "CN=Angos end-to-end authority"),
+        (theirs.issue(&leaf()), &["unknown_ca"], "CN=Angos end-to-end authority"),
         (ours.issue(&leaf().expired()), &["client_expired"], "certificate_expired (45)"),
         (ours.issue(&leaf().not_yet_valid()), &["client_not_yet_valid"], "certificate_expired (45)"),
         (ours.issue(&Leaf::server(["x"])), &["client_wrong_usage"], "unsupported_certificate (43)"),
@@ -133,7 +133,7 @@ fn an_intermediate_that_was_not_sent_is_missed() {
     write(&issued, folder, "client");
     let arguments = [&*address, "--cert", "client.pem", "--key", "client.key", "--ca"];
     // Without the intermediate at hand nobody can know that it is one.
-    check(folder, &[&arguments[..], &["ca.pem"]].concat(), &["unknown_authority"], "signed by CN=Team CA");
+    check(folder, &[&arguments[..], &["ca.pem"]].concat(), &["unknown_ca"], "signed by CN=Team CA");
     let bundle = registry.pki.authority.certificate_pem() + &team.certificate_pem();
     std::fs::write(folder.join("both.pem"), bundle).unwrap();
     check(
@@ -150,7 +150,7 @@ fn a_certificate_nobody_asks_for() {
     let folder = registry.folder.path();
     write(&registry.pki.client("alice", "Team"), folder, "client");
     let arguments = [&*address, "--cert", "client.pem", "--key", "client.key", "--ca", "ca.pem"];
-    check(folder, &arguments, &["certificate_not_asked"], "nobody asked");
+    check(folder, &arguments, &["certificate_not_asked"], "did not request the certificate");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_server_the_client_does_not_trust() {
     let by_address = format!("https://127.0.0.2:{}", registry.address.port());
     let rows: [(&str, &str, &[&str], &str); 3] = [
         (&address, "stranger.pem", &["server_not_trusted"], "signed by CN=Angos end-to-end authority"),
-        (&address, "server.pem", &["authority_is_none", "server_not_trusted"], "is no authority"),
+        (&address, "server.pem", &["not_a_ca", "server_not_trusted"], "is not a CA"),
         // Nothing listens there, which is what is said.
         (&by_address, "ca.pem", &["connection_refused"], "127.0.0.2"),
     ];

@@ -180,7 +180,7 @@ fn vouched() -> (crate::harness::Registry, Vec<Shown>) {
         ("good", good, None, "the client authority `partners` vouches for it"),
         ("revoked", revoked, Some("revoked"), "revoked"),
         ("expired", pki.authority.issue(&Leaf::client("old").expired()), Some("expired"), "has expired"),
-        ("unknown", unknown, Some("unknown_authority"), "no client authority signed"),
+        ("unknown", unknown, Some("unknown_ca"), "no client authority signed"),
         ("usage", pki.authority.issue(&Leaf::server(["x"])), Some("wrong_usage"), "client authentication"),
     ];
     for (name, issued, ..) in &rows {

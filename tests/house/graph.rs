@@ -5,7 +5,8 @@ use std::process::Command;
 
 /// Every package of the product and all it may depend on inside the workspace.
 const GRAPH: &[(&str, &[&str])] = &[
-    ("angos", &["angos-config", "angos-server"]),
+    ("angos", &["angos-config", "angos-doctor", "angos-server"]),
+    ("angos-doctor", &["angos-config", "angos-server", "angos-tls"]),
     ("angos-config", &["angos-policy", "angos-server", "angos-storage", "angos-tls"]),
     ("angos-server", &["angos-identity", "angos-oci", "angos-policy", "angos-registry", "angos-tls"]),
     ("angos-registry", &["angos-oci", "angos-storage"]),
@@ -30,7 +31,6 @@ const OWNERS: &[(&str, &str)] = &[
     ("http-body-util", "angos-server"),
     ("prometheus-client", "angos-server"),
     ("figment", "angos-config"),
-    ("toml", "angos-config"),
     ("notify", "angos-config"),
     ("redb", "angos-storage"),
     ("rcgen", "angos"),

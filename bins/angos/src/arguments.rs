@@ -2,12 +2,10 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::doctor::Target;
-use crate::limits::DOCTOR_TIMEOUT;
+use crate::doctor::Doctor;
 use crate::policy::{explain, test};
 
 /// The configuration that is read when none is named.
@@ -40,7 +38,7 @@ pub(crate) enum Command {
     HashPassword,
     /// Make a folder with certificates, a configuration and an image, and run a registry on it
     Quickstart(Quickstart),
-    /// Say why a client and a registry do not come together, and what to do; exits with 1 if something is wrong
+    /// Say why a client cannot connect to a registry, and what to do; exits with 1 if something is wrong
     Doctor(Doctor),
     /// Ask access policies without a server
     #[command(subcommand)]
@@ -104,63 +102,12 @@ pub(crate) struct Quickstart {
     pub(crate) no_start: bool,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Doctor {
-    /// The server to shake hands with: https://HOST:PORT
-    #[arg(value_name = "ADDRESS")]
-    pub(crate) address: Option<Target>,
-
-    #[command(flatten)]
-    pub(crate) files: NamedFiles,
-
-    /// The client's certificate, then its intermediates (PEM)
-    #[arg(long, value_name = "FILE", group = "files")]
-    pub(crate) cert: Option<PathBuf>,
-    /// The client's private key (PEM) [default: in the file of the certificate]
-    #[arg(long, value_name = "FILE", requires = "cert")]
-    pub(crate) key: Option<PathBuf>,
-    /// The authorities the client trusts (PEM) [default: those of this machine]
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["docker_certs_d", "containers_certs_d", "containerd_hosts"])]
-    pub(crate) ca: Option<PathBuf>,
-
-    /// Docker's certs.d, or the folder of the registry in it
-    #[arg(long, value_name = "FOLDER", group = "files")]
-    pub(crate) docker_certs_d: Option<PathBuf>,
-    /// The same of Podman, Skopeo and Buildah
-    #[arg(long, value_name = "FOLDER", group = "files")]
-    pub(crate) containers_certs_d: Option<PathBuf>,
-    /// containerd's hosts folder, the folder of the registry in it, or a hosts.toml
-    #[arg(long, value_name = "PATH", group = "files")]
-    pub(crate) containerd_hosts: Option<PathBuf>,
-
-    /// Seconds for each step on the network
-    #[arg(long, value_name = "SECONDS", default_value_t = DOCTOR_TIMEOUT.as_secs(), value_parser = clap::value_parser!(u64).range(1..=600))]
-    timeout: u64,
-    /// How the report looks
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(crate) format: ReportFormat,
-}
-
 /// `-c` where no configuration is read unless it is named.
 #[derive(Debug, Args)]
 pub(crate) struct NamedFiles {
     /// Configuration of a server to simulate; repeat it to lay later files over earlier ones
     #[arg(id = "more", short = 'c', long = "config", value_name = "FILE")]
     config: Vec<PathBuf>,
-}
-
-impl Doctor {
-    /// Whether there are files of a client to look at.
-    pub(crate) fn names_files(&self) -> bool {
-        [&self.cert, &self.ca, &self.docker_certs_d, &self.containers_certs_d, &self.containerd_hosts]
-            .iter()
-            .any(|it| it.is_some())
-    }
-
-    /// Time for each step on the network.
-    pub(crate) fn timeout(&self) -> Duration {
-        Duration::from_secs(self.timeout)
-    }
 }
 
 /// How a report looks.

@@ -27,31 +27,6 @@ pub(crate) const QUICKSTART_VALID_DAYS: u16 = 90;
 /// Source: ours. Clocks of clients may be behind ours.
 pub(crate) const QUICKSTART_CLOCK_DIFFERENCE: Duration = Duration::from_hours(1);
 
-/// Time `doctor` gives to each step on the network unless told otherwise: 10 s.
-///
-/// Source: ours. The server's own deadline for a handshake is as long by default.
-pub(crate) const DOCTOR_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Most addresses of one name that `doctor` tries: 4.
-///
-/// Source: ours. With the time for each, it bounds the whole.
-pub(crate) const DOCTOR_ADDRESSES_MAX: usize = 4;
-
-/// Bytes of an answer without TLS that `doctor` listens for: 64.
-///
-/// Source: ours. Enough to tell HTTP from an alert of TLS.
-pub(crate) const DOCTOR_ANSWER_BYTES: usize = 64;
-
-/// Bytes on their way between the two ends of a handshake that `doctor` simulates: 64 KiB.
-///
-/// Source: ours. More than one end writes before it reads.
-pub(crate) const DOCTOR_PIPE_BYTES: usize = 64 * 1024;
-
-/// How long before its end `doctor` warns of a client's certificate: 7 days.
-///
-/// Source: ours. A week leaves time to renew by hand. Shorter-lived certificates are warned about in their last fifth.
-pub(crate) const CLIENT_EXPIRES_SOON: Duration = Duration::from_hours(7 * 24);
-
 /// Bytes of one line that `policy replay` reads: 1 MiB. A longer one is passed over and counted.
 ///
 /// Source: ours, four times what the server writes. A file of another kind, named by mistake, does not fill memory.
@@ -76,21 +51,6 @@ pub(crate) const REPLAY_TEXT_MAX_CHARS: usize = 200;
 ///
 /// Source: ours. The first ones tell what is wrong with a file.
 pub(crate) const REPLAY_COMPLAINTS_MAX: u64 = 20;
-
-/// Most files of a folder that `doctor` reads: 256.
-///
-/// Source: ours. A folder of certs.d has three; the wrong folder may have a million.
-pub(crate) const DOCTOR_FILES_MAX: usize = 256;
-
-/// Most client certificates of one folder that `doctor` tries at a server: 16.
-///
-/// Source: ours. Each takes a handshake; a folder of certs.d has one, or two while it is renewed.
-pub(crate) const DOCTOR_PAIRS_MAX: usize = 16;
-
-/// Bytes of a `hosts.toml` that `doctor` reads: 256 KiB.
-///
-/// Source: ours. One of a hundred hosts has 30 KiB.
-pub(crate) const DOCTOR_HOSTS_MAX_BYTES: u64 = 256 * 1024;
 
 /// Failed checks of a policy test that are explained; what is beyond is counted. Source: ours. A wrong default fails
 /// thousands at once, and each explanation has some dozen lines.

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         Command::HashPassword => hash_password::run(),
         Command::Quickstart(ref options) => quickstart::run(options, arguments.log_format),
         Command::Policy(ref policy) => return policy::run(policy, &arguments),
-        Command::Doctor(ref options) => return doctor::run(options, &arguments.named_files(&options.files)),
+        Command::Doctor(ref options) => return doctor::run(options, arguments.named_files(&options.files)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

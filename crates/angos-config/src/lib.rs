@@ -9,7 +9,6 @@
 //! | mean | `configuration.rs`, then `server.rs` `tls.rs` `storage.rs` `access.rs` `credentials.rs` | what is written → settings, policies, certificates |
 //! | judge | `lint.rs` and its modules | policies → what is sound and yet looks wrong |
 //! | report | `problem.rs`, `path.rs`, `string_offset.rs` | what is wrong, and where |
-//! | look | `hosts.rs` | containerd's `hosts.toml` → the files a client is given |
 //! | ask | `policies.rs`, `cases.rs` | the policies alone, and what they are expected to answer |
 //! | watch | `watch.rs`, `fixed.rs` | when to do it again, and what then waits for a restart |
 #![doc = ""]
@@ -24,7 +23,6 @@ mod document;
 mod environment;
 mod file;
 mod fixed;
-mod hosts;
 mod kind;
 mod layers;
 pub mod limits;
@@ -44,7 +42,6 @@ mod watch;
 pub use cases::{Case, Cases, Check, read_certificate};
 pub use configuration::{Configuration, lint, load};
 pub use fixed::Fixed;
-pub use hosts::{Host, parse_hosts};
 pub use kind::Kind;
 pub use lint::{LINTS, Lint};
 pub use policies::{Policies, Standing, User, load_policies};
@@ -54,4 +51,4 @@ pub use watch::Watch;
 
 // What a program needs to run a configuration, so that it depends on this crate and the server alone.
 pub use angos_storage::Storage;
-pub use angos_tls::{AcceptError, Acceptor, ClientAuth, Material, Problem as FileProblem, probe};
+pub use angos_tls::{AcceptError, Acceptor, ClientAuth, Material, Problem as FileProblem};

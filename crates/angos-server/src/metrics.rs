@@ -245,7 +245,7 @@ mod tests {
         metrics.request(Some(Action::GetManifest), 200, Duration::from_micros(80));
         metrics.request(Some(Action::GetManifest), 404, Duration::from_micros(80));
         metrics.request(None, 404, Duration::from_micros(80));
-        metrics.handshake("unknown_authority");
+        metrics.handshake("unknown_ca");
         let text =
             metrics.encode(Arc::new(AccessInForce::new(Access::default(), 1)), None, Damage::default());
         for line in [
@@ -254,7 +254,7 @@ mod tests {
             "angos_requests_total{action=\"none\",status=\"4xx\"} 1",
             "angos_requests_total{action=\"put-manifest\",status=\"5xx\"} 0",
             "angos_request_duration_seconds_bucket{le=\"0.0001\",action=\"get-manifest\"} 2",
-            "angos_tls_handshakes_total{outcome=\"unknown_authority\"} 1",
+            "angos_tls_handshakes_total{outcome=\"unknown_ca\"} 1",
             "angos_reloads_total{outcome=\"refused\"} 0",
             "angos_tls_handshakes_total{outcome=\"revoked\"} 0",
             "angos_damaged_content_total{damage=\"missing\"} 0",

@@ -64,7 +64,7 @@ impl Class {
         match self {
             Self::Timeout => "timeout",
             Self::NoCertificate => "no_certificate",
-            Self::UnknownAuthority => "unknown_authority",
+            Self::UnknownAuthority => "unknown_ca",
             Self::IncompleteChain => "incomplete_chain",
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",

@@ -114,7 +114,7 @@ fn company(root: &Authority) -> Vec<Row> {
         alice_is_accepted("sixty bystanders last", with([chain.clone(), crowd.clone()].concat())),
         // Rows above have shown these intermediates to the server, so it knows what is missing.
         refused("an intermediate is missing", with(gap.to_vec()), "incomplete_chain"),
-        refused("an intermediate that nobody has sent is missing", unseen, "unknown_authority"),
+        refused("an intermediate that nobody has sent is missing", unseen, "unknown_ca"),
         refused("all intermediates are missing", with(Vec::new()), "incomplete_chain"),
         refused("bystanders instead of intermediates", with(crowd), "incomplete_chain"),
         alice_is_accepted("something unreadable behind the intermediates", with(garbage_last)),
@@ -136,18 +136,14 @@ fn signatures(root: &Authority, stranger: &Authority) -> Vec<Row> {
     let namesake = root.intermediate("Team CA");
     let both = [namesake.certificate_der(), team.certificate_der()];
     vec![
-        refused("of a stranger", stranger.issue(&alice()), "unknown_authority"),
-        refused(
-            "of a stranger's intermediate",
-            stranger.intermediate("CA").issue(&alice()),
-            "unknown_authority",
-        ),
+        refused("of a stranger", stranger.issue(&alice()), "unknown_ca"),
+        refused("of a stranger's intermediate", stranger.intermediate("CA").issue(&alice()), "unknown_ca"),
         refused(
             "of a stranger, root and all",
             stranger.issue(&alice()).with_intermediates([stranger.certificate_der()]),
-            "unknown_authority",
+            "unknown_ca",
         ),
-        refused("self-signed", Authority::root(&alice()).as_client(), "unknown_authority"),
+        refused("self-signed", Authority::root(&alice()).as_client(), "unknown_ca"),
         refused(
             "self-signed under the root's name",
             Authority::root(&Leaf::client("Root")).as_client(),
@@ -212,7 +208,7 @@ fn labyrinths(root: &Authority) -> Vec<Row> {
     let mirrors = Authority::new("Hall").issue(&alice()).with_intermediates(others.chain(doors));
     vec![
         refused("a hall of mirrors", mirrors, "bad_certificate"),
-        refused("a circle", leaf.clone().with_intermediates(circle.clone()), "unknown_authority"),
+        refused("a circle", leaf.clone().with_intermediates(circle.clone()), "unknown_ca"),
         alice_is_accepted("a circle with an exit", leaf.with_intermediates(circle.into_iter().chain([exit]))),
         refused("a maze of one name", lost, "bad_certificate"),
     ]

@@ -72,8 +72,8 @@ fn each_file_that_is_not_what_it_should_be() {
         (&["--cert", "client.pem", "--key", "secret.key"], &["key_encrypted"], "encrypted"),
         (
             &["--cert", "ca.pem", "--key", "client.key"],
-            &["key_mismatch", "client_is_authority"],
-            "CN=CA is an authority",
+            &["key_mismatch", "client_is_ca"],
+            "CN=CA is a CA certificate",
         ),
     ];
     for (arguments, names, words) in rows {
@@ -83,9 +83,9 @@ fn each_file_that_is_not_what_it_should_be() {
     old.write(folder.path(), "old");
     let rows: [(&str, &[&str], &str); 4] = [
         ("ca.pem", &[], ""),
-        ("old.pem", &["authority_expired"], "CN=Old CA is valid from "),
-        ("client.pem", &["authority_is_none"], "CN=alice is no authority"),
-        ("client.key", &["wrong_file"], "should hold the authorities of the server, and holds a private key"),
+        ("old.pem", &["ca_expired"], "CN=Old CA is valid from "),
+        ("client.pem", &["not_a_ca"], "CN=alice is not a CA"),
+        ("client.key", &["wrong_file"], "should hold the CAs of the server, and holds a private key"),
     ];
     for (bundle, names, words) in rows {
         check(folder.path(), &["--ca", bundle], names, words);

@@ -62,7 +62,7 @@ fn without_an_address_every_listener_of_the_registry_is_tried() {
     // What one of them refuses, all of them refuse.
     write(&scene.pki.stranger.issue(&Leaf::client("alice")), scene.folder.path(), "client");
     let found = doctor(scene.folder.path(), &PAIR);
-    assert_eq!(found.names(), ["unknown_authority"], "{}", found.text);
+    assert_eq!(found.names(), ["unknown_ca"], "{}", found.text);
 }
 
 /// The address also leads to a server that runs. None does here, and that is told as well.

@@ -47,8 +47,8 @@ fn files_of_certs_d() {
             &["layout_client_named_crt"],
             "As client.cert it would be shown",
         ),
-        (&copy("ca.crt", "ca.cert"), &["layout_authority_named_cert"], "As ca.crt it would be trusted"),
-        (&rename("ca.crt", "ca.pem"), &["layout_ignored_file"], "not one that is read"),
+        (&copy("ca.crt", "ca.cert"), &["layout_ca_named_cert"], "As ca.crt it would be trusted"),
+        (&rename("ca.crt", "ca.pem"), &["layout_ignored_file"], "with this ending are not read"),
         (&both, &["layout_no_client"], "no .cert with its .key"),
         (&copy("client.key", "client.cert"), &["wrong_file"], "holds a private key"),
     ];
@@ -108,7 +108,7 @@ fn the_other_certificates_of_a_folder() {
             "a",
             theirs.issue(&leaf()),
             &["layout_pair_not_shown"],
-            "wants none of the issuer or key of this one",
+            "does not accept the issuer or the key of this one",
         ),
         (
             "z",
@@ -148,7 +148,7 @@ fn the_other_certificates_of_a_folder() {
     put(&theirs.issue(&leaf()), "a");
     put(&theirs.issue(&leaf()), "client");
     let found = doctor(registry.folder.path(), &[&*address, "--containers-certs-d", "certs.d"]);
-    assert_eq!(found.names(), ["unknown_authority", "unknown_authority"], "{}", found.text);
+    assert_eq!(found.names(), ["unknown_ca", "unknown_ca"], "{}", found.text);
 }
 
 #[test]

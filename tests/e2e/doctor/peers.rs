@@ -36,7 +36,7 @@ fn peers_that_speak_something_else() {
         (b"\x1b[31mred\r\n", &["not_tls"], "\\u{1b}[31mred"),
         (b"", &["connection_closed"], "in mid-handshake"),
         (&[21, 3, 3, 0, 2, 2, 70], &["protocol_version"], "protocol_version (70)"),
-        (&[21, 3, 3, 0, 2, 2, 40], &["no_common_ground"], "handshake_failure (40)"),
+        (&[21, 3, 3, 0, 2, 2, 40], &["no_common_parameters"], "handshake_failure (40)"),
         (&[21, 3, 3, 0, 2, 2, 120], &["alpn"], "no_application_protocol (120)"),
         (&[21, 3, 3, 0, 2, 2, 112], &["server_name_unknown"], "unrecognized_name (112)"),
         (&[21, 3, 3, 0, 2, 2, 80], &["server_error"], "internal_error (80)"),

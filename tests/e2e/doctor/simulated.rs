@@ -61,7 +61,7 @@ fn clients_of_a_configured_server() {
         scene.check(&[], names, words);
     }
     write(&scene.pki.stranger.issue(&Leaf::client("alice")), scene.folder.path(), "client");
-    scene.check(&[], &["unknown_authority"], "signed by CN=An authority nobody trusts");
+    scene.check(&[], &["unknown_ca"], "signed by CN=An authority nobody trusts");
     check(
         scene.folder.path(),
         &["-c", "config.toml"],
@@ -98,7 +98,7 @@ fn the_server_side_of_a_configuration() {
         assert_eq!(names, expected, "{}", found.text);
     }
     server(&Leaf::server(names));
-    scene.check(&["--ca", "client.pem"], &["authority_is_none", "server_not_trusted"], "is no authority");
+    scene.check(&["--ca", "client.pem"], &["not_a_ca", "server_not_trusted"], "is not a CA");
     fs::write(scene.folder.path().join("server.pem"), "").unwrap();
     scene.check(&[], &["configuration_error"], "the file holds no certificate");
 }
@@ -186,7 +186,7 @@ fn authorities_that_may_not_vouch_for_everybody() {
 #[test]
 fn configurations_without_tls() {
     let scene = Scene::new("none");
-    scene.check(&[], &["certificate_not_asked"], "nobody asked");
+    scene.check(&[], &["certificate_not_asked"], "did not request the certificate");
     fs::write(scene.folder.path().join("config.toml"), super::ANYONE).unwrap();
     scene.check(&[], &["tls_not_configured"], "[server.tls]");
     fs::write(scene.folder.path().join("config.toml"), "[server]\nprot = 1\n").unwrap();

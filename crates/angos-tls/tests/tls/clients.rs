@@ -52,9 +52,9 @@ fn of_another_authority(clients: &Authority) -> Vec<Row> {
     let brought = stranger.intermediate("Below").issue(&alice());
     let impostor = Authority::new("Client CA");
     vec![
-        row("without its intermediate", alone, "unknown_authority", Alert::UnknownCA),
-        row("of another authority", stranger.issue(&alice()), "unknown_authority", Alert::UnknownCA),
-        row("of another authority, brought along", brought, "unknown_authority", Alert::UnknownCA),
+        row("without its intermediate", alone, "unknown_ca", Alert::UnknownCA),
+        row("of another authority", stranger.issue(&alice()), "unknown_ca", Alert::UnknownCA),
+        row("of another authority, brought along", brought, "unknown_ca", Alert::UnknownCA),
         row(
             "of an authority of the same name",
             impostor.issue(&alice()),
@@ -172,7 +172,7 @@ async fn more_authorities_than_fit_a_hint_still_verify() {
         let good = client.clone().with(many[549].issue(&Leaf::client("alice"))).attempt(&acceptor).await;
         assert_eq!(good.client.as_deref(), Ok("welcome"));
         let bad = client.with(site.clients.issue(&Leaf::client("alice"))).attempt(&acceptor).await;
-        assert_eq!(bad.server.unwrap_err().class(), "unknown_authority");
+        assert_eq!(bad.server.unwrap_err().class(), "unknown_ca");
     }
 }
 
@@ -188,7 +188,7 @@ async fn a_forgotten_intermediate_is_told_once_somebody_has_sent_it() {
         client.credential = Some(credential);
         client.attempt(&acceptor).await.server.map(|_| ()).map_err(|error| (error.class(), error.to_string()))
     };
-    assert_eq!(offer(alone.clone()).await.unwrap_err().0, "unknown_authority");
+    assert_eq!(offer(alone.clone()).await.unwrap_err().0, "unknown_ca");
     assert_eq!(offer(whole.into()).await, Ok(()));
     let (class, words) = offer(alone.clone()).await.unwrap_err();
     assert_eq!(class, "incomplete_chain");
@@ -196,8 +196,8 @@ async fn a_forgotten_intermediate_is_told_once_somebody_has_sent_it() {
     // A stranger's certificates teach nothing.
     let stranger = Authority::new("Another CA").intermediate("Strange CA").issue(&alice());
     let strange = Credential { chain: vec![stranger.certificate_der.clone()], key: stranger.key_der.clone() };
-    assert_eq!(offer(stranger.into()).await.unwrap_err().0, "unknown_authority");
-    assert_eq!(offer(strange).await.unwrap_err().0, "unknown_authority");
+    assert_eq!(offer(stranger.into()).await.unwrap_err().0, "unknown_ca");
+    assert_eq!(offer(strange).await.unwrap_err().0, "unknown_ca");
     // What was learnt outlives a reload.
     site.settings.client_auth = ClientAuth::Optional;
     acceptor.replace(site.load().unwrap());

@@ -127,7 +127,7 @@ async fn hostile_names_cannot_forge_lines_or_colours() {
         let client = Client::new(&site.servers).with(Authority::new("Another CA").issue(&leaf));
         let log = logged("angos::auth", &site, client).await;
         assert_eq!(log.lines().count(), 1, "{log}");
-        assert!(log.contains("unknown_authority"), "{log}");
+        assert!(log.contains("unknown_ca"), "{log}");
         assert!(!log.contains(['\u{1b}', '\u{202e}']), "{log}");
     }
 }

@@ -27,12 +27,12 @@ async fn another_authority_is_trusted_at_once_by_every_clone() {
     let authority = Authority::new("New CA");
     let new = Client::new(&site.servers).with(authority.issue(&Leaf::client("new")));
     assert_eq!(outcome(&old, &clone).await, Ok(1));
-    assert_eq!(outcome(&new, &clone).await, Err("unknown_authority"));
+    assert_eq!(outcome(&new, &clone).await, Err("unknown_ca"));
 
     site.settings.client_authorities = vec![ClientAuthority::new(authority.write(site.path(), "new"))];
     assert_eq!(acceptor.replace(site.load().unwrap()), 2);
     assert_eq!((acceptor.generation(), clone.generation()), (2, 2));
-    assert_eq!(outcome(&old, &clone).await, Err("unknown_authority"));
+    assert_eq!(outcome(&old, &clone).await, Err("unknown_ca"));
     assert_eq!(outcome(&new, &clone).await, Ok(2));
 }
 

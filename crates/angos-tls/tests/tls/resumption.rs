@@ -107,7 +107,7 @@ async fn nothing_survives_a_change_of_trust() {
         site.settings.client_authorities[0].crls.clear();
         acceptor.replace(site.load().unwrap());
         let (_, refused) = alice.connect(&acceptor).await;
-        assert_eq!(refused.unwrap_err().class(), "unknown_authority");
+        assert_eq!(refused.unwrap_err().class(), "unknown_ca");
     }
 }
 

@@ -1,18 +1,18 @@
-//! `certs.d`: .crt files are authorities, .cert files are client certificates, and a .key belongs to the .cert of its name.
+//! `certs.d`: .crt files are CAs, .cert files are client certificates, and a .key belongs to the .cert of its name.
 
 use std::net::{IpAddr, ToSocketAddrs as _};
 use std::path::Path;
 use std::sync::mpsc;
 
-use angos_config::probe::{Inspected, Standing, certificates};
+use angos_tls::probe::{Inspected, Standing, certificates};
 
-use crate::doctor::catalogue as kind;
-use crate::doctor::layout::{Layout, Runtime, names, registry_folder};
-use crate::doctor::report::Report;
-use crate::doctor::target::Target;
-use crate::limits::DOCTOR_TIMEOUT;
+use crate::findings as kind;
+use crate::layout::{Layout, Runtime, names, registry_folder};
+use crate::limits::STEP_TIMEOUT;
+use crate::report::Report;
+use crate::target::Target;
 
-/// Endings of files that people put there for the runtime to find, in vain.
+/// Endings of files that people put there although no runtime reads them.
 const IGNORED: [&str; 6] = [".pem", ".cer", ".der", ".p12", ".pfx", ".csr"];
 
 /// What a folder of `certs.d`, or `certs.d` itself, holds for this registry.
@@ -25,7 +25,7 @@ pub(super) fn examine(
     if runtime == Runtime::Docker
         && let Some(target) = target
     {
-        judge_loopback(target, report);
+        check_loopback(target, report);
     }
     let is_registry = |name: &str| [".crt", ".cert", ".key"].iter().any(|ending| name.ends_with(ending));
     let candidates: Vec<_> = target.map(Target::registry).into_iter().collect();
@@ -50,13 +50,13 @@ pub(super) fn files(runtime: Runtime, folder: &Path, report: &mut Report) -> Lay
                 let words = format!("It holds a client's certificate. As {stem}.cert it would be shown.");
                 report.add(&kind::LAYOUT_CLIENT_NAMED_CRT, about, words);
             } else {
-                layout.authorities.push(path);
+                layout.cas.push(path);
             }
         } else if let Some(stem) = name.strip_suffix(".cert") {
             let key = format!("{stem}.key");
             if first(&path).is_some_and(|it| it.standing_as_client() == Standing::Authority) {
-                let words = format!("It holds an authority. As {stem}.crt it would be trusted.");
-                report.add(&kind::LAYOUT_AUTHORITY_NAMED_CERT, about, words);
+                let words = format!("It holds a CA. As {stem}.crt it would be trusted.");
+                report.add(&kind::LAYOUT_CA_NAMED_CERT, about, words);
             } else if has(&key) {
                 layout.pairs.push((path, folder.join(key)));
             } else if runtime == Runtime::Containerd {
@@ -75,7 +75,7 @@ pub(super) fn files(runtime: Runtime, folder: &Path, report: &mut Report) -> Lay
                 );
             }
         } else if IGNORED.iter().any(|ending| name.ends_with(ending)) {
-            report.add(&kind::LAYOUT_IGNORED_FILE, about, "Its ending is not one that is read.");
+            report.add(&kind::LAYOUT_IGNORED_FILE, about, "Files with this ending are not read.");
         }
     }
     if layout.pairs.is_empty() && !misnamed && !report.has(&kind::LAYOUT_KEY_MISSING) {
@@ -88,14 +88,14 @@ fn first(path: &Path) -> Option<Inspected> {
     certificates(path).ok()?.into_iter().next()
 }
 
-/// A certificate that is no authority and was signed by somebody else. (One signed by itself may be a server's, and
-/// some clients take it as its own authority.)
+/// Whether the file holds a certificate that is not a CA and is not self-signed. (A self-signed one may be a server's,
+/// which some clients accept as its own CA.)
 fn is_client(path: &Path) -> bool {
     first(path).is_some_and(|it| it.standing_as_client() == Standing::Fit && !it.is_self_issued())
 }
 
 /// Docker takes a registry as insecure when any of its addresses is a loopback address, and then reads no certificates.
-fn judge_loopback(target: &Target, report: &mut Report) {
+fn check_loopback(target: &Target, report: &mut Report) {
     let loopback = |address: &IpAddr| address.is_ipv4() && address.is_loopback();
     if let Some(address) = addresses(target).into_iter().find(loopback) {
         let words = format!("{} is {address}.", target.host);
@@ -103,14 +103,14 @@ fn judge_loopback(target: &Target, report: &mut Report) {
     }
 }
 
-/// The addresses of a host. A look-up may hang, and nobody waits for it then.
+/// The addresses of a host. The lookup runs on a thread of its own, which is abandoned after a timeout.
 fn addresses(target: &Target) -> Vec<IpAddr> {
     let (sender, receiver) = mpsc::channel();
     let (host, port) = (target.host.clone(), target.port);
     std::thread::spawn(move || {
         let found = (host.as_str(), port).to_socket_addrs();
-        // Nobody may be there any more to take it.
+        // The receiver is gone after the timeout.
         let _ = sender.send(found.map(|found| found.map(|it| it.ip()).collect()));
     });
-    receiver.recv_timeout(DOCTOR_TIMEOUT).ok().and_then(Result::ok).unwrap_or_default()
+    receiver.recv_timeout(STEP_TIMEOUT).ok().and_then(Result::ok).unwrap_or_default()
 }

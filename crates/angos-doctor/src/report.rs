@@ -1,4 +1,4 @@
-//! What was found, gathered, and printed for people or programs.
+//! Findings, collected and printed for people or programs.
 
 use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::arguments::ReportFormat;
-use crate::doctor::catalogue::{Kind, Severity};
+use crate::findings::{Kind, Severity};
 
 /// One finding.
 #[derive(Debug)]
@@ -19,13 +18,13 @@ struct Finding {
     explanation: String,
 }
 
-/// Everything that was found so far.
+/// Every finding, and everything that was examined and found good.
 #[derive(Debug)]
-pub(crate) struct Report {
+pub struct Report {
     findings: Vec<Finding>,
-    /// What was looked at and found good.
+    /// What was examined and found good.
     good: Vec<String>,
-    /// One moment for the whole report, in Unix seconds.
+    /// One timestamp for the whole report, in Unix seconds.
     now: i64,
 }
 
@@ -39,7 +38,7 @@ impl Report {
         self.now
     }
 
-    /// Adds a finding. One of this kind about the same thing takes the explanation as a further sentence.
+    /// Adds a finding. A finding of this kind about the same place takes the explanation as one more sentence.
     pub(crate) fn add(
         &mut self,
         kind: &'static Kind,
@@ -57,7 +56,7 @@ impl Report {
         }
     }
 
-    /// Notes what is as it should be.
+    /// Records something that is as it should be.
     pub(crate) fn good(&mut self, what: impl Into<String>) {
         let what = what.into();
         if !self.good.contains(&what) {
@@ -79,25 +78,14 @@ impl Report {
         self.findings.iter().filter(|finding| finding.kind.severity == severity).count()
     }
 
-    /// Whether there is nothing to do.
-    pub(crate) fn is_healthy(&self) -> bool {
+    /// Whether there are neither errors nor warnings. Notes do not count.
+    pub fn is_healthy(&self) -> bool {
         self.count(Severity::Error) + self.count(Severity::Warning) == 0
     }
 
-    /// Writes it, the worst first.
-    pub(crate) fn write(&mut self, format: ReportFormat, out: &mut impl Write) -> io::Result<()> {
-        self.findings.sort_by_key(|finding| finding.kind.severity);
-        match format {
-            ReportFormat::Text => self.write_text(out),
-            ReportFormat::Json => {
-                serde_json::to_writer_pretty(&mut *out, &self.json())?;
-                writeln!(out)
-            }
-        }
-    }
-
-    fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
-        for Finding { kind, about, explanation } in &self.findings {
+    /// Writes the report for people, the worst findings first.
+    pub fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
+        for Finding { kind, about, explanation } in self.sorted() {
             writeln!(out, "{}: {}: {about}", kind.severity, kind.name)?;
             writeln!(out, "  {explanation}")?;
             writeln!(out, "  to do: {}", kind.remedy)?;
@@ -113,6 +101,18 @@ impl Report {
         writeln!(out, "{errors}, {}", counted(Severity::Warning, "warning", "warnings"))
     }
 
+    /// Writes the report as one JSON object, the worst findings first.
+    pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut *out, &self.json())?;
+        writeln!(out)
+    }
+
+    fn sorted(&self) -> Vec<&Finding> {
+        let mut findings: Vec<_> = self.findings.iter().collect();
+        findings.sort_by_key(|finding| finding.kind.severity);
+        findings
+    }
+
     fn json(&self) -> Value {
         let finding = |Finding { kind, about, explanation }: &Finding| {
             json!({
@@ -125,13 +125,13 @@ impl Report {
         };
         json!({
             "healthy": self.is_healthy(),
-            "findings": self.findings.iter().map(finding).collect::<Vec<_>>(),
+            "findings": self.sorted().into_iter().map(finding).collect::<Vec<_>>(),
             "ok": self.good,
         })
     }
 
-    /// A moment in UTC, and how far it is from now.
-    pub(crate) fn moment(&self, at: i64) -> String {
+    /// A time in UTC, and how far away it is.
+    pub(crate) fn timestamp(&self, at: i64) -> String {
         let text = OffsetDateTime::from_unix_timestamp(at).ok().and_then(|it| it.format(&Rfc3339).ok());
         let text = text.unwrap_or_else(|| format!("Unix time {at}"));
         let distance = at.abs_diff(self.now);
@@ -152,23 +152,23 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::catalogue;
+    use crate::findings;
 
     fn report() -> Report {
         Report { now: 1_800_000_000, ..Report::new() }
     }
 
     #[test]
-    fn notes_are_no_illness_and_the_worst_comes_first() {
+    fn notes_are_healthy_and_the_worst_finding_comes_first() {
         let mut report = report();
         assert!(report.is_healthy());
-        report.add(&catalogue::CREDENTIAL_WANTED, "a", "One.");
+        report.add(&findings::CREDENTIAL_WANTED, "a", "One.");
         assert!(report.is_healthy());
-        report.add(&catalogue::KEY_EXPOSED, "b", "Two.");
-        report.add(&catalogue::REVOKED, "c", "Three.");
+        report.add(&findings::KEY_EXPOSED, "b", "Two.");
+        report.add(&findings::REVOKED, "c", "Three.");
         assert!(!report.is_healthy());
         let mut text = Vec::new();
-        report.write(ReportFormat::Text, &mut text).expect("memory takes it");
+        report.write_text(&mut text).expect("memory takes it");
         let text = String::from_utf8(text).expect("text");
         let places = ["error: revoked: c", "warning: key_exposed: b", "note: credential_wanted: a"]
             .map(|line| text.find(line).expect(line));
@@ -179,19 +179,19 @@ mod tests {
     #[test]
     fn the_same_finding_gains_sentences() {
         let mut report = report();
-        report.add(&catalogue::CLIENT_EXPIRED, "client.pem", "It ended.");
-        report.add(&catalogue::CLIENT_EXPIRED, "client.pem", "The server says so too.");
-        report.add(&catalogue::CLIENT_EXPIRED, "client.pem", "It ended.");
+        report.add(&findings::CLIENT_EXPIRED, "client.pem", "It ended.");
+        report.add(&findings::CLIENT_EXPIRED, "client.pem", "The server says so too.");
+        report.add(&findings::CLIENT_EXPIRED, "client.pem", "It ended.");
         assert_eq!(report.findings.len(), 1);
         assert_eq!(report.findings.first().expect("one").explanation, "It ended. The server says so too.");
     }
 
     #[test]
-    fn moments_say_how_far_they_are() {
+    fn timestamps_say_how_far_away_they_are() {
         let report = report();
         let check = |distance: i64, expected: &str| {
-            let moment = report.moment(report.now + distance);
-            assert!(moment.ends_with(expected), "{moment}");
+            let timestamp = report.timestamp(report.now + distance);
+            assert!(timestamp.ends_with(expected), "{timestamp}");
         };
         check(-60, "2027-01-15T07:59:00Z, 60 seconds ago");
         check(3 * 3600, ", in 3 hours");

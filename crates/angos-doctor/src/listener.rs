@@ -1,41 +1,42 @@
-//! The listeners of a configured server: which of them are meant by an address, and which is worth a handshake.
+//! The listeners of a configured server: which of them an address selects, and which are worth a handshake.
 
 use std::net::IpAddr;
 
-use angos_config::{Acceptor, ClientAuth};
 use angos_server::Listener;
+use angos_tls::{Acceptor, ClientAuth};
 
-use crate::doctor::target::Target;
+use crate::target::Target;
 
-/// A listener, not open.
+/// A listener that is not open.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct SimulatedListener {
     pub(crate) listener: Listener,
-    /// None: it speaks plain HTTP.
+    /// `None`: it speaks plain HTTP.
     pub(crate) acceptor: Option<Acceptor>,
 }
 
-/// Those to look at.
+/// The listeners to examine.
 #[derive(Debug)]
-pub(crate) enum Meant<'a> {
-    /// The address is theirs; or nobody's, as behind a balancer, and then it stands for the registry's own.
-    Chosen(Vec<&'a Door>),
+pub(crate) enum Selected<'a> {
+    /// Those with the given address; if no listener has it, as behind a load balancer, the registry's own.
+    Addressed(Vec<&'a SimulatedListener>),
     /// No address was given.
-    All(&'a [Door]),
+    All(&'a [SimulatedListener]),
 }
 
-impl Door {
+impl SimulatedListener {
     pub(crate) fn new(listener: Listener, of_server: &Acceptor) -> Self {
         Self { acceptor: listener.acceptor(of_server), listener }
     }
 
-    /// As findings name it.
+    /// The name that findings use.
     pub(crate) fn name(&self) -> String {
         format!("listener {} ({})", self.listener.name, self.listener.address)
     }
 
-    /// Why a client's certificate has nothing to do here unless the listener is chosen. None: it has.
-    pub(crate) fn is_beside_the_point(&self) -> Option<&'static str> {
+    /// Why a handshake with this listener says nothing about a client certificate, unless the listener was selected by
+    /// its address; `None` if it does.
+    pub(crate) fn skip_reason(&self) -> Option<&'static str> {
         let Self { listener, acceptor } = self;
         match acceptor {
             None => Some("it speaks plain HTTP"),
@@ -58,9 +59,9 @@ impl Door {
     }
 }
 
-/// The listeners that are meant by an address, or by none. `doors` begins with the registry's own.
-pub(crate) fn meant<'a>(doors: &'a [Door], target: Option<&Target>) -> Meant<'a> {
-    let Some(target) = target else { return Meant::All(doors) };
-    let at: Vec<_> = doors.iter().filter(|door| door.is_at(target)).collect();
-    Meant::Chosen(if at.is_empty() { doors.iter().take(1).collect() } else { at })
+/// The listeners that `target` selects. The first of `listeners` is the registry's own.
+pub(crate) fn select<'a>(listeners: &'a [SimulatedListener], target: Option<&Target>) -> Selected<'a> {
+    let Some(target) = target else { return Selected::All(listeners) };
+    let at: Vec<_> = listeners.iter().filter(|listener| listener.is_at(target)).collect();
+    Selected::Addressed(if at.is_empty() { listeners.iter().take(1).collect() } else { at })
 }

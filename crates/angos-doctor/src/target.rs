@@ -4,25 +4,27 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-/// The server to look at.
+/// The address of a server: `https://HOST:PORT`, `http://HOST:PORT`, or `HOST:PORT` for HTTPS.
+///
+/// The default ports are 443 and 80. A path is ignored; a user name is an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Target {
+pub struct Target {
     /// Whether TLS is expected.
     pub(crate) tls: bool,
     /// A DNS name, or an address without brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// Whether the port was written down.
+    /// Whether the port was written.
     pub(crate) names_port: bool,
 }
 
 impl Target {
-    /// The registry as it stands in image names, and in the names of folders.
+    /// The registry as image names and names of folders write it.
     pub(crate) fn registry(&self) -> String {
         if self.names_port { self.authority() } else { self.bracketed() }
     }
 
-    /// What the `Host` header says.
+    /// The value of the `Host` header.
     pub(crate) fn authority(&self) -> String {
         format!("{}:{}", self.bracketed(), self.port)
     }
@@ -51,7 +53,7 @@ impl FromStr for Target {
         };
         let place = rest.split(['/', '?', '#']).next().unwrap_or_default();
         if place.contains('@') {
-            return Err("a user name does not belong into the address".to_owned());
+            return Err("the address must not contain a user name".to_owned());
         }
         let (host, port) = match place.strip_prefix('[') {
             Some(inside) => {
@@ -75,7 +77,7 @@ impl FromStr for Target {
             },
         };
         if host.is_empty() {
-            return Err("it names no host".to_owned());
+            return Err("the host is missing".to_owned());
         }
         let names_port = port.is_some();
         let port = match port.map(str::parse) {
@@ -86,7 +88,7 @@ impl FromStr for Target {
                     80
                 }
             }
-            Some(Ok(0) | Err(_)) => return Err("the port is no number from 1 to 65535".to_owned()),
+            Some(Ok(0) | Err(_)) => return Err("the port must be a number from 1 to 65535".to_owned()),
             Some(Ok(port)) => port,
         };
         Ok(Self { tls, host: host.to_owned(), port, names_port })
@@ -122,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address() {
+    fn invalid_addresses() {
         for text in [
             "",
             "https://",

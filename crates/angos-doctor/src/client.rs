@@ -1,23 +1,23 @@
-//! The client's files: which can be read, what the certificate in them says, whether the key belongs to it.
+//! The client's files: which of them can be read, what the certificate says, and whether the key belongs to it.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use angos_config::FileProblem as Problem;
-use angos_config::probe::{self, Inspected, Pair, PairFile, Standing};
+use angos_tls::Problem;
+use angos_tls::probe::{self, Inspected, Pair, PairFile, Standing};
 
-use crate::doctor::catalogue::{self as kind, Kind};
-use crate::doctor::report::Report;
-use crate::limits::CLIENT_EXPIRES_SOON;
+use crate::findings::{self as kind, Kind};
+use crate::limits::EXPIRES_SOON;
+use crate::report::Report;
 
-/// What the client has to show.
+/// A client certificate with its key.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     /// The file of the certificate, as findings name it.
     pub(crate) file: String,
     /// The certificate and what is sent beside it, as far as it can be read.
     pub(crate) chain: Vec<Inspected>,
-    /// Ready to be shown. None: no client would get as far as showing it.
+    /// Ready to be shown; `None` if a client could not load it.
     pub(crate) pair: Option<Pair>,
 }
 
@@ -26,12 +26,12 @@ pub(crate) struct Client {
 enum Place {
     Certificate,
     Key,
-    Authorities,
+    Cas,
 }
 
 impl Client {
-    /// Reads the files and tells what is wrong with each. `key` may be the same file.
-    pub(crate) fn examine(certificate: &Path, key: &Path, report: &mut Report) -> Self {
+    /// Reads the files and reports what is wrong with each. `key` may be the same file.
+    pub(crate) fn read(certificate: &Path, key: &Path, report: &mut Report) -> Self {
         let file = certificate.display().to_string();
         let pair = match Pair::read(certificate, key) {
             Ok(pair) => Some(pair),
@@ -47,17 +47,17 @@ impl Client {
                 None
             }
         };
-        key_is_private(key, report);
+        check_key_permissions(key, report);
         let chain = pair.as_ref().map_or_else(
             || probe::certificates(certificate).unwrap_or_default(),
             |pair| pair.chain().to_vec(),
         );
         let client = Self { file, chain, pair };
-        client.judge(report);
+        client.diagnose(report);
         client
     }
 
-    fn judge(&self, report: &mut Report) {
+    fn diagnose(&self, report: &mut Report) {
         let Some((leaf, others)) = self.chain.split_first() else { return };
         match leaf.standing_as_client() {
             Standing::Fit => {}
@@ -70,9 +70,12 @@ impl Client {
                 ),
             ),
             Standing::Authority => report.add(
-                &kind::CLIENT_IS_AUTHORITY,
+                &kind::CLIENT_IS_CA,
                 &self.file,
-                format!("{} is an authority, and no server takes one as a client.", leaf.subject()),
+                format!(
+                    "{} is a CA certificate, and no server accepts a CA certificate from a client.",
+                    leaf.subject()
+                ),
             ),
             Standing::Version1 => report.add(
                 &kind::CLIENT_UNUSABLE,
@@ -91,21 +94,21 @@ impl Client {
                 format!("In the certificate, {error}."),
             );
         }
-        self.judge_dates(leaf, &kind::CLIENT_EXPIRED, &kind::CLIENT_NOT_YET_VALID, report);
+        self.check_dates(leaf, &kind::CLIENT_EXPIRED, &kind::CLIENT_NOT_YET_VALID, report);
         for other in others {
-            self.judge_dates(other, &kind::INTERMEDIATE_EXPIRED, &kind::INTERMEDIATE_NOT_YET_VALID, report);
+            self.check_dates(other, &kind::INTERMEDIATE_EXPIRED, &kind::INTERMEDIATE_NOT_YET_VALID, report);
         }
         let Ok(facts) = leaf.facts() else { return };
         let lifetime = facts.not_after().saturating_sub(facts.not_before());
         let left = facts.not_after() - report.now();
         // Certificates of a day are renewed by programs, late and often.
-        let is_late = left < CLIENT_EXPIRES_SOON.as_secs().cast_signed() && left < lifetime / 5;
+        let is_late = left < EXPIRES_SOON.as_secs().cast_signed() && left < lifetime / 5;
         if left >= 0 && is_late {
-            let until = report.moment(facts.not_after());
+            let until = report.timestamp(facts.not_after());
             report.add(&kind::CLIENT_EXPIRES_SOON, &self.file, format!("{} ends {until}.", leaf.subject()));
         }
         if !report.is_about(&self.file) && self.pair.is_some() {
-            let until = report.moment(facts.not_after());
+            let until = report.timestamp(facts.not_after());
             let text = format!(
                 "{}: certificate of {}, signed by {}, until {until}",
                 self.file,
@@ -116,7 +119,7 @@ impl Client {
         }
     }
 
-    fn judge_dates(
+    fn check_dates(
         &self,
         certificate: &Inspected,
         expired: &'static Kind,
@@ -126,34 +129,34 @@ impl Client {
         let Some((from, until)) = certificate.validity() else { return };
         let subject = certificate.subject();
         if report.now() > until {
-            report.add(expired, &self.file, format!("{subject} ended {}.", report.moment(until)));
+            report.add(expired, &self.file, format!("{subject} ended {}.", report.timestamp(until)));
         } else if report.now() < from {
-            report.add(early, &self.file, format!("{subject} begins {}.", report.moment(from)));
+            report.add(early, &self.file, format!("{subject} begins {}.", report.timestamp(from)));
         }
     }
 }
 
-/// The authorities of a file, each of which must be one.
-pub(crate) fn authorities(path: &Path, report: &mut Report) -> Vec<Inspected> {
+/// Reads a file of CAs and reports every certificate in it that is not a CA.
+pub(crate) fn read_cas(path: &Path, report: &mut Report) -> Vec<Inspected> {
     let found = match probe::certificates(path) {
         Ok(found) => found,
         Err(problem) => {
-            file_problem(path, Place::Authorities, &problem, report);
+            file_problem(path, Place::Cas, &problem, report);
             return Vec::new();
         }
     };
     let file = path.display().to_string();
     for certificate in &found {
         let subject = certificate.subject();
-        // A server's own certificate, signed by itself, works as its authority for some clients and not for others.
+        // A server's own certificate, signed by itself, works as its own CA for some clients and not for others.
         if certificate.standing_as_server() != Standing::Authority {
-            report.add(&kind::AUTHORITY_IS_NONE, &file, format!("{subject} is no authority."));
+            report.add(&kind::NOT_A_CA, &file, format!("{subject} is not a CA."));
         }
         let Some((from, until)) = certificate.validity() else { continue };
         if !(from..=until).contains(&report.now()) {
-            let (from, until) = (report.moment(from), report.moment(until));
+            let (from, until) = (report.timestamp(from), report.timestamp(until));
             let text = format!("{subject} is valid from {from}, until {until}.");
-            report.add(&kind::AUTHORITY_EXPIRED, &file, text);
+            report.add(&kind::CA_EXPIRED, &file, text);
         }
     }
     found
@@ -168,14 +171,14 @@ fn file_problem(path: &Path, place: Place, problem: &Problem, report: &mut Repor
         Problem::EncryptedPrivateKey => &kind::KEY_ENCRYPTED,
         Problem::UnusablePrivateKey | Problem::SeveralPrivateKeys => &kind::KEY_UNUSABLE,
         Problem::KeyMismatch => &kind::KEY_MISMATCH,
-        // Told in more words when the certificate is looked at.
+        // Reported in more detail when the certificate is examined.
         Problem::BadCertificate { .. } => return,
         _ => &kind::FILE_UNREADABLE,
     };
     let wanted = match place {
         Place::Certificate => "the client's certificate",
         Place::Key => "the client's private key",
-        Place::Authorities => "the authorities of the server",
+        Place::Cas => "the CAs of the server",
     };
     let explanation = if *kind == kind::WRONG_FILE {
         format!("It should hold {wanted}, and holds {}.", contents(path))
@@ -195,10 +198,10 @@ fn contents(path: &Path) -> String {
         let word = match label.as_str() {
             "CERTIFICATE" => "a certificate",
             "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => {
-                "a certificate request, which an authority has yet to sign"
+                "a certificate request, which a CA has yet to sign"
             }
             "PUBLIC KEY" => "a public key",
-            "X509 CRL" => "a revocation list",
+            "X509 CRL" => "a CRL",
             other if other.ends_with("PRIVATE KEY") => "a private key",
             other => other,
         };
@@ -206,11 +209,11 @@ fn contents(path: &Path) -> String {
             words.push(word);
         }
     }
-    if words.is_empty() { "no PEM section at all".to_owned() } else { words.join(" and ") }
+    if words.is_empty() { "no PEM section".to_owned() } else { words.join(" and ") }
 }
 
-/// Others must not be able to read a key. Whether the group may is for its owner to say.
-fn key_is_private(path: &Path, report: &mut Report) {
+/// Reports a key that every user can read. Group permission is the owner's choice.
+fn check_key_permissions(path: &Path, report: &mut Report) {
     let holds_key =
         probe::sections(path).is_ok_and(|found| found.iter().any(|it| it.ends_with("PRIVATE KEY")));
     let mode = std::fs::metadata(path).map_or(0, |it| it.permissions().mode());

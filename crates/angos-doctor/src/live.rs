@@ -1,34 +1,34 @@
-//! The running server: resolved, connected to, and shaken hands with.
+//! The running server: name lookup, connection, handshake and one request.
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use angos_config::probe::{End, Inspected, Probe, Sighting};
+use angos_tls::probe::{End, Inspected, Probe, Sighting};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
-use crate::doctor::catalogue as kind;
-use crate::doctor::choice::{Attempt, candidates, judge};
-use crate::doctor::client::Client;
-use crate::doctor::report::Report;
-use crate::doctor::target::Target;
-use crate::doctor::verdict::Case;
-use crate::limits::{DOCTOR_ADDRESSES_MAX, DOCTOR_ANSWER_BYTES};
+use crate::candidates::{Attempt, candidates, diagnose};
+use crate::client::Client;
+use crate::diagnosis::HandshakeContext;
+use crate::findings as kind;
+use crate::limits::{ADDRESSES_MAX, ANSWER_BYTES};
+use crate::report::Report;
+use crate::target::Target;
 
-/// What to look at, and with what.
-pub(crate) struct Live<'a> {
+/// The server to examine, and the client to examine it with.
+pub(crate) struct LiveServer<'a> {
     pub(crate) target: &'a Target,
     pub(crate) clients: &'a [Client],
     /// The authorities the client trusts.
     pub(crate) trusted: &'a [Inspected],
     /// Time for each step.
-    pub(crate) patience: Duration,
+    pub(crate) step_timeout: Duration,
 }
 
-impl<'a> Live<'a> {
-    /// Performs the handshake and judges what was seen. The server's certificate, if it came to that.
+impl<'a> LiveServer<'a> {
+    /// Performs the handshakes and reports findings. Returns the server's certificate, if one was shown.
     pub(crate) async fn examine(&self, report: &mut Report) -> Option<Inspected> {
         let addresses = self.resolve(report).await?;
         if !self.target.tls {
@@ -45,19 +45,19 @@ impl<'a> Live<'a> {
         let mut attempts = Vec::new();
         for client in candidates(self.clients, report) {
             let stream = self.connect(&addresses, report).await?;
-            attempts.push(self.shake(&probe, client, stream, &addresses).await);
-            if !attempts.iter().all(Attempt::is_asked) {
+            attempts.push(self.handshake(&probe, client, stream, &addresses).await);
+            if !attempts.iter().all(Attempt::was_requested) {
                 break;
             }
         }
-        let Attempt { seen, .. } = judge(&attempts, report)?;
+        let Attempt { seen, .. } = diagnose(&attempts, report)?;
         if let End::Answered(answer) = &seen.end {
-            self.judge_answer(answer, report);
+            self.report_answer(answer, report);
         }
         seen.chain.first().cloned()
     }
 
-    async fn shake(
+    async fn handshake(
         &self,
         probe: &Probe,
         client: Option<&'a Client>,
@@ -66,11 +66,14 @@ impl<'a> Live<'a> {
     ) -> Attempt<'a> {
         let pair = client.and_then(|client| client.pair.clone());
         let probe = pair.into_iter().fold(probe.clone(), Probe::showing);
-        let mut seen = probe.run(stream, self.request().as_bytes(), self.patience).await;
+        let mut seen = probe.run(stream, self.request().as_bytes(), self.step_timeout).await;
         self.listen_for_http(&mut seen, addresses).await;
         let nearby = self.trusted.iter().chain(&seen.chain).cloned().collect();
         let host = Some(self.target.host.as_str());
-        Attempt { case: Case { place: self.place(), host, client, nearby, verdict: None }, seen }
+        Attempt {
+            context: HandshakeContext { place: self.place(), host, client, nearby, decision: None },
+            seen,
+        }
     }
 
     fn place(&self) -> String {
@@ -86,10 +89,10 @@ impl<'a> Live<'a> {
 
     async fn resolve(&self, report: &mut Report) -> Option<Vec<SocketAddr>> {
         let Target { host, port, .. } = self.target;
-        let looked_up = timeout(self.patience, lookup_host((host.as_str(), *port))).await;
+        let looked_up = timeout(self.step_timeout, lookup_host((host.as_str(), *port))).await;
         let words = match looked_up {
             Ok(Ok(found)) => {
-                let addresses: Vec<_> = found.take(DOCTOR_ADDRESSES_MAX).collect();
+                let addresses: Vec<_> = found.take(ADDRESSES_MAX).collect();
                 if !addresses.is_empty() {
                     return Some(addresses);
                 }
@@ -102,18 +105,18 @@ impl<'a> Live<'a> {
         None
     }
 
-    /// The first address that takes the connection; why none does is told of each.
+    /// Connects to the first address that accepts; if none does, reports the reason of each.
     async fn connect(&self, addresses: &[SocketAddr], report: &mut Report) -> Option<TcpStream> {
         let mut failures = Vec::new();
         for address in addresses {
-            let (kind, words) = match timeout(self.patience, TcpStream::connect(address)).await {
+            let (kind, words) = match timeout(self.step_timeout, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => return Some(stream),
                 Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                     (&kind::CONNECTION_REFUSED, format!("{address} refuses the connection."))
                 }
                 Ok(Err(error)) => (&kind::CONNECTION_FAILED, format!("{address}: {error}.")),
                 Err(_elapsed) => {
-                    let waited = self.patience.as_secs_f32();
+                    let waited = self.step_timeout.as_secs_f32();
                     (&kind::CONNECTION_TIMEOUT, format!("{address} did not answer within {waited} s."))
                 }
             };
@@ -125,7 +128,7 @@ impl<'a> Live<'a> {
         None
     }
 
-    /// A server of plain HTTP may say nothing to the first message of TLS; asked in its own language it answers.
+    /// A server of plain HTTP may say nothing to the first message of TLS; it answers a plain request.
     async fn listen_for_http(&self, seen: &mut Sighting, addresses: &[SocketAddr]) {
         let is_silent = seen.greeting.is_empty() && matches!(seen.end, End::Closed | End::TimedOut);
         if !is_silent {
@@ -144,13 +147,13 @@ impl<'a> Live<'a> {
         if answer.starts_with(b"HTTP/") && !is_about_tls(&answer) {
             let words = "The port speaks HTTP without TLS, as the address says.";
             report.add(&kind::NO_TLS, self.place(), words);
-            self.judge_answer(&answer, report);
+            self.report_answer(&answer, report);
             return;
         }
         let probe = Probe::nameless();
         let Some(stream) = self.connect(addresses, report).await else { return };
-        // Whoever speaks TLS answers a request in it at once.
-        let seen = probe.run(stream, self.request().as_bytes(), self.patience).await;
+        // A TLS server answers this request at once.
+        let seen = probe.run(stream, self.request().as_bytes(), self.step_timeout).await;
         if matches!(seen.end, End::NotTls) || (seen.greeting.is_empty() && !seen.established) {
             let begin: String = String::from_utf8_lossy(&answer).escape_debug().collect();
             report.add(
@@ -168,15 +171,15 @@ impl<'a> Live<'a> {
         let conversation = async {
             let mut stream = TcpStream::connect(addresses).await?;
             stream.write_all(self.request().as_bytes()).await?;
-            let mut answer = vec![0; DOCTOR_ANSWER_BYTES];
+            let mut answer = vec![0; ANSWER_BYTES];
             let read = stream.read(&mut answer).await?;
             answer.truncate(read);
             io::Result::Ok(answer)
         };
-        timeout(self.patience, conversation).await.ok().and_then(Result::ok).unwrap_or_default()
+        timeout(self.step_timeout, conversation).await.ok().and_then(Result::ok).unwrap_or_default()
     }
 
-    fn judge_answer(&self, answer: &[u8], report: &mut Report) {
+    fn report_answer(&self, answer: &[u8], report: &mut Report) {
         let text = String::from_utf8_lossy(answer);
         let line: String = text.lines().next().unwrap_or_default().chars().take(80).collect();
         let line = line.escape_debug();

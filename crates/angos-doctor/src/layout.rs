@@ -1,26 +1,27 @@
-//! The folders in which container runtimes look for certificates: what they hold, and what a runtime makes of it.
+//! The folders in which container runtimes look for certificates: what they hold, and how a runtime reads them.
 
 mod certs_d;
 mod containerd;
+mod hosts;
 
 use std::path::{Path, PathBuf};
 
-use crate::arguments::Doctor;
-use crate::doctor::catalogue as kind;
-use crate::doctor::report::Report;
-use crate::doctor::target::Target;
-use crate::limits::DOCTOR_FILES_MAX;
+use crate::findings as kind;
+use crate::limits::FOLDER_FILES_MAX;
+use crate::options::Options;
+use crate::report::Report;
+use crate::target::Target;
 
 /// The files a runtime uses for one registry.
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
     /// Certificates with their keys, in the order the runtime loads them.
     pub(crate) pairs: Vec<(PathBuf, PathBuf)>,
-    /// Files of authorities, which are trusted besides those of the machine.
-    pub(crate) authorities: Vec<PathBuf>,
+    /// Files of CAs that are trusted besides those of the machine.
+    pub(crate) cas: Vec<PathBuf>,
 }
 
-/// Whose rules a folder is read by.
+/// The runtime whose rules apply to a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Runtime {
     Docker,
@@ -29,8 +30,8 @@ enum Runtime {
     Containerd,
 }
 
-/// What the folder that the command line names holds for this registry. None: it names no folder.
-pub(crate) fn examine(options: &Doctor, report: &mut Report) -> Option<Layout> {
+/// What the named folder holds for this registry; `None` if no folder is named.
+pub(crate) fn examine(options: &Options, report: &mut Report) -> Option<Layout> {
     let target = options.address.as_ref();
     if let Some(folder) = &options.docker_certs_d {
         return Some(certs_d::examine(Runtime::Docker, folder, target, report));
@@ -42,9 +43,9 @@ pub(crate) fn examine(options: &Doctor, report: &mut Report) -> Option<Layout> {
     Some(containerd::examine(path, target, report))
 }
 
-/// The names in a folder, sorted; at most [`DOCTOR_FILES_MAX`]. None if it is no folder that can be read.
+/// The names in a folder, sorted; at most [`FOLDER_FILES_MAX`]. `None` if the folder cannot be read.
 fn names(folder: &Path) -> Option<Vec<String>> {
-    let entries = std::fs::read_dir(folder).ok()?.take(DOCTOR_FILES_MAX);
+    let entries = std::fs::read_dir(folder).ok()?.take(FOLDER_FILES_MAX);
     let mut names: Vec<_> =
         entries.filter_map(Result::ok).map(|it| it.file_name().to_string_lossy().into_owned()).collect();
     names.sort();

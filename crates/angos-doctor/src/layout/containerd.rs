@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use angos_config::probe::{certificates, sections};
-use angos_config::{Host, parse_hosts};
+use angos_tls::probe::{certificates, sections};
 
-use crate::doctor::catalogue as kind;
-use crate::doctor::layout::{Layout, Runtime, certs_d, registry_folder};
-use crate::doctor::report::Report;
-use crate::doctor::target::Target;
-use crate::limits::DOCTOR_HOSTS_MAX_BYTES;
+use crate::findings as kind;
+use crate::layout::hosts::{Host, parse_hosts};
+use crate::layout::{Layout, Runtime, certs_d, registry_folder};
+use crate::limits::HOSTS_FILE_MAX_BYTES;
+use crate::report::Report;
+use crate::target::Target;
 
 const FILE: &str = "hosts.toml";
 
@@ -78,7 +78,7 @@ fn hosts(file: &Path, target: Option<&Target>, report: &mut Report) -> Layout {
         };
         report.add(&kind::LAYOUT_HOSTS_OTHER, &about, words);
     }
-    Layout { pairs: pairs(host, &about, report), authorities: host.authorities.clone() }
+    Layout { pairs: pairs(host, &about, report), cas: host.cas.clone() }
 }
 
 fn pairs(host: &Host, about: &str, report: &mut Report) -> Vec<(PathBuf, PathBuf)> {
@@ -99,9 +99,9 @@ fn pairs(host: &Host, about: &str, report: &mut Report) -> Vec<(PathBuf, PathBuf
 fn read(file: &Path) -> Result<String, String> {
     let mut text = String::new();
     let open = File::open(file).map_err(|error| error.to_string())?;
-    open.take(DOCTOR_HOSTS_MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    if text.len() as u64 > DOCTOR_HOSTS_MAX_BYTES {
-        return Err(format!("it has more than {DOCTOR_HOSTS_MAX_BYTES} bytes"));
+    open.take(HOSTS_FILE_MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if text.len() as u64 > HOSTS_FILE_MAX_BYTES {
+        return Err(format!("it has more than {HOSTS_FILE_MAX_BYTES} bytes"));
     }
     Ok(text)
 }

@@ -1,5 +1,4 @@
-//! containerd's `hosts.toml`, as far as TLS goes: which files a client of a registry is given. Not ours to configure, but
-//! ours to look at when a client does not get in.
+//! containerd's `hosts.toml`, as far as TLS goes: the files it gives to a client of a registry.
 
 use std::path::{Path, PathBuf};
 
@@ -7,35 +6,35 @@ use toml::{Table, Value};
 
 /// One host of a `hosts.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Host {
+pub(crate) struct Host {
     /// Its address as written, with or without `https://`; empty for keys above the first table without `server`.
-    pub address: String,
-    /// Files of authorities (`ca`).
-    pub authorities: Vec<PathBuf>,
+    pub(crate) address: String,
+    /// Files of CAs (`ca`).
+    pub(crate) cas: Vec<PathBuf>,
     /// Client certificates (`client`), each with its key unless that is in the same file.
-    pub clients: Vec<(PathBuf, Option<PathBuf>)>,
+    pub(crate) clients: Vec<(PathBuf, Option<PathBuf>)>,
     /// Whether any server is trusted (`skip_verify`).
-    pub skips_verification: bool,
+    pub(crate) skips_verification: bool,
 }
 
 /// Reads the text of a `hosts.toml` in `folder`, which relative paths start at. The hosts come as containerd would try
 /// them but for the order of tables; the last is `server`. The error says what containerd would not take.
-pub fn parse_hosts(text: &str, folder: &Path) -> Result<Vec<Host>, String> {
+pub(crate) fn parse_hosts(text: &str, folder: &Path) -> Result<Vec<Host>, String> {
     let document: Table = text.parse().map_err(|error: toml::de::Error| error.message().to_owned())?;
     let mut hosts = Vec::new();
     match document.get("host") {
         None => {}
         Some(Value::Table(tables)) => {
             for (address, keys) in tables {
-                let keys = keys.as_table().ok_or_else(|| format!("host.\"{address}\" is no table"))?;
+                let keys = keys.as_table().ok_or_else(|| format!("host.\"{address}\" is not a table"))?;
                 hosts.push(host(address, keys, folder)?);
             }
         }
-        Some(_) => return Err("`host` is no table".to_owned()),
+        Some(_) => return Err("`host` is not a table".to_owned()),
     }
     let server = match document.get("server") {
         None => "",
-        Some(value) => value.as_str().ok_or("`server` is no text")?,
+        Some(value) => value.as_str().ok_or("`server` is not a string")?,
     };
     hosts.push(host(server, &document, folder)?);
     Ok(hosts)
@@ -43,12 +42,9 @@ pub fn parse_hosts(text: &str, folder: &Path) -> Result<Vec<Host>, String> {
 
 fn host(address: &str, keys: &Table, folder: &Path) -> Result<Host, String> {
     let path = |value: &Value, key: &str| {
-        value
-            .as_str()
-            .map(|text| folder.join(text))
-            .ok_or_else(|| format!("`{key}` holds something else than paths"))
+        value.as_str().map(|text| folder.join(text)).ok_or_else(|| format!("`{key}` must hold paths"))
     };
-    let authorities = match keys.get("ca") {
+    let cas = match keys.get("ca") {
         None => Vec::new(),
         Some(Value::Array(list)) => list.iter().map(|it| path(it, "ca")).collect::<Result<_, _>>()?,
         Some(one) => vec![path(one, "ca")?],
@@ -56,7 +52,7 @@ fn host(address: &str, keys: &Table, folder: &Path) -> Result<Host, String> {
     let client = |value: &Value| match value {
         Value::Array(pair) => match pair.as_slice() {
             [certificate, key] => Ok((path(certificate, "client")?, Some(path(key, "client")?))),
-            _ => Err("a pair of `client` has not two files".to_owned()),
+            _ => Err("a pair of `client` must have two files".to_owned()),
         },
         both => Ok((path(both, "client")?, None)),
     };
@@ -69,7 +65,7 @@ fn host(address: &str, keys: &Table, folder: &Path) -> Result<Host, String> {
         None => false,
         Some(value) => value.as_bool().ok_or("`skip_verify` is neither true nor false")?,
     };
-    Ok(Host { address: address.to_owned(), authorities, clients, skips_verification })
+    Ok(Host { address: address.to_owned(), cas, clients, skips_verification })
 }
 
 #[cfg(test)]
@@ -83,11 +79,11 @@ mod tests {
     #[test]
     fn every_form_of_client_and_ca() {
         let at = |name: &str| Path::new("/hosts").join(name);
-        let check = |keys: &str, authorities: &[&str], clients: &[(&str, Option<&str>)]| {
+        let check = |keys: &str, cas: &[&str], clients: &[(&str, Option<&str>)]| {
             let hosts = parse(&format!("[host.\"https://x\"]\n{keys}\n")).unwrap();
             let expected = Host {
                 address: "https://x".to_owned(),
-                authorities: authorities.iter().map(|it| at(it)).collect(),
+                cas: cas.iter().map(|it| at(it)).collect(),
                 clients: clients.iter().map(|(one, two)| (at(one), two.map(at))).collect(),
                 skips_verification: false,
             };
@@ -109,8 +105,8 @@ mod tests {
     fn keys_above_the_tables_belong_to_the_server() {
         let hosts = parse("server = 'https://y'\nca = 'y.crt'\nskip_verify = true\n[host.x]\n").unwrap();
         assert_eq!(hosts.len(), 2);
-        assert_eq!((hosts[0].address.as_str(), hosts[0].authorities.len()), ("x", 0));
-        assert_eq!((hosts[1].address.as_str(), hosts[1].authorities.len()), ("https://y", 1));
+        assert_eq!((hosts[0].address.as_str(), hosts[0].cas.len()), ("x", 0));
+        assert_eq!((hosts[1].address.as_str(), hosts[1].cas.len()), ("https://y", 1));
         assert!(hosts[1].skips_verification && !hosts[0].skips_verification);
     }
 

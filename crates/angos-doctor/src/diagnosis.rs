@@ -1,58 +1,58 @@
-//! What a sighting means: the server's certificate, what it asked for, and how it ended.
+//! From a handshake to findings: the server's certificate, what it requested, and how the handshake ended.
 
-use angos_config::probe::{Alert, Asked, Distrusted, End, Inspected, Sighting};
+use angos_tls::probe::{Alert, Asked, Distrusted, End, Inspected, Sighting};
 
-use crate::doctor::catalogue::{self as kind, Kind};
-use crate::doctor::client::Client;
-use crate::doctor::report::Report;
+use crate::client::Client;
+use crate::findings::{self as kind, Kind};
+use crate::report::Report;
 
-/// What the client brought to the handshake.
+/// A handshake as the client entered it.
 #[derive(Debug)]
-pub(crate) struct Case<'a> {
+pub(crate) struct HandshakeContext<'a> {
     /// The server, as findings name it.
     pub(crate) place: String,
     /// The name it was reached by, if that is known.
     pub(crate) host: Option<&'a str>,
-    /// What the client has to show.
+    /// The client's certificate and key.
     pub(crate) client: Option<&'a Client>,
-    /// Certificates that lie around: an intermediate the client forgot may be among them.
+    /// Certificates found elsewhere: an intermediate that the client does not send may be among them.
     pub(crate) nearby: Vec<Inspected>,
-    /// What the server itself says of the client, where that can be heard.
-    pub(crate) verdict: Option<Verdict>,
+    /// What a simulated server decided about the client; `None` for a server on the network.
+    pub(crate) decision: Option<ServerDecision>,
 }
 
-/// What a server says of a client.
+/// What a server decided about a client.
 #[derive(Debug)]
-pub(crate) enum Verdict {
+pub(crate) enum ServerDecision {
     Accepted {
-        /// Of the certificate, or words for none.
+        /// The subject of the certificate, or words for an anonymous caller.
         subject: String,
     },
     Refused {
-        /// One of the stable words of metrics and logs.
+        /// The failure class, as metrics and logs name it.
         class: &'static str,
         words: String,
     },
 }
 
-impl Case<'_> {
-    /// Turns what was seen into findings.
-    pub(crate) fn judge(&self, seen: &Sighting, report: &mut Report) {
-        self.judge_server(seen, report);
+impl HandshakeContext<'_> {
+    /// Reports findings about the handshake.
+    pub(crate) fn diagnose(&self, seen: &Sighting, report: &mut Report) {
+        self.diagnose_server(seen, report);
         match &seen.end {
             End::Answered(_) | End::Distrusted => {}
-            End::Closed if matches!(self.verdict, Some(Verdict::Accepted { .. })) => {}
-            End::Alert(alert) => self.judge_alert(*alert, seen, report),
-            End::NotTls => self.judge_greeting(&seen.greeting, report),
+            End::Closed if matches!(self.decision, Some(ServerDecision::Accepted { .. })) => {}
+            End::Alert(alert) => self.diagnose_alert(*alert, seen, report),
+            End::NotTls => self.diagnose_greeting(&seen.greeting, report),
             other => {
                 let (kind, words) = ended(other, seen);
                 report.add(kind, &self.place, words);
             }
         }
-        self.judge_request(seen, report);
+        self.diagnose_request(seen, report);
     }
 
-    fn judge_server(&self, seen: &Sighting, report: &mut Report) {
+    fn diagnose_server(&self, seen: &Sighting, report: &mut Report) {
         let Some(leaf) = seen.chain.first() else { return };
         let place = self.place.as_str();
         let subject = leaf.subject();
@@ -80,7 +80,7 @@ impl Case<'_> {
             report.add(&kind::SERVER_EXPIRED, place, outside);
         } else if seen.distrusted.is_empty() && seen.established {
             let version = seen.version.unwrap_or("TLS");
-            let until = leaf.validity().map_or_else(|| "?".to_owned(), |(_, until)| report.moment(until));
+            let until = leaf.validity().map_or_else(|| "?".to_owned(), |(_, until)| report.timestamp(until));
             report.good(format!("{place}: {version}, server certificate of {subject}, until {until}"));
         }
     }
@@ -96,30 +96,33 @@ impl Case<'_> {
         }
     }
 
-    /// Whether the server asked for a certificate, and whether there was one to show.
-    fn judge_request(&self, seen: &Sighting, report: &mut Report) {
+    /// Reports a server that requested no certificate, and a key that cannot answer the request.
+    fn diagnose_request(&self, seen: &Sighting, report: &mut Report) {
         let Some(client) = self.client else { return };
         match &seen.asked {
             None if seen.established => report.add(
                 &kind::CERTIFICATE_NOT_ASKED,
                 &self.place,
-                format!("The handshake is done, and nobody asked for the certificate in {}.", client.file),
+                format!(
+                    "The handshake is done, and the server did not request the certificate in {}.",
+                    client.file
+                ),
             ),
             Some(asked) if client.pair.is_some() && !asked.was_answered() => {
-                let words = "The server's signature algorithms have none that this key can make.";
+                let words = "The server's signature algorithms include none that this key can make.";
                 report.add(&kind::KEY_KIND_REFUSED, &client.file, words);
             }
             _ => {}
         }
     }
 
-    fn judge_alert(&self, alert: Alert, seen: &Sighting, report: &mut Report) {
+    fn diagnose_alert(&self, alert: Alert, seen: &Sighting, report: &mut Report) {
         let said = format!("The server ended the handshake with the alert {alert}.");
         let shown = seen.asked.as_ref().filter(|asked| asked.was_answered());
         if let Some(client) = self.client
-            && let Some((kind, words)) = self.blame(seen, report)
+            && let Some((kind, words)) = self.certificate_fault(seen, report)
         {
-            report.add(kind, &client.file, format!("{words}{said}{}", self.told()));
+            report.add(kind, &client.file, format!("{words}{said}{}", self.server_words()));
             return;
         }
         let kind = match alert.name() {
@@ -130,39 +133,47 @@ impl Case<'_> {
             }
             "decode_error" if seen.chain.is_empty() => &kind::HELLO_CHANGED,
             "protocol_version" => &kind::PROTOCOL_VERSION,
-            "handshake_failure" | "insufficient_security" => &kind::NO_COMMON_GROUND,
+            "handshake_failure" | "insufficient_security" => &kind::NO_COMMON_PARAMETERS,
             "no_application_protocol" => &kind::ALPN,
             "unrecognized_name" => &kind::SERVER_NAME_UNKNOWN,
             "internal_error" => &kind::SERVER_ERROR,
             _ => &kind::ALERT,
         };
-        report.add(kind, &self.place, said + &self.told());
+        report.add(kind, &self.place, said + &self.server_words());
     }
 
-    /// The server wants a certificate and got none. When files that cannot be used are the reason, they are found already.
+    /// The server wants a certificate and received none. Unusable files are reported already if they are the cause.
     fn none_shown(&self, seen: &Sighting, said: &str, report: &mut Report) {
         if self.client.is_some_and(|client| client.pair.is_none()) {
             return;
         }
         let wanted = seen.asked.as_ref().map(accepted).unwrap_or_default();
-        report.add(&kind::CERTIFICATE_REQUIRED, &self.place, format!("{said}{wanted}{}", self.told()));
+        report.add(
+            &kind::CERTIFICATE_REQUIRED,
+            &self.place,
+            format!("{said}{wanted}{}", self.server_words()),
+        );
     }
 
-    fn told(&self) -> String {
-        match &self.verdict {
-            Some(Verdict::Refused { words, .. }) => format!(" In its own words: {words}."),
+    fn server_words(&self) -> String {
+        match &self.decision {
+            Some(ServerDecision::Refused { words, .. }) => format!(" In its own words: {words}."),
             _ => String::new(),
         }
     }
 
-    /// What is wrong with the certificate that was shown, if that is how it ended.
-    pub(crate) fn blame(&self, seen: &Sighting, report: &Report) -> Option<(&'static Kind, String)> {
+    /// What is wrong with the certificate that was shown, if the server ended the handshake for it.
+    pub(crate) fn certificate_fault(
+        &self,
+        seen: &Sighting,
+        report: &Report,
+    ) -> Option<(&'static Kind, String)> {
         let End::Alert(alert) = seen.end else { return None };
         let asked = seen.asked.as_ref().filter(|asked| asked.was_answered())?;
         self.refusal(self.client?, asked, alert, report)
     }
 
-    /// What an alert says of a certificate that was shown.
+    /// What an alert says about the certificate that was shown.
     fn refusal(
         &self,
         client: &Client,
@@ -171,7 +182,7 @@ impl Case<'_> {
         report: &Report,
     ) -> Option<(&'static Kind, String)> {
         let none = String::new();
-        if let Some(Verdict::Refused { class, .. }) = self.verdict {
+        if let Some(ServerDecision::Refused { class, .. }) = self.decision {
             match class {
                 "incomplete_chain" => return Some((&kind::MISSING_INTERMEDIATE, accepted(asked) + " ")),
                 "revocation_unknown" => return Some((&kind::REVOCATION_UNKNOWN, none)),
@@ -180,14 +191,14 @@ impl Case<'_> {
         }
         let leaf = client.chain.first()?;
         Some(match alert.name() {
-            "unknown_ca" => self.unknown_authority(client, asked),
+            "unknown_ca" => self.unknown_ca(client, asked),
             "certificate_revoked" => (&kind::REVOKED, format!("{} is revoked. ", leaf.subject())),
             "certificate_expired" => outside_validity(report),
             "unsupported_certificate" => (&kind::CLIENT_WRONG_USAGE, none),
             "access_denied" => (&kind::CLIENT_TRUST_DOMAIN, spiffe_id(leaf)),
             "decrypt_error" => {
                 let words = format!(
-                    "{} says it was signed by {}: an authority of that name the server accepts has another key, or the client's proof that it holds its own key is wrong. ",
+                    "{} says it was signed by {}: a CA of that name that the server accepts has another key, or the client's proof that it holds its own key is wrong. ",
                     leaf.subject(),
                     leaf.issuer()
                 );
@@ -199,14 +210,14 @@ impl Case<'_> {
         })
     }
 
-    /// Why no path leads from the certificate to an authority of the server, as far as that can be known here.
-    fn unknown_authority(&self, client: &Client, asked: &Asked) -> (&'static Kind, String) {
+    /// Why no path leads from the certificate to a CA of the server, as far as the client can know.
+    fn unknown_ca(&self, client: &Client, asked: &Asked) -> (&'static Kind, String) {
         let sent = client.chain.as_slice();
         let signed = sent.first().map(|leaf| format!("{} was signed by {}.", leaf.subject(), signer(leaf)));
         let signed = signed.unwrap_or_default();
         if sent.iter().any(|certificate| asked.accepts_issuer_of(certificate)) {
             let words = format!(
-                "{signed} The server accepts an authority of this name, so no revocation list in force covers the certificate, or that authority has another key than the one that signed. "
+                "{signed} The server accepts a CA of this name, so either no current CRL covers the certificate, or that CA has another key than the one that signed. "
             );
             return (&kind::REVOCATION_UNKNOWN, words);
         }
@@ -221,13 +232,13 @@ impl Case<'_> {
             return (&kind::MISSING_INTERMEDIATE, words);
         }
         let words = format!(
-            "{signed}{} Docker, Podman and other programs in Go show no certificate at all in this case. ",
+            "{signed}{} Docker, Podman and other programs in Go show no certificate in this case. ",
             accepted(asked)
         );
-        (&kind::UNKNOWN_AUTHORITY, words)
+        (&kind::UNKNOWN_CA, words)
     }
 
-    fn judge_greeting(&self, greeting: &[u8], report: &mut Report) {
+    fn diagnose_greeting(&self, greeting: &[u8], report: &mut Report) {
         let begin = String::from_utf8_lossy(greeting);
         let begin: String = begin.lines().next().unwrap_or_default().escape_debug().collect();
         let kind = if greeting.starts_with(b"HTTP/") { &kind::PLAIN_HTTP } else { &kind::NOT_TLS };
@@ -235,7 +246,7 @@ impl Case<'_> {
     }
 }
 
-/// Which certificate an alert about dates is about: one that was found already, or none by the clock of this machine.
+/// Which certificate an alert about dates means: one that is reported already; otherwise the clocks differ.
 fn outside_validity(report: &Report) -> (&'static Kind, String) {
     let candidates = [
         &kind::CLIENT_EXPIRED,
@@ -257,12 +268,12 @@ fn spiffe_id(certificate: &Inspected) -> String {
     }
 }
 
-/// The authorities a server accepts, as a sentence.
+/// The CAs a server accepts, as a sentence.
 fn accepted(asked: &Asked) -> String {
     if asked.names_authorities() {
         format!(" The server accepts certificates of: {}.", asked.authorities().join("; "))
     } else {
-        " The server does not say which authorities it accepts.".to_owned()
+        " The server does not say which CAs it accepts.".to_owned()
     }
 }
 
@@ -271,9 +282,9 @@ fn dates(chain: &[Inspected], report: &Report) -> String {
     let outside = chain.iter().filter_map(|certificate| {
         let (from, until) = certificate.validity()?;
         if report.now() > until {
-            Some(format!("{} ended {}.", certificate.subject(), report.moment(until)))
+            Some(format!("{} ended {}.", certificate.subject(), report.timestamp(until)))
         } else if report.now() < from {
-            Some(format!("{} begins {}.", certificate.subject(), report.moment(from)))
+            Some(format!("{} begins {}.", certificate.subject(), report.timestamp(from)))
         } else {
             None
         }
@@ -285,20 +296,17 @@ fn signer(certificate: &Inspected) -> &str {
     if certificate.is_self_issued() { "itself" } else { certificate.issuer() }
 }
 
-/// Who signed what in a chain that leads nowhere.
+/// Who signed each certificate of a chain that ends at no trusted CA.
 fn issuers(chain: &[Inspected]) -> String {
     let signed = chain.iter().map(|it| format!("{} was signed by {}", it.subject(), signer(it)));
-    format!(
-        "It sends: {}. None of these is among the authorities the client trusts.",
-        signed.collect::<Vec<_>>().join(", ")
-    )
+    format!("It sends: {}. The client trusts none of these issuers.", signed.collect::<Vec<_>>().join(", "))
 }
 
 fn ended(end: &End, seen: &Sighting) -> (&'static Kind, String) {
     match end {
         End::OldVersion => (&kind::PROTOCOL_VERSION, "It answers in a version of TLS before 1.2.".to_owned()),
         End::Incompatible(words) => {
-            (&kind::NO_COMMON_GROUND, format!("The handshake cannot be finished: {words}."))
+            (&kind::NO_COMMON_PARAMETERS, format!("The handshake cannot be finished: {words}."))
         }
         End::TooMuch => (&kind::TOO_MUCH_DATA, "It was cut off.".to_owned()),
         End::TimedOut if seen.established => (
