@@ -3,6 +3,7 @@
 //! One test binary, so that the harness is compiled once. Table of contents:
 //! - [`chains`]: every kind of client chain and its answer
 //! - [`authorities`]: what an authority may vouch for
+//! - [`commits`]: requests whose permission ends while their body is on its way, and tags that go with a digest
 //! - [`crash`]: `kill -9` during pushes
 //! - [`credentials`]: passwords, headers that are none, and who believes a proxy
 //! - [`damage`]: files that are cut, gone or changed under a running server
@@ -43,6 +44,7 @@
 
 mod authorities;
 mod chains;
+mod commits;
 mod crash;
 mod credentials;
 mod damage;

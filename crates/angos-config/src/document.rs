@@ -139,6 +139,7 @@ pub(crate) struct Global {
     pub(crate) require_references: Option<bool>,
     pub(crate) immutable_tags: Option<bool>,
     pub(crate) immutable_tags_exclusions: Vec<Option<String>>,
+    pub(crate) immutable_tags_deletable: Option<bool>,
     pub(crate) upload_expiry: Option<Span>,
     pub(crate) manifest_cache_size: Option<Size>,
     pub(crate) access_policy: Option<AccessPolicy>,

@@ -75,6 +75,7 @@ fn registry(global: &Global, context: &mut Context<'_>) -> RegistrySettings {
     settings.max_blob_size = global.max_blob_size.map(|size| size.0);
     set(&mut settings.require_references, global.require_references);
     set(&mut settings.immutable_tags, global.immutable_tags);
+    set(&mut settings.immutable_tags_deletable, global.immutable_tags_deletable);
     set(&mut settings.upload_expiry, global.upload_expiry.map(|span| span.0));
     set(&mut settings.manifest_cache_bytes, global.manifest_cache_size.map(|size| size.0));
     settings.immutable_tags_exclusions = exclusions(global, context);

@@ -73,6 +73,7 @@ impl Registry {
             .put(key::candidate(digest), now);
         let (registry, name, digest) = (self.clone(), name.clone(), *digest);
         to_the_end(async move {
+            registry.approve(&[]).await?;
             let applied = registry.apply(batch).await;
             registry.0.cache.invalidate_blob(&name, &digest);
             applied
@@ -88,13 +89,15 @@ impl Registry {
         if !self.has_bytes(digest, source.size).await? {
             return Ok(false);
         }
-        self.apply(self.own(name, digest, source.size).await?).await?;
+        let batch = self.own(name, digest, source.size).await?;
+        self.approve(&[]).await?;
+        self.apply(batch).await?;
         Ok(true)
     }
 
     /// Up to `limit` (at most [`OWNERS_PER_PAGE_MAX`]) namespaces after `after`, in order, that may own a blob.
     ///
-    /// For mounts that name no source: the caller filters by permission, [`Registry::mount_blob`] tells for sure.
+    /// An owner may be listed that owns the blob no more; [`Registry::blob`] tells for sure.
     pub async fn blob_owners(
         &self,
         digest: &Digest,

@@ -26,6 +26,9 @@ pub enum BodyError {
     /// The connection or the stream ended early.
     #[error("the connection ended inside the body")]
     Disconnected,
+    /// The sender may no longer do what the body is for. What arrived is not kept.
+    #[error("the request is no longer allowed")]
+    NotApproved,
     /// The framing of the body was broken.
     #[error("the body was malformed")]
     Malformed,

@@ -84,6 +84,15 @@ pub enum Error {
         /// The first such tag.
         tag: Tag,
     },
+    /// The tag is immutable, and tags like it are not to be deleted.
+    #[error("the tag {tag} is immutable and cannot be deleted")]
+    TagUndeletable {
+        /// The first such tag.
+        tag: Tag,
+    },
+    /// The [`Approval`](crate::Approval) said no before the change was committed.
+    #[error("the change is no longer allowed")]
+    NotApproved,
     /// Other requests changed the same entry again and again; trying later helps.
     #[error("other requests keep changing the same entry")]
     Contended,
@@ -115,6 +124,10 @@ impl Error {
             Self::ManifestUnknown => ErrorCode::ManifestUnknown,
             Self::BlobUnknown => ErrorCode::BlobUnknown,
             Self::UploadUnknown => ErrorCode::BlobUploadUnknown,
+            Self::TagImmutable { .. }
+            | Self::TagUndeletable { .. }
+            | Self::NotApproved
+            | Self::Body(BodyError::NotApproved) => ErrorCode::Denied,
             Self::UploadBusy | Self::RangeInvalid { .. } | Self::Body(_) => ErrorCode::BlobUploadInvalid,
             Self::RangeNotSatisfiable { .. }
             | Self::SizeMismatch
@@ -123,7 +136,6 @@ impl Error {
             Self::DigestMismatch { .. } => ErrorCode::DigestInvalid,
             Self::ManifestInvalid(_) | Self::TooManyTags { .. } => ErrorCode::ManifestInvalid,
             Self::ReferenceUnknown { .. } => ErrorCode::ManifestBlobUnknown,
-            Self::TagImmutable { .. } => ErrorCode::Denied,
             Self::Contended => ErrorCode::TooManyRequests,
             Self::Storage(_) | Self::Corrupt { .. } | Self::Randomness | Self::Stopping => {
                 return None;

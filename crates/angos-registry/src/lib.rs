@@ -6,15 +6,18 @@
 //! | what | file |
 //! |---|---|
 //! | [`Registry`], shared state | `registry.rs`, `settings.rs`, `clock.rs` |
-//! | reading and deleting manifests | `manifests.rs`, `cache.rs` |
+//! | reading manifests | `manifests.rs`, `cache.rs` |
+//! | deleting manifests and tags | `removal.rs` |
 //! | pushing manifests | `push.rs`, `immutable.rs` |
 //! | blobs, mounts | `blobs.rs` |
 //! | bytes that are not what was recorded | `damage.rs` |
 //! | uploads | `uploads.rs`, `upload_id.rs`, `sessions.rs`, `receive.rs`, `body.rs`, `expiry.rs` |
 //! | tag lists, catalog | `listing.rs` |
 //! | referrers | `referrers.rs` |
+//! | asking again before a commit | `approval.rs` |
 //! | what is at rest | `key.rs`, `record.rs`, `codec.rs` |
 
+mod approval;
 mod blobs;
 mod body;
 mod cache;
@@ -33,6 +36,7 @@ mod receive;
 mod record;
 mod referrers;
 mod registry;
+mod removal;
 mod sessions;
 mod settings;
 mod upload_id;
@@ -40,6 +44,7 @@ mod uploads;
 
 pub use angos_storage::{BlobReader, Storage};
 
+pub use crate::approval::Approval;
 pub use crate::body::{Body, BodyError};
 pub use crate::clock::Clock;
 pub use crate::damage::Damage;

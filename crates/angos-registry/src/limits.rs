@@ -75,10 +75,10 @@ pub const SESSIONS_PER_SWEEP: usize = 128;
 /// Source: ours. Each attempt fails only when another one succeeded in between.
 pub(crate) const ATTEMPTS_MAX: usize = 32;
 
-/// Tags handled in one batch while a digest is deleted: 256.
+/// Tags handled in one batch while a digest is deleted, and named in one question of an [`Approval`](crate::Approval): 256.
 ///
 /// Source: ours. It bounds memory, and the time others wait for the batch.
-pub(crate) const TAGS_PER_BATCH: usize = 256;
+pub const TAGS_PER_BATCH: usize = 256;
 
 /// Groups of namespaces whose writers keep each other from filling the manifest cache: 64.
 ///

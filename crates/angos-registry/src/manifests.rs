@@ -1,12 +1,10 @@
-//! Reading and deleting manifests.
+//! Reading manifests.
 
 use angos_oci::{Digest, MediaType, Name, Reference, Tag};
-use angos_storage::Batch;
 use bytes::{Bytes, BytesMut};
 
-use crate::limits::{ATTEMPTS_MAX, TAGS_PER_BATCH};
-use crate::record::{Content, Moment, REMOVED, Record as _, Revision, TagEntry};
-use crate::registry::to_the_end;
+use crate::limits::ATTEMPTS_MAX;
+use crate::record::{Content, Revision, TagEntry};
 use crate::{Error, Registry, Result, key};
 
 /// A manifest as it was pushed. Clone is cheap.
@@ -104,98 +102,4 @@ impl Registry {
             found => Ok(found.is_some()),
         }
     }
-
-    /// Deletes a tag alone, or a revision with every tag that names it and its entry among referrers.
-    ///
-    /// What was pushed while this runs may survive it; what was there before does not. The cost follows the tags that
-    /// name the revision, never the namespace.
-    pub async fn delete_manifest(&self, name: &Name, reference: &Reference) -> Result<()> {
-        let (registry, name, reference) = (self.clone(), name.clone(), reference.clone());
-        to_the_end(async move {
-            match &reference {
-                Reference::Tag(tag) => registry.delete_tag(&name, tag).await,
-                Reference::Digest(digest) => registry.delete_revision(&name, digest).await,
-            }
-        })
-        .await
-    }
-
-    async fn delete_tag(&self, name: &Name, tag: &Tag) -> Result<()> {
-        let entry = self.tag(name, tag).await?;
-        let batch = Batch::new().delete(key::tag(name, tag)).delete(key::tag_of(name, &entry.digest, tag));
-        let applied = self.metadata().apply(batch).await;
-        self.0.cache.invalidate(name, None, [tag]);
-        Ok(applied?)
-    }
-
-    async fn delete_revision(&self, name: &Name, digest: &Digest) -> Result<()> {
-        let mut attempts = 0;
-        let mut has_begun = false;
-        while attempts < ATTEMPTS_MAX {
-            match self.delete_some(name, digest).await {
-                Ok(Remaining::Nothing) => return Ok(()),
-                Ok(Remaining::More) => has_begun = true,
-                Err(Error::ManifestUnknown) if has_begun => return Ok(()),
-                Err(Error::Storage(angos_storage::Error::Conflict { .. })) => attempts += 1,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(Error::Contended)
-    }
-
-    /// Deletes some of the tags of a revision, and the revision itself with the last of them.
-    ///
-    /// Every push writes its revision, and every batch here swaps the revision it read. So a push in between makes the
-    /// batch conflict, and no tag is left that names what is gone.
-    async fn delete_some(&self, name: &Name, digest: &Digest) -> Result<Remaining> {
-        let revision_key = key::revision(name, digest);
-        let Some((revision, version)) = self.versioned::<Revision>(&revision_key).await? else {
-            return Err(Error::ManifestUnknown);
-        };
-        let prefix = key::tags_of(name, digest);
-        let page = self.metadata().scan(&prefix, None, TAGS_PER_BATCH).await?;
-        let is_last = page.len() < TAGS_PER_BATCH;
-        let mut batch = Batch::new();
-        let mut tags = Vec::with_capacity(page.len());
-        for entry in page {
-            let Some(tag) = key::text_after::<Tag>(&entry.key, &prefix) else {
-                return Err(Error::Corrupt { what: "tag of a revision" });
-            };
-            batch = self.untag(batch, name, digest, &tag).await?.delete(entry.key);
-            tags.push(tag);
-        }
-        if is_last {
-            if let Some(subject) = &revision.subject {
-                batch = batch.delete(key::referrer(name, subject, digest));
-            }
-            batch = batch.replace(revision_key.clone(), version, REMOVED).delete(revision_key);
-            if revision.content == Content::Blob {
-                let now = Moment(self.0.clock.nanoseconds()).encode();
-                batch = batch.delete(key::manifest_bytes(digest, name)).put(key::candidate(digest), now);
-            }
-        } else {
-            batch = batch.replace(revision_key, version, revision.encode());
-        }
-        let applied = self.metadata().apply(batch).await;
-        self.0.cache.invalidate(name, Some(digest), &tags);
-        applied?;
-        Ok(if is_last { Remaining::Nothing } else { Remaining::More })
-    }
-
-    /// Adds the removal of a tag, provided that it still names `digest`.
-    async fn untag(&self, batch: Batch, name: &Name, digest: &Digest, tag: &Tag) -> Result<Batch> {
-        let key = key::tag(name, tag);
-        Ok(match self.versioned::<TagEntry>(&key).await? {
-            Some((entry, version)) if entry.digest == *digest => {
-                batch.replace(key.clone(), version, REMOVED).delete(key)
-            }
-            _ => batch,
-        })
-    }
-}
-
-/// Whether tags of a revision are left after a batch.
-enum Remaining {
-    Nothing,
-    More,
 }

@@ -114,6 +114,7 @@ impl Registry {
         }
         for _ in 0..ATTEMPTS_MAX {
             let batch = self.push_batch(push).await?;
+            self.approve(&[]).await?;
             let applied = self.metadata().apply(batch).await;
             self.0.cache.invalidate(&push.name, Some(&push.digest), &push.tags);
             match applied {
@@ -132,7 +133,7 @@ impl Registry {
         if revision.content == Content::Blob {
             batch = batch.put(key::manifest_bytes(digest, name), Bytes::new());
         }
-        batch = batch.put(key::revision(name, digest), revision.encode());
+        batch = self.set_revision(batch, push, &revision).await?;
         if let Some(subject) = manifest.subject() {
             let key = key::referrer(name, &subject.digest, digest);
             batch = batch.put(key, referrers::entry(manifest, digest, push.size())?.encode());
@@ -150,13 +151,37 @@ impl Registry {
         Ok(batch)
     }
 
+    /// Adds the revision. With another media type than before, pulls of each tag that names it change; so they are asked
+    /// about as if they were pushed. A tag that is set meanwhile makes the batch conflict.
+    async fn set_revision(&self, batch: Batch, push: &Push, revision: &Revision) -> Result<Batch> {
+        let Push { name, digest, .. } = push;
+        let key = key::revision(name, digest);
+        let version = match self.versioned::<Revision>(&key).await? {
+            Some((old, version)) if old.media_type != revision.media_type => version,
+            _ => return Ok(batch.put(key, revision.encode())),
+        };
+        let mut after: Option<Bytes> = None;
+        loop {
+            let page = self.tags_of_digest(name, digest, after.as_deref()).await?;
+            let others = page.tags.into_iter().map(|(tag, _)| tag).filter(|tag| !push.tags.contains(tag));
+            let others: Vec<Tag> = others.collect();
+            self.approve(&others).await?;
+            if let Some(tag) = others.into_iter().find(|tag| self.0.settings.is_immutable(tag)) {
+                return Err(Error::TagImmutable { tag });
+            }
+            match page.keys.last() {
+                Some(last) if !page.is_last => after = Some(last.clone()),
+                _ => return Ok(batch.replace(key, version, revision.encode())),
+            }
+        }
+    }
+
     /// Adds the setting of a tag, unless it is immutable and names something else.
     ///
     /// An immutable tag is written only if nobody wrote it meanwhile. Any other goes to the last writer. The way back
     /// from the digest is there before the tag and goes after it; a way back too many is harmless.
     async fn set_tag(&self, batch: Batch, name: &Name, tag: &Tag, entry: &TagEntry) -> Result<Batch> {
-        let settings = &self.0.settings;
-        let is_immutable = settings.immutable_tags && !settings.immutable_tags_exclusions.matches(tag);
+        let is_immutable = self.0.settings.is_immutable(tag);
         let key = key::tag(name, tag);
         let old = self.metadata().read(&key).await?;
         let old_digest = match &old {

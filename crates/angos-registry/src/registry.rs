@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use angos_oci::Name;
+use angos_oci::{Name, Tag};
 use angos_storage::{Batch, MetadataStore, SessionId, Storage, Version};
 use tokio::sync::OnceCell;
 use tracing::Instrument as _;
 
+use crate::approval::Approval;
 use crate::cache::ManifestCache;
 use crate::damage::Counts;
 use crate::record::{self, Moment, Record};
@@ -22,7 +23,7 @@ use crate::{Clock, Error, Result, Settings, key};
 ///
 /// A namespace exists from its first acknowledged blob, mount or manifest on, and stays.
 #[derive(Clone)]
-pub struct Registry(pub(crate) Arc<Inner>);
+pub struct Registry(pub(crate) Arc<Inner>, Option<Arc<dyn Approval>>);
 
 pub(crate) struct Inner {
     pub(crate) storage: Storage,
@@ -47,7 +48,7 @@ impl Registry {
     /// The same, by another clock than the system's.
     pub fn with_clock(storage: Storage, mut settings: Settings, clock: Clock) -> Self {
         settings.max_manifest_size = settings.max_manifest_size.min(angos_oci::limits::MANIFEST_MAX_BYTES);
-        Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             started: clock.nanoseconds(),
             cache: ManifestCache::new(settings.manifest_cache_bytes),
             storage,
@@ -57,7 +58,23 @@ impl Registry {
             damage: Counts::default(),
             sweep: Mutex::default(),
             secret: OnceCell::new(),
-        }))
+        });
+        Self(inner, None)
+    }
+
+    /// The same registry, whose changes need a yes of `approval` at the moment of their commit. Without one every change
+    /// is allowed.
+    #[must_use]
+    pub fn approved_by(&self, approval: Arc<dyn Approval>) -> Self {
+        Self(Arc::clone(&self.0), Some(approval))
+    }
+
+    /// Asks whether a change may happen now; `tags` are those that the operation did not name.
+    pub(crate) async fn approve(&self, tags: &[Tag]) -> Result<()> {
+        match &self.1 {
+            Some(approval) if !approval.approve(tags).await => Err(Error::NotApproved),
+            _ => Ok(()),
+        }
     }
 
     /// What this registry was made with.

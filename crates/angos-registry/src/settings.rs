@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use angos_oci::Tag;
+
 use crate::TagPatterns;
 
 /// Limits and switches of a [`Registry`](crate::Registry). Every field has a default.
@@ -17,10 +19,13 @@ pub struct Settings {
     /// acknowledged manifest can then be pulled in full, and a client that skipped a layer learns it at once. Turn it
     /// off for sparse indexes (a copy of one platform only). A subject may always be missing.
     pub require_references: bool,
-    /// Whether an existing tag keeps its digest. Default `false`. Deleting stays a matter of policy.
+    /// Whether an existing tag keeps its digest and cannot be deleted. Default `false`.
     pub immutable_tags: bool,
-    /// Tags that may move although `immutable_tags` is set. Default none.
+    /// Tags that may move and be deleted although `immutable_tags` is set. Default none.
     pub immutable_tags_exclusions: TagPatterns,
+    /// Whether an immutable tag can be deleted, by its name or with the digest it names, and then be pushed anew. Default
+    /// `false`.
+    pub immutable_tags_deletable: bool,
     /// How long an upload session lives, counted from its start. Default 24 hours.
     pub upload_expiry: Duration,
     /// Memory for manifests, tags and sizes of blobs that were read, in bytes. Default 64 MiB; 0 turns the cache off,
@@ -36,8 +41,21 @@ impl Default for Settings {
             require_references: true,
             immutable_tags: false,
             immutable_tags_exclusions: TagPatterns::default(),
+            immutable_tags_deletable: false,
             upload_expiry: Duration::from_hours(24),
             manifest_cache_bytes: 64 << 20,
         }
+    }
+}
+
+impl Settings {
+    /// Whether a tag keeps its digest once it exists.
+    pub(crate) fn is_immutable(&self, tag: &Tag) -> bool {
+        self.immutable_tags && !self.immutable_tags_exclusions.matches(tag)
+    }
+
+    /// Whether a tag stays once it exists.
+    pub(crate) fn is_undeletable(&self, tag: &Tag) -> bool {
+        !self.immutable_tags_deletable && self.is_immutable(tag)
     }
 }

@@ -9,11 +9,11 @@ use angos_storage::{Batch, SessionId, Writer};
 use bytes::Bytes;
 
 use crate::receive::Expectation;
-use crate::record::{Record as _, Upload};
+use crate::record::{Moment, Record as _, Upload};
 use crate::registry::to_the_end;
 use crate::sessions::Claim;
 use crate::upload_id::Secret;
-use crate::{Body, Error, Registry, Result, UploadId, key};
+use crate::{Body, BodyError, Error, Registry, Result, UploadId, key};
 
 impl Registry {
     /// Starts a session that lives for `upload_expiry` and belongs to `name` alone.
@@ -59,11 +59,11 @@ impl Registry {
         let blobs = &self.0.storage.blobs;
         let mut writer = blobs.append(&session, offset).await?;
         match expectation.receive(&mut body, &mut writer).await {
-            Ok(()) => Ok(writer.finish().await?.offset),
-            Err(error @ Error::Body(_)) => {
-                writer.finish().await?;
-                Err(error)
+            Ok(()) => {
+                self.approve(&[]).await?;
+                Ok(writer.finish().await?.offset)
             }
+            Err(error @ Error::Body(_)) => self.keep(writer, error).await,
             Err(error @ Error::BlobTooLarge { .. }) => {
                 drop(writer);
                 self.end(name, id, Some(session), open.claim).await?;
@@ -111,10 +111,7 @@ impl Registry {
                 self.end(name, id, session, claim).await?;
                 return Err(error);
             }
-            Err(error @ Error::Body(_)) => {
-                writer.finish().await?;
-                return Err(error);
-            }
+            Err(error @ Error::Body(_)) => return self.keep(writer, error).await,
             Err(error) => return Err(error),
         }
         let (registry, name, id, digest) = (self.clone(), name.clone(), *id, *digest);
@@ -154,6 +151,7 @@ impl Registry {
     /// Ends a session and drops what it holds.
     pub async fn cancel_upload(&self, name: &Name, id: &UploadId) -> Result<()> {
         let Open { claim, upload } = self.open(name, id).await?;
+        self.approve(&[]).await?;
         // A session whose bytes are gone is no session.
         self.offset(upload.as_ref()).await?;
         self.end(name, id, upload.map(|upload| upload.session), claim).await
@@ -188,6 +186,12 @@ impl Registry {
             other => other.into(),
         })?;
         let batch = self.own(name, digest, size).await?;
+        if let Err(error) = self.approve(&[]).await {
+            // The bytes are there, and nobody may own them.
+            let now = Moment(self.0.clock.nanoseconds()).encode();
+            self.apply(Batch::new().put(key::candidate(digest), now)).await?;
+            return Err(error);
+        }
         let Some((id, session)) = recorded else { return self.apply(batch).await };
         self.apply(without_session(batch, name, id.start(), id.session())).await?;
         if let Err(error) = self.0.storage.blobs.abort(&session).await {
@@ -195,6 +199,15 @@ impl Registry {
             tracing::warn!(target: "angos::registry", %session, %error, "cannot remove a finished upload");
         }
         Ok(())
+    }
+
+    /// Keeps what arrived before the body ended early, unless its sender may no longer change the session.
+    async fn keep<T>(&self, writer: Writer, error: Error) -> Result<T> {
+        if !matches!(error, Error::Body(BodyError::NotApproved)) {
+            self.approve(&[]).await?;
+            writer.finish().await?;
+        }
+        Err(error)
     }
 
     fn expect(

@@ -36,6 +36,9 @@ pub(crate) enum AuthenticationError {
     /// Too many credentials are being checked; trying later may help.
     #[error("too many credentials are being checked")]
     Busy,
+    /// The credential was right when the request began, and is no longer configured.
+    #[error("the credential is no longer accepted")]
+    Withdrawn,
     /// The check could not be done; a defect of this program.
     #[error("the credential could not be checked")]
     Failed,

@@ -1,6 +1,7 @@
 //! Stage 6: caller and operation → [`Permit`] or [`Denied`]. Nothing else makes a permit, and no operation runs
 //! without one. Writes the decision log.
 
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use angos_identity::{Certificate, Identity};
@@ -49,7 +50,7 @@ impl Denied {
 /// Asks the policies on behalf of one request.
 #[derive(Debug)]
 pub(crate) struct Gate<'a> {
-    pub(crate) in_force: &'a AccessInForce,
+    pub(crate) in_force: &'a Arc<AccessInForce>,
     pub(crate) identity: &'a Identity,
     pub(crate) method: &'a Method,
     pub(crate) time: SystemTime,
@@ -63,6 +64,13 @@ impl Gate<'_> {
     pub(crate) fn admit(&self, operation: Operation) -> Result<Permit, Denied> {
         Inquiry::all(&operation, self.method, self.time).try_for_each(|inquiry| self.ask(&inquiry))?;
         Ok(Permit { operation })
+    }
+
+    /// Decides again what was permitted before. Counted and logged only where the answer is another one.
+    pub(crate) fn confirm(&self, operation: &Operation) -> Result<(), Denied> {
+        Inquiry::all(operation, self.method, self.time)
+            .filter(|inquiry| !self.judge(inquiry).is_allowed())
+            .try_for_each(|inquiry| self.ask(&inquiry))
     }
 
     /// Whether the caller may see a repository in a listing. Neither logged nor counted: a page asks this a thousand

@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::connection::{Connection, InFlight};
 use crate::limits::{COLLECTED_FREE_BYTES, LINGER};
+use crate::recheck::Recheck;
 
 /// The body of a request.
 #[derive(Debug)]
@@ -24,12 +25,23 @@ pub(crate) struct RequestBody {
     connection: Arc<Connection>,
     /// Whether nothing is left of it.
     ended: bool,
+    /// For a body whose request changes something.
+    recheck: Option<Arc<Recheck>>,
 }
 
 impl RequestBody {
     pub(crate) fn new(incoming: Incoming, connection: &Arc<Connection>) -> Self {
         let progress = connection.shared.settings.timeouts.body_progress;
-        Self { incoming, progress, connection: Arc::clone(connection), ended: false }
+        Self { incoming, progress, connection: Arc::clone(connection), ended: false, recheck: None }
+    }
+
+    /// From now on the body ends with [`BodyError::NotApproved`] when its request is no longer allowed.
+    pub(crate) fn decide_again(&mut self, recheck: Option<&Arc<Recheck>>) {
+        self.recheck = recheck.cloned();
+    }
+
+    fn is_allowed(&self) -> bool {
+        self.recheck.as_ref().is_none_or(|recheck| recheck.check())
     }
 
     /// Reads on for [`LINGER`] what nobody wanted, while the response is on its way: many a client looks at a response
@@ -123,7 +135,7 @@ impl RegistryBody for RequestBody {
                 Ok(Some(Err(error))) => return Some(Err(reason(&error))),
                 Ok(None) => {
                     self.ended = true;
-                    return None;
+                    return (!self.is_allowed()).then_some(Err(BodyError::NotApproved));
                 }
                 Err(_) => return Some(Err(BodyError::Timeout)),
             };
@@ -133,7 +145,7 @@ impl RegistryBody for RequestBody {
                 let connection = &self.connection;
                 connection.activity.moved();
                 connection.shared.metrics.received_bytes.inc_by(data.len() as u64);
-                return Some(Ok(data));
+                return Some(if self.is_allowed() { Ok(data) } else { Err(BodyError::NotApproved) });
             }
         }
     }
@@ -169,7 +181,7 @@ pub(crate) struct ResponseBody {
 enum Content {
     Empty,
     Whole(Bytes),
-    Blob { reader: BlobReader, remaining: u64 },
+    Blob { reader: BlobReader, remaining: u64, recheck: Option<Arc<Recheck>> },
 }
 
 /// A blob could not be read to its end. The connection is cut, so that the client cannot take a part for the whole.
@@ -189,11 +201,16 @@ impl ResponseBody {
         }
     }
 
-    pub(crate) fn blob(reader: BlobReader) -> Self {
+    /// A blob; `recheck` is asked before each piece whether the client may have it.
+    pub(crate) fn blob(reader: BlobReader, recheck: Option<Arc<Recheck>>) -> Self {
         let range = reader.range();
         let remaining = range.end.saturating_sub(range.start);
         Self {
-            content: if remaining == 0 { Content::Empty } else { Content::Blob { reader, remaining } },
+            content: if remaining == 0 {
+                Content::Empty
+            } else {
+                Content::Blob { reader, remaining, recheck }
+            },
             in_flight: None,
         }
     }
@@ -230,7 +247,11 @@ impl Body for ResponseBody {
         let chunk = match &mut this.content {
             Content::Empty => return Poll::Ready(None),
             Content::Whole(bytes) => Ok(std::mem::take(bytes)),
-            Content::Blob { reader, remaining } => match ready!(reader.poll_next(cx)) {
+            Content::Blob { recheck: Some(recheck), .. } if !recheck.check() => {
+                this.content = Content::Empty;
+                return Poll::Ready(Some(Err(ReadFailed(None))));
+            }
+            Content::Blob { reader, remaining, .. } => match ready!(reader.poll_next(cx)) {
                 Some(Ok(chunk)) => {
                     *remaining = remaining.saturating_sub(chunk.len() as u64);
                     Ok(chunk)

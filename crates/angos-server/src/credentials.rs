@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use angos_identity::Credential;
+use angos_identity::{Credential, Identity};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
@@ -178,6 +178,23 @@ impl Credentials {
                 Ok(Arc::clone(&entry.credential))
             }
         }
+    }
+
+    /// Whether the credential of `identity`, which `before` accepted, would be accepted here: it is configured with the
+    /// same user name and the same hash. True without a credential. Checks no password.
+    pub(crate) fn retains(&self, before: &Self, identity: &Identity) -> bool {
+        let (Some(id), Some(username)) = (identity.id(), identity.username()) else { return true };
+        let mut accepted = before.entries(id, username);
+        match (accepted.next(), accepted.next()) {
+            (Some(old), None) => self.entries(id, username).any(|new| new.hash.is_same(&old.hash)),
+            _ => false,
+        }
+    }
+
+    /// The entries of this id and user name; several only if an embedder gives one id twice.
+    fn entries<'a>(&'a self, id: &'a str, username: &str) -> impl Iterator<Item = &'a Entry> {
+        let user = self.names.get(username).and_then(|index| self.users.get(*index));
+        user.into_iter().flat_map(|user| &user.entries).filter(move |entry| &*entry.credential.id == id)
     }
 
     /// The slow way: which of the user's passwords it is, if any.

@@ -77,7 +77,7 @@ pub(crate) async fn answer(
 }
 
 async fn stages(
-    connection: &Connection,
+    connection: &Arc<Connection>,
     id: RequestId,
     head: &Parts,
     body: &mut RequestBody,
@@ -117,7 +117,10 @@ async fn stages(
         .admit(operation)
         .map_err(|denied| Refusal::Denied { challenge: challenge && denied.may_change() })?;
     let context = Context {
+        connection,
         shared,
+        registry: &shared.registry,
+        recheck: None,
         gate: &gate,
         challenge,
         headers: &head.headers,

@@ -32,7 +32,7 @@ pub struct Inquiry {
     reference: Option<Reference>,
     tag: Option<Tag>,
     digest: Option<Digest>,
-    /// Tags to set besides the one a manifest is pushed by.
+    /// Tags to set or remove besides the one a manifest is pushed or deleted by.
     tags: Vec<Tag>,
     session: Option<UploadId>,
     from: Option<Name>,
@@ -73,7 +73,7 @@ impl Inquiry {
 
     /// Everything there is to ask about an operation; all of it has to be allowed.
     ///
-    /// What a request names several of, tags to set or artifact types to list, is asked about one by one too, so that
+    /// What a request is about several of, tags to set or remove, artifact types to list, is asked about one by one too, so that
     /// a rule about `request.tag` cannot be passed by naming the tag where only `request.tags` tells.
     pub(crate) fn all<'a>(
         operation: &'a Operation,
@@ -82,7 +82,7 @@ impl Inquiry {
     ) -> impl Iterator<Item = Self> + 'a {
         let about = move || Self::about(operation, method, time);
         let (tags, types): (&[Tag], &[String]) = match operation {
-            Operation::PutManifest { tags, .. } => (tags, &[]),
+            Operation::PutManifest { tags, .. } | Operation::DeleteManifest { tags, .. } => (tags, &[]),
             Operation::GetReferrers { artifact_types, .. } => (&[], artifact_types),
             _ => (&[], &[]),
         };
@@ -101,10 +101,9 @@ impl Inquiry {
         inquiry.namespace = operation.namespace().cloned();
         inquiry.method = method.clone();
         match operation {
-            Operation::GetManifest { reference, .. } | Operation::DeleteManifest { reference, .. } => {
-                inquiry.reference = Some(reference.clone());
-            }
-            Operation::PutManifest { reference, tags, .. } => {
+            Operation::GetManifest { reference, .. } => inquiry.reference = Some(reference.clone()),
+            Operation::PutManifest { reference, tags, .. }
+            | Operation::DeleteManifest { reference, tags, .. } => {
                 inquiry.reference = Some(reference.clone());
                 inquiry.tags.clone_from(tags);
             }
@@ -205,9 +204,9 @@ impl Inquiry {
         self.algorithm.or_else(|| self.digest().map(Digest::algorithm))
     }
 
-    /// Every tag a push would set.
+    /// Every tag a push would set, or a delete remove.
     fn tag_list(&self) -> Vec<String> {
-        if self.action != Action::PutManifest {
+        if !matches!(self.action, Action::PutManifest | Action::DeleteManifest) {
             return Vec::new();
         }
         let first = self.tag().filter(|tag| !self.tags.contains(tag));

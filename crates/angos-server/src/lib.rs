@@ -45,6 +45,7 @@ mod listener;
 mod management;
 mod metrics;
 mod operations;
+mod recheck;
 mod refuse;
 mod request_id;
 mod respond;

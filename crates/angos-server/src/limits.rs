@@ -54,6 +54,17 @@ pub const COLLECTED_FREE_BYTES: usize = 64 * 1024;
 /// whole answer. Most clients stop and close when they see the answer.
 pub const LINGER: Duration = Duration::from_secs(2);
 
+/// How long a decision holds while a body is on its way and nothing was reloaded: 10 s. Then the request is decided again.
+///
+/// Source: ours. A reload is noticed at once; this is for rules that look at the time, and costs a decision every ten
+/// seconds.
+pub const RECHECK_EVERY: Duration = Duration::from_secs(10);
+
+/// The longest part of a blob that is sent without deciding again, in bytes: 1 MiB.
+///
+/// Source: ours. Deciding again needs the caller's identity until the last byte; most blobs need nothing of it.
+pub const RECHECK_BLOB_BYTES: u64 = 1 << 20;
+
 /// Entries of one page of `_catalog`, tags or referrers, when the request asks for more or names no number: 1000.
 ///
 /// Source: ours; the distribution specification allows a registry to answer with fewer than `n` and a `Link`.

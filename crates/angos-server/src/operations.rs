@@ -7,27 +7,36 @@ mod referrers;
 mod tags;
 mod uploads;
 
-use angos_registry::Registry;
+use std::sync::Arc;
+
+use angos_registry::{Approval, Registry};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 
 use crate::authorize::{Denied, Gate, Permit};
 use crate::body::RequestBody;
+use crate::connection::Connection;
 use crate::management;
+use crate::recheck::Recheck;
 use crate::refuse::Refusal;
 use crate::respond::Outcome;
 use crate::route::Operation;
 use crate::shared::Shared;
 
 /// What an operation may look at besides its own arguments.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Context<'a> {
+    pub(crate) connection: &'a Arc<Connection>,
     pub(crate) shared: &'a Shared,
     pub(crate) gate: &'a Gate<'a>,
     /// Whether a credential, of which there was none, might turn a no into a yes.
     pub(crate) challenge: bool,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) head_only: bool,
+    /// The registry, which asks [`recheck`](Self::recheck) before it commits a change.
+    pub(crate) registry: &'a Registry,
+    /// For requests that change something.
+    pub(crate) recheck: Option<&'a Recheck>,
 }
 
 /// A header that may be there once is there several times.
@@ -35,7 +44,7 @@ struct Several;
 
 impl Context<'_> {
     fn registry(&self) -> &Registry {
-        &self.shared.registry
+        self.registry
     }
 
     /// A header that is there once and is text.
@@ -53,7 +62,11 @@ impl Context<'_> {
     /// Asks for one more permit in the course of an operation.
     pub(crate) fn admit(&self, operation: Operation) -> Result<Permit, Refusal> {
         let refusal = |denied: Denied| Refusal::Denied { challenge: self.challenge && denied.may_change() };
-        self.gate.admit(operation).map_err(refusal)
+        let permit = self.gate.admit(operation).map_err(refusal)?;
+        if let Some(recheck) = self.recheck {
+            recheck.require(&permit);
+        }
+        Ok(permit)
     }
 }
 
@@ -64,12 +77,27 @@ fn page(list: &impl Serialize, next: Option<String>) -> Outcome {
     Outcome::Page { media_type: "application/json", json, next, filtered: false }
 }
 
-/// Does what was permitted.
+/// Does what was permitted. A change is decided again before it is committed, and while its body arrives.
 pub(crate) async fn operate(
     cx: &Context<'_>,
     permit: &Permit,
     body: &mut RequestBody,
 ) -> Result<Outcome, Refusal> {
+    let is_write = permit.operation().action().is_write();
+    let recheck = is_write.then(|| Arc::new(Recheck::new(cx.connection, cx.gate, cx.challenge, permit)));
+    let registry =
+        recheck.as_ref().map(|recheck| cx.registry.approved_by(Arc::clone(recheck) as Arc<dyn Approval>));
+    let cx =
+        Context { registry: registry.as_ref().unwrap_or(cx.registry), recheck: recheck.as_deref(), ..*cx };
+    body.decide_again(recheck.as_ref());
+    let result = run(&cx, permit, body).await;
+    result.map_err(|refusal| match &recheck {
+        Some(recheck) => recheck.refusal(refusal),
+        None => refusal,
+    })
+}
+
+async fn run(cx: &Context<'_>, permit: &Permit, body: &mut RequestBody) -> Result<Outcome, Refusal> {
     match permit.operation() {
         Operation::Version => Ok(Outcome::Version),
         Operation::Healthz => Ok(Outcome::Well),
@@ -81,8 +109,8 @@ pub(crate) async fn operate(
         Operation::PutManifest { name, reference, tags } => {
             manifests::push(cx, name, reference, tags, body).await
         }
-        Operation::DeleteManifest { name, reference } => manifests::delete(cx, name, reference).await,
-        Operation::GetBlob { name, digest } => blobs::pull(cx, name, digest).await,
+        Operation::DeleteManifest { name, reference, .. } => manifests::delete(cx, name, reference).await,
+        Operation::GetBlob { name, digest } => blobs::pull(cx, permit, name, digest).await,
         Operation::DeleteBlob { name, digest } => blobs::delete(cx, name, digest).await,
         Operation::PushBlob { name, digest } => blobs::push(cx, name, digest, body).await,
         Operation::MountBlob { name, digest, from } => blobs::mount(cx, name, digest, from.as_ref()).await,

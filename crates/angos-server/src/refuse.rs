@@ -194,6 +194,8 @@ fn registry(error: &RegistryError) -> Answer {
         | RegistryError::BlobUnknown
         | RegistryError::UploadUnknown => StatusCode::NOT_FOUND,
         RegistryError::UploadBusy | RegistryError::TagImmutable { .. } => StatusCode::CONFLICT,
+        RegistryError::NotApproved | RegistryError::Body(BodyError::NotApproved) => StatusCode::FORBIDDEN,
+        RegistryError::TagUndeletable { .. } => StatusCode::METHOD_NOT_ALLOWED,
         RegistryError::RangeInvalid { .. } | RegistryError::RangeNotSatisfiable { .. } => {
             StatusCode::RANGE_NOT_SATISFIABLE
         }
@@ -227,6 +229,9 @@ fn explain(refusal: &Refusal, status: StatusCode, headers: &mut HeaderMap) {
         Refusal::Registry(RegistryError::UploadBusy) => drop(headers.insert(RETRY_AFTER, SOON)),
         Refusal::Route(RouteError::MethodNotAllowed { allow }) => {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        Refusal::Registry(RegistryError::TagUndeletable { .. }) => {
+            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, PUT"));
         }
         Refusal::UploadRange { name, id, offset } => {
             headers.insert(LOCATION, upload_location(name, id));

@@ -1,6 +1,7 @@
 //! Stage 9, success: outcome → HTTP response. Statuses of success are chosen here and nowhere else.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use angos_oci::{Digest, MediaType, Name, Tag};
 use angos_registry::{BlobReader, ManifestReceipt, StoredManifest, UploadId};
@@ -12,6 +13,7 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 
 use crate::body::ResponseBody;
+use crate::recheck::Recheck;
 
 const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 const DOCKER_UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
@@ -48,7 +50,7 @@ pub(crate) enum Outcome {
     /// A blob that exists, to be described.
     BlobFound { digest: Digest, size: u64 },
     /// A blob or a part of it, to be sent.
-    BlobContent { digest: Digest, reader: BlobReader },
+    BlobContent { digest: Digest, reader: BlobReader, recheck: Option<Arc<Recheck>> },
     /// A blob now belongs to a repository.
     BlobStored { name: Name, digest: Digest },
     /// An upload was started, or took a chunk, and holds this many bytes.
@@ -74,7 +76,7 @@ pub(crate) fn respond(outcome: Outcome) -> Response<ResponseBody> {
         Outcome::ManifestStored { name, receipt } => manifest_stored(&name, &receipt),
         Outcome::Deleted => empty(StatusCode::ACCEPTED),
         Outcome::BlobFound { digest, size } => blob_found(&digest, size),
-        Outcome::BlobContent { digest, reader } => blob_content(&digest, reader),
+        Outcome::BlobContent { digest, reader, recheck } => blob_content(&digest, reader, recheck),
         Outcome::BlobStored { name, digest } => with(empty(StatusCode::CREATED), |headers| {
             headers.insert(LOCATION, text(format!("/v2/{name}/blobs/{digest}")));
             headers.insert(DOCKER_CONTENT_DIGEST, text(digest.to_string()));
@@ -197,9 +199,14 @@ fn blob_found(digest: &Digest, size: u64) -> Response<ResponseBody> {
     })
 }
 
-fn blob_content(digest: &Digest, reader: BlobReader) -> Response<ResponseBody> {
+fn blob_content(
+    digest: &Digest,
+    reader: BlobReader,
+    recheck: Option<Arc<Recheck>>,
+) -> Response<ResponseBody> {
     let (size, range) = (reader.size(), reader.range());
-    let mut response = with(Response::new(ResponseBody::blob(reader)), |headers| blob(headers, digest));
+    let mut response =
+        with(Response::new(ResponseBody::blob(reader, recheck)), |headers| blob(headers, digest));
     if range != (0..size) {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         let last = range.end.saturating_sub(1);

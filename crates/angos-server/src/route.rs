@@ -44,9 +44,11 @@ pub(crate) enum Operation {
         reference: Reference,
         tags: Vec<Tag>,
     },
+    /// `tags` are those that go with a digest. No request names them; they are known when they are looked up.
     DeleteManifest {
         name: Name,
         reference: Reference,
+        tags: Vec<Tag>,
     },
     GetBlob {
         name: Name,
@@ -253,7 +255,7 @@ fn on_manifest(verb: Verb, name: &str, reference: &str, query: &Query<'_>) -> Re
             }
             Ok(Operation::PutManifest { name, reference, tags })
         }
-        Verb::Delete => Ok(Operation::DeleteManifest { name, reference }),
+        Verb::Delete => Ok(Operation::DeleteManifest { name, reference, tags: Vec::new() }),
         _ => Err(RouteError::MethodNotAllowed { allow: "GET, HEAD, PUT, DELETE" }),
     }
 }

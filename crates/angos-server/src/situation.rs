@@ -22,7 +22,7 @@ pub struct Situation {
 enum Reference {
     Tag,
     Digest,
-    /// A push by digest, asked about one of the tags it sets.
+    /// A push or delete by digest, asked about one of the tags it sets or removes.
     DigestAndTag,
 }
 
@@ -34,8 +34,10 @@ impl Situation {
     pub fn all(caller: &Caller, repository: Option<&str>) -> Vec<Self> {
         let of = |action: Action| {
             let references: &[Reference] = match action {
-                Action::PutManifest => &[Reference::Tag, Reference::Digest, Reference::DigestAndTag],
-                Action::GetManifest | Action::DeleteManifest => &[Reference::Tag, Reference::Digest],
+                Action::PutManifest | Action::DeleteManifest => {
+                    &[Reference::Tag, Reference::Digest, Reference::DigestAndTag]
+                }
+                Action::GetManifest => &[Reference::Tag, Reference::Digest],
                 _ => &[Reference::Tag],
             };
             references.iter().map(move |reference| Self {
@@ -54,9 +56,10 @@ impl Situation {
         self.action
     }
 
-    /// Whether it is about pushing a manifest by its digest alone, which touches no tag.
-    pub fn is_push_by_digest(&self) -> bool {
-        self.action == Action::PutManifest && self.reference == Reference::Digest
+    /// Whether it is about pushing or deleting a manifest by its digest alone: of the tags that it changes, each is asked
+    /// about by itself.
+    pub fn is_change_by_digest(&self) -> bool {
+        self.is_tag_change() && self.reference == Reference::Digest
     }
 
     /// What rules call a variable.
@@ -66,6 +69,10 @@ impl Situation {
             Variable::Fact(index) => VARIABLES.get(index).map_or("has_repository_policy()", |(path, _)| path),
             _ => "a variable",
         }
+    }
+
+    fn is_tag_change(&self) -> bool {
+        matches!(self.action, Action::PutManifest | Action::DeleteManifest)
     }
 
     fn digest(&self) -> Known<'_> {
@@ -93,10 +100,10 @@ impl Situation {
     }
 
     fn tags(&self) -> Known<'_> {
-        match (self.action, self.reference) {
-            (Action::PutManifest, Reference::Digest) => Known::Nothing,
-            (Action::PutManifest, _) => Known::Present,
-            _ => ABSENT,
+        match self.reference {
+            _ if !self.is_tag_change() => ABSENT,
+            Reference::Digest => Known::Nothing,
+            _ => Known::Present,
         }
     }
 }

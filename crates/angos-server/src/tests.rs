@@ -5,6 +5,7 @@ mod distrust;
 mod hostile;
 mod pull;
 mod push;
+mod recheck;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -112,8 +112,8 @@ impl Linter<'_, '_> {
 
     fn absent_field(&mut self, written: &Written<'_>) {
         let mut situations = Situation::all(&Caller::ANYBODY, written.repository);
-        // Which tags such a push sets is asked about one by one.
-        situations.retain(|situation| !situation.is_push_by_digest());
+        // Which tags such a request changes is asked about one by one.
+        situations.retain(|situation| !situation.is_change_by_digest());
         for rule in 0..written.policy.len() {
             if self.is_spent() {
                 break;

@@ -8,6 +8,7 @@
     reason = "all of this is test code, also what no #[test] stands beside"
 )]
 
+mod approval;
 mod blobs;
 mod crashes;
 mod damage;

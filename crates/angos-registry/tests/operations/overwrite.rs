@@ -77,12 +77,33 @@ async fn no_route_moves_an_immutable_tag() {
 }
 
 #[tokio::test]
-async fn an_immutable_tag_can_be_deleted_and_set_anew() {
-    let bench = Bench::memory(immutable());
-    let (registry, name) = (&bench.registry, name("a"));
-    put(registry, &name, &reference("v1"), &image("old")).await.unwrap();
-    registry.delete_manifest(&name, &reference("v1")).await.unwrap();
-    put(registry, &name, &reference("v1"), &image("new")).await.unwrap();
-    let found = registry.manifest(&name, &reference("v1")).await.unwrap();
-    assert_eq!(found.bytes, image("new"));
+async fn an_immutable_tag_is_deleted_only_where_that_is_configured() {
+    for deletable in [false, true] {
+        for by_digest in [false, true] {
+            let mut settings = immutable();
+            settings.immutable_tags_deletable = deletable;
+            let bench = Bench::memory(settings);
+            let (registry, name, old) = (&bench.registry, name("a"), image("old"));
+            put(registry, &name, &reference("v1"), &old).await.unwrap();
+            put(registry, &name, &reference("latest"), &old).await.unwrap();
+            let target = if by_digest { Reference::Digest(sha256(&old)) } else { reference("v1") };
+            let outcome = registry.delete_manifest(&name, &target).await;
+            if deletable {
+                outcome.unwrap();
+                put(registry, &name, &reference("v1"), &image("new")).await.unwrap();
+            } else {
+                let error = outcome.unwrap_err();
+                assert!(matches!(&error, Error::TagUndeletable { tag } if tag.as_ref() == "v1"), "{error}");
+                assert_eq!(error.code().unwrap().as_str(), "DENIED");
+                put(registry, &name, &reference("latest"), &image("new")).await.unwrap();
+            }
+            // What is excluded can go by itself.
+            put(registry, &name, &reference("latest"), &old).await.unwrap();
+            registry.delete_manifest(&name, &reference("latest")).await.unwrap();
+            let expected = if deletable { image("new") } else { old };
+            let found = registry.manifest(&name, &reference("v1")).await.unwrap();
+            assert_eq!(found.bytes, expected, "deletable {deletable}, by digest {by_digest}");
+            check_rules(&bench.storage).await;
+        }
+    }
 }

@@ -16,10 +16,10 @@ fn policy(rule: &str) -> AccessPolicy {
     Policy::compile(&environment(), DefaultDecision::Deny, rules).expect("a sound rule").into()
 }
 
-fn policies(global: Option<&str>, repositories: &[(&str, &str)]) -> AccessInForce {
+fn policies(global: Option<&str>, repositories: &[(&str, &str)]) -> Arc<AccessInForce> {
     let repositories = repositories.iter().map(|(name, rule)| ((*name).to_owned(), policy(rule))).collect();
     let access = Access { global: global.map(policy), repositories, ..Access::default() };
-    AccessInForce::new(access, 1)
+    Arc::new(AccessInForce::new(access, 1))
 }
 
 fn caller(username: Option<&str>) -> Identity {
@@ -32,7 +32,7 @@ fn pull(name: &str) -> Operation {
     Operation::GetManifest { name: name.parse().expect("a name"), reference }
 }
 
-fn admits(policies: &AccessInForce, username: Option<&str>, operation: Operation) -> bool {
+fn admits(policies: &Arc<AccessInForce>, username: Option<&str>, operation: Operation) -> bool {
     let (identity, metrics) = (caller(username), Metrics::new());
     let gate = Gate {
         in_force: policies,

@@ -22,7 +22,7 @@ use crate::limits::{
 #[derive(Clone)]
 pub struct PasswordHash(Kind);
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 enum Kind {
     Argon2id(Box<phc::PasswordHash>),
     Bcrypt(Box<str>),
@@ -56,6 +56,11 @@ pub enum PasswordHashError {
 }
 
 impl PasswordHash {
+    /// Whether it is the very same hash: same kind, parameters and salt.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+
     /// The argon2id hash of `password` with a fresh salt, as PHC string. Takes tens of milliseconds and 19 MiB.
     pub fn create(password: &str) -> Result<String, PasswordHashError> {
         if !is_presentable(password) || password.is_empty() {

@@ -18,7 +18,7 @@ pub struct Request {
 impl Request {
     /// The request that `inquiry` describes.
     ///
-    /// A push that names further tags is asked about for each; a `start-upload` with a digest is a push in one request,
+    /// A push that names further tags, or a delete of a digest with tags, is asked about for each; a `start-upload` with a digest is a push in one request,
     /// and needs `complete-upload` too; a `mount-blob` needs to read a source, or else to start an upload instead.
     ///
     /// What no such request says (a tag of a blob) is refused, and so is a request that names too little to be one. The
@@ -63,8 +63,8 @@ impl Action {
     /// The fields of [`Inquiry::FIELDS`] that a request of this kind may say; every request has a `method` and a `time`.
     pub fn fields(self) -> &'static [&'static str] {
         match self {
-            Self::GetManifest | Self::DeleteManifest => &["namespace", "reference", "tag", "digest"],
-            Self::PutManifest => &["namespace", "reference", "tag", "digest", "tags"],
+            Self::GetManifest => &["namespace", "reference", "tag", "digest"],
+            Self::PutManifest | Self::DeleteManifest => &["namespace", "reference", "tag", "digest", "tags"],
             Self::GetBlob | Self::DeleteBlob => &["namespace", "digest"],
             Self::StartUpload => &["namespace", "digest", "digest_algorithm"],
             Self::UpdateUpload | Self::GetUpload | Self::CancelUpload => &["namespace", "session_id"],
@@ -121,16 +121,19 @@ fn operation(inquiry: &Inquiry) -> Result<Operation, InquiryError> {
         Action::Metrics => Operation::Metrics,
         Action::ListCatalog => Operation::ListCatalog { n, last },
         Action::GetManifest => Operation::GetManifest { name: name()?, reference: reference(inquiry)? },
-        Action::DeleteManifest => Operation::DeleteManifest { name: name()?, reference: reference(inquiry)? },
-        Action::PutManifest => {
+        Action::PutManifest | Action::DeleteManifest => {
             let (name, reference) = (name()?, reference(inquiry)?);
-            // Beside a digest, a tag is one of those to set.
+            // Beside a digest, a tag is one of those to set or remove.
             let first = inquiry.tag.as_ref().filter(|_| reference.digest().is_some());
             let tags: Vec<_> = first.into_iter().chain(&inquiry.tags).cloned().collect();
             if !tags.is_empty() && reference.tag().is_some() {
                 return Err(InquiryError::Foreign { action: inquiry.action, field: "tags" });
             }
-            Operation::PutManifest { name, reference, tags }
+            if inquiry.action == Action::PutManifest {
+                Operation::PutManifest { name, reference, tags }
+            } else {
+                Operation::DeleteManifest { name, reference, tags }
+            }
         }
         Action::GetBlob => Operation::GetBlob { name: name()?, digest },
         Action::DeleteBlob => Operation::DeleteBlob { name: name()?, digest },

@@ -1,23 +1,34 @@
 //! Stage 7: blobs.
 
+use std::sync::Arc;
+
 use angos_oci::{ByteRange, Digest, Name};
 use hyper::header::{IF_RANGE, RANGE};
 
 use super::{Context, uploads};
 use crate::authorize::Permit;
 use crate::body::RequestBody;
-use crate::limits::MOUNT_SOURCES;
+use crate::limits::{MOUNT_SOURCES, RECHECK_BLOB_BYTES};
+use crate::recheck::Recheck;
 use crate::refuse::Refusal;
 use crate::respond::Outcome;
 use crate::route::Operation;
 
-pub(super) async fn pull(cx: &Context<'_>, name: &Name, digest: &Digest) -> Result<Outcome, Refusal> {
+pub(super) async fn pull(
+    cx: &Context<'_>,
+    permit: &Permit,
+    name: &Name,
+    digest: &Digest,
+) -> Result<Outcome, Refusal> {
     if cx.head_only {
         let size = cx.registry().blob(name, digest).await?;
         return Ok(Outcome::BlobFound { digest: *digest, size });
     }
     let reader = cx.registry().read_blob(name, digest, range(cx, digest)?).await?;
-    Ok(Outcome::BlobContent { digest: *digest, reader })
+    let range = reader.range();
+    let is_long = range.end.saturating_sub(range.start) > RECHECK_BLOB_BYTES;
+    let recheck = is_long.then(|| Arc::new(Recheck::new(cx.connection, cx.gate, cx.challenge, permit)));
+    Ok(Outcome::BlobContent { digest: *digest, reader, recheck })
 }
 
 /// The range asked for. Several ranges, another unit, or an `If-Range` that names other content: all of it.

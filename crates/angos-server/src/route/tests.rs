@@ -144,7 +144,10 @@ fn pushing_and_deleting_manifests() {
     check(&tags(PUSH_TAGS_MAX + 1), Err(RouteError::TooManyTags));
 
     let reference = Reference::Digest(digest);
-    check(&path.replace("PUT", "DELETE"), Ok(Operation::DeleteManifest { name: name("a"), reference }));
+    check(
+        &path.replace("PUT", "DELETE"),
+        Ok(Operation::DeleteManifest { name: name("a"), reference, tags: Vec::new() }),
+    );
     check(
         &path.replace("PUT", "POST"),
         Err(RouteError::MethodNotAllowed { allow: "GET, HEAD, PUT, DELETE" }),

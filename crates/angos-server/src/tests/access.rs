@@ -3,13 +3,13 @@
 use super::*;
 use crate::{Credentials, PasswordHash};
 
-const RIGHT: (&str, &str) = ("authorization", "Basic YWRtaW46c2VjcmV0"); // admin:secret
+pub(super) const RIGHT: (&str, &str) = ("authorization", "Basic YWRtaW46c2VjcmV0"); // admin:secret
 const WRONG: (&str, &str) = ("authorization", "Basic YWRtaW46d3Jvbmc="); // admin:wrong
 
 /// bcrypt at its lowest cost, so that tests are fast.
 const HASH_OF_SECRET: &str = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
 
-fn credentials() -> Credentials {
+pub(super) fn credentials() -> Credentials {
     let hash: PasswordHash = HASH_OF_SECRET.parse().expect("a hash");
     Credentials::builder().add("admin-entry", "admin", hash).build()
 }
