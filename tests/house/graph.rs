@@ -5,9 +5,31 @@ use std::process::Command;
 
 /// Every package of the product and all it may depend on inside the workspace.
 const GRAPH: &[(&str, &[&str])] = &[
-    ("angos", &["angos-config", "angos-doctor", "angos-server"]),
+    (
+        "angos",
+        &[
+            "angos-config",
+            "angos-doctor",
+            "angos-identity",
+            "angos-policy",
+            "angos-server",
+            "angos-storage",
+            "angos-tls",
+        ],
+    ),
     ("angos-doctor", &["angos-config", "angos-server", "angos-tls"]),
-    ("angos-config", &["angos-policy", "angos-server", "angos-storage", "angos-tls"]),
+    (
+        "angos-config",
+        &[
+            "angos-identity",
+            "angos-oci",
+            "angos-policy",
+            "angos-registry",
+            "angos-server",
+            "angos-storage",
+            "angos-tls",
+        ],
+    ),
     ("angos-server", &["angos-identity", "angos-oci", "angos-policy", "angos-registry", "angos-tls"]),
     ("angos-registry", &["angos-oci", "angos-storage"]),
     ("angos-tls", &["angos-identity"]),

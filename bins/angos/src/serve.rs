@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use angos_config::{Acceptor, Configuration, Storage, Watch};
+use angos_config::{Configuration, Watch};
 use angos_server::{Handle, Server};
+use angos_storage::Storage;
+use angos_tls::Acceptor;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
+use angos_oci::{Name, RepositoryMap};
 use angos_policy::{DefaultDecision, Environment, Policy, RuleError, RuleSource};
-use angos_server::{Access, AccessPolicy, Name};
+use angos_server::{Access, AccessPolicy};
 
 use crate::configuration::Context;
 use crate::credentials;
@@ -71,16 +72,17 @@ struct Compiler<'a, 'b> {
 }
 
 impl Compiler<'_, '_> {
-    fn repositories(&mut self, document: &Document) -> Option<HashMap<String, AccessPolicy>> {
+    fn repositories(&mut self, document: &Document) -> Option<RepositoryMap<AccessPolicy>> {
         if document.repository.len() > REPOSITORIES_MAX {
             let message = format!("more than {REPOSITORIES_MAX} repositories have settings");
             self.context.error(&KeyPath::of(&["repository"]), At::Key, message);
             return None;
         }
-        let mut compiled = Some(HashMap::new());
+        let mut compiled = Some(RepositoryMap::new());
         for (name, repository) in &document.repository {
             let path = KeyPath::of(&["repository", name]);
-            if name.parse::<Name>().is_err() {
+            let parsed = name.parse::<Name>();
+            if parsed.is_err() {
                 self.context.error_with_help(
                     &path,
                     At::Key,
@@ -90,8 +92,8 @@ impl Compiler<'_, '_> {
             }
             let Some(written) = &repository.access_policy else { continue };
             let policy = self.policy(written, &path.key("access_policy"));
-            compiled = compiled.zip(policy).map(|(mut all, policy)| {
-                all.insert(name.clone(), policy);
+            compiled = compiled.zip(policy).zip(parsed.ok()).map(|((mut all, policy), name)| {
+                all.insert(name, policy);
                 all
             });
         }

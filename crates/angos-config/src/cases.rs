@@ -16,7 +16,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use angos_server::{AccessPolicy, Identity, Request};
+use angos_identity::Identity;
+use angos_server::{AccessPolicy, Request};
 use figment::value::{Dict, Value};
 
 pub use self::caller::read_certificate;
@@ -184,7 +185,8 @@ impl Reader<'_> {
     fn rule(&mut self, value: &Value, path: &KeyPath) -> Option<String> {
         let name = self.text(value, path)?;
         let access = &self.policies.access;
-        let policies: Vec<&AccessPolicy> = access.global.iter().chain(access.repositories.values()).collect();
+        let policies: Vec<&AccessPolicy> =
+            access.global.iter().chain(access.repositories.iter().map(|(_, policy)| policy)).collect();
         let rules = policies.iter().map(|policy| policy.rules());
         let mut names: BTreeSet<&str> =
             rules.flat_map(|rules| (0..rules.len()).map(|rule| rules.rule_name(rule))).collect();

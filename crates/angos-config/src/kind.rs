@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use angos_oci::Name;
 use angos_policy::nearest;
-use angos_server::Name;
 use figment::value::{Num, Value};
 use ipnet::IpNet;
 

@@ -48,7 +48,3 @@ pub use policies::{Policies, Standing, User, load_policies};
 pub use problem::{Origin, Problem, Problems, Severity};
 pub use schema::{Key, SCHEMA};
 pub use watch::Watch;
-
-// What a program needs to run a configuration, so that it depends on this crate and the server alone.
-pub use angos_storage::Storage;
-pub use angos_tls::{AcceptError, Acceptor, ClientAuth, Material, Problem as FileProblem};

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use angos_identity::Certificate;
 use angos_policy::nearest;
-use angos_server::{Access, Certificate};
+use angos_server::Access;
 use angos_tls::AcceptError;
 use angos_tls::probe::{Vouching, certificates};
 

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use angos_server::{RegistrySettings, Settings, TagPatterns};
+use angos_registry::{Settings as RegistrySettings, TagPatterns};
+use angos_server::Settings;
 use ipnet::IpNet;
 
 use crate::configuration::Context;

@@ -9,6 +9,7 @@
 //! | [`Hasher`] | `hasher.rs` | a stream of bytes, or a saved state |
 //! | [`Name`] | `name.rs` | path, query |
 //! | [`Tag`], [`Reference`] | `tag.rs`, `reference.rs` | path, query |
+//! | [`RepositoryMap`] | `repository_map.rs` | – |
 //! | [`MediaType`] | `media_type.rs` | `Content-Type`, JSON |
 //! | [`Descriptor`] | `descriptor.rs` | JSON |
 //! | [`Manifest`] | `manifest.rs`, `manifest/{guard,document}.rs` | a pushed body |
@@ -31,6 +32,7 @@ mod manifest;
 mod media_type;
 mod name;
 mod reference;
+mod repository_map;
 mod tag;
 mod text;
 
@@ -45,6 +47,7 @@ pub use manifest::{Manifest, ManifestError, ManifestKind};
 pub use media_type::{MediaType, MediaTypeError};
 pub use name::{Name, NameError};
 pub use reference::{Reference, ReferenceError};
+pub use repository_map::RepositoryMap;
 pub use tag::{Tag, TagError};
 
 #[cfg(doctest)]

@@ -44,6 +44,13 @@ impl Name {
     }
 }
 
+/// Allows lookups by text; hashing and comparing are those of the text.
+impl std::borrow::Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl FromStr for Name {
     type Err = NameError;
 

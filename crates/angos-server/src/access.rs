@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
-use angos_oci::Name;
+use angos_oci::{Name, RepositoryMap};
 use angos_policy::Policy;
 
 use crate::credentials::Credentials;
@@ -17,7 +17,7 @@ pub struct Access {
     pub global: Option<AccessPolicy>,
     /// Asked about requests on the repository of that name and everything below it, after the global one. Of several
     /// that apply the longest name rules alone.
-    pub repositories: HashMap<String, AccessPolicy>,
+    pub repositories: RepositoryMap<AccessPolicy>,
     /// What callers may touch whose certificate was vouched for by the client authority of that name: these repositories and
     /// those below them, and nothing else, whatever the policies say. They may ask for the version of the API and for the
     /// list of those repositories. An authority that is not named here is not restricted.

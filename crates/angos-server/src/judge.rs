@@ -178,7 +178,7 @@ impl Access {
         let authority = identity.certificate()?.authority()?;
         let (authority, namespaces) = self.authorities.get_key_value(authority)?;
         let is_inside = match inquiry.namespace() {
-            Some(namespace) => namespaces.iter().any(|allowed| is_within(namespace, allowed)),
+            Some(namespace) => namespaces.iter().any(|allowed| namespace.is_within(allowed)),
             // Listings show nothing else; clients begin with the version.
             None => matches!(inquiry.action(), Action::GetApiVersion | Action::ListCatalog),
         };
@@ -187,20 +187,9 @@ impl Access {
 
     /// The policy with the longest name that is `namespace` or a path prefix of it, by whole components.
     fn repository<'a>(&'a self, namespace: &Name) -> Option<(&'a str, &'a AccessPolicy)> {
-        let mut prefix: &str = namespace.as_ref();
-        loop {
-            if let Some((name, policy)) = self.repositories.get_key_value(prefix) {
-                return Some((scope(name), policy));
-            }
-            prefix = prefix.rsplit_once('/')?.0;
-        }
+        let (name, policy) = self.repositories.applicable(namespace)?;
+        Some((scope(name), policy))
     }
-}
-
-/// Whether a namespace is `allowed` or below it, by whole path components.
-fn is_within(namespace: &Name, allowed: &Name) -> bool {
-    let rest = AsRef::<str>::as_ref(namespace).strip_prefix(AsRef::<str>::as_ref(allowed));
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A repository's policy goes by the repository's name, unless that is the name of the global one.

@@ -60,11 +60,6 @@ mod trust;
 mod wire;
 
 pub use access::{Access, AccessPolicy};
-// What tools need to ask about callers, so that they depend on this crate alone.
-pub use angos_identity::{Certificate, CertificateFacts, Credential, Identity};
-pub use angos_oci::Name;
-pub use angos_policy::Outcome;
-pub use angos_registry::{Settings as RegistrySettings, Storage, TagPatterns};
 pub use credentials::{Credentials, CredentialsBuilder, PasswordHash, PasswordHashError};
 pub use decision_log::{DecisionLog, RecordError, RecordedDecision};
 pub use environment::environment;

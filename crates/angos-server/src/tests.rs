@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use angos_oci::{Algorithm, Digest};
 use angos_policy::{DefaultDecision, Policy, RuleSource};
+use angos_registry::Storage;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
@@ -20,7 +21,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::{Access, AccessPolicy, Handle, Server, Settings, Storage, environment};
+use crate::{Access, AccessPolicy, Handle, Server, Settings, environment};
 
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use angos_server::{Access, Identity, Outcome, Request};
+use angos_identity::Identity;
+use angos_policy::Outcome;
+use angos_server::{Access, Request};
 use serde_json::{Value, json};
 
 /// What was seen of one rule.

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use angos_config::{AcceptError, Policies, Standing, read_certificate};
-use angos_server::{Action, Certificate, Explanation, Identity, Inquiry, Request, Trial, UnknownAction};
+use angos_config::{Policies, Standing, read_certificate};
+use angos_identity::{Certificate, Identity};
+use angos_server::{Action, Explanation, Inquiry, Request, Trial, UnknownAction};
+use angos_tls::AcceptError;
 use clap::Args;
 use serde_json::{Value, json};
 

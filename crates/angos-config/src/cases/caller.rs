@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use angos_server::{Certificate, CertificateFacts, Credential, Identity};
+use angos_identity::{Certificate, CertificateFacts, Credential, Identity};
 use figment::value::{Dict, Value};
 
 use super::reader::Reader;

@@ -121,7 +121,7 @@ impl Linter<'_, '_> {
 
     /// An action that a credential may open and that is not open without one.
     fn find_credential_needed(&self) -> Option<&'static str> {
-        let repositories = self.access.repositories.keys().map(|name| Some(name.as_str()));
+        let repositories = self.access.repositories.iter().map(|(name, _)| Some(name.as_str()));
         [None].into_iter().chain(repositories).find_map(|repository| {
             let without = Situation::all(&Caller::ANONYMOUS, repository);
             let with = Situation::all(&WITHOUT_CERTIFICATE, repository);

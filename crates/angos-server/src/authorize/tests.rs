@@ -17,7 +17,8 @@ fn policy(rule: &str) -> AccessPolicy {
 }
 
 fn policies(global: Option<&str>, repositories: &[(&str, &str)]) -> Arc<AccessInForce> {
-    let repositories = repositories.iter().map(|(name, rule)| ((*name).to_owned(), policy(rule))).collect();
+    let repositories =
+        repositories.iter().map(|(name, rule)| (name.parse().unwrap(), policy(rule))).collect();
     let access = Access { global: global.map(policy), repositories, ..Access::default() };
     Arc::new(AccessInForce::new(access, 1))
 }

@@ -122,7 +122,8 @@ fn an_authority_vouches_where_it_may_and_nowhere_else() {
 #[test]
 fn a_counted_decision_does_not_allocate() {
     let global = tried(DefaultDecision::Deny, &[FALSE, UNDECIDABLE], &[UNDECIDABLE, TRUE, FALSE]);
-    let repositories = [("team".to_owned(), tried(DefaultDecision::Allow, &[FALSE], &[TRUE]))].into();
+    let repositories =
+        [("team".parse().unwrap(), tried(DefaultDecision::Allow, &[FALSE], &[TRUE]))].into_iter().collect();
     let access = Access { global: Some(global), repositories, ..Access::default() };
     let mut inquiry = Inquiry::new(Action::ListTags, SystemTime::now());
     inquiry.set("namespace", "team/app").unwrap();
@@ -139,7 +140,9 @@ fn a_counted_decision_does_not_allocate() {
 #[test]
 fn every_answer_is_counted_once() {
     let global = AccessPolicy::new(compiled(DefaultDecision::Deny, &[FALSE, UNDECIDABLE, TRUE, TRUE]));
-    let repositories = [("team".to_owned(), compiled(DefaultDecision::Allow, &[UNDECIDABLE]).into())].into();
+    let repositories = [("team".parse().unwrap(), compiled(DefaultDecision::Allow, &[UNDECIDABLE]).into())]
+        .into_iter()
+        .collect();
     let access = Access { global: Some(global), repositories, ..Access::default() };
     for _ in 0..3 {
         assert!(!asked(&access).judgement.is_allowed());
@@ -169,7 +172,8 @@ fn every_answer_is_counted_once() {
 fn what_would_change_is_counted_where_it_would_change() {
     // The global policy denies; its rule on trial would pass the request on, and the repository allows it.
     let global = tried(DefaultDecision::Deny, &[FALSE], &[FALSE, TRUE, TRUE, UNDECIDABLE]);
-    let repositories = [("team".to_owned(), compiled(DefaultDecision::Deny, &[TRUE]).into())].into();
+    let repositories =
+        [("team".parse().unwrap(), compiled(DefaultDecision::Deny, &[TRUE]).into())].into_iter().collect();
     let access = Access { global: Some(global), repositories, ..Access::default() };
     let verdict = asked(&access);
     assert_eq!(verdict.judgement.outcome(), "deny");
@@ -189,7 +193,8 @@ fn what_would_change_is_counted_where_it_would_change() {
     );
     // Another policy still denies: nothing would change for the caller.
     let global = tried(DefaultDecision::Deny, &[FALSE], &[TRUE]);
-    let repositories = [("team".to_owned(), tried(DefaultDecision::Allow, &[], &[TRUE]))].into();
+    let repositories =
+        [("team".parse().unwrap(), tried(DefaultDecision::Allow, &[], &[TRUE]))].into_iter().collect();
     let access = Access { global: Some(global), repositories, ..Access::default() };
     assert_eq!(asked(&access).shadow.unwrap().outcome(), "deny");
     let scrape = scraped(access);
@@ -202,7 +207,9 @@ fn what_would_change_is_counted_where_it_would_change() {
     }
     // A rule on trial that denies is counted in its own policy, and those behind it are still tried.
     let global = tried(DefaultDecision::Allow, &[], &[TRUE]);
-    let repositories = [("team".to_owned(), tried(DefaultDecision::Deny, &[TRUE], &[UNDECIDABLE]))].into();
+    let repositories = [("team".parse().unwrap(), tried(DefaultDecision::Deny, &[TRUE], &[UNDECIDABLE]))]
+        .into_iter()
+        .collect();
     let access = Access { global: Some(global), repositories, ..Access::default() };
     let verdict = asked(&access);
     assert_eq!((verdict.judgement.outcome(), verdict.shadow.unwrap().outcome()), ("allow", "deny"));
@@ -217,7 +224,8 @@ fn what_would_change_is_counted_where_it_would_change() {
 
 #[test]
 fn a_repository_called_global_is_not_the_global_policy() {
-    let repositories = [("global".to_owned(), compiled(DefaultDecision::Deny, &[TRUE]).into())].into();
+    let repositories =
+        [("global".parse().unwrap(), compiled(DefaultDecision::Deny, &[TRUE]).into())].into_iter().collect();
     let access = Access { repositories, ..Access::default() };
     let mut inquiry = Inquiry::new(Action::ListTags, SystemTime::now());
     inquiry.set("namespace", "global/app").unwrap();

@@ -63,7 +63,8 @@ async fn the_catalog_shows_what_the_caller_may_list() {
     for name in ["a", "b/hidden", "c", "d"] {
         server.push_blob(name, b"x").await;
     }
-    let repositories = [("b".to_owned(), policy(&["request.action != 'list-tags'"]))].into();
+    let repositories =
+        [("b".parse().unwrap(), policy(&["request.action != 'list-tags'"]))].into_iter().collect();
     server.handle.replace_access(Access {
         global: Some(policy(&["true"])),
         repositories,

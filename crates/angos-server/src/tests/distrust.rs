@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use angos_identity::Certificate;
+use angos_registry::Storage;
 use angos_test_ca::{Authority, Leaf, RevocationList};
 use angos_tls::probe::{Pair, Probe};
 use angos_tls::{Acceptor, ClientAuth, ClientAuthority, Material, Peer, Protocol};
@@ -17,13 +18,13 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::task::JoinHandle;
 
 use super::{open, settings};
+use crate::Server;
 use crate::connection;
 use crate::handle::Handle;
 use crate::handshake::Caller;
 use crate::listener::Door;
 use crate::settings::Listener;
 use crate::trust::Trust;
-use crate::{Server, Storage};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -93,11 +93,12 @@ async fn a_manifest_is_stored_and_named() {
 #[tokio::test]
 async fn a_mount_needs_the_source_to_be_readable() {
     let repositories = [
-        ("open".to_owned(), policy(&["true"])),
-        ("secret".to_owned(), policy(&["request.action != 'get-blob'"])),
-        ("mine".to_owned(), policy(&["true"])),
+        ("open".parse().unwrap(), policy(&["true"])),
+        ("secret".parse().unwrap(), policy(&["request.action != 'get-blob'"])),
+        ("mine".parse().unwrap(), policy(&["true"])),
     ]
-    .into();
+    .into_iter()
+    .collect();
     let server = start(settings(), Access { repositories, ..Access::default() });
     let shared = server.push_blob("open", b"shared").await;
     let hidden = server.push_blob("secret", b"hidden").await;
@@ -121,7 +122,8 @@ async fn a_mount_needs_the_source_to_be_readable() {
 
 #[tokio::test]
 async fn a_mount_that_finds_nothing_needs_a_permit_to_upload() {
-    let repositories = [("a".to_owned(), policy(&["request.action == 'mount-blob'"]))].into();
+    let repositories =
+        [("a".parse().unwrap(), policy(&["request.action == 'mount-blob'"]))].into_iter().collect();
     let server = start(settings(), Access { repositories, ..Access::default() });
     let digest = Digest::of(Algorithm::Sha256, b"nowhere");
     let reply = server.send("POST", &format!("/v2/a/blobs/uploads/?mount={digest}&from=b"), &[], "").await;
