@@ -5,38 +5,48 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
+use prometheus_client::metrics::counter::Counter;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::limits::ACCEPT_PAUSE;
+use crate::places::{Member, Places};
 
 /// Accepts until `end` resolves, and closes the port then. Each connection is a task of its own, so that a defect ends that one alone, and
-/// holds a place of `places` until its end; without a free place new ones wait in the kernel's queue.
+/// holds a place of `places` until its end; when it has to make room for a later connection, it is dropped.
 pub(crate) async fn accept<F>(
     listener: TcpListener,
-    places: Arc<Semaphore>,
+    places: &Arc<Places>,
     end: impl Future<Output = ()>,
-    serve: impl Fn(TcpStream, SocketAddr) -> F,
+    serve: impl Fn(TcpStream, SocketAddr, Arc<Member>) -> F,
+    displaced: Counter,
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
     let mut end = pin!(end);
     loop {
-        let (place, accepted) = tokio::select! {
+        let (socket, accepted) = tokio::select! {
             biased;
             () = end.as_mut() => return,
-            next = next(&listener, &places) => next,
+            next = next(&listener, places) => next,
         };
-        match accepted {
-            Ok((socket, address)) => {
-                let connection = serve(socket, address);
+        match (socket, accepted) {
+            (Some(permit), Ok((socket, address))) => {
+                let place = places.enter(address.ip(), permit);
+                let connection = serve(socket, address, Arc::clone(place.member()));
+                let displaced = displaced.clone();
                 tokio::spawn(async move {
-                    connection.await;
+                    tokio::select! {
+                        () = connection => {}
+                        () = place.closed() => drop(displaced.inc()),
+                    }
                     drop(place);
                 });
             }
-            Err(error) if is_about_one_connection(&error) => {}
-            Err(error) => {
+            // The places are never closed.
+            (None, _) => return,
+            (_, Err(error)) if is_about_one_connection(&error) => {}
+            (_, Err(error)) => {
                 tracing::warn!(target: "angos::server", %error, "cannot accept connections");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
@@ -44,15 +54,12 @@ pub(crate) async fn accept<F>(
     }
 }
 
-type Place = Option<tokio::sync::OwnedSemaphorePermit>;
-
 async fn next(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> (Place, io::Result<(TcpStream, SocketAddr)>) {
-    // The semaphore is never closed.
-    let place = Arc::clone(places).acquire_owned().await.ok();
-    (place, listener.accept().await)
+    places: &Places,
+) -> (Option<OwnedSemaphorePermit>, io::Result<(TcpStream, SocketAddr)>) {
+    let socket = places.socket().await;
+    (socket, listener.accept().await)
 }
 
 fn is_about_one_connection(error: &io::Error) -> bool {

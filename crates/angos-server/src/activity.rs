@@ -90,6 +90,11 @@ impl Activity {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Whether no request is being answered.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) == 0
+    }
+
     /// The client has to take a response, something of it within `patience`. Returns the response's place.
     pub(crate) fn streaming_started(&self, patience: Duration) -> usize {
         self.streaming.fetch_add(1, Ordering::Relaxed);

@@ -13,6 +13,7 @@ use hyper::header::{AUTHORIZATION, HeaderName};
 use hyper::{HeaderMap, Method};
 use ipnet::IpNet;
 
+use crate::caller_key::CallerKey;
 use crate::credentials::{Credentials, Malformed, Presented, Rejection};
 use crate::handshake::Caller;
 
@@ -68,6 +69,15 @@ pub(crate) fn is_foreign(method: &Method, headers: &HeaderMap) -> bool {
     is_foreign
 }
 
+/// The caller of a request that a trusted proxy brings; none if the proxy does not say clearly who that is.
+pub(crate) fn forwarded_caller(
+    caller: &Caller,
+    headers: &HeaderMap,
+    trusted_proxies: &[IpNet],
+) -> Option<CallerKey> {
+    forwarded::client_address(caller.address, headers, trusted_proxies).ok().map(CallerKey::network)
+}
+
 /// Tells who is asking: the certificate of the connection, the credential of the request if there is one, and the
 /// address of the peer, or the one it forwards for if it is among `trusted_proxies`.
 pub(crate) async fn authenticate(
@@ -79,7 +89,8 @@ pub(crate) async fn authenticate(
     let address = forwarded::client_address(caller.address, headers, trusted_proxies).inspect_err(|unclear| {
         tracing::debug!(target: "angos::auth", peer = %caller.address, reason = %unclear, "request refused");
     })?;
-    let credential = credential(headers, credentials).await.map_err(|(username, error)| {
+    let key = if caller.certificate.is_some() { CallerKey::of(caller) } else { CallerKey::network(address) };
+    let credential = credential(headers, credentials, key).await.map_err(|(username, error)| {
         let username = username.as_deref();
         let subject = caller.certificate.as_ref().map(|certificate| certificate.subject());
         tracing::debug!(
@@ -98,6 +109,7 @@ pub(crate) async fn authenticate(
 async fn credential(
     headers: &HeaderMap,
     credentials: &Credentials,
+    caller: CallerKey,
 ) -> Result<Option<Arc<Credential>>, (Option<String>, AuthenticationError)> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -105,7 +117,7 @@ async fn credential(
         return Err((None, AuthenticationError::Several));
     }
     let presented = Presented::from_header(value.as_bytes()).map_err(|malformed| (None, malformed.into()))?;
-    match credentials.verify(&presented, Instant::now()).await {
+    match credentials.verify(&presented, caller, Instant::now()).await {
         Ok(credential) => Ok(Some(credential)),
         Err(rejection) => Err((Some(presented.username().to_owned()), rejection.into())),
     }

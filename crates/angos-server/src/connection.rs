@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use angos_tls::{Distrust, Protocol};
+use hyper::HeaderMap;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::activity::Activity;
+use crate::authenticate::forwarded_caller;
 use crate::body::ReadFailed;
+use crate::caller_key::CallerKey;
 use crate::exchange;
 use crate::fate::{Fate, Judge, Turns};
 use crate::handshake::Caller;
@@ -24,9 +26,11 @@ use crate::limits::{
     REQUEST_HEAD_BYTES, SLOW_PIECES,
 };
 use crate::listener::Door;
+use crate::places::Member;
 use crate::request_id::RequestId;
 use crate::settings::Settings;
 use crate::shared::{Phase, Shared};
+use crate::shares::{Share, Shares};
 use crate::trust::Trust;
 use crate::wire::Wire;
 
@@ -38,9 +42,42 @@ pub(crate) struct Connection {
     pub(crate) caller: Caller,
     pub(crate) trust: Option<Trust>,
     pub(crate) activity: Arc<Activity>,
+    /// Its place among the connections of its listener.
+    member: Arc<Member>,
+    key: CallerKey,
+    /// What its caller has of the requests in flight.
+    share: Arc<Share>,
+    /// Whether each request may come from another client.
+    is_proxy: bool,
 }
 
 impl Connection {
+    fn new(
+        shared: Arc<Shared>,
+        door: Arc<Door>,
+        (caller, trust, member): (Caller, Option<Trust>, Arc<Member>),
+    ) -> Self {
+        door.connections.inc();
+        let key = CallerKey::of(&caller);
+        let share = shared.requests.of(key, shared.asks_for_certificates());
+        let proxies = &shared.settings.trusted_proxies;
+        let is_proxy = proxies.iter().any(|network| network.contains(&caller.address));
+        let activity = Arc::new(Activity::new());
+        Self { shared, door, caller, trust, activity, member, key, share, is_proxy }
+    }
+
+    /// Counts it among the connections of its caller from its first request on; false when that has its share of them.
+    pub(crate) fn establish(&self) -> bool {
+        self.door.places.establish(&self.member, self.key, &self.activity)
+    }
+
+    /// Whose request this is if not the connection's own caller's: what a trusted proxy forwards for a client.
+    fn forwarded(&self, headers: &HeaderMap) -> Option<Arc<Share>> {
+        let proxies = &self.shared.settings.trusted_proxies;
+        let client = self.is_proxy.then(|| forwarded_caller(&self.caller, headers, proxies)).flatten()?;
+        Some(self.shared.requests.of(client, self.shared.asks_for_certificates()))
+    }
+
     /// Whether the other side would still be let in.
     pub(crate) fn check_trust(&self) -> Result<(), Distrust> {
         self.trust.as_ref().map_or(Ok(()), Trust::check)
@@ -59,15 +96,13 @@ pub(crate) fn serve<S>(
     shared: Arc<Shared>,
     door: Arc<Door>,
     stream: S,
-    (caller, trust): (Caller, Option<Trust>),
+    other_side: (Caller, Option<Trust>, Arc<Member>),
     protocol: Protocol,
 ) -> impl Future<Output = ()> + Send
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    door.connections.inc();
-    let connection =
-        Arc::new(Connection { shared, door, caller, trust, activity: Arc::new(Activity::new()) });
+    let connection = Arc::new(Connection::new(shared, door, other_side));
     let http = speak(&connection, stream, protocol);
     drive(connection, http)
 }
@@ -157,26 +192,66 @@ pub(crate) struct InFlight {
     request: RequestId,
     /// Its response's place among those the client has to take.
     response: Option<usize>,
-    /// None for a request of the management surface: it is answered however many others there are, and not counted.
-    place: Option<OwnedSemaphorePermit>,
+    slot: Slot,
+}
+
+/// Which share a request takes its slot from.
+#[derive(Debug)]
+enum Slot {
+    /// None: a request of the management surface is answered however many others there are, and not counted.
+    None,
+    /// That of its connection's caller.
+    Own,
+    /// That of a user, or of a client behind a trusted proxy.
+    Of(Arc<Share>),
 }
 
 impl InFlight {
-    /// A place, or none when the server has as many requests as it takes.
-    pub(crate) fn enter(connection: &Arc<Connection>, request: RequestId) -> Option<Self> {
-        let place = Arc::clone(&connection.shared.request_places).try_acquire_owned().ok()?;
+    /// A slot, or none when the caller has its share of them, or the server as many requests as it takes.
+    pub(crate) fn enter(
+        connection: &Arc<Connection>,
+        request: RequestId,
+        headers: &HeaderMap,
+    ) -> Option<Self> {
+        let slot = connection.forwarded(headers).map_or(Slot::Own, Slot::Of);
+        let share = slot.share(connection)?;
+        if !connection.shared.requests.take(share) {
+            return None;
+        }
         connection.shared.metrics.in_flight.inc();
-        Some(Self::new(connection, request, Some(place)))
+        Some(Self::new(connection, request, slot))
     }
 
-    /// Without a place: a request of the management surface.
+    /// Without a slot: a request of the management surface.
     pub(crate) fn beside(connection: &Arc<Connection>, request: RequestId) -> Self {
-        Self::new(connection, request, None)
+        Self::new(connection, request, Slot::None)
     }
 
-    fn new(connection: &Arc<Connection>, request: RequestId, place: Option<OwnedSemaphorePermit>) -> Self {
+    fn new(connection: &Arc<Connection>, request: RequestId, slot: Slot) -> Self {
         connection.activity.request_started();
-        Self { connection: Arc::clone(connection), request, response: None, place }
+        Self { connection: Arc::clone(connection), request, response: None, slot }
+    }
+
+    /// Counts the request for a user from now on, who may come from many addresses, as many users may from one. Who has
+    /// a certificate is counted by that. False when the user has its share.
+    pub(crate) fn is_of_user(&mut self, user: &Arc<Share>) -> bool {
+        if self.connection.caller.certificate.is_some() {
+            return true;
+        }
+        let moved = self.slot.share(&self.connection).is_none_or(|from| self.requests().transfer(from, user));
+        if moved && !matches!(self.slot, Slot::None) {
+            self.slot = Slot::Of(Arc::clone(user));
+        }
+        moved
+    }
+
+    /// The request.
+    pub(crate) fn request(&self) -> RequestId {
+        self.request
+    }
+
+    fn requests(&self) -> &Shares {
+        &self.connection.shared.requests
     }
 
     /// From now on the client has to take what it asked for.
@@ -218,11 +293,22 @@ impl Drop for InFlight {
             self.connection.activity.streaming_finished(response);
         }
         self.connection.activity.request_finished();
-        if self.place.is_some() {
+        if let Some(share) = self.slot.share(&self.connection) {
+            shared.requests.give_back(share);
             shared.metrics.in_flight.dec();
         }
         if std::thread::panicking() {
             shared.metrics.panics.inc();
+        }
+    }
+}
+
+impl Slot {
+    fn share<'a>(&'a self, connection: &'a Connection) -> Option<&'a Share> {
+        match self {
+            Self::None => None,
+            Self::Own => Some(&connection.share),
+            Self::Of(share) => Some(share),
         }
     }
 }

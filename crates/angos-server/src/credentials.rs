@@ -1,11 +1,12 @@
 //! The user names and passwords that are accepted, and how one is checked. Stage 5 asks; nothing else does.
 //!
 //! Checking a password is slow on purpose, so it happens away from the threads that serve, a few at a time, with a
-//! bounded number waiting. What was accepted is remembered for a minute, since clients send their password with every
+//! bounded number waiting in turns. What was accepted is remembered for a minute, since clients send their password with every
 //! request; what was refused is not.
 
 mod password;
 mod presented;
+mod queue;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,12 +17,16 @@ use angos_identity::{Credential, Identity};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::caller_key::CallerKey;
 use crate::limits::{CREDENTIAL_REMEMBERED, VERIFICATIONS_AT_ONCE, VERIFICATIONS_WAITING};
+
+use crate::shares::Share;
 
 pub use password::{PasswordHash, PasswordHashError};
 pub(crate) use presented::{Malformed, Presented};
+use queue::{Queue, Turn};
 
 /// What stands for a presented credential in memory: an HMAC-SHA256 under a key of this process alone.
 type Trace = [u8; 32];
@@ -35,8 +40,9 @@ pub struct Credentials {
     names: HashMap<String, usize>,
     /// Without randomness nothing is remembered.
     key: Option<[u8; 32]>,
-    places: Arc<Semaphore>,
-    waiting: Semaphore,
+    /// Where credentials wait that were not accepted before. Callers take turns, so that no caller's guesses keep
+    /// another one waiting.
+    newcomers: Arc<Queue>,
     /// Places for credentials that were accepted before, which nobody who guesses can keep taken.
     returning: Arc<Semaphore>,
 }
@@ -45,6 +51,8 @@ pub struct Credentials {
 #[derive(Debug)]
 struct User {
     entries: Vec<Entry>,
+    /// Its part of the requests in flight.
+    share: Arc<Share>,
 }
 
 #[derive(Debug)]
@@ -125,11 +133,10 @@ impl CredentialsBuilder {
     pub fn build(self) -> Credentials {
         let mut key = [0; 32];
         Credentials {
-            users: self.users.into_iter().map(|entries| Arc::new(User { entries })).collect(),
+            users: self.users.into_iter().map(User::new).map(Arc::new).collect(),
             names: self.names,
             key: getrandom::fill(&mut key).is_ok().then_some(key),
-            places: Arc::new(Semaphore::new(places())),
-            waiting: Semaphore::new(VERIFICATIONS_WAITING),
+            newcomers: Queue::new(places(), VERIFICATIONS_WAITING),
             returning: Arc::new(Semaphore::new(places())),
         }
     }
@@ -152,10 +159,17 @@ impl Credentials {
         self.users.is_empty()
     }
 
-    /// Checks a credential. Dropping the future gives up a place in the queue; a check that has begun ends by itself.
+    /// The share of a user, which whoever proved to be that user takes requests from.
+    pub(crate) fn share(&self, username: &str) -> Option<&Arc<Share>> {
+        let index = self.names.get(username)?;
+        self.users.get(*index).map(|user| &user.share)
+    }
+
+    /// Checks a credential that `caller` presents. Dropping the future gives up a place in the queue; a check that has begun ends by itself.
     pub(crate) async fn verify(
         &self,
         presented: &Presented,
+        caller: CallerKey,
         now: Instant,
     ) -> Result<Arc<Credential>, Rejection> {
         let known = self.names.get(presented.username()).copied();
@@ -166,7 +180,7 @@ impl Credentials {
         let trace = self.trace(presented);
         let found = match user.recall(trace.as_ref(), now) {
             Some(entry) => Some(entry),
-            None => self.check(user, presented, trace.as_ref(), now).await?,
+            None => self.check(user, presented, trace.as_ref(), (caller, now)).await?,
         };
         match (known, found.and_then(|index| user.entries.get(index))) {
             (None, _) => Err(Rejection::UnknownUser),
@@ -199,20 +213,21 @@ impl Credentials {
 
     /// The slow way: which of the user's passwords it is, if any.
     ///
-    /// Who was accepted before does not queue with strangers: a flood of guesses delays newcomers alone.
+    /// Credentials that were accepted before do not queue with others. Those that were not wait for one check of each
+    /// other caller that is waiting, see [`Queue`].
     async fn check(
         &self,
         user: &Arc<User>,
         presented: &Presented,
         trace: Option<&Trace>,
-        now: Instant,
+        (caller, now): (CallerKey, Instant),
     ) -> Result<Option<usize>, Rejection> {
-        let (_waiting, places) = if user.remembers(trace) {
-            (None, &self.returning)
+        let place = if user.remembers(trace) {
+            let returning = Arc::clone(&self.returning).acquire_owned().await;
+            Place::Returning(returning.map_err(|_| Rejection::Failed)?)
         } else {
-            (Some(self.waiting.try_acquire().map_err(|_| Rejection::Busy)?), &self.places)
+            Place::Newcomer(self.newcomers.turn(caller).await.map_err(|_| Rejection::Busy)?)
         };
-        let place = Arc::clone(places).acquire_owned().await.map_err(|_| Rejection::Failed)?;
         if let Some(entry) = user.recall(trace, now) {
             return Ok(Some(entry)); // another request of the same client was faster
         }
@@ -240,7 +255,18 @@ impl Credentials {
     }
 }
 
+/// A place for one check, given back when it is dropped.
+#[derive(Debug)]
+enum Place {
+    Returning(#[allow(dead_code, reason = "held until it is dropped")] OwnedSemaphorePermit),
+    Newcomer(#[allow(dead_code, reason = "held until it is dropped")] Turn),
+}
+
 impl User {
+    fn new(entries: Vec<Entry>) -> Self {
+        Self { entries, share: Arc::default() }
+    }
+
     /// The entry that accepted the same credential a short while ago. Looks at all of them either way.
     fn recall(&self, trace: Option<&Trace>, now: Instant) -> Option<usize> {
         let trace = trace?;

@@ -36,18 +36,21 @@ pub(crate) async fn answer(
     let started = Instant::now();
     let shared = &connection.shared;
     let id = shared.request_ids.next();
-    if let Some(response) = management::answer(&connection, id, &request).await {
+    let established = connection.establish();
+    if established && let Some(response) = management::answer(&connection, id, &request).await {
         return response;
     }
     let (head, incoming) = request.into_parts();
-    let in_flight = InFlight::enter(&connection, id);
+    let mut in_flight = if established { InFlight::enter(&connection, id, &head.headers) } else { None };
     let mut action = None;
     let mut body = RequestBody::new(incoming, &connection);
-    let result = if in_flight.is_some() {
-        stages(&connection, id, &head, &mut body, &mut action).await
-    } else {
-        Err(Refusal::Busy)
+    let result = match &mut in_flight {
+        Some(in_flight) => stages(in_flight, &connection, &head, &mut body, &mut action).await,
+        None => Err(Refusal::Busy),
     };
+    if matches!(result, Err(Refusal::Busy)) {
+        shared.metrics.fairness.over_share.inc();
+    }
     body.discard(&head.headers);
     let mut response = match result {
         Ok(outcome) => respond(outcome),
@@ -77,13 +80,13 @@ pub(crate) async fn answer(
 }
 
 async fn stages(
+    in_flight: &mut InFlight,
     connection: &Arc<Connection>,
-    id: RequestId,
     head: &Parts,
     body: &mut RequestBody,
     action: &mut Option<Action>,
 ) -> Result<Outcome, Refusal> {
-    let shared = &connection.shared;
+    let (shared, id) = (&connection.shared, in_flight.request());
     connection.check_trust().map_err(|distrust| {
         tracing::debug!(target: "angos::auth", request_id = %id, class = distrust.class(), "request refused: {distrust}");
         Refusal::Distrusted
@@ -103,6 +106,10 @@ async fn stages(
     let identity = authenticate(caller, &head.headers, credentials, proxies)
         .await
         .map_err(|error| Refusal::Authentication { error, challenge: configured })?;
+    let user = identity.username().and_then(|username| credentials.share(username));
+    if user.is_some_and(|user| !in_flight.is_of_user(user)) {
+        return Err(Refusal::Busy);
+    }
     let challenge = configured && !head.headers.contains_key(AUTHORIZATION);
     let gate = Gate {
         in_force: &in_force,

@@ -46,14 +46,26 @@ impl Handle {
         self.shared.metrics.reloads_refused.inc();
     }
 
+    /// Makes `/readyz` answer 503 from now on, and changes nothing else: connections are accepted and served as before.
+    ///
+    /// Call it some seconds before [`shutdown`](Self::shutdown), so that load balancers stop to send requests before
+    /// ports are closed. Returns at once; a second call changes nothing.
+    pub fn announce_shutdown(&self) {
+        self.advance(Phase::Leaving);
+    }
+
     /// Ends the server: see [`Server::run`](crate::Server::run). Returns at once; a second call changes nothing.
     pub fn shutdown(&self) {
+        self.advance(Phase::Draining);
+    }
+
+    fn advance(&self, to: Phase) {
         self.shared.phase.send_if_modified(|phase| {
-            let serving = *phase == Phase::Serving;
-            if serving {
-                *phase = Phase::Draining;
+            let is_later = *phase < to;
+            if is_later {
+                *phase = to;
             }
-            serving
+            is_later
         });
     }
 }

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 
 use crate::connection;
 use crate::listener::Door;
+use crate::places::Member;
 use crate::shared::Shared;
 use crate::trust::Trust;
 
@@ -28,12 +29,12 @@ pub(crate) async fn shake(
     door: Arc<Door>,
     acceptor: Option<Acceptor>,
     socket: TcpStream,
-    address: SocketAddr,
+    (address, member): (SocketAddr, Arc<Member>),
 ) {
     let address = address.ip().to_canonical();
     let Some(acceptor) = acceptor else {
         let caller = Caller { address, certificate: None };
-        return connection::serve(shared, door, socket, (caller, None), Protocol::Http1).await;
+        return connection::serve(shared, door, socket, (caller, None, member), Protocol::Http1).await;
     };
     let served = match acceptor.accept(socket).await {
         Ok((stream, peer)) => {
@@ -44,7 +45,7 @@ pub(crate) async fn shake(
             }
             let protocol = peer.protocol();
             let trust = Trust::new(acceptor, peer);
-            connection::serve(shared, door, stream, (caller, Some(trust)), protocol)
+            connection::serve(shared, door, stream, (caller, Some(trust), member), protocol)
         }
         Err(error) => {
             // Who was refused and why is told by `angos-tls` under `angos::auth`.

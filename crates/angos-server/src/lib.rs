@@ -15,7 +15,8 @@
 //! | 9 respond | `respond.rs` (success), `refuse.rs` (every refusal) | outcome or reason → HTTP response; statuses are chosen here alone | hyper |
 //!
 //! Stages 4 to 9 are called in their order by `exchange.rs`. Beside the path: `server.rs`, `listener.rs` and `handle.rs`
-//! (bind, run, drain, reload), `settings.rs` and `limits.rs` (every bound with its reason), `environment.rs` (what a policy
+//! (bind, run, drain, reload), `places.rs`, `shares.rs` and `caller_key.rs` (what a caller may have of connections and requests),
+//! `descriptors.rs` (open files), `settings.rs` and `limits.rs` (every bound with its reason), `environment.rs` (what a policy
 //! may name), `inquiry.rs` and `judge.rs` (what is asked of policies, and what they answer), `explain.rs` (why), `situation.rs` (what may be asked), `activity.rs` and `wire.rs`
 //! (clients that stand still, connections that close), `trust.rs` and `fate.rs` (whether a connection stays), `expiry.rs` (what
 //! ends soon), `body.rs`, `metrics.rs`,
@@ -28,9 +29,11 @@ mod activity;
 mod authenticate;
 mod authorize;
 mod body;
+mod caller_key;
 mod connection;
 mod credentials;
 mod decision_log;
+mod descriptors;
 mod environment;
 mod exchange;
 mod expiry;
@@ -45,6 +48,7 @@ mod listener;
 mod management;
 mod metrics;
 mod operations;
+mod places;
 mod recheck;
 mod refuse;
 mod request_id;
@@ -53,6 +57,7 @@ mod route;
 mod server;
 mod settings;
 mod shared;
+mod shares;
 mod situation;
 #[cfg(test)]
 mod tests;
@@ -62,6 +67,7 @@ mod wire;
 pub use access::{Access, AccessPolicy};
 pub use credentials::{Credentials, CredentialsBuilder, PasswordHash, PasswordHashError};
 pub use decision_log::{DecisionLog, RecordError, RecordedDecision};
+pub use descriptors::TooFewFiles;
 pub use environment::environment;
 pub use explain::{Explanation, ScopeExplanation, Trial};
 pub use handle::Handle;

@@ -114,7 +114,9 @@ pub const PASSWORD_BCRYPT_COST: u32 = 15;
 /// callers who are known already.
 pub const VERIFICATIONS_AT_ONCE: usize = 8;
 
-/// Credentials waiting to be checked that were not accepted before: 256. Past it the answer is 429 with `Retry-After`.
+/// Credentials waiting to be checked that were not accepted before: 256. Callers share them as they share requests,
+/// a quarter kept for holders of certificates, so one address without has at most 64. Past its share, the answer is 429
+/// with `Retry-After`.
 ///
 /// Source: ours, a few seconds of checking on a small machine.
 pub const VERIFICATIONS_WAITING: usize = 256;
@@ -146,7 +148,7 @@ pub const BACKLOG: u32 = 4096;
 /// Source: ours. It keeps a full process from spinning, and is short beside what a client waits.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Connections of the management listener: 64. More wait in the kernel's queue.
+/// Connections of the management listener: 64. Past it older ones are closed, as at every listener.
 ///
 /// Source: ours. Probes and scrapers are few, and whoever floods this port must not take memory from the registry.
 pub const MANAGEMENT_CONNECTIONS: usize = 64;
@@ -155,6 +157,53 @@ pub const MANAGEMENT_CONNECTIONS: usize = 64;
 ///
 /// Source: ours. Probes ask every few seconds; one that waits longer says nothing useful.
 pub const READY_WITHIN: Duration = Duration::from_secs(2);
+
+/// Leading bits of an IPv6 address that tell one anonymous caller from another: 64.
+///
+/// Source: RFC 4291 §2.5.1 gives every network of hosts that many; one machine may use all addresses of it.
+pub const CALLER_PREFIX_V6_BITS: u32 = 64;
+
+/// The part of requests, of established connections and of waiting credentials that anonymous callers leave free for
+/// holders of certificates, where clients are asked for one: a quarter (1/4).
+///
+/// Source: ours. Addresses are cheap and certificates are not: without a part of their own, a thousand addresses would
+/// keep every holder out.
+pub const CERTIFICATE_RESERVE: u64 = 4;
+
+/// The part of a listener's connections that established ones leave free for those without a request yet: a quarter
+/// (1/4), at least one.
+///
+/// Source: ours. A newcomer needs some milliseconds for its handshake and its first request; with a thousand places it
+/// has them even while ten thousand others connect in each second.
+pub const NEW_CONNECTIONS_SHARE: u64 = 4;
+
+/// Sockets of a listener that may be open beyond its connections, while connections that were closed for others notice
+/// it: 16. Past it the next connection waits in the kernel's queue.
+///
+/// Source: ours. Each notices within microseconds.
+pub const CLOSING_CONNECTIONS: usize = 16;
+
+/// Connections of one caller that are looked at, from the oldest, for one without a request: 256.
+///
+/// Source: ours. It bounds what a connection beyond its caller's share costs; a caller with as many requests in flight
+/// on its oldest connections gets no further one.
+pub const IDLE_SEARCHED: usize = 256;
+
+/// Callers that are remembered before those without a connection are forgotten: 1024, or twice as many as have one.
+///
+/// Source: ours, some hundred KiB.
+pub const SHARES_KEPT: usize = 1024;
+
+/// File descriptors kept for all but connections and the files that requests read or write: 192.
+///
+/// Source: ours. The database, logs, the listeners themselves, the watch of the configuration and the runtime have some
+/// 40; each of 64 threads for file operations opens up to two more for a moment.
+pub const FILES_RESERVE: usize = 192;
+
+/// Connections of each listener, and requests, there may be however low the limit on open files: 4.
+///
+/// Source: ours. Below it nothing works, and the message about the limit says so.
+pub const LEAST_PLACES: usize = 4;
 
 /// Shortest interval at which a connection is judged idle or stalled, however short the timeouts: 10 ms.
 ///

@@ -4,14 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use angos_tls::Acceptor;
+use angos_tls::{Acceptor, ClientAuth};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::Semaphore;
 
 use crate::accept::accept;
 use crate::handshake::shake;
 use crate::limits::BACKLOG;
+use crate::places::Places;
 use crate::settings::{Listener, Surfaces};
 use crate::shared::{Phase, Shared};
 
@@ -31,6 +31,8 @@ pub(crate) struct Door {
     pub(crate) ends: Phase,
     /// How many connections it has.
     pub(crate) connections: Gauge,
+    /// The places of its connections.
+    pub(crate) places: Arc<Places>,
 }
 
 impl Bound {
@@ -45,48 +47,30 @@ impl Bound {
     }
 
     /// Serves until its phase ends; then the places of the connections that are left.
-    pub(crate) async fn serve(self, shared: Arc<Shared>) -> Places {
-        let places = Places::of(self.settings.max_connections);
-        let door = Arc::new(Door::new(&self.settings, &shared));
-        accept(self.socket, Arc::clone(&places.free), shared.until(door.ends), |socket, address| {
-            shake(Arc::clone(&shared), Arc::clone(&door), self.acceptor.clone(), socket, address)
-        })
-        .await;
-        places
+    pub(crate) async fn serve(self, shared: Arc<Shared>) -> Arc<Places> {
+        let door = Arc::new(Door::new(&self.settings, self.acceptor.as_ref(), &shared));
+        let serve = |socket, address, member| {
+            let (shared, door) = (Arc::clone(&shared), Arc::clone(&door));
+            shake(shared, door, self.acceptor.clone(), socket, (address, member))
+        };
+        let displaced = shared.metrics.fairness.displaced.clone();
+        accept(self.socket, &door.places, shared.until(door.ends), serve, displaced).await;
+        Arc::clone(&door.places)
     }
 }
 
 impl Door {
-    pub(crate) fn new(listener: &Listener, shared: &Shared) -> Self {
+    pub(crate) fn new(listener: &Listener, acceptor: Option<&Acceptor>, shared: &Shared) -> Self {
         let connections = shared.metrics.connections(&listener.name);
-        Self { surfaces: listener.surfaces, ends: ends(listener), connections }
+        let certificates = acceptor.is_some_and(|acceptor| acceptor.client_auth() != ClientAuth::None);
+        let places = Arc::new(Places::new(listener.max_connections, certificates));
+        Self { surfaces: listener.surfaces, ends: ends(listener), connections, places }
     }
 }
 
 /// When a listener stops to take connections. Probes are answered until the very end, so that they can tell of it.
 pub(crate) fn ends(listener: &Listener) -> Phase {
     if listener.surfaces.registry { Phase::Draining } else { Phase::Closed }
-}
-
-/// The places of a listener's connections.
-#[derive(Debug)]
-pub(crate) struct Places {
-    free: Arc<Semaphore>,
-    all: u32,
-}
-
-impl Places {
-    fn of(connections: usize) -> Self {
-        let all = connections.min(Semaphore::MAX_PERMITS);
-        let all = u32::try_from(all).unwrap_or(u32::MAX);
-        Self { free: Arc::new(Semaphore::new(all as usize)), all }
-    }
-
-    /// Resolves when the last connection has ended.
-    pub(crate) async fn empty(&self) {
-        // The semaphore is never closed.
-        drop(self.free.acquire_many(self.all).await);
-    }
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

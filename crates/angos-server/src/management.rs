@@ -49,11 +49,11 @@ pub(crate) async fn answer<B>(
 /// Ready: not on the way out, and the storage answers.
 pub(crate) async fn ready(shared: &Shared) -> Result<Outcome, Refusal> {
     if *shared.phase.borrow() != Phase::Serving {
-        return Err(Refusal::NotReady);
+        return Err(Refusal::NotReady("the server is shutting down"));
     }
     match tokio::time::timeout(READY_WITHIN, shared.registry.catalog(None, 1)).await {
         Ok(Ok(_)) => Ok(Outcome::Well),
         Ok(Err(error)) => Err(error.into()),
-        Err(_) => Err(Refusal::NotReady),
+        Err(_) => Err(Refusal::NotReady("the storage does not answer")),
     }
 }

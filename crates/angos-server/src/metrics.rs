@@ -6,6 +6,7 @@
 
 mod damage;
 mod expiries;
+mod fairness;
 mod policies;
 mod timing;
 
@@ -27,6 +28,7 @@ use crate::route::Action;
 
 use damage::DamageMetrics;
 use expiries::{ExpiryMetrics, SoonestClient};
+use fairness::Fairness;
 use policies::PolicyMetrics;
 use timing::Timing;
 
@@ -70,6 +72,7 @@ pub(crate) struct Metrics {
     pub(crate) tls_generation: Gauge,
     pub(crate) stalled: Counter,
     pub(crate) cut: Counter,
+    pub(crate) fairness: Fairness,
     pub(crate) panics: Counter,
 }
 
@@ -133,6 +136,7 @@ impl Metrics {
                 "Connections cut because the client stood still",
             ),
             cut: counter(&mut registry, "cut_responses", "Responses cut by a failed read"),
+            fairness: Fairness::new(&mut registry),
             panics: counter(&mut registry, "panics", "Connections that ended in a defect of this program"),
             registry,
         }

@@ -48,8 +48,8 @@ pub(crate) enum Refusal {
     UploadRange { name: Name, id: UploadId, offset: u64 },
     /// The registry refused, or failed.
     Registry(RegistryError),
-    /// The storage does not answer.
-    NotReady,
+    /// The server should get no requests now, and why. The reason goes to the client, which is a probe.
+    NotReady(&'static str),
 }
 
 impl From<RegistryError> for Refusal {
@@ -92,7 +92,7 @@ pub(crate) fn refuse(refusal: &Refusal, request: RequestId) -> Response<Response
     }
     let (code, message) = match &answer.told {
         Some((code, message)) => (code.as_str(), message.as_ref()),
-        None => ("UNKNOWN", "internal error"),
+        None => ("UNKNOWN", unexplained(refusal)),
     };
     let detail = json!({ "request_id": request.to_string() });
     let body = json!({ "errors": [{ "code": code, "message": message, "detail": detail }] });
@@ -102,6 +102,14 @@ pub(crate) fn refuse(refusal: &Refusal, request: RequestId) -> Response<Response
     headers.insert(CONTENT_TYPE, APPLICATION_JSON);
     explain(refusal, answer.status, headers);
     response
+}
+
+/// What is said of a 5xx.
+fn unexplained(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::NotReady(reason) => reason,
+        _ => "internal error",
+    }
 }
 
 fn answer(refusal: &Refusal) -> Answer {
@@ -141,7 +149,7 @@ fn answer(refusal: &Refusal) -> Answer {
             format!("the chunk does not continue the upload, which stands at byte {offset}"),
         ),
         Refusal::Registry(error) => registry(error),
-        Refusal::NotReady => Answer::failure(StatusCode::SERVICE_UNAVAILABLE),
+        Refusal::NotReady(_) => Answer::failure(StatusCode::SERVICE_UNAVAILABLE),
     }
 }
 
@@ -252,7 +260,10 @@ fn log(refusal: &Refusal, request: RequestId) {
     let error: &dyn StdError = match refusal {
         Refusal::Registry(error) => error,
         Refusal::Authentication { error, .. } => error,
-        _ => return tracing::error!(target: "angos::server", request_id = %request, "not ready"),
+        _ => {
+            let reason = unexplained(refusal);
+            return tracing::error!(target: "angos::server", request_id = %request, "not ready: {reason}");
+        }
     };
     let mut causes = String::new();
     let mut cause = error.source();

@@ -15,11 +15,13 @@ use crate::access::{Access, AccessInForce};
 use crate::expiry;
 use crate::handle::Handle;
 use crate::limits::{COLLECTED_BYTES, CUT_WITHIN, JUDGED_AT_ONCE, SWEEP_EVERY};
-use crate::listener::{Bound, Places, ends};
+use crate::listener::{Bound, ends};
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::request_id::RequestIds;
 use crate::settings::{Listener, Settings};
 use crate::shared::{Phase, Shared};
+use crate::shares::Shares;
 
 /// A registry that has its ports and serves once [`run`](Self::run) is awaited.
 #[derive(Debug)]
@@ -80,9 +82,7 @@ impl Server {
             access: ArcSwap::from_pointee(AccessInForce::new(access, 1)),
             metrics,
             request_ids: RequestIds::new(),
-            request_places: Arc::new(Semaphore::new(
-                settings.limits.max_requests.min(Semaphore::MAX_PERMITS),
-            )),
+            requests: Shares::new(settings.limits.max_requests),
             collected_bytes: Arc::new(Semaphore::new(COLLECTED_BYTES)),
             judging: Semaphore::new(JUDGED_AT_ONCE),
             phase: watch::Sender::new(Phase::Serving),
@@ -183,7 +183,7 @@ fn open(listeners: Vec<Listener>, acceptor: Option<&Acceptor>) -> Result<Vec<Bou
 }
 
 /// Resolves when no connection is left at any of the listeners.
-async fn empty(places: &[Places]) {
+async fn empty(places: &[Arc<Places>]) {
     for places in places {
         places.empty().await;
     }

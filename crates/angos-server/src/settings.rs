@@ -88,8 +88,8 @@ pub struct Listener {
     pub client_auth: Option<ClientAuth>,
     /// What it serves. Default the registry.
     pub surfaces: Surfaces,
-    /// Open connections, TLS handshakes included. Default 1024. Past it new ones wait in the kernel's queue until one
-    /// closes.
+    /// Open connections, TLS handshakes included. Default 1024. Callers share them, and past it older ones are closed,
+    /// as [`Limits::max_connections`] says.
     pub max_connections: usize,
 }
 
@@ -156,8 +156,13 @@ pub struct Timeouts {
     /// How long requests in flight may go on when the certificate of their connection is no longer accepted: revoked,
     /// expired, or of an authority that was removed. Default 10 s. New ones are refused at once.
     pub distrust: Duration,
-    /// How long [`Handle::shutdown`](crate::Handle::shutdown) lets requests in flight finish. Default 30 s, the
-    /// time Kubernetes gives a pod.
+    /// How long whoever ends the server waits between
+    /// [`Handle::announce_shutdown`](crate::Handle::announce_shutdown) and
+    /// [`Handle::shutdown`](crate::Handle::shutdown). Default 5 s: a probe every other second fails twice, and a load
+    /// balancer takes a moment to hear of it.
+    pub shutdown_delay: Duration,
+    /// How long [`Handle::shutdown`](crate::Handle::shutdown) lets requests in flight finish. Default 20 s. With
+    /// [`shutdown_delay`](Self::shutdown_delay), this leaves 5 of the 30 s that Kubernetes gives a pod.
     pub drain: Duration,
 }
 
@@ -168,7 +173,8 @@ impl Default for Timeouts {
             idle: Duration::from_secs(75),
             body_progress: Duration::from_mins(1),
             distrust: Duration::from_secs(10),
-            drain: Duration::from_secs(30),
+            shutdown_delay: Duration::from_secs(5),
+            drain: Duration::from_secs(20),
         }
     }
 }
@@ -176,10 +182,20 @@ impl Default for Timeouts {
 /// How many connections, streams and requests there may be at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Open connections, TLS handshakes included. Default 16384. Past it new ones wait in the kernel's queue until
-    /// one closes; the process's limit on open files may be lower and then rules.
+    /// Open connections of the registry's listener, TLS handshakes included. Default 16384.
+    ///
+    /// A quarter is kept for connections without a request yet, and where clients are asked for certificates, a
+    /// quarter of the others for holders of one. A caller has its share of them, as of
+    /// [`max_requests`](Self::max_requests); past its share, each of its connections takes the place of its oldest one
+    /// without a request. Past all shares that of the caller with most is closed. See
+    /// [`Settings::fit_open_files`] about the limit on open files.
     pub max_connections: usize,
-    /// Requests being answered, up to the last byte of their response. Default 4096. Past it the answer is 429 with
+    /// Requests being answered, up to the last byte of their response. Default 4096.
+    ///
+    /// Callers share them: one that has `n` gets another one while `n × max_requests` is less than the square of those
+    /// that are free. So one caller has at most 38 %, and `k` callers leave a part of `1/(k + 1)` to others, whatever
+    /// they do. A caller is a certificate, a user, or without both an IPv4 address or a /64 of IPv6. Where clients are
+    /// asked for certificates, callers without one leave a quarter free besides. Past its share a caller gets 429 with
     /// `Retry-After`.
     pub max_requests: usize,
     /// Streams one HTTP/2 connection may have open. Default 128: twice what the busiest client opens.

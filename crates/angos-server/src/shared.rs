@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use angos_registry::Registry;
-use angos_tls::Acceptor;
+use angos_tls::{Acceptor, ClientAuth};
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 
@@ -11,12 +11,15 @@ use crate::access::AccessInForce;
 use crate::metrics::Metrics;
 use crate::request_id::RequestIds;
 use crate::settings::Settings;
+use crate::shares::Shares;
 
 /// Where the server stands between start and end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     /// Connections and requests are welcome.
     Serving,
+    /// The same, but `/readyz` answers 503, so that load balancers send no more.
+    Leaving,
     /// No new connection; each connection closes after the requests it has in flight.
     Draining,
     /// What is left is cut.
@@ -32,8 +35,8 @@ pub(crate) struct Shared {
     pub(crate) access: ArcSwap<AccessInForce>,
     pub(crate) metrics: Metrics,
     pub(crate) request_ids: RequestIds,
-    /// One place per request that may be in flight.
-    pub(crate) request_places: Arc<Semaphore>,
+    /// The slots of requests in flight.
+    pub(crate) requests: Shares,
     /// One permit per byte of the bodies that are collected.
     pub(crate) collected_bytes: Arc<Semaphore>,
     /// The turn of connections to be judged.
@@ -51,6 +54,11 @@ impl Shared {
             // The sender lives as long as the server.
             let _ = phase.wait_for(|phase| *phase >= wanted).await;
         }
+    }
+
+    /// Whether clients may have certificates, so that a part of the requests in flight is kept for those who do.
+    pub(crate) fn asks_for_certificates(&self) -> bool {
+        self.acceptor.as_ref().is_some_and(|acceptor| acceptor.client_auth() != ClientAuth::None)
     }
 
     /// Every metric, as text.

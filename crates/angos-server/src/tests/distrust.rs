@@ -72,10 +72,14 @@ impl Site {
         let certificate: Option<Arc<Certificate>> = peer.certificate().cloned();
         let caller = Caller { address: [127, 0, 0, 1].into(), certificate };
         let shared = &self.handle.shared;
-        let door = Door::new(&Listener::new(Listener::REGISTRY, shared.settings.listen), shared);
+        let door = Door::new(&Listener::new(Listener::REGISTRY, shared.settings.listen), None, shared);
         let trust = Trust::new(self.acceptor.clone(), peer);
-        let served = connection::serve(Arc::clone(shared), door.into(), far, (caller, Some(trust)), protocol);
-        tokio::spawn(served);
+        let (shared, door) = (Arc::clone(shared), Arc::new(door));
+        let place = door.places.enter(caller.address, door.places.socket().await.unwrap());
+        tokio::spawn(async move {
+            let other_side = (caller, Some(trust), Arc::clone(place.member()));
+            connection::serve(shared, door, far, other_side, protocol).await;
+        });
         near
     }
 }

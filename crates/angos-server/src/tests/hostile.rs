@@ -235,9 +235,13 @@ async fn http2_speaks_the_same_language() {
     let (near, far) = tokio::io::duplex(64 * 1024);
     let caller = crate::handshake::Caller { address: server.address.ip(), certificate: None };
     let shared = std::sync::Arc::clone(&server.handle.shared);
-    let door = crate::listener::Door::new(&crate::Listener::new("x", server.address), &shared);
+    let door = crate::listener::Door::new(&crate::Listener::new("x", server.address), None, &shared);
     let door = std::sync::Arc::new(door);
-    tokio::spawn(crate::connection::serve(shared, door, far, (caller, None), angos_tls::Protocol::Http2));
+    let place = door.places.enter(caller.address, door.places.socket().await.expect("a socket"));
+    tokio::spawn(async move {
+        let other_side = (caller, None, std::sync::Arc::clone(place.member()));
+        crate::connection::serve(shared, door, far, other_side, angos_tls::Protocol::Http2).await;
+    });
     let executor = hyper_util::rt::TokioExecutor::new();
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(executor, TokioIo::new(near)).await.expect("a connection");
@@ -266,9 +270,13 @@ async fn a_refused_http2_upload_reads_its_refusal_and_the_connection_lives() {
     let (near, far) = tokio::io::duplex(64 * 1024);
     let caller = crate::handshake::Caller { address: server.address.ip(), certificate: None };
     let shared = std::sync::Arc::clone(&server.handle.shared);
-    let door = crate::listener::Door::new(&crate::Listener::new("x", server.address), &shared);
+    let door = crate::listener::Door::new(&crate::Listener::new("x", server.address), None, &shared);
     let door = std::sync::Arc::new(door);
-    tokio::spawn(crate::connection::serve(shared, door, far, (caller, None), angos_tls::Protocol::Http2));
+    let place = door.places.enter(caller.address, door.places.socket().await.expect("a socket"));
+    tokio::spawn(async move {
+        let other_side = (caller, None, std::sync::Arc::clone(place.member()));
+        crate::connection::serve(shared, door, far, other_side, angos_tls::Protocol::Http2).await;
+    });
     let executor = hyper_util::rt::TokioExecutor::new();
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(executor, TokioIo::new(near)).await.expect("a connection");
