@@ -7,6 +7,7 @@ mod doctor;
 mod hash_password;
 mod limits;
 mod log;
+mod open_files;
 mod policy;
 mod quickstart;
 mod reload;

@@ -1,23 +1,25 @@
 //! `angos server`: everything is checked, then the ports are opened, then signals are obeyed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use angos_config::{Configuration, Watch};
 use angos_server::{Handle, Server};
 use angos_storage::Storage;
 use angos_tls::Acceptor;
 use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::arguments::LogFormat;
 use crate::limits::{BLOCKING_THREADS_MAX, LAST_WRITES};
 use crate::reload::Reload;
-use crate::{check, decisions, log};
+use crate::{check, decisions, log, open_files};
 
 /// Serves until a signal ends it. The error is everything that keeps it from starting.
 pub(crate) fn run(files: &[PathBuf], format: LogFormat) -> Result<(), String> {
-    let configuration = check::read(files)?;
+    let mut configuration = check::read(files)?;
     log::start(format);
+    open_files::fit(&mut configuration.server);
     for warning in &configuration.warnings {
         tracing::warn!(target: "angos::config", "{}", warning.summary());
     }
@@ -45,6 +47,7 @@ async fn serve(files: Vec<PathBuf>, configuration: Configuration, storage: Stora
     let log = decision_log.clone();
     let decisions = decision_log.map(decisions::start).transpose()?;
     server.decision_log.clone_from(&decisions);
+    let delay = server.timeouts.shutdown_delay;
     // Before the ports are open: whoever sees them open may count on every later change being noticed.
     let watch = tokio::task::spawn_blocking(move || Watch::beside(watched, log.as_deref())).await;
     let watch = watch.map_err(|error| format!("cannot watch the configuration: {error}"))?;
@@ -56,16 +59,9 @@ async fn serve(files: Vec<PathBuf>, configuration: Configuration, storage: Stora
     let reload = Reload { files, fixed, handle: handle.clone(), decisions: decisions.clone() };
     let reloads = tokio::spawn(reload.follow(watch, hangup));
     let mut running = tokio::spawn(server.run());
-    let mut signals = 0;
-    loop {
-        tokio::select! {
-            _ = &mut running => break,
-            _ = terminate.recv() => signals += 1,
-            _ = interrupt.recv() => signals += 1,
-        }
-        if stop(signals, &handle) {
-            break;
-        }
+    tokio::select! {
+        _ = &mut running => {}
+        () = obey(&mut terminate, &mut interrupt, &handle, delay) => {}
     }
     reloads.abort();
     if let Some(decisions) = decisions {
@@ -81,15 +77,29 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// The first signal lets requests in flight finish; the second ends them. Whether this was the second.
-fn stop(signals: u32, handle: &Handle) -> bool {
-    if signals > 1 {
-        tracing::warn!(target: "angos::server", "second signal: ending at once");
-        return true;
+/// The first signal ends the server: SIGTERM after `delay`, in which `/readyz` fails and all else goes on, SIGINT at
+/// once. Resolves at the second one, which ends the process.
+async fn obey(terminate: &mut Signal, interrupt: &mut Signal, handle: &Handle, delay: Duration) {
+    let delay = tokio::select! {
+        _ = terminate.recv() => delay,
+        _ = interrupt.recv() => Duration::ZERO,
+    };
+    let ended = async {
+        if !delay.is_zero() {
+            tracing::info!(target: "angos::server", ?delay, "stopping: /readyz fails, connections are still accepted");
+            handle.announce_shutdown();
+            tokio::time::sleep(delay).await;
+        }
+        tracing::info!(target: "angos::server", "stopping: no new connections, requests in flight may finish");
+        handle.shutdown();
+        std::future::pending().await
+    };
+    tokio::select! {
+        () = ended => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
     }
-    tracing::info!(target: "angos::server", "stopping: no new connections, requests in flight may finish");
-    handle.shutdown();
-    false
+    tracing::warn!(target: "angos::server", "second signal: ending at once");
 }
 
 fn announce(server: &Server, is_plain: bool) {

@@ -31,6 +31,7 @@ pub(crate) struct Server {
     pub(crate) idle_timeout: Option<Span>,
     pub(crate) body_progress_timeout: Option<Span>,
     pub(crate) distrust_timeout: Option<Span>,
+    pub(crate) shutdown_delay: Option<Span>,
     pub(crate) drain_timeout: Option<Span>,
     pub(crate) max_connections: Option<usize>,
     pub(crate) max_requests: Option<usize>,

@@ -20,6 +20,7 @@ pub(crate) fn settings(document: &Document, context: &mut Context<'_>) -> Settin
     set(&mut settings.timeouts.idle, written.idle_timeout.map(|span| span.0));
     set(&mut settings.timeouts.body_progress, written.body_progress_timeout.map(|span| span.0));
     set(&mut settings.timeouts.distrust, written.distrust_timeout.map(|span| span.0));
+    set(&mut settings.timeouts.shutdown_delay, written.shutdown_delay.map(|span| span.0));
     set(&mut settings.timeouts.drain, written.drain_timeout.map(|span| span.0));
     let tls = written.tls.as_ref();
     set(&mut settings.expiry_warning, tls.and_then(|tls| tls.expiry_warning).map(|span| span.0));

@@ -660,6 +660,7 @@ fn defaults_are_those_the_schema_promises() {
         ("server.body_progress_timeout", span(server.timeouts.body_progress)),
         ("server.tls.expiry_warning", span(server.expiry_warning)),
         ("server.distrust_timeout", span(server.timeouts.distrust)),
+        ("server.shutdown_delay", span(server.timeouts.shutdown_delay)),
         ("server.drain_timeout", span(server.timeouts.drain)),
         ("server.max_connections", server.limits.max_connections.to_string()),
         ("server.max_requests", server.limits.max_requests.to_string()),
