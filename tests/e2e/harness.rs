@@ -5,7 +5,7 @@ pub(crate) mod frames;
 mod image;
 mod pki;
 
-pub(crate) use client::{Answer, Client, Wire};
+pub(crate) use client::{Answer, Client, Sender, Wire};
 pub(crate) use image::{Image, digest_of};
 pub(crate) use pki::Pki;
 
@@ -35,6 +35,14 @@ pub(crate) fn binary() -> &'static Path {
 pub(crate) fn angos() -> Command {
     let mut command = Command::new(binary());
     command.env_remove(BINARY);
+    command
+}
+
+/// The same under a soft and a hard limit on open files.
+fn angos_with_open_files(soft: u32, hard: u32) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -S -n {soft} && ulimit -H -n {hard} && exec \"$0\" \"$@\"");
+    command.arg("-c").arg(script).arg(binary()).env_remove(BINARY);
     command
 }
 
@@ -86,6 +94,7 @@ pub(crate) struct Setup {
     pub(crate) log_filter: Option<&'static str>,
     pub(crate) server: String,
     pub(crate) tls_lines: String,
+    pub(crate) open_files: Option<(u32, u32)>,
 }
 
 impl Setup {
@@ -117,6 +126,12 @@ impl Setup {
         self
     }
 
+    /// The same under a soft and a hard limit on open files.
+    pub(crate) fn open_files(mut self, soft: u32, hard: u32) -> Self {
+        self.open_files = Some((soft, hard));
+        self
+    }
+
     /// Starts the registry and waits until it listens.
     pub(crate) fn start(self) -> Registry {
         let folder = tempfile::tempdir().unwrap();
@@ -132,6 +147,9 @@ impl Setup {
             std::fs::write(path, content).unwrap();
         }
         let mut text = format!("[server]\nbind_address = \"127.0.0.1\"\nport = 0\n{}\n", self.server);
+        if !self.server.contains("shutdown_delay") {
+            text += "shutdown_delay = \"0s\"\n";
+        }
         if let Some(mode) = self.tls {
             text += &pki.section(mode);
             text += &self.tls_lines;
@@ -140,14 +158,15 @@ impl Setup {
         text += &self.rest;
         std::fs::write(folder.path().join("config.toml"), text).unwrap();
         let log = Arc::default();
-        let (process, address) = spawn(folder.path(), self.log_filter.unwrap_or("info"), &log);
+        let command = self.open_files.map_or_else(angos, |(soft, hard)| angos_with_open_files(soft, hard));
+        let (process, address) = spawn(command, folder.path(), self.log_filter.unwrap_or("info"), &log);
         Registry { pki, folder, address, process, log }
     }
 }
 
 /// Runs `angos -c config.toml server` in `folder` and waits for the line that says where it listens.
-fn spawn(folder: &Path, filter: &str, log: &Arc<Mutex<String>>) -> (Child, SocketAddr) {
-    let mut process = angos()
+fn spawn(mut command: Command, folder: &Path, filter: &str, log: &Arc<Mutex<String>>) -> (Child, SocketAddr) {
+    let mut process = command
         .args(["-c", "config.toml", "server"])
         .current_dir(folder)
         .env("RUST_LOG", filter)
@@ -295,7 +314,7 @@ impl Registry {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
         self.log.lock().unwrap().clear();
-        (self.process, self.address) = spawn(self.folder.path(), "info", &self.log);
+        (self.process, self.address) = spawn(angos(), self.folder.path(), "info", &self.log);
     }
 
     /// Waits for the process to end by itself.

@@ -11,6 +11,7 @@
 //! - [`doctor`]: what `angos doctor` says of servers, clients and files with one thing wrong
 //! - [`expiry`]: what ends soon is told to clients, in the log and in the metrics
 //! - [`exposure`]: secrets, internals, and surfaces the policy does not open
+//! - [`fairness`]: whatever one caller takes, others are served
 //! - [`finish`]: `kill -9` around the end of an upload
 //! - [`handshakes`]: garbage, cut and second handshakes, and crowds that stand still
 //! - [`http2`]: floods of frames, streams and headers
@@ -28,6 +29,7 @@
 //! - [`replay`]: recorded decisions judged by other policies
 //! - [`seed_table`]: the user pages to the letter, rules × callers × actions
 //! - [`shadow`]: rules on trial, and metrics of each policy and rule
+//! - [`shutdown`]: `/readyz` fails first, then ports close
 //! - [`startup`]: refusing to start, and stopping without loss
 //! - [`tls`]: certificates under either version, and handshakes that are cut up or broken off
 //! - [`torture`]: reloads without end and by every means
@@ -52,6 +54,7 @@ mod decision_log;
 mod doctor;
 mod expiry;
 mod exposure;
+mod fairness;
 mod finish;
 mod handshakes;
 mod harness;
@@ -70,6 +73,7 @@ mod reload;
 mod replay;
 mod seed_table;
 mod shadow;
+mod shutdown;
 mod startup;
 mod tls;
 mod torture;

@@ -92,7 +92,7 @@ async fn obey(terminate: &mut Signal, interrupt: &mut Signal, handle: &Handle, d
         }
         tracing::info!(target: "angos::server", "stopping: no new connections, requests in flight may finish");
         handle.shutdown();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         () = ended => {}

@@ -97,22 +97,13 @@ impl Metrics {
         for outcome in Class::ALL.map(Class::as_str).into_iter().chain(["ok"]) {
             drop(handshakes.get_or_create(&[("outcome", outcome)]));
         }
-        let drained = Family::<Labels<1>, Counter>::default();
-        registry.register(
-            "tls_distrusted_connections",
-            "Connections closed because their certificate is no longer accepted, by reason",
-            drained.clone(),
-        );
-        for reason in distrusts() {
-            drop(drained.get_or_create(&[("reason", reason)]));
-        }
         Self {
             requests: requests(&mut registry),
             allowed: decisions.get_or_create_owned(&[("outcome", "allow")]),
             denied: decisions.get_or_create_owned(&[("outcome", "deny")]),
             decision_time,
             handshakes,
-            drained,
+            drained: drained(&mut registry),
             soonest_client: SoonestClient::new(Instant::now()),
             connections,
             in_flight: gauge(&mut registry, "requests_in_flight", "Requests being answered"),
@@ -195,6 +186,20 @@ impl Metrics {
             .and_then(|()| encode_eof(&mut text));
         text
     }
+}
+
+/// Connections closed because they are trusted no longer, with a series for every reason.
+fn drained(registry: &mut Registry) -> Family<Labels<1>, Counter> {
+    let drained = Family::<Labels<1>, Counter>::default();
+    registry.register(
+        "tls_distrusted_connections",
+        "Connections closed because their certificate is no longer accepted, by reason",
+        drained.clone(),
+    );
+    for reason in distrusts() {
+        drop(drained.get_or_create(&[("reason", reason)]));
+    }
+    drained
 }
 
 /// Every reason to trust a connection no longer.

@@ -121,7 +121,7 @@ mod tests {
 
     /// Takes all that is given.
     fn greedy(shares: &Shares, share: &Share) -> u64 {
-        (0..).take_while(|_| shares.take(share)).count() as u64
+        (0..=shares.slots).take_while(|_| shares.take(share)).count() as u64
     }
 
     fn free(shares: &Shares) -> u64 {

@@ -138,6 +138,11 @@ impl Client {
         request.body(Full::new(body.into())).unwrap()
     }
 
+    /// Where it connects to.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Opens a connection that can carry several requests, one after another.
     pub(crate) async fn connect(&self) -> Result<Sender, Failure> {
         match self.tls {
