@@ -1,6 +1,7 @@
 //! Whole-process tests: each starts the real binary on port 0 over a temporary folder and talks to it as a client would.
 //!
 //! One test binary, so that the harness is compiled once. Table of contents:
+//! - [`backup`]: a copy of a running server pulls whole
 //! - [`chains`]: every kind of client chain and its answer
 //! - [`authorities`]: what an authority may vouch for
 //! - [`commits`]: requests whose permission ends while their body is on its way, and tags that go with a digest
@@ -45,6 +46,7 @@
 )]
 
 mod authorities;
+mod backup;
 mod chains;
 mod commits;
 mod crash;

@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Server(Files),
     /// Check the configuration, print every problem, and exit with 1 if there is an error
     Check(Check),
+    /// Copy the store of a running or stopped server to a new folder
+    Backup(Backup),
     /// Hash a password for the configuration; asks for it, or reads it from standard input
     #[command(visible_alias = "argon")]
     HashPassword,
@@ -84,6 +86,16 @@ pub(crate) struct Check {
     /// Exit with 1 if there is a warning
     #[arg(long)]
     pub(crate) deny_warnings: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The folder to make; must not exist yet, or be empty
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) files: Files,
 }
 
 #[derive(Debug, Args)]

@@ -55,3 +55,18 @@ pub(crate) const REPLAY_COMPLAINTS_MAX: u64 = 20;
 /// Failed checks of a policy test that are explained; what is beyond is counted. Source: ours. A wrong default fails
 /// thousands at once, and each explanation has some dozen lines.
 pub(crate) const POLICY_FAILURES_MAX: usize = 50;
+
+/// Longest command that the control socket takes, in bytes: 16 KiB.
+///
+/// Source: ours. A path of the system is at most 4 KiB, and a few times that as JSON.
+pub(crate) const CONTROL_LINE_MAX_BYTES: u64 = 16 * 1024;
+
+/// Clients of the control socket at once: 8. Further ones are closed.
+///
+/// Source: ours. One command runs at a time; the others are told so.
+pub(crate) const CONTROL_CLIENTS_MAX: usize = 8;
+
+/// Time for a client of the control socket to send its command, or to take a line of the answer: 5 s.
+///
+/// Source: ours. Both ends are on one machine; a client that stands still must not hold the next command.
+pub(crate) const CONTROL_WITHIN: Duration = Duration::from_secs(5);

@@ -1,7 +1,9 @@
 //! The program: arguments in, exit code out. What it does is in the libraries.
 
 mod arguments;
+mod backup;
 mod check;
+mod control;
 mod decisions;
 mod doctor;
 mod hash_password;
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Server(ref files) => serve::run(&arguments.files(files), arguments.log_format),
         Command::Check(ref check) => check::run(&arguments.files(&check.files), check.deny_warnings),
+        Command::Backup(ref backup) => backup::run(&arguments.files(&backup.files), &backup.folder),
         Command::HashPassword => hash_password::run(),
         Command::Quickstart(ref options) => quickstart::run(options, arguments.log_format),
         Command::Policy(ref policy) => return policy::run(policy, &arguments),

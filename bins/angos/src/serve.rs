@@ -11,6 +11,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::arguments::LogFormat;
+use crate::control::Control;
 use crate::limits::{BLOCKING_THREADS_MAX, LAST_WRITES};
 use crate::reload::Reload;
 use crate::{check, decisions, log, open_files};
@@ -32,12 +33,29 @@ pub(crate) fn run(files: &[PathBuf], format: LogFormat) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start threads: {error}"))?;
-    let outcome = runtime.block_on(serve(files.to_vec(), configuration, storage));
+    let control = runtime.block_on(async { control(&configuration) });
+    let outcome = runtime.block_on(serve(files.to_vec(), configuration, storage, control));
     runtime.shutdown_timeout(LAST_WRITES);
     outcome
 }
 
-async fn serve(files: Vec<PathBuf>, configuration: Configuration, storage: Storage) -> Result<(), String> {
+/// The control socket. Without it the server serves all the same, and only its commands cannot reach it.
+fn control(configuration: &Configuration) -> Option<Control> {
+    let folder = configuration.storage.metadata_dir()?;
+    Control::open(folder)
+        .inspect_err(|error| {
+            let folder = folder.display();
+            tracing::warn!(target: "angos::control", %folder, %error, "no control socket: `angos backup` needs a stop");
+        })
+        .ok()
+}
+
+async fn serve(
+    files: Vec<PathBuf>,
+    configuration: Configuration,
+    storage: Storage,
+    control: Option<Control>,
+) -> Result<(), String> {
     let cannot = |error: std::io::Error| format!("cannot listen to signals: {error}");
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
@@ -53,6 +71,7 @@ async fn serve(files: Vec<PathBuf>, configuration: Configuration, storage: Stora
     let watch = watch.map_err(|error| format!("cannot watch the configuration: {error}"))?;
     let acceptor = tls.map(Acceptor::new);
     let is_plain = acceptor.is_none();
+    let commands = control.map(|control| tokio::spawn(control.serve(storage.clone())));
     let server = Server::bind(server, acceptor, access, storage).map_err(|error| with_causes(&error))?;
     announce(&server, is_plain);
     let handle = server.handle();
@@ -64,6 +83,9 @@ async fn serve(files: Vec<PathBuf>, configuration: Configuration, storage: Stora
         () = obey(&mut terminate, &mut interrupt, &handle, delay) => {}
     }
     reloads.abort();
+    if let Some(commands) = commands {
+        commands.abort();
+    }
     if let Some(decisions) = decisions {
         tokio::task::block_in_place(|| decisions.close(LAST_WRITES));
     }

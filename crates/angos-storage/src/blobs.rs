@@ -1,6 +1,6 @@
 //! Content by digest, and the sessions through which it arrives.
 
-use std::{ops::Range, pin::Pin, time::SystemTime};
+use std::{ops::Range, path::PathBuf, pin::Pin, time::SystemTime};
 
 use angos_oci::{Algorithm, Digest};
 
@@ -68,6 +68,11 @@ pub trait BlobStore: Send + Sync + 'static {
         after: Option<&'a Digest>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(Digest, u64)>, Error>>;
+
+    /// The file that holds a blob if it is there, for an engine that keeps a blob as a file. It must not be written to.
+    fn file(&self, _: &Digest) -> Option<PathBuf> {
+        None
+    }
 }
 
 /// How far an upload has come.

@@ -6,6 +6,7 @@
 mod backend;
 mod commit;
 mod database;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
@@ -20,9 +21,9 @@ use bytes::Bytes;
 use redb::{ReadableDatabase, TableDefinition};
 use tokio::sync::{mpsc, oneshot};
 
-use self::{commit::Request, database::Shared};
+use self::{commit::Request, database::Shared, snapshot::RedbSnapshot};
 use crate::limits::{BATCH_MAX_BYTES, BATCHES_WAITING_MAX, INLINE_SCAN_MAX, KEY_MAX_BYTES};
-use crate::{Batch, BoxFuture, Entry, Error, MetadataStore, Version, Versioned};
+use crate::{Batch, BoxFuture, Entry, Error, MetadataStore, Snapshot, Version, Versioned};
 
 /// Key → version (8 bytes) and value.
 const ENTRIES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("entries");
@@ -51,6 +52,13 @@ impl RedbMetadata {
             .spawn(move || commit::run(&worker, waiting))
             .map_err(|error| Error::from_io("start a thread for", shared.path(), error))?;
         Ok(RedbMetadata { shared, queue: Some(queue), thread: Some(thread) })
+    }
+}
+
+impl RedbMetadata {
+    /// Whether a folder has such a file.
+    pub(crate) fn is_in(root_dir: &Path) -> bool {
+        root_dir.join(database::FILE).exists()
     }
 }
 
@@ -127,6 +135,13 @@ impl MetadataStore for RedbMetadata {
             let queue = self.queue.as_ref().ok_or(Error::Closed)?;
             queue.send(Request { batch, reply }).await.map_err(|_| Error::Closed)?;
             answer.await.unwrap_or(Err(Error::Closed))
+        })
+    }
+
+    fn snapshot(&self) -> BoxFuture<'_, Result<Box<dyn Snapshot>, Error>> {
+        Box::pin(async move {
+            let snapshot = RedbSnapshot::take(&self.shared)?;
+            Ok(Box::new(snapshot) as Box<dyn Snapshot>)
         })
     }
 }

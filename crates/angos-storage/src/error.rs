@@ -78,6 +78,21 @@ pub enum Error {
     /// What is stored contradicts itself.
     #[error("stored data is damaged: {0}")]
     Corrupt(String),
+    /// The folder for a backup holds something.
+    #[error("{} is not empty; name a folder that does not exist yet", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder holds a backup that did not come to its end.
+    #[error("{} holds a backup that did not come to its end; make another one, and remove this one", path.display())]
+    Incomplete {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The engine cannot do this.
+    #[error("this engine does not have {0}")]
+    Unsupported(&'static str),
     /// The store has been closed, or its worker is gone.
     #[error("the store is closed")]
     Closed,

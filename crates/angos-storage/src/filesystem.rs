@@ -30,7 +30,7 @@ mod tests;
 
 use std::{
     ops::Range,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicUsize},
     time::SystemTime,
 };
@@ -86,6 +86,12 @@ impl FilesystemBlobs {
         Ok(FilesystemBlobs { store: Arc::new(store) })
     }
 
+    /// Gives a blob of another store a name here: `Some(true)` when it has one, `Some(false)` when there is no such
+    /// file, `None` when no file of that place can be linked.
+    pub(crate) async fn adopt(&self, file: PathBuf, digest: Digest) -> Result<Option<bool>, Error> {
+        self.blocking(move |store| store.adopt(&file, &digest)).await
+    }
+
     /// Runs an action on a thread that may block.
     async fn blocking<T: Send + 'static>(
         &self,
@@ -97,7 +103,7 @@ impl FilesystemBlobs {
 }
 
 /// Runs an action on a thread that may block.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     action: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     tokio::task::spawn_blocking(action).await.unwrap_or(Err(Error::Closed))
@@ -196,5 +202,9 @@ impl BlobStore for FilesystemBlobs {
     ) -> BoxFuture<'a, Result<Vec<(Digest, u64)>, Error>> {
         let after = after.copied();
         Box::pin(self.blocking(move |store| store.disk.scan(after, limit)))
+    }
+
+    fn file(&self, digest: &Digest) -> Option<PathBuf> {
+        Some(self.store.disk.full(&disk::blob_path(digest)))
     }
 }

@@ -9,11 +9,13 @@
 //! | `blobs.rs`, `session.rs` | [`BlobStore`]: content by digest, written through upload sessions |
 //! | `reader.rs`, `writer.rs` | [`BlobReader`] and [`Writer`]: the two streams of a blob |
 //! | `settings.rs` | [`Settings`] → [`Storage`] |
+//! | `backup.rs` | a consistent copy of an open store |
 //! | `memory.rs` | both engines in memory, for tests and embedding |
 //! | `filesystem.rs` | blobs as files |
 //! | `embedded.rs` | metadata in one redb file |
 //! | `suite.rs` | the one test suite over all engines (feature `suite`) |
 
+mod backup;
 mod batch;
 mod blobs;
 mod embedded;
@@ -29,13 +31,14 @@ mod settings;
 pub mod suite;
 mod writer;
 
+pub use backup::Backup;
 pub use batch::{Batch, Operation};
 pub use blobs::{BlobStore, BoxFuture, Progress};
 pub use embedded::RedbMetadata;
 pub use error::{Error, Failure};
 pub use filesystem::FilesystemBlobs;
 pub use memory::{MemoryBlobs, MemoryMetadata};
-pub use metadata::{Entry, MetadataStore, Version, Versioned};
+pub use metadata::{Entry, MetadataStore, Snapshot, Version, Versioned};
 pub use reader::BlobReader;
 pub use session::{InvalidSessionId, SessionId};
 pub use settings::{BlobSettings, MetadataSettings, Settings, Storage};

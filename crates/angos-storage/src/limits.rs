@@ -67,10 +67,15 @@ pub(crate) const WRITE_BACK_BYTES: u64 = 8 * 1024 * 1024;
 /// Source: ours. It happens after a restart, once per upload; larger reads are no cheaper.
 pub(crate) const REHASH_BYTES: usize = 256 * 1024;
 
-/// Bytes of one record of an upload session: 512; its file has room for two.
+/// Bytes of one record of an upload session: 512.
 ///
 /// Source: ours. A saved hasher is below 300 bytes, and disks write a sector of 512 as a whole.
 pub(crate) const RECORD_PLACE_BYTES: usize = 512;
+
+/// Records that the file of an upload session has room for: 2.
+///
+/// Source: ours. They are written in turn, so that a write that fails half way leaves the one before it.
+pub(crate) const RECORD_PLACES: usize = 2;
 
 /// How long a new writer of an upload session waits for one that is leaving: 1 s.
 ///
@@ -86,3 +91,13 @@ pub(crate) const INLINE_SCAN_MAX: usize = 256;
 ///
 /// Source: ours. The page cache of the system stands behind it.
 pub const METADATA_CACHE_BYTES: usize = 8 * 1024 * 1024;
+
+/// Records that a backup reads and writes at once: 256.
+///
+/// Source: ours. With the bytes of manifests in them they weigh at most 33 MiB, half of a batch.
+pub(crate) const BACKUP_ENTRIES_PER_PAGE: usize = 256;
+
+/// Blobs that a backup lists at once: 1000.
+///
+/// Source: ours. It bounds memory, and how long a backup is silent.
+pub(crate) const BACKUP_BLOBS_PER_PAGE: usize = 1000;

@@ -26,6 +26,20 @@ pub trait MetadataStore: Send + Sync + 'static {
     ///
     /// Dropping the future does not take the batch back: it may or may not be applied.
     fn apply(&self, batch: Batch) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// All entries as they are at this moment, whatever is applied while they are read.
+    ///
+    /// An engine may keep space that was freed meanwhile until the snapshot is dropped. [`Error::Unsupported`] from an
+    /// engine that has no such view.
+    fn snapshot(&self) -> BoxFuture<'_, Result<Box<dyn Snapshot>, Error>> {
+        Box::pin(std::future::ready(Err(Error::Unsupported("a snapshot of the metadata"))))
+    }
+}
+
+/// The entries of one moment, read once from the first to the last.
+pub trait Snapshot: Send {
+    /// Up to `limit` further entries, in the order of their keys; none after the last.
+    fn next(&mut self, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, Error>>;
 }
 
 /// A value and its version.

@@ -1,10 +1,15 @@
 //! From settings to open stores.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::limits::METADATA_CACHE_BYTES;
 use crate::{
     BlobStore, Error, MetadataStore,
+    backup::check_complete,
     embedded::RedbMetadata,
     filesystem::FilesystemBlobs,
     memory::{MemoryBlobs, MemoryMetadata},
@@ -60,6 +65,36 @@ impl Settings {
             sync: true,
         }
     }
+
+    /// The folder of the metadata, for an engine that has one.
+    pub fn metadata_dir(&self) -> Option<&Path> {
+        match &self.metadata {
+            MetadataSettings::Redb { root_dir, .. } => Some(root_dir),
+            MetadataSettings::Memory => None,
+        }
+    }
+
+    fn folders(&self) -> impl Iterator<Item = &Path> {
+        let blobs = match &self.blobs {
+            BlobSettings::Filesystem { root_dir } => Some(root_dir.as_path()),
+            BlobSettings::Memory => None,
+        };
+        blobs.into_iter().chain(self.metadata_dir())
+    }
+
+    /// Whether there is something to open, so that [`Storage::open`] does not make a new store.
+    pub fn is_present(&self) -> bool {
+        self.metadata_dir().is_none_or(RedbMetadata::is_in)
+    }
+
+    /// Where the configuration of a server and a backup have the metadata.
+    #[cfg(test)]
+    pub(crate) fn with_metadata_below(mut self) -> Settings {
+        if let MetadataSettings::Redb { root_dir, .. } = &mut self.metadata {
+            root_dir.push("metadata");
+        }
+        self
+    }
 }
 
 /// Open stores. Cloning shares them.
@@ -75,8 +110,10 @@ impl Storage {
     /// Opens, and creates what is missing. Does not read what is stored, so that it takes no longer for a
     /// large store.
     ///
-    /// [`Error::Locked`] when another process has it open, [`Error::Foreign`] when a file is not ours.
+    /// [`Error::Locked`] when another process has it open, [`Error::Foreign`] when a file is not ours,
+    /// [`Error::Incomplete`] when it is a backup that did not come to its end.
     pub fn open(settings: &Settings) -> Result<Storage, Error> {
+        settings.folders().try_for_each(check_complete)?;
         let metadata: Arc<dyn MetadataStore> = match &settings.metadata {
             MetadataSettings::Redb { root_dir, cache_bytes } => {
                 Arc::new(RedbMetadata::open(root_dir, *cache_bytes, settings.sync)?)

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -14,6 +14,9 @@ use redb::{Database, DatabaseError, ReadableDatabase, TableDefinition, TableErro
 
 use super::{ENTRIES, backend::Backend};
 use crate::Error;
+
+/// The name of the file.
+pub(super) const FILE: &str = "metadata.redb";
 
 /// What the file says it is.
 const FORMAT: TableDefinition<'static, &str, u64> = TableDefinition::new("angos");
@@ -27,6 +30,8 @@ pub(super) struct Shared {
     backend: Backend,
     cache_bytes: usize,
     database: RwLock<Option<Database>>,
+    /// How often the file was opened; changes only while `database` is locked for writing.
+    openings: AtomicU64,
     /// Whether opening had to read the whole file. Not after a crash of ours: every commit saves what that
     /// would find out.
     repaired: Arc<AtomicBool>,
@@ -35,7 +40,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn open(root_dir: &Path, cache_bytes: usize, sync: bool) -> Result<Shared, Error> {
         fs::create_dir_all(root_dir).map_err(|error| Error::from_io("create", root_dir, error))?;
-        let path = root_dir.join("metadata.redb");
+        let path = root_dir.join(FILE);
         if !path.try_exists().map_err(|error| Error::from_io("open", &path, error))? {
             create(root_dir, &path)?;
         }
@@ -47,8 +52,14 @@ impl Shared {
         // A killed process may have made both and not come to their syncs.
         let folders = [Some(root_dir), root_dir.parent()].into_iter().flatten().map(Path::to_owned).collect();
         let backend = Backend::new(file, sync, folders);
-        let shared =
-            Shared { backend, path, cache_bytes, database: RwLock::default(), repaired: Arc::default() };
+        let shared = Shared {
+            backend,
+            path,
+            cache_bytes,
+            database: RwLock::default(),
+            openings: AtomicU64::new(0),
+            repaired: Arc::default(),
+        };
         shared.reopen()?;
         shared.recognise()?;
         Ok(shared)
@@ -73,9 +84,17 @@ impl Shared {
         &self,
         action: impl FnOnce(&Database) -> Result<T, redb::Error>,
     ) -> Result<T, Error> {
+        self.with_opening(|database, _| action(database))
+    }
+
+    /// The same, told which opening of the file this is.
+    pub(super) fn with_opening<T>(
+        &self,
+        action: impl FnOnce(&Database, u64) -> Result<T, redb::Error>,
+    ) -> Result<T, Error> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let Some(database) = database.as_ref() else { return Err(Error::Closed) };
-        action(database).map_err(|error| self.translate(error))
+        action(database, self.openings.load(Ordering::Relaxed)).map_err(|error| self.translate(error))
     }
 
     /// Closes and opens again. redb refuses everything after a failed write; what it then finds in the file
@@ -83,6 +102,7 @@ impl Shared {
     pub(super) fn reopen(&self) -> Result<(), Error> {
         let mut slot = self.database.write().unwrap_or_else(PoisonError::into_inner);
         drop(slot.take());
+        self.openings.fetch_add(1, Ordering::Relaxed);
         let mut builder = Database::builder();
         builder.set_cache_size(self.cache_bytes);
         let (path, repaired) = (self.path.clone(), Arc::clone(&self.repaired));

@@ -9,10 +9,10 @@ use super::{
     Store,
     disk::{self, Step, UPLOADS},
     lease::{Lease, Leaving},
-    record::{PLACES, Record},
+    record::Record,
     sessions::{Acknowledged, data_path, state_path},
 };
-use crate::limits::{RECORD_PLACE_BYTES, REHASH_BYTES};
+use crate::limits::{RECORD_PLACE_BYTES, RECORD_PLACES, REHASH_BYTES};
 use crate::{Error, Progress, SessionId};
 
 /// Where the content is, and so what becomes of it.
@@ -162,7 +162,7 @@ impl Content {
                 // The names of both files, before anything is recorded under them.
                 self.store.directories.settle(disk, UPLOADS, ".")?;
             }
-            let place = self.record_place.map_or(0, |place| (place + 1) % PLACES);
+            let place = self.record_place.map_or(0, |place| (place + 1) % RECORD_PLACES);
             disk.record(&file, place * RECORD_PLACE_BYTES, &record)
                 .map_err(|error| Error::from_io("write", disk.full(&path), error))?;
             self.record_place = Some(place);

@@ -5,9 +5,10 @@ use std::{
     io,
     io::{Read as _, Seek as _},
     os::unix::fs::{FileExt, MetadataExt},
+    path::Path,
 };
 
-use rustix::fs::{AtFlags, FileType, OFlags};
+use rustix::fs::{AtFlags, CWD, FileType, OFlags};
 
 use super::disk::{Disk, Step, file_mode};
 use crate::Error;
@@ -22,6 +23,11 @@ impl Disk {
         self.attempt(Step::Publish, || {
             Ok(rustix::fs::linkat(&self.top, from, &self.top, to, AtFlags::empty())?)
         })
+    }
+
+    /// The same for a file that lies elsewhere.
+    pub(super) fn link_foreign(&self, from: &Path, to: &str) -> io::Result<()> {
+        Ok(rustix::fs::linkat(CWD, from, &self.top, to, AtFlags::empty())?)
     }
 
     /// Whether `path` names this very file.

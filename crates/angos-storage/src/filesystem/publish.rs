@@ -4,12 +4,13 @@
 //! and is replaced at once and as a whole. A session keeps its file, which is then the blob under two names, until
 //! [`abort`](crate::BlobStore::abort) ends it.
 
-use std::io;
+use std::{io, path::Path};
 
 use angos_oci::Digest;
 use rustix::io::Errno;
 
 use super::{
+    Store,
     content::{Content, Place},
     disk::{Step, algorithm_path, blob_path, shard_path, staging_path},
     sessions::data_path,
@@ -97,6 +98,29 @@ impl Content {
     fn copy(&self, to: &str) -> io::Result<()> {
         let Some(file) = &self.file else { return Err(io::ErrorKind::NotFound.into()) };
         self.store.disk.copy(file, self.length(), to).map(drop)
+    }
+}
+
+impl Store {
+    /// Gives a file of another store the name of a blob.
+    pub(super) fn adopt(&self, file: &Path, digest: &Digest) -> Result<Option<bool>, Error> {
+        let path = blob_path(digest);
+        let outcome = match self.disk.link_foreign(file, &path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.directories.make(&self.disk, &shard_path(digest))?;
+                self.disk.link_foreign(file, &path)
+            }
+            outcome => outcome,
+        };
+        match outcome {
+            Ok(()) => Ok(Some(true)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Some(true)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(false)),
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices || is_without_links(&error) => {
+                Ok(None)
+            }
+            Err(error) => Err(Error::from_io("link", file, error)),
+        }
     }
 }
 

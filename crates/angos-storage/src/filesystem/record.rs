@@ -8,12 +8,9 @@
 
 use angos_oci::{Algorithm, Digest, Hasher};
 
-use crate::limits::RECORD_PLACE_BYTES;
+use crate::limits::{RECORD_PLACE_BYTES, RECORD_PLACES};
 
 const MAGIC: &[u8; 16] = b"angos-session-2\n";
-
-/// How many places the file of a record has.
-pub(super) const PLACES: usize = 2;
 
 const CHECKSUM_BYTES: usize = Algorithm::Sha256.byte_len();
 
@@ -62,7 +59,7 @@ impl Record {
 
     /// The record of a file that counts, and its place: the one with the highest offset the content has, or any.
     pub(super) fn newest(file: &[u8], length: u64) -> Option<(usize, Record)> {
-        let places = file.chunks(RECORD_PLACE_BYTES).take(PLACES).enumerate();
+        let places = file.chunks(RECORD_PLACE_BYTES).take(RECORD_PLACES).enumerate();
         let records = places.filter_map(|(place, bytes)| Some((place, Record::decode(bytes)?)));
         records.max_by_key(|(_, record)| (record.offset <= length, record.offset))
     }
@@ -119,7 +116,7 @@ mod tests {
     fn the_newest_record_that_the_content_allows_counts() {
         let hasher = Hasher::new(Algorithm::Sha256);
         let file = |offsets: [u64; 2]| {
-            let mut file = vec![0; PLACES * RECORD_PLACE_BYTES];
+            let mut file = vec![0; RECORD_PLACES * RECORD_PLACE_BYTES];
             for (place, offset) in offsets.into_iter().enumerate() {
                 let record = Record::encode([7; 16], offset, &hasher);
                 let start = place * RECORD_PLACE_BYTES;

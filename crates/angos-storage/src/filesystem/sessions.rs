@@ -13,9 +13,9 @@ use super::{
     Store,
     content::{Content, hash},
     disk::UPLOADS,
-    record::{PLACES, Record},
+    record::Record,
 };
-use crate::limits::RECORD_PLACE_BYTES;
+use crate::limits::{RECORD_PLACE_BYTES, RECORD_PLACES};
 use crate::{Error, Progress, SessionId};
 
 /// The content of a session.
@@ -110,7 +110,7 @@ impl Store {
         let path = state_path(id);
         let nothing = Acknowledged { offset: 0, hasher: Some(Hasher::new(algorithm)), place: None };
         let Some(file) = self.disk.open_file(&path, OFlags::RDONLY)? else { return Ok(nothing) };
-        let mut bytes = [0; PLACES * RECORD_PLACE_BYTES];
+        let mut bytes = [0; RECORD_PLACES * RECORD_PLACE_BYTES];
         let mut filled = 0;
         while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
             match file.read_at(room, filled as u64) {

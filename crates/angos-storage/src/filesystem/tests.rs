@@ -56,7 +56,7 @@ impl Scene {
         Ok(content)
     }
 
-    fn path(&self, below: &str) -> std::path::PathBuf {
+    fn path(&self, below: &str) -> PathBuf {
         self.folder.path().join(below)
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Bound, sync::Mutex};
 use bytes::Bytes;
 
 use super::lock;
-use crate::{Batch, BoxFuture, Entry, Error, MetadataStore, Operation, Version, Versioned};
+use crate::{Batch, BoxFuture, Entry, Error, MetadataStore, Operation, Snapshot, Version, Versioned};
 
 /// Metadata in memory.
 #[derive(Debug, Default)]
@@ -69,5 +69,21 @@ impl MetadataStore for MemoryMetadata {
 
     fn apply(&self, batch: Batch) -> BoxFuture<'_, Result<(), Error>> {
         Box::pin(async move { lock(&self.state).apply(&batch) })
+    }
+
+    fn snapshot(&self) -> BoxFuture<'_, Result<Box<dyn Snapshot>, Error>> {
+        Box::pin(async move {
+            let entries = lock(&self.state).scan(b"", None, usize::MAX).into_iter();
+            Ok(Box::new(MemorySnapshot(entries)) as Box<dyn Snapshot>)
+        })
+    }
+}
+
+/// The entries of one moment. Their bytes are shared.
+struct MemorySnapshot(std::vec::IntoIter<Entry>);
+
+impl Snapshot for MemorySnapshot {
+    fn next(&mut self, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, Error>> {
+        Box::pin(async move { Ok(self.0.by_ref().take(limit).collect()) })
     }
 }

@@ -18,7 +18,35 @@ pub(super) async fn all(store: &Store) -> Outcome {
     versions_name_writes(store).await?;
     one_of_many_creates_wins(store).await?;
     no_increment_is_lost(store).await?;
-    batches_are_seen_whole(store).await
+    batches_are_seen_whole(store).await?;
+    a_snapshot_shows_one_moment(store).await
+}
+
+async fn a_snapshot_shows_one_moment(store: &Store) -> Outcome {
+    let prefix = fresh()?;
+    let keys: Vec<Bytes> = (0..50_u8).map(|index| key(prefix, &[index])).collect();
+    for key in &keys {
+        store.apply(Batch::new().put(key.clone(), "before")).await?;
+    }
+    let mut snapshot = store.snapshot().await?;
+    let mut found = snapshot.next(7).await?;
+    for key in &keys {
+        store.apply(Batch::new().delete(key.clone())).await?;
+    }
+    store.apply(Batch::new().put(key(prefix, b"later"), "after")).await?;
+    loop {
+        let page = snapshot.next(7).await?;
+        holds("a page is no longer than asked", page.len() <= 7)?;
+        if page.is_empty() {
+            break;
+        }
+        found.extend(page);
+    }
+    holds("strictly ascending", found.is_sorted_by(|left, right| left.key < right.key))?;
+    found.retain(|entry| entry.key.starts_with(&key(prefix, b"")));
+    holds("values", found.iter().all(|entry| entry.value == "before"))?;
+    let found: Vec<Bytes> = found.into_iter().map(|entry| entry.key).collect();
+    same("keys of the moment", found, keys)
 }
 
 /// Below what, after what, how many, and what is expected.
