@@ -33,6 +33,7 @@ pub struct Expiry {
     pub(crate) subject: String,
     pub(crate) file: PathBuf,
     pub(crate) at: i64,
+    pub(crate) fingerprint: [u8; 32],
 }
 
 impl Expiry {
@@ -54,5 +55,10 @@ impl Expiry {
     /// The last second of validity, since 1970.
     pub fn at(&self) -> i64 {
         self.at
+    }
+
+    /// SHA-256 of the certificate, or of the list: tells it from another with the same subject.
+    pub fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
     }
 }

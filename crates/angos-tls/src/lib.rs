@@ -5,7 +5,7 @@
 //! | stage | file | in → out |
 //! |---|---|---|
 //! | settings | `settings.rs` | what the operator chose |
-//! | load | `pem.rs`, `authorities.rs`, `list.rs`, `loading.rs` | files → [`Material`], or every [`LoadError`] |
+//! | load | `files.rs`, `pem.rs`, `authorities.rs`, `list.rs`, `loading.rs` | files → [`Material`], or every [`LoadError`] |
 //! | replace | `material.rs`, `generation.rs` | [`Material`] → the generation in force |
 //! | accept | `acceptor.rs`, `names.rs`, `failure_log.rs` | byte stream → [`Stream`] and [`Peer`], or an [`AcceptError`] |
 //! | verify | `verifier.rs`, `trust.rs`, `revocation.rs`, `outline.rs`, `der.rs` | client chain → identity, or what was [`Offered`] and why it was refused |
@@ -21,6 +21,7 @@ mod der;
 mod distrust;
 mod expiry;
 mod failure_log;
+mod files;
 mod generation;
 mod issuers;
 pub mod limits;
@@ -48,6 +49,7 @@ pub use acceptor::Acceptor;
 pub use class::Class;
 pub use distrust::Distrust;
 pub use expiry::{Expiry, ExpiryKind};
+pub use files::{Files, ReadError, Snapshot};
 pub use generation::Generations;
 pub use load_error::{LoadError, Problem};
 pub use material::Material;

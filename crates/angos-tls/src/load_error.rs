@@ -79,6 +79,9 @@ pub enum Problem {
     /// It is a directory, a pipe or a device.
     #[error("this is not a regular file")]
     NotAFile,
+    /// An earlier attempt to read it is still blocked in the file system.
+    #[error("an earlier attempt to read the file has not ended: the file system does not answer")]
+    Blocked,
     /// Reading failed in another way.
     #[error("the file cannot be read: {0}")]
     Unreadable(io::Error),
@@ -221,7 +224,7 @@ impl Problem {
                 "give the user that runs the server read permission on it and on its folders"
             }
             Self::NotAFile => "name a PEM file",
-            Self::Unreadable(_) => "check the file system",
+            Self::Blocked | Self::Unreadable(_) => "check the file system",
             Self::TooLarge => "keep only the certificates that are needed",
             Self::Der => {
                 "convert it to PEM, for example with `openssl x509 -inform der -in FILE -out FILE.pem`"

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::expiry::{Expiry, ExpiryKind};
+use crate::files::Files;
 use crate::limits;
 use crate::load_error::{LoadError, Problem};
 use crate::material::{self, Blueprint, Material};
@@ -17,13 +18,14 @@ mod clients;
 mod lists;
 mod server;
 
-pub(crate) fn load(settings: &Settings) -> Result<Material, Vec<LoadError>> {
-    Loading::new(settings, unix_now()).finish()
+pub(crate) fn load(settings: &Settings, files: &Files) -> Result<Material, Vec<LoadError>> {
+    Loading::new(settings, files, unix_now()).finish()
 }
 
 /// The client authorities alone.
 pub(crate) fn trust(settings: &Settings) -> Result<Trust, Vec<LoadError>> {
-    let mut loading = Loading::new(settings, unix_now());
+    let files = Files::new();
+    let mut loading = Loading::new(settings, &files, unix_now());
     let algorithms = material::provider().signature_verification_algorithms;
     let authorities = loading.client_authorities(&algorithms);
     if loading.errors.is_empty() {
@@ -36,6 +38,7 @@ pub(crate) fn trust(settings: &Settings) -> Result<Trust, Vec<LoadError>> {
 /// A set on its way: what is wrong and what is odd so far.
 struct Loading<'a> {
     settings: &'a Settings,
+    files: &'a Files,
     now: i64,
     errors: Vec<LoadError>,
     warnings: Vec<Warning>,
@@ -43,8 +46,8 @@ struct Loading<'a> {
 }
 
 impl<'a> Loading<'a> {
-    fn new(settings: &'a Settings, now: i64) -> Self {
-        Self { settings, now, errors: Vec::new(), warnings: Vec::new(), expiries: Vec::new() }
+    fn new(settings: &'a Settings, files: &'a Files, now: i64) -> Self {
+        Self { settings, files, now, errors: Vec::new(), warnings: Vec::new(), expiries: Vec::new() }
     }
 
     fn finish(mut self) -> Result<Material, Vec<LoadError>> {
@@ -83,8 +86,15 @@ impl<'a> Loading<'a> {
         result.map_err(|problem| self.errors.push(LoadError::in_file(setting, file, problem))).ok()
     }
 
-    fn note_expiry(&mut self, kind: ExpiryKind, file: &Path, subject: String, at: i64) {
-        self.expiries.push(Expiry { kind, subject, file: file.to_owned(), at });
+    fn note_expiry(
+        &mut self,
+        kind: ExpiryKind,
+        file: &Path,
+        subject: String,
+        at: i64,
+        fingerprint: [u8; 32],
+    ) {
+        self.expiries.push(Expiry { kind, subject, file: file.to_owned(), at, fingerprint });
     }
 
     fn note_validity(
@@ -126,7 +136,8 @@ mod tests {
             .client_authorities(authority.write(directory.path(), "ca"), ClientAuth::Optional);
         let today = Certificate::from_der(&authority.certificate_der()).unwrap().not_before() + DAY;
         let check = |now: i64, expected: &[Concern]| {
-            let loading = Loading::new(&settings, now);
+            let files = Files::new();
+            let loading = Loading::new(&settings, &files, now);
             let material = loading.finish().unwrap();
             let concerns: Vec<_> = material.warnings().iter().map(Warning::concern).collect();
             assert_eq!(concerns, expected, "at {now}");

@@ -10,6 +10,7 @@ use rustls::{ConfigBuilder, ServerConfig, WantsVerifier, version};
 use sha2::{Digest, Sha256};
 
 use crate::expiry::{Expiry, ExpiryKind};
+use crate::files::Files;
 use crate::limits;
 use crate::load_error::{LoadError, Problem};
 use crate::loading;
@@ -42,10 +43,16 @@ pub struct Material {
 impl Material {
     /// Reads and checks all files. Returns everything that is wrong, not only the first problem.
     ///
-    /// Blocks on the file system; at most [`limits::PEM_MAX_BYTES`](crate::limits::PEM_MAX_BYTES) of each file
-    /// are read.
+    /// Blocks on the file system, as long as that takes; at most
+    /// [`limits::PEM_MAX_BYTES`](crate::limits::PEM_MAX_BYTES) of each file are read.
     pub fn load(settings: &Settings) -> Result<Self, Vec<LoadError>> {
-        loading::load(settings)
+        Self::load_with(settings, &Files::new())
+    }
+
+    /// Like [`load`](Self::load), and `files` records what was read: a caller can learn whether the files were still
+    /// being written, or follow their changes.
+    pub fn load_with(settings: &Settings, files: &Files) -> Result<Self, Vec<LoadError>> {
+        loading::load(settings, files)
     }
 
     /// What is odd about the set; empty for a set without surprises.
@@ -107,6 +114,7 @@ impl Material {
             subject: list.issuer_text.clone(),
             file: list.file.clone(),
             at: list.next_update,
+            fingerprint: list.digest,
         }));
         self
     }

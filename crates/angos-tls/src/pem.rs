@@ -1,7 +1,6 @@
 //! Reading PEM files: bounded, and strict about what would otherwise be skipped in silence.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use rustls_pki_types::pem::{self, SectionKind};
@@ -9,26 +8,16 @@ use rustls_pki_types::{
     CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer,
 };
 
+use crate::files::{Files, ReadError};
 use crate::limits;
 use crate::load_error::Problem;
 use crate::offered::printable;
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 
-/// Reads a regular file of at most [`limits::PEM_MAX_BYTES`]. A pipe or device is refused, not waited for.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    read_at_most(path, limits::PEM_MAX_BYTES)?.ok_or(Problem::TooLarge)
-}
-
-/// Reads a regular file. None: it is larger than `max`.
-pub(crate) fn read_at_most(path: &Path, max: u64) -> Result<Option<Vec<u8>>, Problem> {
-    if !fs::metadata(path).map_err(problem)?.is_file() {
-        return Err(Problem::NotAFile);
-    }
-    let mut bytes = Vec::new();
-    let mut file = File::open(path).map_err(problem)?.take(max + 1);
-    file.read_to_end(&mut bytes).map_err(problem)?;
-    Ok((file.limit() > 0).then_some(bytes))
+/// Reads a regular file of at most [`limits::PEM_MAX_BYTES`].
+pub(crate) fn read(files: &Files, path: &Path) -> Result<Vec<u8>, Problem> {
+    files.read(path, limits::PEM_MAX_BYTES).map_err(problem)
 }
 
 /// Every certificate in the file, at least one. Other sections, a private key say, are passed over.
@@ -140,11 +129,16 @@ pub(crate) fn labels(bytes: &[u8]) -> Result<Vec<&[u8]>, Problem> {
     Ok(labels)
 }
 
-pub(crate) fn problem(error: io::Error) -> Problem {
-    match error.kind() {
-        io::ErrorKind::NotFound => Problem::NotFound,
-        io::ErrorKind::PermissionDenied => Problem::PermissionDenied,
-        io::ErrorKind::IsADirectory => Problem::NotAFile,
-        _ => Problem::Unreadable(error),
+pub(crate) fn problem(error: ReadError) -> Problem {
+    match error {
+        ReadError::NotAFile => Problem::NotAFile,
+        ReadError::TooLarge(_) => Problem::TooLarge,
+        ReadError::Blocked => Problem::Blocked,
+        ReadError::System(error) => match error.kind() {
+            io::ErrorKind::NotFound => Problem::NotFound,
+            io::ErrorKind::PermissionDenied => Problem::PermissionDenied,
+            io::ErrorKind::IsADirectory => Problem::NotAFile,
+            _ => Problem::Unreadable(error),
+        },
     }
 }

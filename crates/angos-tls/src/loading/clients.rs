@@ -74,7 +74,7 @@ impl Loading<'_> {
 
     fn anchors(&mut self, place: usize, written: &ClientAuthority) -> Option<Vec<Anchor>> {
         let (setting, file) = (Setting::ClientAuthority(place, AuthoritySetting::Bundle), &written.bundle);
-        let bytes = self.note(setting, file, pem::read(file))?;
+        let bytes = self.note(setting, file, pem::read(self.files, file))?;
         match authorities::parse(&bytes) {
             Ok(anchors) => {
                 let concerns = [Concern::AuthorityExpired, Concern::AuthorityNotYetValid];
@@ -82,7 +82,8 @@ impl Loading<'_> {
                     let validity = (anchor.not_before, anchor.not_after);
                     self.note_validity(setting, file, position, &anchor.subject, validity, concerns);
                     let subject = anchor.subject.clone();
-                    self.note_expiry(ExpiryKind::ClientAuthority, file, subject, anchor.not_after);
+                    let (kind, at) = (ExpiryKind::ClientAuthority, anchor.not_after);
+                    self.note_expiry(kind, file, subject, at, anchor.digest);
                 }
                 Some(anchors)
             }

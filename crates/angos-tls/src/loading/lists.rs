@@ -1,6 +1,5 @@
 //! The revocation lists of an authority: files and folders → those that are used, and what is odd about the others.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use rustls::crypto::WebPkiSupportedAlgorithms;
 use super::Loading;
 use crate::authorities::Anchor;
 use crate::expiry::ExpiryKind;
+use crate::files::{Files, ReadError};
 use crate::list::RevocationList;
 use crate::load_error::{LoadError, Problem};
 use crate::outline::Outline;
@@ -88,8 +88,8 @@ impl Loading<'_> {
         let mut revoked = 0;
         for (at, path) in written.crls.iter().enumerate() {
             let setting = Setting::ClientAuthority(place, AuthoritySetting::Crls(at));
-            for file in self.note(setting, path, files(path)).unwrap_or_default() {
-                match read(&file) {
+            for file in self.note(setting, path, files(self.files, path)).unwrap_or_default() {
+                match read(self.files, &file) {
                     Ok(lists) => {
                         revoked += lists.iter().map(RevocationList::revoked_count).sum::<usize>();
                         let lists = lists.into_iter().map(Arc::new).zip(1..);
@@ -125,11 +125,11 @@ impl Loading<'_> {
     }
 
     fn note_list(&mut self, found: &Found) {
-        let RevocationList { issuer_text, file, next_update, .. } = &*found.list;
+        let RevocationList { issuer_text, file, next_update, digest, .. } = &*found.list;
         if self.now >= *next_update {
             self.odd(found, Concern::ListExpired);
         }
-        self.note_expiry(ExpiryKind::RevocationList, file, issuer_text.clone(), *next_update);
+        self.note_expiry(ExpiryKind::RevocationList, file, issuer_text.clone(), *next_update, *digest);
     }
 
     fn odd(&mut self, found: &Found, concern: Concern) {
@@ -141,26 +141,20 @@ impl Loading<'_> {
 
 /// The file itself, or every file of the folder, in the order of their names. What begins with a dot is passed
 /// over: the folders behind a Kubernetes volume, and what editors leave.
-fn files(path: &Path) -> Result<Vec<PathBuf>, Problem> {
-    if !fs::metadata(path).map_err(pem::problem)?.is_dir() {
-        return Ok(vec![path.to_owned()]);
+fn files(files: &Files, path: &Path) -> Result<Vec<PathBuf>, Problem> {
+    match files.list(path, limits::REVOCATION_FILES_MAX).map_err(pem::problem)? {
+        None => Ok(vec![path.to_owned()]),
+        Some(names) if names.is_empty() => Err(Problem::NoRevocationList),
+        Some(names) if names.len() > limits::REVOCATION_FILES_MAX => Err(Problem::TooManyFiles),
+        Some(names) => Ok(names),
     }
-    let mut files = Vec::new();
-    for entry in fs::read_dir(path).map_err(pem::problem)? {
-        let name = entry.map_err(pem::problem)?.file_name();
-        if !name.as_encoded_bytes().starts_with(b".") {
-            files.push(path.join(name));
-        }
-        if files.len() > limits::REVOCATION_FILES_MAX {
-            return Err(Problem::TooManyFiles);
-        }
-    }
-    files.sort();
-    if files.is_empty() { Err(Problem::NoRevocationList) } else { Ok(files) }
 }
 
-fn read(file: &Path) -> Result<Vec<RevocationList>, Problem> {
-    let bytes = pem::read_at_most(file, limits::REVOCATION_LIST_MAX_BYTES)?.ok_or(Problem::ListTooLarge)?;
+fn read(files: &Files, file: &Path) -> Result<Vec<RevocationList>, Problem> {
+    let bytes = match files.read(file, limits::REVOCATION_LIST_MAX_BYTES) {
+        Err(ReadError::TooLarge(_)) => return Err(Problem::ListTooLarge),
+        read => read.map_err(pem::problem)?,
+    };
     let lists = pem::revocation_lists(bytes)?;
     lists
         .iter()

@@ -106,7 +106,8 @@ impl Loading<'_> {
     fn certified(&mut self, files: &Files<'_>, provider: &CryptoProvider) -> Option<Certified> {
         let chain = self.chain(files.bundle);
         let (setting, file) = files.key;
-        let key = self.note(setting, file, pem::read(file).and_then(|bytes| pem::private_key(&bytes)));
+        let key =
+            self.note(setting, file, pem::read(self.files, file).and_then(|bytes| pem::private_key(&bytes)));
         let (chain, key) = chain.zip(key)?;
         let digest = digest(&chain, &key);
         let certificate = self.note(setting, file, certified_key(chain, key, provider))?;
@@ -114,13 +115,16 @@ impl Loading<'_> {
     }
 
     fn chain(&mut self, (setting, file): (Setting, &Path)) -> Option<Vec<CertificateDer<'static>>> {
-        let chain = self.note(setting, file, pem::read(file).and_then(|bytes| server_chain(&bytes)))?;
-        if let Some(certificate) = chain.first().and_then(|leaf| Certificate::from_der(leaf).ok()) {
+        let chain =
+            self.note(setting, file, pem::read(self.files, file).and_then(|bytes| server_chain(&bytes)))?;
+        let leaf = chain.first().and_then(|leaf| Some((leaf, Certificate::from_der(leaf).ok()?)));
+        if let Some((leaf, certificate)) = leaf {
             let concerns = [Concern::ServerExpired, Concern::ServerNotYetValid];
             let subject = printable(certificate.subject(), limits::OFFERED_TEXT_MAX_CHARS);
             let validity = (certificate.not_before(), certificate.not_after());
             self.note_validity(setting, file, 1, &subject, validity, concerns);
-            self.note_expiry(ExpiryKind::Server, file, subject, certificate.not_after());
+            let fingerprint = Sha256::digest(leaf).into();
+            self.note_expiry(ExpiryKind::Server, file, subject, certificate.not_after(), fingerprint);
         }
         Some(chain)
     }

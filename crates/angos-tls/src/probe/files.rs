@@ -8,6 +8,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::CertificateDer;
 
+use crate::files::Files;
 use crate::limits;
 use crate::load_error::Problem;
 use crate::offered::printable;
@@ -39,10 +40,11 @@ impl Pair {
     /// Reads both files, which may be one. Returns everything that is wrong with either.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, Vec<(PairFile, Problem)>> {
         let chain = certificates(certificate);
-        let signer = pem::read(key).and_then(|bytes| pem::private_key(&bytes)).and_then(|key| {
-            let provider = aws_lc_rs::default_provider().key_provider;
-            provider.load_private_key(key).map_err(|_| Problem::UnusablePrivateKey)
-        });
+        let signer =
+            pem::read(&Files::new(), key).and_then(|bytes| pem::private_key(&bytes)).and_then(|key| {
+                let provider = aws_lc_rs::default_provider().key_provider;
+                provider.load_private_key(key).map_err(|_| Problem::UnusablePrivateKey)
+            });
         match (chain, signer) {
             (Ok(chain), Ok(signer)) => {
                 let sent = chain.iter().map(|certificate| certificate.der().clone()).collect();
@@ -78,13 +80,13 @@ impl Pair {
 
 /// Every certificate of a PEM file, at least one.
 pub fn certificates(path: &Path) -> Result<Vec<Inspected>, Problem> {
-    let found = pem::certificates(&pem::read(path)?)?;
+    let found = pem::certificates(&pem::read(&Files::new(), path)?)?;
     Ok(found.into_iter().map(CertificateDer::into_owned).map(Inspected::new).collect())
 }
 
 /// The kinds of PEM sections in a file, in order and in the words of its BEGIN lines (`PRIVATE KEY`, say).
 pub fn sections(path: &Path) -> Result<Vec<String>, Problem> {
-    let bytes = pem::read(path)?;
+    let bytes = pem::read(&Files::new(), path)?;
     let labels = pem::labels(&bytes)?;
     let shown = |label: &[u8]| printable(&String::from_utf8_lossy(label), limits::OFFERED_TEXT_MAX_CHARS);
     Ok(labels.into_iter().take(limits::PROBE_NAMES_MAX).map(shown).collect())
