@@ -86,7 +86,7 @@ async fn the_log_says_that_the_authority_is_why_and_a_reload_lifts_the_bound() {
     registry.wait_for_log("denied policy=\"none\" rule=\"authority\"");
     registry.wait_for_log("authority=\"partners\"");
     registry.rewrite_configuration(|text| text.replace("\"shared/tools\"", "\"other\""));
-    registry.signal("HUP");
+    registry.reload();
     registry.wait_for_log(" reloaded ");
     assert_eq!(kept(request()).await.unwrap().status, StatusCode::NOT_FOUND, "on the same connection");
 }

@@ -143,6 +143,7 @@ async fn a_rotated_log_goes_on_in_a_new_file() {
         }
         assert_eq!(decisions(&kept, 1).await.len(), 1);
     }
+    registry.wait_for_log(" reloaded ");
     assert_eq!(client.fetch("/v2/").await.status, StatusCode::OK);
     let last = decisions(&path, 1).await;
     assert!(last[0]["generation"].as_u64().unwrap() >= 2, "the generation that answered: {last:#?}");

@@ -72,7 +72,7 @@ async fn secrets_never_reach_the_log() {
     assert_eq!(session.len(), 82, "{session}");
     let path = format!("/v2/a/blobs/uploads/{session}");
     assert_eq!(good.send("DELETE", &path, &[], "").await.unwrap().status, StatusCode::NO_CONTENT);
-    registry.signal("HUP");
+    registry.reload();
     registry.wait_for_log("reload");
     let log = registry.log();
     assert!(log.contains(r#"username="admin" reason=the password is wrong"#), "{log}");

@@ -144,7 +144,8 @@ impl Setup {
         for (name, content) in files {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, content).unwrap();
+            std::fs::write(&path, content).unwrap();
+            settle(path.parent().unwrap());
         }
         let mut text = format!("[server]\nbind_address = \"127.0.0.1\"\nport = 0\n{}\n", self.server);
         if !self.server.contains("shutdown_delay") {
@@ -157,10 +158,24 @@ impl Setup {
         text += &format!("[blob_store.fs]\nroot_dir = \"{}\"\n", folder.path().join("data").display());
         text += &self.rest;
         std::fs::write(folder.path().join("config.toml"), text).unwrap();
+        settle(folder.path());
         let log = Arc::default();
         let command = self.open_files.map_or_else(angos, |(soft, hard)| angos_with_open_files(soft, hard));
         let (process, address) = spawn(command, folder.path(), self.log_filter.unwrap_or("info"), &log);
         Registry { pki, folder, address, process, log }
+    }
+}
+
+/// Makes a folder and the files in it as old as if they had been written an hour ago: files that were written a moment ago are
+/// watched for a while before they are taken, which few tests are about.
+pub(crate) fn settle(folder: &Path) {
+    let time = std::time::SystemTime::now() - Duration::from_hours(1);
+    std::fs::File::open(folder).unwrap().set_modified(time).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            std::fs::File::options().append(true).open(entry.path()).unwrap().set_modified(time).unwrap();
+        }
     }
 }
 
@@ -307,6 +322,12 @@ impl Registry {
         let status =
             Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Asks for a reload of files that nobody is writing any more.
+    pub(crate) fn reload(&self) {
+        settle(self.folder.path());
+        self.signal("HUP");
     }
 
     /// Kills the process without warning and starts it again on the same folder (and another port).

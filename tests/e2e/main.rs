@@ -27,6 +27,7 @@
 //! - [`push_and_pull`]: an image goes in and comes out, over every transport
 //! - [`races`]: requests that meet on a session, a blob or a tag
 //! - [`reload`]: certificates and policy swapped under load; bad sets
+//! - [`reload_files`]: files that are no files, half written, or cut off
 //! - [`replay`]: recorded decisions judged by other policies
 //! - [`seed_table`]: the user pages to the letter, rules × callers × actions
 //! - [`shadow`]: rules on trial, and metrics of each policy and rule
@@ -72,6 +73,7 @@ mod policy_test;
 mod push_and_pull;
 mod races;
 mod reload;
+mod reload_files;
 mod replay;
 mod seed_table;
 mod shadow;

@@ -5,7 +5,7 @@
 mod broken;
 
 use self::broken::{Broken, broken};
-use crate::harness::{BINARY, PATIENCE, binary};
+use crate::harness::{BINARY, PATIENCE, binary, settle};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -115,6 +115,7 @@ const SUSPECT: &[(&str, usize, &str, &str)] = &[
 /// Runs `angos -c config.toml VERB` on a policy, on a stack of 2 MiB, and waits for its end.
 fn run(folder: &Path, verb: &str, text: &[u8]) -> (Option<i32>, String) {
     std::fs::write(folder.join("config.toml"), text).unwrap();
+    settle(folder);
     let mut process = Command::new("sh")
         .args(["-c", "ulimit -s 2048 && exec \"$0\" -c config.toml \"$1\""])
         .arg(binary())

@@ -55,7 +55,7 @@ async fn a_reload_under_load_fails_no_valid_request() {
                 &format!("rules = [\"identity.certificate.organizations.contains('{organization}')\", "),
             )
         });
-        registry.signal("HUP");
+        registry.reload();
         eventually(&registry, &organization, StatusCode::OK).await;
         let newcomer = registry.pki.stranger.issue(&angos_test_ca::Leaf::client("new").organization("Team"));
         let answer = registry.client(Some(&newcomer)).send("GET", "/v2/", &[], "").await;
@@ -88,7 +88,7 @@ async fn a_new_authority_replaces_the_old_one() {
     let veteran = registry.pki.client("old", "Team");
     assert!(registry.client(Some(&newcomer)).send("GET", "/v2/", &[], "").await.is_err());
     std::fs::write(registry.folder.path().join("ca.pem"), registry.pki.stranger.certificate_pem()).unwrap();
-    registry.signal("HUP");
+    registry.reload();
     let started = Instant::now();
     while registry.client(Some(&newcomer)).send("GET", "/v2/", &[], "").await.is_err() {
         assert!(started.elapsed() < PATIENCE, "{}", registry.log());
@@ -110,12 +110,12 @@ async fn a_bad_set_changes_nothing_and_is_reported() {
     ];
     for (from, to, reported) in breakages {
         registry.rewrite_configuration(|_| good.replace(from, to));
-        registry.signal("HUP");
+        registry.reload();
         registry.wait_for_log(reported);
         eventually(&registry, "Team", StatusCode::OK).await;
         eventually(&registry, "Others", StatusCode::FORBIDDEN).await;
     }
     registry.rewrite_configuration(|_| good.replace("'Team'", "'Others'"));
-    registry.signal("HUP");
+    registry.reload();
     eventually(&registry, "Others", StatusCode::OK).await;
 }

@@ -1,13 +1,13 @@
 //! Starting and stopping: what is wrong is said before a port opens, and nothing in flight is lost at the end.
 
-use crate::harness::{Image, Pki, Setup, angos, digest_of};
+use crate::harness::{Image, Pki, Setup, angos, digest_of, settle};
 use hyper::StatusCode;
 use std::process::Stdio;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// Runs `angos -c config.toml VERB` over this configuration; the exit code and everything it said.
-fn run(
+pub(crate) fn run(
     verb: &str,
     configuration: &str,
     prepare: impl FnOnce(&std::path::Path, &Pki),
@@ -17,6 +17,7 @@ fn run(
     prepare(folder.path(), &pki);
     let text = configuration.replace("FOLDER", &folder.path().display().to_string());
     std::fs::write(folder.path().join("config.toml"), text).unwrap();
+    settle(folder.path());
     let mut process = angos()
         .args(["-c", "config.toml", verb])
         .current_dir(folder.path())

@@ -162,7 +162,7 @@ async fn no_kept_session_outlives_its_authority() {
         assert_eq!(client.fetch("/v2/").await.status, StatusCode::OK, "and what it may keep is kept");
     }
     std::fs::write(registry.folder.path().join("ca.pem"), registry.pki.stranger.certificate_pem()).unwrap();
-    registry.signal("HUP");
+    registry.reload();
     let newcomer = registry.pki.stranger.issue(&leaf());
     let started = Instant::now();
     while status(&registry, Some(&newcomer), rustls::ALL_VERSIONS).await != 200 {

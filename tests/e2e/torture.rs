@@ -99,7 +99,7 @@ async fn a_thousand_reloads_under_two_hundred_connections() {
     for round in 0..RELOADS {
         let outcome = if write_set(&registry, round) { "applied" } else { "refused" };
         let before = reloads(&management, outcome).await;
-        registry.signal("HUP");
+        registry.reload();
         let started = Instant::now();
         while reloads(&management, outcome).await == before {
             assert!(started.elapsed() < PATIENCE, "reload {round} was not {outcome}:\n{}", registry.log());

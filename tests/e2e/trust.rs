@@ -24,7 +24,7 @@ fn trust(registry: &Registry, authorities: &str) {
 /// Asks for a reload, and waits until it is reported as applied: requests sent after this are judged by the new set.
 fn reload(registry: &Registry) {
     let before = registry.log().matches(" reloaded ").count();
-    registry.signal("HUP");
+    registry.reload();
     let started = Instant::now();
     while registry.log().matches(" reloaded ").count() == before {
         assert!(started.elapsed() < PATIENCE, "{}", registry.log());

@@ -3,11 +3,11 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use angos_config::{Configuration, Problems, lint, load};
+use angos_config::{Configuration, Loader, Problems, load};
 
 /// `deny_warnings` makes a warning a failure.
 pub(crate) fn run(files: &[PathBuf], deny_warnings: bool) -> Result<(), String> {
-    let configuration = lint(files, environment()).map_err(refused)?;
+    let configuration = Loader::new().lint(files, environment()).map_err(refused)?;
     let mut out = std::io::stderr().lock();
     for warning in &configuration.warnings {
         let _ = writeln!(out, "{warning}");
@@ -24,13 +24,14 @@ pub(crate) fn run(files: &[PathBuf], deny_warnings: bool) -> Result<(), String> 
     Ok(())
 }
 
-/// The configuration as files and environment have it, or all that is wrong with it.
+/// The configuration as it is now, for tools that put nothing into force.
 pub(crate) fn read(files: &[PathBuf]) -> Result<Configuration, String> {
     load(files, environment()).map_err(refused)
 }
 
+/// Everything that is wrong, and how much that is.
 #[allow(clippy::needless_pass_by_value, reason = "to be named where an error is mapped")]
-fn refused(problems: Problems) -> String {
+pub(crate) fn refused(problems: Problems) -> String {
     format!("{problems}\n{} in the configuration", counted(problems.errors(), "error"))
 }
 

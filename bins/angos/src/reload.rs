@@ -3,18 +3,23 @@
 
 use std::path::PathBuf;
 
-use angos_config::{Configuration, Fixed, Problems, Watch, load};
+use angos_config::{Changes, Configuration, Fixed, Loader, Problems, Summary, Watch};
 use angos_server::{DecisionLog, Handle};
+use angos_tls::Snapshot;
 use tokio::signal::unix::Signal;
 
 use crate::check::environment;
 
 /// What a reload needs to know.
 pub(crate) struct Reload {
+    /// Loads the configuration.
+    pub(crate) loader: Loader,
     /// The configuration files, as named at start.
     pub(crate) files: Vec<PathBuf>,
     /// What the server was started with and keeps until it ends.
     pub(crate) fixed: Fixed,
+    /// What the set in force consists of.
+    pub(crate) summary: Summary,
     /// The server.
     pub(crate) handle: Handle,
     /// The decision log, whose file may have been moved away.
@@ -23,29 +28,30 @@ pub(crate) struct Reload {
 
 impl Reload {
     /// Follows changes that `watch` sees, and signals, until dropped.
-    pub(crate) async fn follow(self, mut watch: Watch, mut hangup: Signal) {
+    pub(crate) async fn follow(mut self, mut watch: Watch, mut hangup: Signal) {
         loop {
             tokio::select! {
                 () = watch.changed() => {}
-                _ = hangup.recv() => watch.acknowledge().await,
+                _ = hangup.recv() => {}
             }
             if let Some(decisions) = &self.decisions {
                 decisions.reopen();
             }
-            let files = self.files.clone();
-            let Ok(loaded) = tokio::task::spawn_blocking(move || load(&files, environment())).await else {
-                return;
-            };
-            let watched = match loaded {
-                Ok(configuration) => self.apply(configuration),
+            let loaded = self.loader.reload(&self.files, environment()).await;
+            let taken = loaded.and_then(|configuration| {
+                let changes = configuration.replaces(&self.summary, &self.fixed)?;
+                Ok((configuration, changes))
+            });
+            let read = match taken {
+                Ok((configuration, changes)) => self.apply(configuration, &changes),
                 Err(problems) => self.refuse(&problems),
             };
-            tokio::task::block_in_place(|| watch.follow(watched));
+            watch.follow(read).await;
         }
     }
 
-    fn apply(&self, configuration: Configuration) -> Vec<PathBuf> {
-        let Configuration { tls, access, files, fixed, warnings, .. } = configuration;
+    fn apply(&mut self, configuration: Configuration, changes: &Changes) -> Snapshot {
+        let Configuration { tls, access, snapshot, fixed, summary, warnings, .. } = configuration;
         for warning in &warnings {
             tracing::warn!(target: "angos::config", "{}", warning.summary());
         }
@@ -55,18 +61,19 @@ impl Reload {
         // Certificates first: whoever a new policy lets in can then also connect.
         let tls = tls.and_then(|material| self.handle.replace_tls(material));
         let policy = self.handle.replace_access(access);
+        self.summary = summary;
         self.handle.reload_succeeded();
-        tracing::info!(target: "angos::config", policy, tls, "reloaded");
-        files
+        tracing::info!(target: "angos::config", policy, tls, %changes, "reloaded");
+        snapshot
     }
 
-    fn refuse(&self, problems: &Problems) -> Vec<PathBuf> {
+    fn refuse(&self, problems: &Problems) -> Snapshot {
         for problem in problems.iter() {
             tracing::error!(target: "angos::config", "{}", problem.summary());
         }
         let errors = problems.errors();
         tracing::error!(target: "angos::config", errors, "reload refused: the configuration in force stays");
         self.handle.reload_failed();
-        problems.files().to_vec()
+        problems.snapshot().clone()
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use angos_config::{Configuration, Watch};
+use angos_config::{Configuration, Loader, Watch};
 use angos_server::{Handle, Server};
 use angos_storage::Storage;
 use angos_tls::Acceptor;
@@ -18,7 +18,8 @@ use crate::{check, decisions, log, open_files};
 
 /// Serves until a signal ends it. The error is everything that keeps it from starting.
 pub(crate) fn run(files: &[PathBuf], format: LogFormat) -> Result<(), String> {
-    let mut configuration = check::read(files)?;
+    let loader = Loader::new();
+    let mut configuration = loader.load(files, check::environment()).map_err(check::refused)?;
     log::start(format);
     open_files::fit(&mut configuration.server);
     for warning in &configuration.warnings {
@@ -34,7 +35,7 @@ pub(crate) fn run(files: &[PathBuf], format: LogFormat) -> Result<(), String> {
         .build()
         .map_err(|error| format!("cannot start threads: {error}"))?;
     let control = runtime.block_on(async { control(&configuration) });
-    let outcome = runtime.block_on(serve(files.to_vec(), configuration, storage, control));
+    let outcome = runtime.block_on(serve(loader, files.to_vec(), configuration, storage, control));
     runtime.shutdown_timeout(LAST_WRITES);
     outcome
 }
@@ -51,6 +52,7 @@ fn control(configuration: &Configuration) -> Option<Control> {
 }
 
 async fn serve(
+    loader: Loader,
     files: Vec<PathBuf>,
     configuration: Configuration,
     storage: Storage,
@@ -61,21 +63,21 @@ async fn serve(
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let hangup = signal(SignalKind::hangup()).map_err(cannot)?;
 
-    let Configuration { mut server, tls, access, files: watched, fixed, decision_log, .. } = configuration;
+    let Configuration { mut server, tls, access, snapshot, fixed, summary, decision_log, .. } = configuration;
     let log = decision_log.clone();
     let decisions = decision_log.map(decisions::start).transpose()?;
     server.decision_log.clone_from(&decisions);
     let delay = server.timeouts.shutdown_delay;
     // Before the ports are open: whoever sees them open may count on every later change being noticed.
-    let watch = tokio::task::spawn_blocking(move || Watch::beside(watched, log.as_deref())).await;
-    let watch = watch.map_err(|error| format!("cannot watch the configuration: {error}"))?;
+    let watch = Watch::new(loader.clone(), snapshot, log.as_deref()).await;
     let acceptor = tls.map(Acceptor::new);
     let is_plain = acceptor.is_none();
     let commands = control.map(|control| tokio::spawn(control.serve(storage.clone())));
     let server = Server::bind(server, acceptor, access, storage).map_err(|error| with_causes(&error))?;
     announce(&server, is_plain);
     let handle = server.handle();
-    let reload = Reload { files, fixed, handle: handle.clone(), decisions: decisions.clone() };
+    let decision_log = decisions.clone();
+    let reload = Reload { loader, files, fixed, summary, handle: handle.clone(), decisions: decision_log };
     let reloads = tokio::spawn(reload.follow(watch, hangup));
     let mut running = tokio::spawn(server.run());
     tokio::select! {
@@ -128,8 +130,8 @@ fn announce(server: &Server, is_plain: bool) {
     if let Ok(address) = server.local_addr() {
         let scheme = if is_plain { "http" } else { "https" };
         tracing::info!(target: "angos::server", %address, scheme, "listening");
-        if is_plain && !address.ip().is_loopback() {
-            tracing::warn!(target: "angos::server", "without [server.tls] everything, passwords included, is sent in the clear");
+        if is_plain && address.ip().to_canonical().is_loopback() {
+            tracing::info!(target: "angos::server", "without [server.tls], and bound to this machine: no other one is served");
         }
     }
     if let Some(address) = server.management_addr() {

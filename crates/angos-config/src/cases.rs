@@ -18,6 +18,7 @@ use std::time::SystemTime;
 
 use angos_identity::Identity;
 use angos_server::{AccessPolicy, Request};
+use angos_tls::Files;
 use figment::value::{Dict, Value};
 
 pub use self::caller::read_certificate;
@@ -74,9 +75,9 @@ impl Cases {
     ///
     /// The error is every problem that can be told at once. Blocking: reads the file, and the certificates it names.
     pub fn read(path: &Path, policies: &Policies, now: SystemTime) -> Result<Self, Problems> {
-        let files = vec![path.to_owned()];
-        let file = ConfigFile::read(path, Role::Cases);
-        let file = file.map_err(|problems| Problems::new(problems, files.clone()))?;
+        let files = Files::new();
+        let file = ConfigFile::read(&files, path, Role::Cases);
+        let file = file.map_err(|problems| Problems::new(problems, files.take()))?;
         let (values, whole) = (file.values(), file.path().clone());
         let layers = Layers::new(vec![file], Vec::new());
         let mut reader = Reader { layers: &layers, file: &whole, policies, problems: Vec::new() };
@@ -86,7 +87,7 @@ impl Cases {
             return Ok(Self { cases });
         }
         layers.sort(&mut problems);
-        Err(Problems::new(problems, files))
+        Err(Problems::new(problems, files.take()))
     }
 }
 

@@ -1,18 +1,20 @@
 //! From the operator's files and variables to everything the server needs, or every problem at once.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use angos_server::Access;
-use angos_tls::Material;
+use angos_tls::{Files, Material, Snapshot};
 
 use crate::document::Document;
 use crate::environment;
 use crate::file::{ConfigFile, Role};
-use crate::fixed::Fixed;
+use crate::fixed::{self, Fixed};
 use crate::layers::{At, Layers};
 use crate::limits::FILES_MAX;
 use crate::path::KeyPath;
 use crate::problem::{Origin, Problem, Problems, Severity};
+use crate::summary::{Changes, Summary};
 use crate::{access, check, server, storage, tls};
 
 /// A configuration in which everything was checked: each rule compiled, each certificate read.
@@ -31,20 +33,44 @@ pub struct Configuration {
     pub decision_log: Option<PathBuf>,
     /// What was accepted but should be looked at.
     pub warnings: Vec<Problem>,
-    /// Every file that took part: configuration, certificates, keys, password files. Watch these.
-    pub files: Vec<PathBuf>,
+    /// What was read: configuration, certificates, keys, lists, password files. Watch these.
+    pub snapshot: Snapshot,
     /// What takes effect only at start.
     pub fixed: Fixed,
+    /// What it consists of, to be compared with another.
+    pub summary: Summary,
+}
+
+impl Configuration {
+    /// What changes when this set replaces the one of `before`, in a server that was started with `fixed`.
+    ///
+    /// The error is what it lost that a running server does not give up: `[server.tls]`, the global access policy, every
+    /// access policy, everything in a file. A file that lost its end looks like this.
+    pub fn replaces(&self, before: &Summary, fixed: &Fixed) -> Result<Changes, Problems> {
+        let lost = self.summary.lost(before, fixed.has_tls() && !self.fixed.has_tls());
+        if lost.is_empty() {
+            Ok(self.summary.changes(before))
+        } else {
+            Err(Problems::new(lost, self.snapshot.clone()))
+        }
+    }
 }
 
 /// What the sections share while they turn what is written into what is meant.
 pub(crate) struct Context<'a> {
     pub(crate) layers: &'a Layers,
     pub(crate) problems: Vec<Problem>,
-    pub(crate) files: Vec<PathBuf>,
+    /// Reads every file that the sections name.
+    pub(crate) files: &'a Files,
+    /// The id of each user, and what tells its credential from another one.
+    pub(crate) users: Vec<(String, u64)>,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    pub(crate) fn new(layers: &'a Layers, files: &'a Files, problems: Vec<Problem>) -> Context<'a> {
+        Context { layers, problems, files, users: Vec::new() }
+    }
+
     pub(crate) fn error(&mut self, path: &KeyPath, at: At, message: impl Into<String>) {
         self.problems.push(self.layers.error(path, at, message));
     }
@@ -69,12 +95,22 @@ impl Context<'_> {
 /// credentials, certificates.
 ///
 /// The error holds every problem that can be told at once. A file that is not TOML hides what else is wrong,
-/// so its syntax errors come alone. Nothing is opened, bound or created. Blocking: reads files.
+/// so its syntax errors come alone. Nothing is opened, bound or created. Blocking: reads each file once, as long as that
+/// takes; a server loads with a [`Loader`](crate::Loader).
 pub fn load(
     files: &[PathBuf],
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Configuration, Problems> {
-    read(files, environment, |_, _, _| {})
+    load_with(&Files::new(), files, environment)
+}
+
+/// Like [`load`], with a reader.
+pub(crate) fn load_with(
+    reader: &Files,
+    files: &[PathBuf],
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Configuration, Problems> {
+    read(reader, files, environment, |_, _, _| {})
 }
 
 /// Like [`load`], and judges the policies besides: what is sound and yet looks wrong is among the warnings,
@@ -83,21 +119,34 @@ pub fn lint(
     files: &[PathBuf],
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Configuration, Problems> {
-    read(files, environment, crate::lint::lint)
+    lint_with(&Files::new(), files, environment)
+}
+
+/// Like [`lint`], with a reader.
+pub(crate) fn lint_with(
+    reader: &Files,
+    files: &[PathBuf],
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Configuration, Problems> {
+    read(reader, files, environment, crate::lint::lint)
 }
 
 fn read(
+    reader: &Files,
     files: &[PathBuf],
     environment: impl Iterator<Item = (String, String)>,
     judge: impl FnOnce(&Document, &Access, &mut Context<'_>),
 ) -> Result<Configuration, Problems> {
-    let read = read_files(files).map_err(|problems| Problems::new(problems, files.to_vec()))?;
+    let read = read_files(reader, files).map_err(|problems| Problems::new(problems, reader.take()))?;
     let mut problems = Vec::new();
     let variables = environment::read(environment, &read, &mut problems);
     let layers = Layers::new(read, variables);
-    let (document, fixed) = document(&layers, &mut problems);
+    if is_sound(&problems) {
+        problems.extend(nothing(&layers));
+    }
+    let (document, fixed, live) = document(&layers, &mut problems);
 
-    let mut context = Context { layers: &layers, problems, files: files.to_vec() };
+    let mut context = Context::new(&layers, reader, problems);
     let server = server::settings(&document, &mut context);
     let tls = tls::material(document.server.tls.as_ref(), &mut context);
     let access = access::access(&document, &mut context);
@@ -105,21 +154,43 @@ fn read(
     let log = KeyPath::of(&["server", "decision_log"]);
     let decision_log = document.server.decision_log.as_ref().map(|path| layers.resolve(&log, path));
 
-    let is_sound = |problems: &[Problem]| problems.iter().all(|it| it.severity() == Severity::Warning);
     if let Some(access) = access.as_ref().filter(|_| is_sound(&context.problems)) {
         judge(&document, access, &mut context);
     }
-    let Context { mut problems, files, .. } = context;
+    let Context { mut problems, users, .. } = context;
     layers.sort(&mut problems);
-    match (is_sound(&problems), tls, access) {
+    let (snapshot, warnings) = (reader.take(), problems);
+    match (is_sound(&warnings), tls, access) {
         (true, Ok(tls), Some(access)) => {
-            Ok(Configuration { server, tls, access, storage, decision_log, warnings: problems, files, fixed })
+            let summary = Summary::of(&document, users, tls.as_ref(), live, &layers);
+            Ok(Configuration {
+                server,
+                tls,
+                access,
+                storage,
+                decision_log,
+                warnings,
+                snapshot,
+                fixed,
+                summary,
+            })
         }
-        _ => Err(Problems::new(problems, files)),
+        _ => Err(Problems::new(warnings, snapshot)),
     }
 }
 
-pub(crate) fn read_files(files: &[PathBuf]) -> Result<Vec<ConfigFile>, Vec<Problem>> {
+fn is_sound(problems: &[Problem]) -> bool {
+    problems.iter().all(|it| it.severity() == Severity::Warning)
+}
+
+/// An empty file is the beginning of one that is being written, or the mistake of a program; nobody means it.
+fn nothing(layers: &Layers) -> Option<Problem> {
+    let (first, _) = layers.files().next().filter(|_| layers.is_empty())?;
+    let problem = Problem::error(Origin::WholeFile(first.into()), "the configuration is empty");
+    Some(problem.with_help("write at least one section, or set a variable"))
+}
+
+pub(crate) fn read_files(reader: &Files, files: &[PathBuf]) -> Result<Vec<ConfigFile>, Vec<Problem>> {
     if files.len() > FILES_MAX {
         let message = format!("{} configuration files are named, at most {FILES_MAX} are taken", files.len());
         return Err(vec![Problem::error(Origin::Nowhere, message)]);
@@ -127,7 +198,7 @@ pub(crate) fn read_files(files: &[PathBuf]) -> Result<Vec<ConfigFile>, Vec<Probl
     let mut read = Vec::new();
     let mut problems = Vec::new();
     for path in files {
-        match ConfigFile::read(path, Role::Configuration) {
+        match ConfigFile::read(reader, path, Role::Configuration) {
             Ok(file) => read.push(file),
             Err(found) => problems.extend(found),
         }
@@ -135,11 +206,16 @@ pub(crate) fn read_files(files: &[PathBuf]) -> Result<Vec<ConfigFile>, Vec<Probl
     if problems.is_empty() { Ok(read) } else { Err(problems) }
 }
 
-/// What the layers say together; what is wrong in them is reported and left out.
-pub(crate) fn document(layers: &Layers, problems: &mut Vec<Problem>) -> (Document, Fixed) {
+/// What the layers say together, what of it takes effect only at start, and what of TLS may change while the server runs.
+/// What is wrong in them is reported and left out.
+pub(crate) fn document(
+    layers: &Layers,
+    problems: &mut Vec<Problem>,
+) -> (Document, Fixed, BTreeMap<&'static str, String>) {
     let read = layers.merged().and_then(|merged| {
         let checked = check::check(merged, layers, problems);
-        Ok((checked.deserialize().map_err(Box::new)?, Fixed::of(&checked)))
+        let live = fixed::values(&checked, |key| key.reload && key.path.starts_with("server."));
+        Ok((checked.deserialize().map_err(Box::new)?, Fixed::of(&checked), live))
     });
     read.unwrap_or_else(|error| {
         // The check above and the document's types say the same, so this is not expected to happen; if it

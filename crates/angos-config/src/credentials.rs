@@ -1,11 +1,10 @@
 //! `[auth.identity.<id>]`: user names and password hashes. Nothing read here is ever quoted.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use angos_server::{Credentials, PasswordHash};
+use angos_tls::Files;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::configuration::Context;
@@ -13,6 +12,7 @@ use crate::document::{Auth, Identity};
 use crate::layers::At;
 use crate::limits::{IDENTITIES_MAX, SECRET_FILE_MAX_BYTES, USERNAME_MAX_BYTES};
 use crate::path::KeyPath;
+use crate::summary::trace;
 
 /// All credentials; `None` when something in them was wrong and is among the problems.
 pub(crate) fn credentials(auth: &Auth, context: &mut Context<'_>) -> Option<Credentials> {
@@ -36,7 +36,10 @@ pub(crate) fn credentials(auth: &Auth, context: &mut Context<'_>) -> Option<Cred
             is_sound = false;
         }
         match username.zip(hash) {
-            Some((username, hash)) => builder = builder.add(id.as_str(), username, hash),
+            Some((username, (hash, text))) => {
+                context.users.push((id.clone(), trace(&(username, text.expose_secret()))));
+                builder = builder.add(id.as_str(), username, hash);
+            }
             None => is_sound = false,
         }
     }
@@ -72,7 +75,12 @@ fn is_fit(name: &str) -> bool {
     (1..=USERNAME_MAX_BYTES).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
-fn hash(identity: &Identity, path: &KeyPath, context: &mut Context<'_>) -> Option<PasswordHash> {
+/// The hash, and as it is written.
+fn hash(
+    identity: &Identity,
+    path: &KeyPath,
+    context: &mut Context<'_>,
+) -> Option<(PasswordHash, SecretString)> {
     let (direct, file) = (path.key("password"), path.key("password_file"));
     if context.layers.has(&direct) && context.layers.has(&file) {
         let help = "keep one of the two";
@@ -88,8 +96,7 @@ fn hash(identity: &Identity, path: &KeyPath, context: &mut Context<'_>) -> Optio
         (Some(text), _) => (text.clone(), direct),
         (None, Some(written)) => {
             let written = context.layers.resolve(&file, written);
-            context.files.push(written.clone());
-            match read(&written) {
+            match read(context.files, &written) {
                 Ok(text) => (text, file),
                 Err(message) => {
                     context.error(&file, At::Key, message);
@@ -106,7 +113,7 @@ fn hash(identity: &Identity, path: &KeyPath, context: &mut Context<'_>) -> Optio
         }
     };
     match text.expose_secret().trim().parse() {
-        Ok(hash) => Some(hash),
+        Ok(hash) => Some((hash, text)),
         Err(error) => {
             context.error(&key, At::Key, format!("`{key}`: {error}"));
             None
@@ -114,16 +121,11 @@ fn hash(identity: &Identity, path: &KeyPath, context: &mut Context<'_>) -> Optio
     }
 }
 
-fn read(path: &Path) -> Result<SecretString, String> {
+fn read(files: &Files, path: &Path) -> Result<SecretString, String> {
     let shown = crate::problem::escape(&path.to_string_lossy());
-    let mut text = String::new();
-    let read =
-        File::open(path).and_then(|file| file.take(SECRET_FILE_MAX_BYTES + 1).read_to_string(&mut text));
-    match read {
-        Err(error) => Err(format!("cannot read {shown}: {error}")),
-        Ok(_) if text.len() as u64 > SECRET_FILE_MAX_BYTES => {
-            Err(format!("{shown} is larger than {SECRET_FILE_MAX_BYTES} bytes"))
-        }
-        Ok(_) => Ok(SecretString::from(text)),
-    }
+    let cannot = |error: &dyn std::fmt::Display| format!("cannot read {shown}: {error}");
+    let bytes = files.read(path, SECRET_FILE_MAX_BYTES).map_err(|error| cannot(&error))?;
+    // The error would hold the bytes.
+    let text = String::from_utf8(bytes).map_err(|_| cannot(&"the file is not UTF-8"))?;
+    Ok(SecretString::from(text))
 }

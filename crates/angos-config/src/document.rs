@@ -26,6 +26,7 @@ pub(crate) struct Document {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Server {
     pub(crate) bind_address: Option<IpAddr>,
+    pub(crate) insecure: Option<bool>,
     pub(crate) port: Option<u16>,
     pub(crate) request_head_timeout: Option<Span>,
     pub(crate) idle_timeout: Option<Span>,

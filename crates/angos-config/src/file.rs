@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use angos_tls::Files;
 use figment::value::{Dict, Empty, Num, Tag, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -65,9 +64,9 @@ pub(crate) struct Written {
 
 impl ConfigFile {
     /// Reads and parses one file; the error is every syntax error in it.
-    pub(crate) fn read(path: &Path, role: Role) -> Result<ConfigFile, Vec<Problem>> {
+    pub(crate) fn read(files: &Files, path: &Path, role: Role) -> Result<ConfigFile, Vec<Problem>> {
         let path: Arc<Path> = Arc::from(path);
-        let text = read_text(&path, role.noun()).map_err(|message| {
+        let text = read_text(files, &path, role.noun()).map_err(|message| {
             let problem = Problem::error(Origin::WholeFile(path.clone()), message);
             let is_missing = role == Role::Configuration && !path.exists();
             vec![if is_missing { problem.with_help(NO_FILE) } else { problem }]
@@ -86,6 +85,11 @@ impl ConfigFile {
 
     pub(crate) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Whether it sets nothing and opens no section.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.table.is_empty()
     }
 
     /// The folder its relative paths start from.
@@ -146,14 +150,9 @@ impl ConfigFile {
 
 const NO_FILE: &str = "name a file with -c, or let `angos quickstart` make one with everything it needs";
 
-fn read_text(path: &Path, noun: &str) -> Result<String, String> {
-    let cannot = |error: std::io::Error| format!("cannot read the {noun}: {error}");
-    let file = File::open(path).map_err(cannot)?;
-    let mut bytes = Vec::new();
-    file.take(FILE_MAX_BYTES + 1).read_to_end(&mut bytes).map_err(cannot)?;
-    if bytes.len() as u64 > FILE_MAX_BYTES {
-        return Err(format!("the {noun} is larger than {FILE_MAX_BYTES} bytes"));
-    }
+fn read_text(files: &Files, path: &Path, noun: &str) -> Result<String, String> {
+    let bytes =
+        files.read(path, FILE_MAX_BYTES).map_err(|error| format!("cannot read the {noun}: {error}"))?;
     String::from_utf8(bytes).map_err(|error| {
         let line = 1 + error
             .as_bytes()

@@ -14,19 +14,15 @@ pub struct Fixed(BTreeMap<&'static str, String>);
 
 impl Fixed {
     pub(crate) fn of(checked: &Value) -> Fixed {
-        let mut values: BTreeMap<&'static str, String> = BTreeMap::new();
-        for key in SCHEMA.iter().filter(|key| !key.reload) {
-            match key.path.split_once(LIST) {
-                // A list of sections waits as a whole.
-                Some((list, below)) => {
-                    *values.entry(list).or_default() += &each(key, checked.find_ref(list), below);
-                }
-                None => drop(values.insert(key.path, canonical(key, checked.find_ref(key.path)))),
-            }
-        }
+        let mut values = values(checked, |key| !key.reload);
         // Keys below may change; that there is TLS at all may not.
-        values.insert("server.tls", checked.find_ref("server.tls").is_some().to_string());
+        values.insert(TLS, checked.find_ref(TLS).is_some().to_string());
         Fixed(values)
+    }
+
+    /// Whether the registry has TLS.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.0.get(TLS).is_some_and(|value| value == "true")
     }
 
     /// The keys whose values differ between the two, in alphabetical order.
@@ -34,6 +30,22 @@ impl Fixed {
         let differs = |(key, value): &(&&'static str, &String)| other.0.get(**key) != Some(*value);
         self.0.iter().filter(differs).map(|(key, _)| *key).collect()
     }
+}
+
+const TLS: &str = "server.tls";
+
+/// One spelling for the value of each key that is wanted. A list of sections is one value.
+pub(crate) fn values(checked: &Value, wanted: impl Fn(&Key) -> bool) -> BTreeMap<&'static str, String> {
+    let mut values: BTreeMap<&'static str, String> = BTreeMap::new();
+    for key in SCHEMA.iter().filter(|key| wanted(key)) {
+        match key.path.split_once(LIST) {
+            Some((list, below)) => {
+                *values.entry(list).or_default() += &each(key, checked.find_ref(list), below);
+            }
+            None => drop(values.insert(key.path, canonical(key, checked.find_ref(key.path)))),
+        }
+    }
+    values
 }
 
 /// The value of one key in each section of a list.

@@ -72,6 +72,16 @@ impl Layers {
         }
     }
 
+    /// Each file, and whether it sets nothing.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&Path, bool)> {
+        self.files.iter().map(|file| (&**file.path(), file.is_empty()))
+    }
+
+    /// Whether no file and no variable sets anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.variables.is_empty() && self.files.iter().all(ConfigFile::is_empty)
+    }
+
     /// The folder that relative defaults start from: that of the first file.
     pub(crate) fn folder(&self) -> PathBuf {
         self.files.first().map(ConfigFile::folder).unwrap_or_default()

@@ -54,9 +54,9 @@ pub const USERNAME_MAX_BYTES: usize = 255;
 /// Longest name of a rule, in bytes: it stands in every log line the rule decides.
 pub const RULE_NAME_MAX_BYTES: usize = 64;
 
-/// How long the files must rest after a change before they are read again: 250 ms. Source: ours. A burst
-/// of events ends: an editor's rename, a Kubernetes symlink swap, a key after its certificate.
-pub const WATCH_REST: Duration = Duration::from_millis(250);
+/// Time from the first event of a burst to reading the files again: 100 ms. Source: ours. An editor's rename and a
+/// Kubernetes symlink swap are one burst; what goes on longer is noticed by [`REST_QUIET`].
+pub const WATCH_REST: Duration = Duration::from_millis(100);
 
 /// How often the files are looked at although the system reported no change: 1 minute. Source: ours. Network
 /// file systems and some container mounts report nothing.
@@ -65,12 +65,41 @@ pub const WATCH_POLL: Duration = Duration::from_mins(1);
 /// Symbolic links followed from one watched file to the next folder to watch. Source: ours; Kubernetes makes two.
 pub const WATCH_LINKS_MAX: usize = 16;
 
-/// Bytes of a watched file that are compared: 64 MiB. Source: the largest file of a configuration, a revocation
-/// list; what is named by mistake does not fill memory.
-pub const WATCH_FILE_MAX_BYTES: u64 = angos_tls::limits::REVOCATION_LIST_MAX_BYTES;
+/// How long files that were written lately must stay the same, between two readings, before they are taken: 1.2 s. Source:
+/// ours. A program that pauses for a second between two pieces of a file is noticed; a reload waits no longer than that.
+pub const REST_QUIET: Duration = Duration::from_millis(1200);
 
-/// Files of a watched folder that are compared: 1025. Source: one more than a folder of revocation lists may hold.
-pub const WATCH_FOLDER_FILES_MAX: usize = angos_tls::limits::REVOCATION_FILES_MAX + 1;
+/// How old, by their modification times, all files must be to be taken without [`REST_QUIET`]: 3 s. Source: ours. File
+/// systems may count in steps of two seconds, and the clock of a file server may be a little behind.
+pub const REST_AGE: Duration = Duration::from_secs(3);
+
+/// How often the metadata of all files is looked at meanwhile: 50 ms. Source: ours. A change is not waited out.
+pub const REST_LOOK: Duration = Duration::from_millis(50);
+
+/// Time from a change that was noticed meanwhile to the next attempt: 100 ms. Source: ours. Each attempt compiles all rules.
+pub const REST_RETRY: Duration = Duration::from_millis(100);
+
+/// How long a load waits for files that are being written: 10 s. Then it is an error, at a reload and at start. Source: ours.
+/// A program that rewrites a file more often than [`REST_QUIET`] never comes to rest.
+pub const REST_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long reading one file may take: 10 s. Source: ours. The largest one, a revocation list of 64 MiB, takes 6 s at 10 MiB
+/// a second; a file system that is dead never answers.
+pub const FILE_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a load may take as a whole: 60 s. Source: ours. More than [`REST_WITHIN`] and compiling thousands of rules.
+pub const LOAD_WITHIN: Duration = Duration::from_mins(1);
+
+/// How often these two are looked at: 100 ms. Source: ours.
+pub(crate) const LOAD_LOOK: Duration = Duration::from_millis(100);
+
+/// Loads that were given up and whose thread is still blocked in the file system: 16. Then no load is begun until one of
+/// them ends. Source: ours. Each keeps a thread and what it has read; each waits for another file.
+pub const BLOCKED_LOADS_MAX: usize = 16;
+
+/// Names that the line of a reload shows of each group of changes and kind of change: 5. Further ones are counted. Source:
+/// ours. A line is read by people.
+pub const CHANGES_NAMED_MAX: usize = 5;
 
 /// Sections of one list of sections, such as `[[server.listener]]`. Source: ours. They are written by people, and
 /// each listener is a port.

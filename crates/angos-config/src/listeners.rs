@@ -10,13 +10,18 @@ use crate::document::{self, ListenerClientAuth, Server, Surface};
 use crate::layers::At;
 use crate::limits::LISTENER_NAME_MAX_BYTES;
 use crate::path::KeyPath;
+use crate::plaintext;
 
 /// Names of the listeners of `[server]` and `[server.management]` in logs and metrics.
 const TAKEN: [&str; 2] = [Listener::REGISTRY, Listener::MANAGEMENT];
 
 /// The listeners of all sections that are sound.
 pub(crate) fn listeners(written: &Server, settings: &Settings, context: &mut Context<'_>) -> Vec<Listener> {
-    let mut doors = Doors { taken: vec![("server".to_owned(), settings.listen)], names: Vec::new() };
+    let mut doors = Doors {
+        taken: vec![("server".to_owned(), settings.listen)],
+        names: Vec::new(),
+        insecure: written.insecure == Some(true),
+    };
     doors.taken.extend(settings.management.map(|address| ("server.management".to_owned(), address)));
     let list = KeyPath::of(&["server", "listener"]);
     let mut sound = Vec::new();
@@ -31,6 +36,8 @@ pub(crate) fn listeners(written: &Server, settings: &Settings, context: &mut Con
 struct Doors {
     taken: Vec<(String, SocketAddr)>,
     names: Vec<String>,
+    /// Whether they may serve the registry to other machines without TLS.
+    insecure: bool,
 }
 
 impl Doors {
@@ -56,7 +63,7 @@ impl Doors {
         if let Some(connections) = written.max_connections {
             listener.max_connections = connections;
         }
-        in_the_clear(&listener, section, context);
+        in_the_clear(&listener, section, self.insecure, context);
         Some(listener)
     }
 
@@ -176,18 +183,15 @@ fn surfaces(written: &document::Listener, section: &KeyPath, context: &mut Conte
     Some(surfaces)
 }
 
-/// Warns about a door without TLS that others than this machine can reach.
-fn in_the_clear(listener: &Listener, section: &KeyPath, context: &mut Context<'_>) {
-    if listener.tls || listener.address.ip().is_loopback() {
+/// Refuses or warns about a listener without TLS that other machines can reach.
+fn in_the_clear(listener: &Listener, section: &KeyPath, insecure: bool, context: &mut Context<'_>) {
+    if listener.tls || plaintext::is_local(listener.address) {
         return;
     }
     let name = &listener.name;
     if listener.surfaces.registry {
-        context.warning(
-            &section.key("tls"),
-            format!("listener \"{name}\" serves the registry without TLS: everything, passwords included, is sent in the clear"),
-            "leave `tls` out, or bind it to a loopback address",
-        );
+        let who = format!("listener \"{name}\"");
+        plaintext::report(&who, listener.address, &section.key("tls"), insecure, context);
     }
     if listener.surfaces.management {
         context.warning(

@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use angos_identity::Certificate;
 use angos_policy::nearest;
 use angos_server::Access;
-use angos_tls::AcceptError;
 use angos_tls::probe::{Vouching, certificates};
+use angos_tls::{AcceptError, Files};
 
 use crate::configuration::{Context, document, read_files};
 use crate::document::ClientAuth;
@@ -63,12 +63,13 @@ pub fn load_policies(
     files: &[PathBuf],
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Policies, Problems> {
-    let read = read_files(files).map_err(|problems| Problems::new(problems, files.to_vec()))?;
+    let reader = Files::new();
+    let read = read_files(&reader, files).map_err(|problems| Problems::new(problems, reader.take()))?;
     let mut problems = Vec::new();
     let variables = environment::read(environment, &read, &mut problems);
     let layers = Layers::new(read, variables);
-    let (document, _) = document(&layers, &mut problems);
-    let mut context = Context { layers: &layers, problems, files: files.to_vec() };
+    let (document, ..) = document(&layers, &mut problems);
+    let mut context = Context::new(&layers, &reader, problems);
     let compiled = access::policies(&document, &mut context);
     let named = |(id, identity): (&String, &crate::document::Identity)| {
         identity.username.as_ref().map(|username| User { id: id.clone(), username: username.clone() })
@@ -79,14 +80,14 @@ pub fn load_policies(
 
     let vouching = tls::vouching(document.server.tls.as_ref(), &layers);
 
-    let Context { mut problems, files, .. } = context;
+    let Context { mut problems, .. } = context;
     layers.sort(&mut problems);
     let is_sound = problems.iter().all(|problem| problem.severity() == Severity::Warning);
     match compiled {
         Some(access) if is_sound => {
             Ok(Policies { access, users, requires_certificate, warnings: problems, vouching })
         }
-        _ => Err(Problems::new(problems, files)),
+        _ => Err(Problems::new(problems, reader.take())),
     }
 }
 

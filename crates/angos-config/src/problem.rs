@@ -1,8 +1,10 @@
 //! What is wrong with what the operator wrote, and where: everything this crate reports is one of these.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+
+use angos_tls::Snapshot;
 
 use crate::limits::PROBLEMS_MAX;
 
@@ -249,13 +251,13 @@ fn is_reordering(character: char) -> bool {
 #[derive(Clone, Debug)]
 pub struct Problems {
     list: Vec<Problem>,
-    files: Vec<PathBuf>,
+    snapshot: Snapshot,
 }
 
 impl Problems {
-    /// `files` are those that took part, so that a repair of any of them can be noticed.
-    pub(crate) fn new(list: Vec<Problem>, files: Vec<PathBuf>) -> Problems {
-        Problems { list, files }
+    /// `snapshot` is what was read, so that a repair of it can be noticed.
+    pub(crate) fn new(list: Vec<Problem>, snapshot: Snapshot) -> Problems {
+        Problems { list, snapshot }
     }
 
     /// Each problem, warnings among them.
@@ -268,9 +270,9 @@ impl Problems {
         self.list.iter().filter(|problem| problem.severity == Severity::Error).count()
     }
 
-    /// The files this configuration was read from or names: a change in one of them may repair it.
-    pub fn files(&self) -> &[PathBuf] {
-        &self.files
+    /// What was read: a change of it may repair the configuration. Empty when the load was given up.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
     }
 }
 

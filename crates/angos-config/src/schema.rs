@@ -40,7 +40,8 @@ const TIB: u64 = 1 << 40;
 /// Every key, grouped by section.
 #[rustfmt::skip]
 pub static SCHEMA: &[Key] = &[
-    fixed("server.bind_address", Kind::Address, "\"0.0.0.0\"", "Address the registry listens on."),
+    fixed("server.bind_address", Kind::Address, "\"0.0.0.0\"", "Address the registry listens on; when absent without [server.tls] and without server.insecure, 127.0.0.1."),
+    fixed("server.insecure", Kind::Flag, "false", "Whether listeners without TLS may serve the registry to other machines: everything, passwords included, is then sent in the clear."),
     fixed("server.port", PORT, "8000", "Port the registry listens on; 0 lets the system choose one."),
     fixed("server.request_head_timeout", TIMEOUT, "\"30s\"", "From a connection being open to its first complete request head."),
     fixed("server.idle_timeout", TIMEOUT, "\"75s\"", "From the end of one request to the complete head of the next."),

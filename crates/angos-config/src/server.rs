@@ -12,6 +12,7 @@ use crate::kind::network;
 use crate::layers::At;
 use crate::listeners::{listeners, overlap};
 use crate::path::KeyPath;
+use crate::plaintext;
 
 pub(crate) fn settings(document: &Document, context: &mut Context<'_>) -> Settings {
     let written = &document.server;
@@ -27,12 +28,20 @@ pub(crate) fn settings(document: &Document, context: &mut Context<'_>) -> Settin
     set(&mut settings.limits.max_connections, written.max_connections);
     set(&mut settings.limits.max_requests, written.max_requests);
     set(&mut settings.limits.max_http2_streams, written.max_http2_streams);
+    let has_tls = context.layers.has(&KeyPath::of(&["server", "tls"]));
+    // Without TLS nothing but this machine is served unless it is asked for.
+    let default = if has_tls || written.insecure == Some(true) {
+        settings.listen.ip()
+    } else {
+        IpAddr::V4(Ipv4Addr::LOCALHOST)
+    };
     settings.listen = SocketAddr::new(
-        written.bind_address.unwrap_or(settings.listen.ip()),
+        written.bind_address.unwrap_or(default),
         written.port.unwrap_or(settings.listen.port()),
     );
     settings.management = management(written, settings.listen, context);
     settings.listeners = listeners(written, &settings, context);
+    plaintext::check(written, &settings, has_tls, context);
     settings.trusted_proxies = networks(&document.global);
     settings.registry = registry(&document.global, context);
     settings

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use angos_tls::{
-    AuthoritySetting, CertificateSetting, ClientAuth, ClientAuthority, Depth, Doubt, LoadError, Material,
-    NamedCertificate, Revocation, Setting, Settings,
+    AuthoritySetting, CertificateSetting, ClientAuth, ClientAuthority, Depth, Doubt, Files, LoadError,
+    Material, NamedCertificate, Revocation, Setting, Settings,
 };
 
 use crate::configuration::Context;
@@ -57,7 +57,8 @@ pub(crate) fn material(
 /// when clients are not asked for one, or when a client authority is not written out.
 pub(crate) fn vouching(written: Option<&Tls>, layers: &Layers) -> Option<Settings> {
     let written = written?;
-    let mut context = Context { layers, problems: Vec::new(), files: Vec::new() };
+    let files = Files::new();
+    let mut context = Context::new(layers, &files, Vec::new());
     let authorities = Authorities::of(written, &mut context).settings.filter(|all| !all.is_empty())?;
     let mut settings = Settings::new("", "");
     settings.client_authorities = authorities;
@@ -74,7 +75,7 @@ fn load(
     authorities: &[KeyPath],
     context: &mut Context<'_>,
 ) -> Result<Option<Material>, NotLoaded> {
-    match Material::load(settings) {
+    match Material::load_with(settings, context.files) {
         Ok(material) => {
             for warning in material.warnings() {
                 let path = key_path(warning.setting(), authorities);
@@ -127,19 +128,13 @@ fn shown(file: &Path) -> String {
 fn file(written: Option<&Path>, table: &KeyPath, key: &str, context: &mut Context<'_>) -> Option<PathBuf> {
     let path = table.key(key);
     if let Some(written) = written {
-        return Some(watched(written, &path, context));
+        return Some(context.layers.resolve(&path, written));
     }
     if !context.layers.has(&path) {
         let help = format!("write {key} = \"/path/to/file.pem\"");
         context.error_with_help(table, At::Key, format!("`{table}` has no `{key}`"), help);
     }
     None
-}
-
-fn watched(written: &Path, key: &KeyPath, context: &mut Context<'_>) -> PathBuf {
-    let file = context.layers.resolve(key, written);
-    context.files.push(file.clone());
-    file
 }
 
 /// The certificates for further names. None: one of them is wrong, which was reported.
@@ -169,7 +164,7 @@ impl Authorities {
         let mut paths = Vec::new();
         if let Some(bundle) = &written.client_ca_bundle {
             let path = section().key("client_ca_bundle");
-            settings.push(Some(ClientAuthority::new(watched(bundle, &path, context))));
+            settings.push(Some(ClientAuthority::new(context.layers.resolve(&path, bundle))));
             paths.push(path);
         }
         for (index, written) in written.client_ca.iter().enumerate() {
@@ -189,7 +184,7 @@ fn authority(written: &ClientCa, path: &KeyPath, context: &mut Context<'_>) -> O
     let bundle = file(written.bundle.as_deref(), path, "bundle", context);
     let list = path.key("crls");
     let crls = written.crls.iter().enumerate();
-    let crls = crls.map(|(at, file)| Some(watched(file.as_deref()?, &list.index(at), context)));
+    let crls = crls.map(|(at, file)| Some(context.layers.resolve(&list.index(at), file.as_deref()?)));
     let crls: Option<Vec<_>> = crls.collect();
     let mut authority = ClientAuthority::named(written.name.as_deref()?, bundle?);
     authority.crls = crls?;

@@ -1,17 +1,16 @@
 //! When to read the configuration again: the files that took part have other content than before.
 
 use std::collections::BTreeSet;
-use std::collections::hash_map::RandomState;
 use std::ffi::OsStr;
-use std::fs::File;
-use std::hash::{BuildHasher, Hasher};
-use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
+use angos_tls::{Files, Snapshot};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use crate::limits::{WATCH_FILE_MAX_BYTES, WATCH_FOLDER_FILES_MAX, WATCH_LINKS_MAX, WATCH_POLL, WATCH_REST};
+use crate::limits::{WATCH_LINKS_MAX, WATCH_POLL, WATCH_REST};
+use crate::loader::Loader;
 
 /// Notices changes of a set of files, and of folders with their files.
 ///
@@ -19,25 +18,28 @@ use crate::limits::{WATCH_FILE_MAX_BYTES, WATCH_FOLDER_FILES_MAX, WATCH_LINKS_MA
 /// symbolic link are noticed; other files in these folders do not matter, because contents are compared.
 /// Where the system cannot watch, the contents are compared every minute.
 pub struct Watch {
-    files: Vec<PathBuf>,
-    seen: Vec<Option<u64>>,
-    hasher: RandomState,
-    watcher: Option<RecommendedWatcher>,
-    folders: BTreeSet<PathBuf>,
+    loader: Loader,
+    seen: Snapshot,
+    /// A load ended without saying what it read.
+    is_unknown: bool,
+    armed: Arc<Mutex<Armed>>,
     events: mpsc::Receiver<()>,
 }
 
-impl Watch {
-    /// Starts to watch `files`, compared with what they hold now. Blocking: reads them.
-    pub fn new(files: Vec<PathBuf>) -> Watch {
-        Watch::beside(files, None)
-    }
+/// What the system watches. Locked by one thread at a time, which a dead file system may block for good: the poll is left.
+struct Armed {
+    watcher: Option<RecommendedWatcher>,
+    folders: BTreeSet<PathBuf>,
+}
 
-    /// The same where this process itself writes a file, a log: should it lie in a watched folder, its growth does not
+impl Watch {
+    /// Starts to watch what was read into `seen`. A change since then is noticed.
+    ///
+    /// `written` is a file that this process itself writes, a log: should it lie in a watched folder, its growth does not
     /// make all files be read again and again.
-    pub fn beside(files: Vec<PathBuf>, written: Option<&Path>) -> Watch {
+    pub async fn new(loader: Loader, seen: Snapshot, written: Option<&Path>) -> Watch {
         let name = written.and_then(Path::file_name).map(OsStr::to_owned);
-        let own = name.filter(|name| files.iter().all(|file| file.file_name() != Some(name)));
+        let own = name.filter(|name| seen.paths().all(|file| file.file_name() != Some(name)));
         let (sender, events) = mpsc::channel(1);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             // Reading a file is an event too; it changes nothing.
@@ -49,31 +51,23 @@ impl Watch {
         let watcher = watcher
             .inspect_err(|error| tracing::warn!(target: "angos::config", %error, "cannot watch files, will compare them every minute"))
             .ok();
-        let mut watch = Watch {
-            files: Vec::new(),
-            seen: Vec::new(),
-            hasher: RandomState::new(),
-            watcher,
-            folders: BTreeSet::new(),
-            events,
-        };
-        watch.follow(files);
+        let armed = Arc::new(Mutex::new(Armed { watcher, folders: BTreeSet::new() }));
+        let mut watch = Watch { loader, seen: Snapshot::default(), is_unknown: false, armed, events };
+        watch.follow(seen).await;
         watch
     }
 
-    /// Watches `files` from now on; those that were watched before keep what they were last seen to hold, so
-    /// a change between [`changed`](Watch::changed) and this call is not lost. Blocking: reads new files.
-    pub fn follow(&mut self, files: Vec<PathBuf>) {
-        let seen = files
-            .iter()
-            .map(|file| match self.files.iter().position(|other| other == file) {
-                Some(position) => self.seen.get(position).copied().flatten(),
-                None => fingerprint(&self.hasher, file),
-            })
-            .collect();
-        self.files = files;
+    /// Compares with `seen` from now on, what a load read. A change since then is noticed. An empty one is of a load that
+    /// was given up: what was compared with before stays, and the next look reports a change.
+    pub async fn follow(&mut self, seen: Snapshot) {
+        self.is_unknown = seen.paths().next().is_none();
+        if self.is_unknown {
+            return;
+        }
+        let (paths, armed) = (paths(&seen), Arc::clone(&self.armed));
         self.seen = seen;
-        self.arm();
+        // Where that is given up the poll is left.
+        let _ = self.loader.run(move |files| arm(&armed, &paths, files)).await;
     }
 
     /// Waits until the content of a watched file is another than last seen. Cancel safe.
@@ -96,43 +90,50 @@ impl Watch {
         }
     }
 
-    /// What the files hold now counts as seen: for a reload that another cause brings about.
-    pub async fn acknowledge(&mut self) {
-        self.look().await;
-    }
-
     /// Reads all files again; whether any differs. What they hold now counts as seen.
     async fn look(&mut self) -> bool {
-        let (files, hasher) = (self.files.clone(), self.hasher.clone());
-        let read = move || files.iter().map(|file| fingerprint(&hasher, file)).collect::<Vec<_>>();
-        let Ok(now) = tokio::task::spawn_blocking(read).await else { return false };
-        self.arm();
-        let differs = now != self.seen;
-        self.seen = now;
+        let (seen, armed) = (self.seen.clone(), Arc::clone(&self.armed));
+        let look = move |files: &Files| {
+            let now = seen.read_again(files);
+            arm(&armed, &paths(&now), files);
+            now
+        };
+        // A look that is given up is followed by a load, which says what is wrong.
+        let Ok(now) = self.loader.run(look).await else { return true };
+        let differs = self.is_unknown || !self.seen.holds_same(&now);
+        if now.paths().next().is_some() {
+            self.seen = now;
+        }
         differs
-    }
-
-    /// Watches the folder of each file, and of what each symbolic link on the way leads to. Links may lead
-    /// elsewhere after a change, so this runs after each.
-    fn arm(&mut self) {
-        let Some(watcher) = &mut self.watcher else { return };
-        let wanted: BTreeSet<PathBuf> = self.files.iter().flat_map(|file| folders(file)).collect();
-        for folder in self.folders.difference(&wanted) {
-            let _ = watcher.unwatch(folder);
-        }
-        for folder in &wanted {
-            // A folder that was replaced is watched no more although its name is known: watching again is
-            // harmless. One that does not exist is left to the poll.
-            let _ = watcher.watch(folder, RecursiveMode::NonRecursive);
-        }
-        self.folders = wanted;
     }
 }
 
 impl std::fmt::Debug for Watch {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Watch").field("files", &self.files).finish_non_exhaustive()
+        out.debug_struct("Watch").field("files", &paths(&self.seen)).finish_non_exhaustive()
     }
+}
+
+fn paths(snapshot: &Snapshot) -> Vec<PathBuf> {
+    snapshot.paths().map(Path::to_path_buf).collect()
+}
+
+/// Watches the folder of each file, and of what each symbolic link on the way leads to. Links may lead
+/// elsewhere after a change, so this runs after each.
+fn arm(armed: &Mutex<Armed>, paths: &[PathBuf], files: &Files) {
+    let Ok(mut armed) = armed.try_lock() else { return };
+    let Armed { watcher: Some(watcher), folders: known } = &mut *armed else { return };
+    let folders = paths.iter().flat_map(|path| files.attempt(path, || folders(path)).unwrap_or_default());
+    let wanted: BTreeSet<PathBuf> = folders.collect();
+    for folder in known.difference(&wanted) {
+        let _ = watcher.unwatch(folder);
+    }
+    for folder in &wanted {
+        // A folder that was replaced is watched no more although its name is known: watching again is
+        // harmless. One that does not exist is left to the poll.
+        let _ = files.attempt(folder, || watcher.watch(folder, RecursiveMode::NonRecursive));
+    }
+    *known = wanted;
 }
 
 /// Whether all paths end in this name.
@@ -167,34 +168,6 @@ fn folders(file: &Path) -> Vec<PathBuf> {
 
 fn beside(link: &Path, to: &Path) -> PathBuf {
     link.parent().map_or_else(|| to.to_path_buf(), |folder| folder.join(to))
-}
-
-/// A hash of the file's content, or of the names and contents of all files in a folder (not of those below it);
-/// `None` when it cannot be read.
-fn fingerprint(hasher: &RandomState, path: &Path) -> Option<u64> {
-    let mut digest = hasher.build_hasher();
-    if !std::fs::metadata(path).ok()?.is_dir() {
-        digest.write(&content(path)?);
-        return Some(digest.finish());
-    }
-    let entries = std::fs::read_dir(path).ok()?.take(WATCH_FOLDER_FILES_MAX);
-    let mut names: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
-    names.sort();
-    for name in names {
-        digest.write(name.as_encoded_bytes());
-        digest.write(&content(&path.join(name)).unwrap_or_default());
-    }
-    Some(digest.finish())
-}
-
-fn content(path: &Path) -> Option<Vec<u8>> {
-    let file = File::open(path).ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    file.take(WATCH_FILE_MAX_BYTES).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
 }
 
 #[cfg(test)]

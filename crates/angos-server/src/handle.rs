@@ -36,9 +36,10 @@ impl Handle {
         Some(generation)
     }
 
-    /// Counts a reload whose set is now in force.
+    /// Counts a reload whose set is now in force, and shows when that was.
     pub fn reload_succeeded(&self) {
         self.shared.metrics.reloads_applied.inc();
+        self.shared.metrics.loaded_now();
     }
 
     /// Counts a reload that was refused; the old set stays in force.

@@ -11,7 +11,7 @@ mod policies;
 mod timing;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use angos_registry::Damage;
 use angos_tls::{Class, Distrust, Material};
@@ -68,6 +68,7 @@ pub(crate) struct Metrics {
     pub(crate) sent_bytes: Counter,
     pub(crate) reloads_applied: Counter,
     pub(crate) reloads_refused: Counter,
+    last_good_load: Gauge,
     pub(crate) generation: Gauge,
     pub(crate) tls_generation: Gauge,
     pub(crate) stalled: Counter,
@@ -115,6 +116,7 @@ impl Metrics {
             ),
             reloads_applied: reloads.get_or_create_owned(&[("outcome", "applied")]),
             reloads_refused: reloads.get_or_create_owned(&[("outcome", "refused")]),
+            last_good_load: last_good_load(&mut registry),
             generation: gauge(
                 &mut registry,
                 "policy_generation",
@@ -150,6 +152,12 @@ impl Metrics {
             counter.inc();
         }
         requests.duration.observe(elapsed.as_secs_f64());
+    }
+
+    /// Shows that a whole configuration was loaded now.
+    pub(crate) fn loaded_now(&self) {
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.last_good_load.set(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX));
     }
 
     /// Counts one handshake; `class` is `ok` or the class of the failure.
@@ -220,6 +228,11 @@ fn gauge(registry: &mut Registry, name: &str, help: &str) -> Gauge {
     let gauge = Gauge::default();
     registry.register(name, help, gauge.clone());
     gauge
+}
+
+fn last_good_load(registry: &mut Registry) -> Gauge {
+    let help = "When the configuration in force was loaded, at start or by a reload";
+    gauge(registry, "reload_last_success_timestamp_seconds", help)
 }
 
 fn requests(registry: &mut Registry) -> Vec<Requests> {

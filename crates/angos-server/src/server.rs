@@ -76,6 +76,7 @@ impl Server {
         let listeners = open(listeners, acceptor.as_ref())?;
         let metrics = Metrics::new().with_decision_log(settings.decision_log.as_ref());
         metrics.generation.set(1);
+        metrics.loaded_now();
         metrics.tls_generation.set(acceptor.as_ref().map_or(0, |acceptor| gauge(acceptor.generation())));
         let shared = Shared {
             registry: Registry::new(storage, settings.registry.clone()),

@@ -49,7 +49,7 @@ impl Scene {
         let at = |name: &str| self.folder.path().join(name);
         fs::write(at("new.crl"), self.authority.revocation_list(list)).unwrap();
         fs::rename(at("new.crl"), at("team.crl")).unwrap();
-        self.registry.signal("HUP");
+        self.registry.reload();
     }
 
     /// What `angos check` says of the configuration as it is now.

@@ -291,7 +291,7 @@ fn rules_are_reported_where_they_are_written() {
 #[test]
 fn shown_with_the_line_and_a_mark() {
     let problems = problems("[server]\n\tport = 70000 # comment\n[global.access_policy]\n");
-    let file = problems.files()[0].display().to_string();
+    let file = problems.snapshot().paths().next().expect("a file").display().to_string();
     assert_eq!(
         problems.to_string(),
         format!(
@@ -359,7 +359,8 @@ fn a_password_may_stand_in_a_file_beside() {
     std::fs::write(folder.path().join("hash"), format!("{HASH}\n")).expect("a file");
     let files = written(folder.path(), "[auth.identity.a]\nusername = 'a'\npassword_file = 'hash'");
     let configuration = load(&files, no_variables()).unwrap_or_else(|problems| panic!("{problems}"));
-    assert_eq!(configuration.files, [files[0].clone(), folder.path().join("hash")]);
+    let read: Vec<_> = configuration.snapshot.paths().map(Path::to_path_buf).collect();
+    assert_eq!(read, [files[0].clone(), folder.path().join("hash")]);
 }
 
 #[test]
@@ -433,7 +434,7 @@ fn variables_come_last() {
 #[test]
 fn wrong_variables() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let files = written(folder.path(), "");
+    let files = written(folder.path(), "[global]");
     for (name, value, expected) in [
         (
             "ANGOS_SERVER_PORT",
@@ -569,17 +570,17 @@ fn listeners_are_checked_one_by_one_and_together() {
 #[test]
 fn listeners_mean_what_they_say() {
     let read = loaded(
-        "[[server.listener]]\nname = 'probes'\nbind_address = '::'\nport = 9\ntls = false\nsurfaces = ['management', 'registry']\nmax_connections = 3",
+        "server.insecure = true\n[[server.listener]]\nname = 'probes'\nbind_address = '::'\nport = 9\ntls = false\nsurfaces = ['management', 'registry']\nmax_connections = 3",
     );
     let [listener] = &read.server.listeners[..] else { panic!("{:?}", read.server.listeners) };
     assert_eq!((listener.name.as_str(), listener.tls, listener.max_connections), ("probes", false, 3));
     assert_eq!(listener.address, "[::]:9".parse().expect("an address"));
     assert_eq!((listener.surfaces.registry, listener.surfaces.management), (true, true));
     assert_eq!(
-        rendered(read.warnings.iter())[..2],
+        rendered(read.warnings.iter())[1..3],
         [
-            "5:1 listener \"probes\" serves the registry without TLS: everything, passwords included, is sent in the clear | leave `tls` out, or bind it to a loopback address",
-            "6:1 listener \"probes\" shows health and metrics, without policy, to everybody who can reach [::]:9 | bind it where only probes and scrapers reach it",
+            "6:1 listener \"probes\" serves the registry at [::]:9 without TLS: everything, passwords included, is sent in the clear | use TLS, or bind it to a loopback address",
+            "7:1 listener \"probes\" shows health and metrics, without policy, to everybody who can reach [::]:9 | bind it where only probes and scrapers reach it",
         ]
     );
 }
@@ -638,13 +639,13 @@ fn warnings_do_not_refuse() {
             "9:1 `global.immutable_tags_exclusions` has no effect: immutable_tags is not set | write immutable_tags = true, or leave the exclusions out",
         ]
     );
-    let empty = loaded("");
+    let empty = loaded("[global]");
     assert!(rendered(empty.warnings.iter())[0].contains("every request will be denied"));
 }
 
 #[test]
 fn defaults_are_those_the_schema_promises() {
-    let read = loaded("");
+    let read = loaded("[server]\ninsecure = true");
     let default = |path: &str| {
         let key = crate::SCHEMA.iter().find(|key| key.path == path).expect("a key");
         key.default.trim_matches('"').to_owned()
@@ -682,4 +683,82 @@ fn defaults_are_those_the_schema_promises() {
         assert_eq!(promised, value, "{path}");
     }
     assert_eq!((server.management, server.registry.max_blob_size), (None, None));
+}
+
+#[test]
+fn plain_http_beyond_this_machine_is_asked_for() {
+    const HELP: &str =
+        "use TLS ([server.tls]), bind it to a loopback address, or write insecure = true below [server]";
+    let listener = |lines: &str| format!("[[server.listener]]\nname = 'a'\nport = 1\ntls = false\n{lines}\n");
+    for address in ["0.0.0.0", "::", "192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"] {
+        let written = format!("[server]\nbind_address = '{address}'\nport = 1");
+        let shown = if address.contains(':') { format!("[{address}]:1") } else { format!("{address}:1") };
+        let said = format!(
+            "the server serves the registry at {shown} without TLS: everything, passwords included, is sent in the clear"
+        );
+        check(&written, &[&format!("2:1 {said} | {HELP}")]);
+        check(&written.replace("[server]", "[server]\ninsecure = false"), &[&format!("3:1 {said} | {HELP}")]);
+        let read = loaded(&written.replace("[server]", "[server]\ninsecure = true"));
+        assert!(
+            rendered(read.warnings.iter())
+                .contains(&format!("3:1 {said} | use TLS, or bind it to a loopback address"))
+        );
+    }
+    for local in [
+        "",
+        "bind_address = '127.0.0.1'",
+        "bind_address = '127.8.8.8'",
+        "bind_address = '::1'",
+        "bind_address = '::ffff:127.0.0.1'",
+    ] {
+        let read = loaded(&format!("[server]\n{local}\n{}", listener("bind_address = '::1'")));
+        assert!(read.server.listen.ip().to_canonical().is_loopback(), "{local}: {}", read.server.listen);
+    }
+    assert_eq!(loaded("[server]\ninsecure = true").server.listen.to_string(), "0.0.0.0:8000");
+    check(
+        &listener("bind_address = '::'"),
+        &[&format!(
+            "4:1 listener \"a\" serves the registry at [::]:1 without TLS: everything, passwords included, is sent in the clear | {HELP}"
+        )],
+    );
+    loaded(&listener("bind_address = '::'\nsurfaces = ['management']"));
+    let useless = loaded("[server]\ninsecure = true\nbind_address = '::1'");
+    let found =
+        rendered(useless.warnings.iter()).into_iter().filter(|it| it.starts_with("2:1 `server.insecure`"));
+    assert_eq!(found.count(), 1);
+}
+
+#[test]
+fn an_empty_configuration_is_an_error() {
+    for text in ["", "\n\n", "# [server.tls]\n"] {
+        check(text, &["- the configuration is empty | write at least one section, or set a variable"]);
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = written(folder.path(), "");
+    load(&files, variables(&[("ANGOS_SERVER__PORT", "1")])).unwrap_or_else(|problems| panic!("{problems}"));
+}
+
+#[test]
+fn nothing_but_regular_files_is_read() {
+    use std::os::unix::net::UnixListener;
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().expect("mkfifo").success());
+    let _socket = UnixListener::bind(at("socket")).expect("a socket");
+    for special in [at("pipe"), at("socket"), at(""), "/dev/zero".to_owned(), "/dev/null".to_owned()] {
+        let said = load(&[special.clone().into()], no_variables()).expect_err("not a file").to_string();
+        assert!(said.contains("cannot read the configuration file: this is not a regular file"), "{said}");
+        for line in [
+            format!("[auth.identity.a]\nusername = 'a'\npassword_file = '{special}'"),
+            format!(
+                "[server.tls]\nserver_certificate_bundle = '{special}'\nserver_private_key = '{special}'"
+            ),
+            format!(
+                "[server.tls]\nserver_certificate_bundle = 'x'\nserver_private_key = 'x'\nclient_ca_bundle = '{special}'"
+            ),
+        ] {
+            let said = problems(&line).to_string();
+            assert!(said.contains("this is not a regular file") && said.contains(&special), "{line}\n{said}");
+        }
+    }
 }

@@ -6,6 +6,8 @@ use std::os::unix::fs::symlink;
 
 use super::*;
 
+const MAX: u64 = 1024;
+
 const SOON: Duration = Duration::from_secs(10);
 const QUIET: Duration = Duration::from_millis(900);
 
@@ -13,12 +15,29 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-/// After `change` the watch reports, once.
-fn check(files: Vec<PathBuf>, change: impl FnOnce()) {
+/// What these files hold now, and the files of these folders.
+fn read(paths: &[PathBuf]) -> Snapshot {
+    let files = Files::new();
+    for path in paths {
+        let listed = files.list(path, 10);
+        for file in listed.ok().flatten().unwrap_or_else(|| vec![path.clone()]) {
+            let _ = files.read(&file, MAX);
+        }
+    }
+    files.take()
+}
+
+async fn watch(paths: &[PathBuf]) -> Watch {
+    Watch::new(Loader::new(), read(paths), None).await
+}
+
+/// After `change` the watch reports, once the files were read again no more.
+fn check(files: &[PathBuf], change: impl FnOnce()) {
     runtime().block_on(async {
-        let mut watch = Watch::new(files);
+        let mut watch = watch(files).await;
         change();
         tokio::time::timeout(SOON, watch.changed()).await.expect("the change is noticed");
+        watch.follow(read(files)).await;
         assert!(tokio::time::timeout(QUIET, watch.changed()).await.is_err(), "and only once");
     });
 }
@@ -33,14 +52,14 @@ fn folder_with(name: &str) -> (tempfile::TempDir, PathBuf) {
 #[test]
 fn written_in_place() {
     let (_folder, file) = folder_with("config.toml");
-    check(vec![file.clone()], || std::fs::write(&file, "two").expect("a change"));
+    check(std::slice::from_ref(&file), || std::fs::write(&file, "two").expect("a change"));
 }
 
 #[test]
 fn replaced_by_renaming() {
     let (folder, file) = folder_with("config.toml");
     let next = folder.path().join("config.toml.swp");
-    check(vec![file.clone()], || {
+    check(std::slice::from_ref(&file), || {
         std::fs::write(&next, "two").expect("a change");
         std::fs::rename(&next, &file).expect("a rename");
     });
@@ -50,7 +69,7 @@ fn replaced_by_renaming() {
 fn removed_and_created() {
     let (_folder, file) = folder_with("config.toml");
     runtime().block_on(async {
-        let mut watch = Watch::new(vec![file.clone()]);
+        let mut watch = watch(std::slice::from_ref(&file)).await;
         std::fs::remove_file(&file).expect("a removal");
         tokio::time::timeout(SOON, watch.changed()).await.expect("the removal is noticed");
         std::fs::write(&file, "two").expect("a file");
@@ -67,7 +86,7 @@ fn folder_behind_a_link_is_swapped() {
     }
     symlink("..1", folder.path().join("..data")).expect("a link");
     symlink("..data/tls.crt", folder.path().join("tls.crt")).expect("a link");
-    check(vec![folder.path().join("tls.crt")], || {
+    check(&[folder.path().join("tls.crt")], || {
         symlink("..2", folder.path().join("..data_tmp")).expect("a link");
         std::fs::rename(folder.path().join("..data_tmp"), folder.path().join("..data")).expect("a swap");
         std::fs::remove_dir_all(folder.path().join("..1")).expect("a removal");
@@ -78,7 +97,7 @@ fn folder_behind_a_link_is_swapped() {
 fn others_in_the_folder_do_not_matter() {
     let (folder, file) = folder_with("config.toml");
     runtime().block_on(async {
-        let mut watch = Watch::new(vec![file]);
+        let mut watch = watch(&[file]).await;
         std::fs::write(folder.path().join("access.log"), "noise").expect("a file");
         assert!(tokio::time::timeout(QUIET, watch.changed()).await.is_err());
     });
@@ -89,8 +108,8 @@ fn what_is_followed_later_counts_too() {
     let (folder, file) = folder_with("config.toml");
     let later = folder.path().join("ca.pem");
     runtime().block_on(async {
-        let mut watch = Watch::new(vec![file.clone()]);
-        watch.follow(vec![file, later.clone()]);
+        let mut watch = watch(std::slice::from_ref(&file)).await;
+        watch.follow(read(&[file, later.clone()])).await;
         std::fs::write(&later, "ca").expect("a file");
         tokio::time::timeout(SOON, watch.changed()).await.expect("the new file is noticed");
     });
@@ -100,10 +119,10 @@ fn what_is_followed_later_counts_too() {
 fn a_file_of_a_watched_folder() {
     let (folder, file) = folder_with("a.crl");
     let lists = vec![folder.path().to_owned()];
-    check(lists.clone(), || std::fs::write(&file, "two").expect("a change"));
-    check(lists.clone(), || std::fs::write(folder.path().join("b.crl"), "one").expect("a file"));
-    check(lists.clone(), || std::fs::rename(&file, folder.path().join("c.crl")).expect("a rename"));
-    check(lists, || std::fs::remove_dir_all(folder.path()).expect("no folder"));
+    check(&lists, || std::fs::write(&file, "two").expect("a change"));
+    check(&lists, || std::fs::write(folder.path().join("b.crl"), "one").expect("a file"));
+    check(&lists, || std::fs::rename(&file, folder.path().join("c.crl")).expect("a rename"));
+    check(&lists, || std::fs::remove_dir_all(folder.path()).expect("no folder"));
 }
 
 #[test]
@@ -115,7 +134,7 @@ fn a_log_of_our_own_is_nothing_to_look_at() {
     let (file, log) = (folder.join("config.toml"), folder.join("decisions.jsonl"));
     std::fs::write(&file, "one").expect("a file");
     runtime().block_on(async {
-        let mut watch = Watch::beside(vec![file.clone()], Some(&log));
+        let mut watch = Watch::new(Loader::new(), read(std::slice::from_ref(&file)), Some(&log)).await;
         for text in ["one", "two"] {
             std::fs::write(&log, text).expect("a log");
         }
@@ -125,9 +144,26 @@ fn a_log_of_our_own_is_nothing_to_look_at() {
         tokio::time::timeout(SOON, watch.changed()).await.expect("the change is noticed");
     });
     // Whoever gives both the same name gets both looked at.
-    let mut watch = Watch::beside(vec![file.clone()], Some(&folder.join("sub/config.toml")));
-    std::fs::write(&file, "three").expect("a change");
     runtime().block_on(async {
+        let log = folder.join("sub/config.toml");
+        let mut watch = Watch::new(Loader::new(), read(std::slice::from_ref(&file)), Some(&log)).await;
+        std::fs::write(&file, "three").expect("a change");
         tokio::time::timeout(SOON, watch.changed()).await.expect("the change is noticed");
+    });
+}
+
+#[test]
+fn a_change_between_load_and_watch_is_noticed() {
+    let (_folder, file) = folder_with("config.toml");
+    let seen = read(std::slice::from_ref(&file));
+    std::fs::write(&file, "two").expect("a change");
+    runtime().block_on(async {
+        let mut watch = Watch::new(Loader::new(), seen, None).await;
+        assert!(watch.look().await);
+        watch.follow(read(std::slice::from_ref(&file))).await;
+        assert!(!watch.look().await);
+        // A load was given up: nobody knows what is in force.
+        watch.follow(Snapshot::default()).await;
+        assert!(watch.look().await);
     });
 }
