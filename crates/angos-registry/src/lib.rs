@@ -12,7 +12,7 @@
 //! | blobs, mounts | `blobs.rs` |
 //! | bytes that are not what was recorded | `damage.rs` |
 //! | uploads | `uploads.rs`, `upload_id.rs`, `sessions.rs`, `receive.rs`, `body.rs`, `expiry.rs` |
-//! | tag lists, catalog | `listing.rs` |
+//! | tag lists, catalog | `listing.rs`, `position.rs` |
 //! | referrers | `referrers.rs` |
 //! | asking again before a commit | `approval.rs` |
 //! | what is at rest | `key.rs`, `record.rs`, `codec.rs` |
@@ -31,6 +31,7 @@ mod key;
 pub mod limits;
 mod listing;
 mod manifests;
+mod position;
 mod push;
 mod receive;
 mod record;

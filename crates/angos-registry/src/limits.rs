@@ -65,10 +65,16 @@ pub(crate) const ENTRIES_PER_SCAN: usize = 1000;
 /// Source: ours. Each may weigh [`LISTED_MAX_BYTES`], and most pages need no more.
 pub(crate) const REFERRERS_PER_SCAN: usize = 100;
 
-/// Upload sessions looked at by one call of [`Registry::expire_uploads`](crate::Registry::expire_uploads): 128.
+/// Upload sessions looked at by one call of [`Registry::expire_uploads`](crate::Registry::expire_uploads): 512.
 ///
-/// Source: ours. It bounds the time of a call, which others wait for; whoever calls goes on while there are more.
-pub const SESSIONS_PER_SWEEP: usize = 128;
+/// Source: ours. Their records go in one batch and one sync, which others wait for: some milliseconds.
+pub const SESSIONS_PER_SWEEP: usize = 512;
+
+/// Sessions of the blob store looked at by one call of
+/// [`Registry::expire_uploads`](crate::Registry::expire_uploads): 10,000, about 1 MiB.
+///
+/// Source: ours. Each such look reads the names of all sessions, so there must be few of them.
+pub const ORPHANS_PER_SWEEP: usize = 10_000;
 
 /// How often an operation starts again because others changed what it had read: 32. Then it is an error.
 ///

@@ -304,7 +304,7 @@ impl Registry {
         self.apply(without_session(Batch::new(), name, start, id)).await
     }
 
-    async fn secret(&self) -> Result<&Secret> {
+    pub(crate) async fn secret(&self) -> Result<&Secret> {
         self.0.secret.get_or_try_init(|| self.load_secret()).await
     }
 
@@ -325,7 +325,7 @@ impl Registry {
 }
 
 /// Adds the removal of a session's records.
-fn without_session(batch: Batch, name: &Name, start: u64, id: &[u8; 16]) -> Batch {
+pub(crate) fn without_session(batch: Batch, name: &Name, start: u64, id: &[u8; 16]) -> Batch {
     batch.delete(key::upload(name, id)).delete(key::expiry(start, id, name))
 }
 

@@ -85,6 +85,7 @@ impl Server {
             request_ids: RequestIds::new(),
             requests: Shares::new(settings.limits.max_requests),
             collected_bytes: Arc::new(Semaphore::new(COLLECTED_BYTES)),
+            catalog_turns: Semaphore::new(catalog_turns()),
             judging: Semaphore::new(JUDGED_AT_ONCE),
             phase: watch::Sender::new(Phase::Serving),
             replacing: Mutex::new(()),
@@ -147,6 +148,11 @@ impl Server {
         }
         while beside.join_next().await.is_some() {}
     }
+}
+
+/// Half of the processors, so that listings never keep other requests from being served.
+fn catalog_turns() -> usize {
+    std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1))
 }
 
 fn check(settings: &Settings, listeners: &[Listener]) -> Result<(), StartError> {

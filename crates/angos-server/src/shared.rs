@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) requests: Shares,
     /// One permit per byte of the bodies that are collected.
     pub(crate) collected_bytes: Arc<Semaphore>,
+    /// The turns of pages of the catalog.
+    pub(crate) catalog_turns: Semaphore,
     /// The turn of connections to be judged.
     pub(crate) judging: Semaphore,
     pub(crate) phase: watch::Sender<Phase>,

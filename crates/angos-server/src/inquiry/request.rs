@@ -12,14 +12,14 @@ use crate::route::{Action, Operation};
 pub struct Request {
     required: Vec<Inquiry>,
     alternatives: Vec<Inquiry>,
-    has_unnamed_source: bool,
 }
 
 impl Request {
     /// The request that `inquiry` describes.
     ///
     /// A push that names further tags, or a delete of a digest with tags, is asked about for each; a `start-upload` with a digest is a push in one request,
-    /// and needs `complete-upload` too; a `mount-blob` needs to read a source, or else to start an upload instead.
+    /// and needs `complete-upload` too; a `mount-blob` needs to read its source (without
+    /// one the repository itself), or else to start an upload instead.
     ///
     /// What no such request says (a tag of a blob) is refused, and so is a request that names too little to be one. The
     /// digest and the session id, which rules hardly look at, may be left out: then they are that of no bytes, and zeros.
@@ -29,16 +29,13 @@ impl Request {
         let operation = operation(inquiry)?;
         let required = Inquiry::all(&operation, method, time).collect();
         let mut alternatives = Vec::new();
-        let mut has_unnamed_source = false;
         if let Operation::MountBlob { name, digest, from } = operation {
-            has_unnamed_source = from.is_none();
-            if let Some(name) = from {
-                alternatives.extend(Inquiry::all(&Operation::GetBlob { name, digest }, method, time));
-            }
+            let source = from.unwrap_or_else(|| name.clone());
+            alternatives.extend(Inquiry::all(&Operation::GetBlob { name: source, digest }, method, time));
             let upload = Operation::StartUpload { name, algorithm: Some(digest.algorithm()) };
             alternatives.extend(Inquiry::all(&upload, method, time));
         }
-        Ok(Self { required, alternatives, has_unnamed_source })
+        Ok(Self { required, alternatives })
     }
 
     /// What has to be allowed, all of it.
@@ -50,12 +47,6 @@ impl Request {
     /// stored.
     pub fn alternatives(&self) -> &[Inquiry] {
         &self.alternatives
-    }
-
-    /// Whether it is a mount that names no source: then reading the blob in any repository that holds it is an alternative,
-    /// too, and which those are only the storage knows.
-    pub fn has_unnamed_source(&self) -> bool {
-        self.has_unnamed_source
     }
 }
 
@@ -229,7 +220,10 @@ mod tests {
             Action::MountBlob,
             &[("namespace", "a")],
             &[&format!("mount-blob a, digest {SHA256}")],
-            &["start-upload a, digest_algorithm sha256"],
+            &[
+                &format!("get-blob a, digest {SHA256}, method POST"),
+                "start-upload a, digest_algorithm sha256",
+            ],
         );
         for action in Action::ALL {
             let all = [("namespace", "a"), ("from", "b"), ("tag", "v1")];

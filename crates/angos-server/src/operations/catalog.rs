@@ -1,53 +1,96 @@
 //! Stage 7: the repositories a caller may see.
 
 use angos_oci::Name;
+use angos_registry::Registry;
 use serde::Serialize;
+use tokio::time::timeout;
 
 use super::{Context, page};
-use crate::limits::PAGE_ENTRIES;
+use crate::limits::{CATALOG_LOOKED_AT_MAX, CATALOG_LOOKED_AT_MIN, CATALOG_TURN_WITHIN, PAGE_ENTRIES};
 use crate::refuse::Refusal;
 use crate::respond::{Outcome, append_query};
+use crate::route::RouteError;
 
 #[derive(Serialize)]
 struct Repositories<'a> {
     repositories: Vec<&'a str>,
 }
 
-/// Each name is shown to those alone who may list its tags. Nothing else tells that there are others: the next page
-/// starts after a name the caller has seen.
+/// Each name is shown to those alone who may list its tags.
+///
+/// The cost of a page is bounded: it decides about ten names for each that is wanted, [`CATALOG_LOOKED_AT_MIN`] at least
+/// and [`CATALOG_LOOKED_AT_MAX`] at most. So it may show fewer names than asked for, even none, and still link to the next
+/// page. A link that starts after a name the caller may not see does not tell the name.
 pub(super) async fn list(cx: &Context<'_>, n: Option<usize>, last: Option<&str>) -> Result<Outcome, Refusal> {
     let wanted = n.unwrap_or(PAGE_ENTRIES).min(PAGE_ENTRIES);
-    let (names, more) = if wanted == 0 { (Vec::new(), false) } else { visible(cx, wanted, last).await? };
-    let next = names.last().filter(|_| more).map(|last: &Name| {
+    if wanted == 0 {
+        return Ok(page(&Repositories { repositories: Vec::new() }, None));
+    }
+    let after = match last {
+        Some(position) if Registry::is_position(position) => {
+            let name = cx.registry().open_position(position).await?.ok_or(RouteError::QueryInvalid)?;
+            Some(name.as_ref().to_owned())
+        }
+        last => last.map(str::to_owned),
+    };
+    // Each page may take tens of milliseconds of a processor, which others need, too.
+    let turn = timeout(CATALOG_TURN_WITHIN, cx.shared.catalog_turns.acquire()).await;
+    let Ok(Ok(_turn)) = turn else { return Err(Refusal::Busy) };
+    let (names, next) = visible(cx, wanted, after).await?;
+    let next = next.map(|last| {
         let mut next = String::from("/v2/_catalog");
         append_query(&mut next, "n", &wanted.to_string());
-        append_query(&mut next, "last", last.as_ref());
+        append_query(&mut next, "last", &last);
         next
     });
     Ok(page(&Repositories { repositories: names.iter().map(AsRef::as_ref).collect() }, next))
 }
 
-/// Up to `wanted` names the caller may see, and whether there is one more.
-async fn visible(cx: &Context<'_>, wanted: usize, last: Option<&str>) -> Result<(Vec<Name>, bool), Refusal> {
-    let mut names = Vec::new();
-    let mut after = last.map(str::to_owned);
+/// Up to `wanted` names the caller may see, and where the next page starts after, if there may be more.
+async fn visible(
+    cx: &Context<'_>,
+    wanted: usize,
+    mut after: Option<String>,
+) -> Result<(Vec<Name>, Option<String>), Refusal> {
+    let mut names: Vec<Name> = Vec::new();
+    let mut left = look_ahead(wanted);
+    // One more than wanted tells whether there is a next page; where all is visible, no more are read.
+    let mut limit = (wanted + 1).min(left);
     loop {
-        let scanned = cx.registry().catalog(after.as_deref(), PAGE_ENTRIES).await?;
-        let is_last = scanned.len() < PAGE_ENTRIES;
-        after = scanned.last().map(|name| name.as_ref().to_owned());
+        let scanned = cx.registry().catalog(after.as_deref(), limit).await?;
+        let is_last = scanned.len() < limit;
+        let end = scanned.last().cloned();
         for name in scanned {
             if !cx.gate.may_list(&name) {
                 continue;
             }
             if names.len() == wanted {
-                return Ok((names, true));
+                let next = names.last().map(ToString::to_string);
+                return Ok((names, next));
             }
             names.push(name);
         }
-        if is_last {
-            return Ok((names, false));
+        let Some(end) = end.filter(|_| !is_last) else { return Ok((names, None)) };
+        left = left.saturating_sub(limit);
+        if left == 0 {
+            let is_shown = names.last() == Some(&end);
+            let next = if is_shown { end.to_string() } else { cx.registry().seal_position(&end).await? };
+            return Ok((names, Some(next)));
         }
+        after = Some(end.as_ref().to_owned());
+        limit = left.min(PAGE_ENTRIES);
         // A thousand decisions are enough of a worker's time at once.
         tokio::task::yield_now().await;
     }
+}
+
+/// How many names one page decides about. Where a page ends would otherwise tell how many names there are between two
+/// that the caller knows, and so bit by bit their names; chance takes that away.
+fn look_ahead(wanted: usize) -> usize {
+    let most = wanted.saturating_mul(10).clamp(CATALOG_LOOKED_AT_MIN, CATALOG_LOOKED_AT_MAX);
+    let mut chance = [0; 4];
+    // Without randomness it is the most.
+    let _ = getrandom::fill(&mut chance);
+    let less = usize::try_from(u32::from_ne_bytes(chance)).unwrap_or_default() % (most / 2);
+    most - less
 }

@@ -80,6 +80,61 @@ async fn the_catalog_shows_what_the_caller_may_list() {
     assert_eq!(&*server.get("/v2/_catalog?n=0").await.body, br#"{"repositories":[]}"#);
 }
 
+/// Every page is bounded, and the links lead through all of it.
+#[tokio::test]
+async fn a_catalog_that_shows_little_is_walked_by_its_links() {
+    let server = start(settings(), open());
+    let hidden: Vec<String> = (0..4000).map(|number| format!("h/{number:05}")).collect();
+    let registry = &server.handle.shared.registry;
+    for name in hidden.iter().map(String::as_str).chain(["h/00000/mine", "h/01500/mine", "z/mine"]) {
+        let digest = Digest::of(Algorithm::Sha256, b"x");
+        let body = Some(Bytes::from_static(b"x"));
+        registry.push_blob(&name.parse().expect("a name"), &digest, None, body).await.expect("stored");
+    }
+    let rule = "request.action == 'list-catalog' || request.namespace.endsWith('/mine')";
+    server.handle.replace_access(Access { global: Some(policy(&[rule])), ..Access::default() });
+    for n in ["?n=1", "?n=2", "?n=60", ""] {
+        let (mut target, mut seen, mut empty, mut pages) = (format!("/v2/_catalog{n}"), Vec::new(), 0, 0);
+        loop {
+            let page = server.get(&target).await;
+            assert_eq!(page.status, 200, "{target}");
+            let json: serde_json::Value = serde_json::from_slice(&page.body).expect("JSON");
+            let names = json["repositories"].as_array().expect("names").clone();
+            empty += usize::from(names.is_empty());
+            pages += 1;
+            seen.extend(names);
+            let link = page.header("link");
+            assert!(hidden.iter().all(|name| !link.contains(&format!("last={name}>"))), "{link}");
+            let Some((next, _)) = link.split_once('>') else { break };
+            next.trim_start_matches('<').clone_into(&mut target);
+        }
+        assert_eq!(seen, ["h/00000/mine", "h/01500/mine", "z/mine"], "{n}");
+        // Whole pages of one or two names look at a thousand, and without a number at ten thousand.
+        let expected = if n.is_empty() { 1..=1 } else { 4..=16 };
+        assert!(
+            expected.contains(&pages) && (n.is_empty() || empty > 0),
+            "{pages} pages, {empty} empty, {n}"
+        );
+    }
+    let altered = format!("/v2/_catalog?last=~{}", "0".repeat(544));
+    assert_eq!(server.get(&altered).await.status, 400);
+}
+
+/// While others list, a listing waits for its turn.
+#[tokio::test]
+async fn pages_of_the_catalog_take_turns() {
+    let server = start(settings(), open());
+    server.push_blob("a", b"x").await;
+    let turns = &server.handle.shared.catalog_turns;
+    let taken =
+        turns.acquire_many(u32::try_from(turns.available_permits()).expect("few")).await.expect("open");
+    let waiting = tokio::time::timeout(Duration::from_millis(100), server.get("/v2/_catalog")).await;
+    assert!(waiting.is_err(), "it waits");
+    assert_eq!(server.get("/v2/").await.status, 200);
+    drop(taken);
+    assert_eq!(server.get("/v2/_catalog").await.status, 200);
+}
+
 #[tokio::test]
 async fn a_replaced_policy_rules_the_next_request_of_an_open_connection() {
     let server = start(settings(), open());

@@ -1,15 +1,11 @@
 //! Listings in order, a page at a time: of sessions, and of blobs for verification and collection.
 
-use std::{
-    collections::BTreeMap,
-    fs, io,
-    path::Path,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{collections::BTreeSet, fs, io, path::Path, time::SystemTime};
 
 use angos_oci::{Algorithm, Digest};
 
 use super::disk::{Disk, UPLOADS, algorithm_path, blob_path};
+use super::sessions::{data_path, state_path};
 use crate::{Error, SessionId};
 
 impl Disk {
@@ -20,25 +16,32 @@ impl Disk {
         limit: usize,
     ) -> Result<Vec<(SessionId, SystemTime)>, Error> {
         let folder = self.full(UPLOADS);
-        let mut page: BTreeMap<SessionId, SystemTime> = BTreeMap::new();
+        let mut page: BTreeSet<SessionId> = BTreeSet::new();
         for_each_name(&folder, |name| {
             let Some(id) = name.split_once('.').and_then(|(id, _)| id.parse::<SessionId>().ok()) else {
                 return;
             };
-            let full = page.len() >= limit && page.last_key_value().is_none_or(|(last, _)| *last < id);
+            let full = page.len() >= limit && page.last().is_none_or(|last| *last < id);
             if full || after.is_some_and(|after| id <= after) {
                 return;
             }
-            let modified = fs::symlink_metadata(folder.join(name)).and_then(|found| found.modified());
-            // Gone since: committed or aborted.
-            let Ok(modified) = modified else { return };
-            let known = page.entry(id).or_insert(UNIX_EPOCH);
-            *known = modified.max(*known);
+            page.insert(id);
             if page.len() > limit {
                 page.pop_last();
             }
         })?;
-        Ok(page.into_iter().collect())
+        // Only those of the page are looked at, however many there are. A session without a file is gone since.
+        let touched = |id| Some((id, self.touched(id)?));
+        Ok(page.into_iter().filter_map(touched).collect())
+    }
+
+    /// When a session was last written to.
+    fn touched(&self, id: SessionId) -> Option<SystemTime> {
+        let files =
+            Algorithm::ALL.map(|algorithm| data_path(id, algorithm)).into_iter().chain([state_path(id)]);
+        let modified =
+            |path: String| fs::symlink_metadata(self.full(&path)).and_then(|found| found.modified()).ok();
+        files.filter_map(modified).max()
     }
 
     /// The first `limit` blobs after `after`. Reads only the folders the page comes from.
