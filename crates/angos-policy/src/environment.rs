@@ -145,7 +145,9 @@ impl EnvironmentBuilder {
     /// Declares a function of one to [`FUNCTION_PARAMETERS_MAX`] arguments. Takes no index: what it knows
     /// are its arguments.
     ///
-    /// The result may be neither a list, a map nor bytes: there is no place they could live. An argument for a [`Type::Word`] that is written in the rule is one of its words.
+    /// The result may be neither a list, a map nor bytes: there is no place they could live. An argument for a
+    /// [`Type::Word`] that is written in the rule is one of its words; one that is computed and is not makes the rule
+    /// undecidable.
     #[must_use]
     pub fn function(mut self, function: &str, parameters: &[Type], result: Type, body: Body) -> Self {
         match (self.unfit_function(function, result), Function::new(parameters, result, body)) {
@@ -169,13 +171,15 @@ impl EnvironmentBuilder {
 
     /// Looks names up in a container first, `com.example` say, then in what surrounds it, `com`, and last as they stand;
     /// `.name` in a rule is only looked up as it stands. Default: none. A name the container does not fit is reported as
-    /// [`EnvironmentError::Name`].
+    /// [`EnvironmentError::Name`], a second container as [`EnvironmentError::Duplicate`].
     ///
     /// Source: CEL specification, "Name Resolution".
     #[must_use]
     pub fn container(mut self, path: &str) -> Self {
         if let Some(error) = unfit(path, Type::Dyn) {
             self.fail(error);
+        } else if !self.declarations.containers.is_empty() {
+            self.fail(EnvironmentError::Duplicate(path.to_owned()));
         }
         let ends = path.match_indices('.').map(|(dot, _)| dot).chain([path.len()]);
         let containers =
@@ -365,6 +369,8 @@ mod tests {
         let container = |path: &str| a().container(path).build().err();
         assert_eq!(container("com.example"), None);
         assert_eq!(container("com..example"), Some(EnvironmentError::Name(owned("com..example"))));
+        let containers = a().container("a").container("b");
+        assert_eq!(containers.build().err(), duplicate("b"), "which of two containers is meant?");
         let words = Environment::builder().variable("a", Type::Word(&[])).build();
         assert_eq!(words.err(), Some(EnvironmentError::NoWords(owned("a"))));
         let many = (0..2000).fold(Environment::builder(), |all, i| all.variable(&format!("v{i}"), Type::Int));

@@ -3,6 +3,7 @@
 //! Nothing here allocates. Values borrow from the program, the identity and the facts; what a rule builds
 //! lives in fixed pieces of the caller's stack ([`memory`]).
 
+mod admit;
 mod arithmetic;
 mod arrange;
 mod call;
@@ -63,6 +64,8 @@ pub(crate) struct Frame<'a, 'm> {
     /// What lies below is kept until whoever raised it lowers it again.
     floor: Mark,
     trace: Option<&'m mut Trace>,
+    /// The word that was found in its closed set last, and the set.
+    word: Option<(&'a str, &'static [&'static str])>,
 }
 
 impl<'a, 'm> Frame<'a, 'm> {
@@ -74,7 +77,8 @@ impl<'a, 'm> Frame<'a, 'm> {
     ) -> Self {
         let bound = [Datum::Absent; LOOP_DEPTH_MAX];
         let (used, floor, pending) = (Mark::default(), Mark::default(), slots.len());
-        Self { identity, facts, bound, left: RULE_COST_MAX, text, slots, pending, used, floor, trace: None }
+        let left = RULE_COST_MAX;
+        Self { identity, facts, bound, left, text, slots, pending, used, floor, trace: None, word: None }
     }
 
     /// Reports every value to `trace`.
@@ -166,7 +170,7 @@ impl<'a, 'm> Frame<'a, 'm> {
             Op::Equal { negated, sides } => Ok(self.equal_sides(sides, node)? != *negated),
             Op::Ordered { order, sides } => self.ordered(*order, sides, node),
             Op::In(sides) => self.contained(sides, node),
-            Op::Has(origin) => Ok(is_there(self.source(*origin))),
+            Op::Has(origin, ty) => self.has(*origin, *ty, node),
             Op::HasKey { map, key } => self.has_key(map, key, node),
             Op::Quantified { quantifier, over, test } => self.quantified(*quantifier, over, test, node),
             Op::Search { search, sides } => self.search(*search, sides),
@@ -184,9 +188,7 @@ impl<'a, 'm> Frame<'a, 'm> {
     fn compute(&mut self, node: &'a Node) -> Outcome<Datum<'a>> {
         match &node.op {
             Op::Constant(constant) => Ok(Datum::from(constant)),
-            Op::Read(origin, ty) => {
-                Datum::admitted(self.source(*origin), *ty).ok_or(node.trouble(Undecidable::Mistyped))
-            }
+            Op::Read(origin, ty) => self.read(*origin, *ty, node),
             Op::Bound(slot) => Ok(*self.bound.get(*slot).unwrap_or(&Datum::Absent)),
             Op::If(parts) => {
                 let chosen = self.chosen(parts)?;
@@ -227,14 +229,14 @@ impl<'a, 'm> Frame<'a, 'm> {
             Op::Decode(text) => self.decode(text, node),
             Op::Format { text, arguments } => self.format(text, arguments, node),
             Op::Glue { list, separator } => self.glue(list, separator.as_deref(), node),
-            Op::Call { body, result, arguments } => self.call(*body, *result, arguments, node),
+            Op::Call { function, arguments } => self.call(function, arguments, node),
             Op::Not(_)
             | Op::And(_)
             | Op::Or(_)
             | Op::Equal { .. }
             | Op::Ordered { .. }
             | Op::In(_)
-            | Op::Has(_)
+            | Op::Has(..)
             | Op::HasKey { .. }
             | Op::Quantified { .. }
             | Op::Search { .. }

@@ -6,7 +6,8 @@ use crate::value::{Type, Undecidable, Value};
 /// What a declared function does: the arguments, in order and of the declared types, to a value of the
 /// declared type or why there is none (then the rule is undecidable).
 ///
-/// Never given an absent value: an absent argument makes the rule undecidable before the call. Runs inside
+/// Never given an absent value or one outside a declared closed set: such an argument makes the rule undecidable before
+/// the call. Runs inside
 /// decisions, so it must not block and should not allocate; a rule is charged for the text it passes, not
 /// for what the function does with it. Equal arguments must give equal results.
 pub type Body = for<'v> fn(&[Value<'v>]) -> Result<Value<'v>, Undecidable>;

@@ -39,6 +39,7 @@ impl<T: Into<String>> From<T> for RuleSource {
 
 /// The answer to one request, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a decision that is not looked at lets everybody in"]
 pub struct Decision {
     /// Whether the request may proceed.
     pub allowed: bool,

@@ -4,7 +4,7 @@ mod origins;
 mod verbs;
 
 use crate::environment::Origin;
-use crate::function::Body;
+use crate::function::Function;
 use crate::moment::{Moment, Part, Zone};
 use crate::value::Type;
 use ipnet::IpNet;
@@ -92,7 +92,7 @@ pub(crate) enum Op {
     /// A name of a surrounding loop or `cel.bind`.
     Bound(usize),
     /// `has(variable)`
-    Has(Origin),
+    Has(Origin, Type),
     /// `has(map.key)`
     HasKey {
         map: Box<Node>,
@@ -255,10 +255,9 @@ pub(crate) enum Op {
     },
     /// `lists.range(n)`
     Range(Box<Node>),
-    /// A declared function and the type of its result.
+    /// A call of a declared function.
     Call {
-        body: Body,
-        result: Type,
+        function: Box<Function>,
         arguments: Box<[Node]>,
     },
     /// `cidr.containsIP(ip or string)` and `cidr.containsCIDR(cidr or string)`

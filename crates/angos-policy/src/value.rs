@@ -26,7 +26,9 @@ pub enum Type {
     Duration,
     /// `list(string)`, from [`Value::Strings`]; an absent one is empty.
     StringList,
-    /// `string`, one of a closed set: comparing it with any other word is an error when the rule is loaded.
+    /// `string`, one of a closed set: comparing it with any other word is an error when the rule is loaded, and a value
+    /// outside the set, `""` included, makes every rule that reads it undecidable
+    /// ([`Undecidable::UnknownWord`]). [`Value::Absent`] is outside no set.
     Word(&'static [&'static str]),
     /// `list(T)`, from [`Value::List`]; an absent one is empty.
     List(&'static Type),
@@ -95,7 +97,7 @@ pub enum Value<'a> {
 pub trait Facts {
     /// The value of the `index`-th variable or function declared with
     /// [`EnvironmentBuilder`](crate::EnvironmentBuilder), counted from 0. A value of another type than
-    /// declared makes the rule undecidable.
+    /// declared, or one that holds such a value, makes each rule that reads it undecidable.
     fn fact(&self, index: usize) -> Value<'_>;
 }
 
@@ -143,6 +145,8 @@ pub enum Undecidable {
     Function,
     /// The service answered with a value of another type than it declared.
     Mistyped,
+    /// The service answered with a word outside the closed set it declared.
+    UnknownWord,
 }
 
 impl Undecidable {
@@ -164,6 +168,7 @@ impl Undecidable {
             Self::Cost => "cost",
             Self::Function => "function",
             Self::Mistyped => "mistyped",
+            Self::UnknownWord => "unknown_word",
         }
     }
 }
@@ -186,6 +191,7 @@ impl fmt::Display for Undecidable {
             Self::Cost => "more work than one rule may cost",
             Self::Function => "a function without an answer for these arguments",
             Self::Mistyped => "the service gave a value of another type than it declared",
+            Self::UnknownWord => "the service gave a word outside the closed set it declared",
         })
     }
 }

@@ -139,7 +139,7 @@ impl Checker<'_> {
             nodes.push(typed.node);
         }
         let result = function.result;
-        let op = Op::Call { body: function.body, result, arguments: nodes.into() };
+        let op = Op::Call { function: Box::new(*function), arguments: nodes.into() };
         Ok(Typed::new(offset, Shape::of(result), op).among(words_of(result)))
     }
 

@@ -118,8 +118,8 @@ impl Checker<'_> {
             return has_key(of, argument.offset, name);
         };
         if self.bound(&path).is_none() {
-            if let Some((origin, _)) = self.environment.lookup(&path.text, path.absolute) {
-                return Ok(Typed::boolean(path.offset(), Op::Has(origin)));
+            if let Some((origin, ty)) = self.environment.lookup(&path.text, path.absolute) {
+                return Ok(Typed::boolean(path.offset(), Op::Has(origin, ty)));
             }
             // A group is there when it says so itself: `has(identity.certificate)`.
             let present = format!("{}.present", path.text);

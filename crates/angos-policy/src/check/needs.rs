@@ -16,7 +16,7 @@ impl Node {
     /// Where a list is walked.
     pub(crate) fn needs(&self) -> Needs {
         match &self.op {
-            Op::Constant(_) | Op::Read(..) | Op::Bound(_) | Op::Has(_) => NOTHING,
+            Op::Constant(_) | Op::Read(..) | Op::Bound(_) | Op::Has(..) => NOTHING,
             // Lists that are walked, and optionals that are looked at, wherever these stand.
             Op::Size(of)
             | Op::Extreme { among: of, .. }
@@ -73,7 +73,7 @@ impl Node {
             Op::Format { text, arguments } => TEXT.or(text.stored()).or(arguments.needs()),
             Op::Glue { list, separator } => TEXT.or(list.stored()).or(optional(separator.as_deref())),
             Op::Arrange { list, arguments, .. } => SLOTS.or(list.stored()).or(all(arguments)),
-            Op::Call { result, arguments, .. } => called(*result).or(all(arguments)),
+            Op::Call { function, arguments } => called(function.result).or(all(arguments)),
         }
     }
 }

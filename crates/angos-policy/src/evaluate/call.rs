@@ -1,7 +1,7 @@
 //! Stage 5: calls of functions the service declared.
 
 use super::{Datum, Frame, Memory, Outcome, Range};
-use crate::function::Body;
+use crate::function::Function;
 use crate::limits::FUNCTION_PARAMETERS_MAX;
 use crate::program::Node;
 use crate::value::{Type, Undecidable, Value};
@@ -9,15 +9,15 @@ use crate::value::{Type, Undecidable, Value};
 impl<'a> Frame<'a, '_> {
     pub(super) fn call(
         &mut self,
-        body: Body,
-        result: Type,
+        function: &Function,
         nodes: &'a [Node],
         at: &'a Node,
     ) -> Outcome<Datum<'a>> {
         let start = self.used.text;
         let mut data = [Datum::Null; FUNCTION_PARAMETERS_MAX];
-        for (datum, node) in data.iter_mut().zip(nodes) {
+        for ((datum, node), ty) in data.iter_mut().zip(nodes).zip(function.parameters()) {
             *datum = self.present(node)?;
+            self.conforms(*datum, *ty, node)?;
             let length = self.text(*datum).map_or(0, str::len);
             self.spend(length / 64, at)?;
         }
@@ -29,8 +29,15 @@ impl<'a> Frame<'a, '_> {
         for (value, datum) in values.iter_mut().zip(data).take(nodes.len()) {
             *value = datum.shown(&memory).ok_or(mistyped)?;
         }
-        let value = body(values.get(..nodes.len()).ok_or(mistyped)?).map_err(|cause| at.trouble(cause))?;
-        Ok(match Datum::admitted(value, result).ok_or(mistyped)? {
+        let arguments = values.get(..nodes.len()).ok_or(mistyped)?;
+        let value = (function.body)(arguments).map_err(|cause| at.trouble(cause))?;
+        let answer = Datum::of(value).filter(|datum| datum.fits(function.result)).ok_or(mistyped)?;
+        if let (Datum::String(text), Type::Word(words)) = (answer, function.result)
+            && !words.contains(&text)
+        {
+            return Err(at.trouble(Undecidable::UnknownWord));
+        }
+        Ok(match answer {
             Datum::String(text) => {
                 let room = free.get_mut(..text.len()).ok_or(at.trouble(Undecidable::TextTooLong))?;
                 room.copy_from_slice(text.as_bytes());

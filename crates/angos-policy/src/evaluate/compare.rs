@@ -11,11 +11,16 @@ impl<'a> Frame<'a, '_> {
     pub(super) fn equal_sides(&mut self, sides: &'a [Node; 2], at: &Node) -> Outcome<bool> {
         let [left, right] = sides;
         // What most rules ask, answered without a detour.
-        if let (Op::Read(origin, Type::String | Type::Word(_)), Some(constant)) =
+        if let (Op::Read(origin, ty @ (Type::String | Type::Word(_))), Some(constant)) =
             (&left.op, right.constant_text())
         {
             let (datum, equal) = match self.source(*origin) {
-                Value::String(text) => (Datum::String(text), text == constant),
+                Value::String(text) => {
+                    if let Type::Word(words) = ty {
+                        self.word(text, words, left)?;
+                    }
+                    (Datum::String(text), text == constant)
+                }
                 Value::Absent => (Datum::Absent, constant.is_empty()),
                 _ => return Err(left.trouble(Undecidable::Mistyped)),
             };

@@ -166,32 +166,39 @@ impl<'a> Datum<'a> {
         })
     }
 
-    /// A value from outside, if it is of the declared type. What lists and maps hold is looked at when used.
+    /// A value from outside as one of the declared type: an absent list is an empty one. Whether it is of that type is
+    /// for [`Frame::conforms`](super::Frame::conforms).
     pub(super) fn admitted(value: Value<'a>, declared: Type) -> Option<Self> {
-        let datum = Self::of(value)?;
-        let fits = match (datum, declared) {
-            (Self::Absent, Type::StringList | Type::List(_)) => return Some(Self::Constants(&[])),
-            (Self::Absent, Type::Map(..)) => return Some(Self::ConstantMap(&[])),
+        match (Self::of(value)?, declared) {
+            (Self::Absent, Type::StringList | Type::List(_)) => Some(Self::Constants(&[])),
+            (Self::Absent, Type::Map(..)) => Some(Self::ConstantMap(&[])),
+            (datum, Type::StringList) => matches!(datum, Self::Strings(_)).then_some(datum),
+            (datum, _) => Some(datum),
+        }
+    }
+
+    /// Whether it is of a type, as far as that shows on the outside: not what a list or a map holds, nor whether a word
+    /// is in its closed set.
+    pub(super) fn fits(self, ty: Type) -> bool {
+        match (self, ty) {
             (Self::Absent, _)
             | (_, Type::Dyn)
-            | (Self::String(_), Type::String | Type::Word(_))
+            | (Self::String(_) | Self::Built(_), Type::String | Type::Word(_))
             | (Self::Bool(_), Type::Bool)
             | (Self::Int(_), Type::Int)
             | (Self::Uint(_), Type::Uint)
             | (Self::Double(_), Type::Double)
-            | (Self::Bytes(_), Type::Bytes)
+            | (Self::Bytes(_) | Self::BuiltBytes(_), Type::Bytes)
             | (Self::Timestamp(_), Type::Timestamp)
             | (Self::Duration(_), Type::Duration)
             | (Self::Null, Type::Null)
             | (Self::Ip(_), Type::Ip)
             | (Self::Cidr(_), Type::Cidr)
-            | (Self::Type(_), Type::Type)
-            | (Self::Strings(_), Type::StringList) => true,
-            (datum, Type::List(_)) => datum.is_list(),
+            | (Self::Type(_), Type::Type) => true,
+            (datum, Type::StringList | Type::List(_)) => datum.is_list(),
             (datum, Type::Map(..)) => datum.is_map(),
             _ => false,
-        };
-        fits.then_some(datum)
+        }
     }
 
     /// A value from outside; none if it is out of CEL's range, or was built by another rule.

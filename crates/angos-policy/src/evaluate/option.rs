@@ -47,10 +47,7 @@ impl<'a, 'm> Frame<'a, 'm> {
             }
             Optional::Read(origin, ty) => match self.source(*origin) {
                 value if !is_there(value) => Ok(None),
-                value => match Datum::admitted(value, *ty) {
-                    Some(datum) => Ok(Some(datum)),
-                    None => Err(at.trouble(Undecidable::Mistyped)),
-                },
+                _ => self.read(*origin, *ty, at).map(Some),
             },
             Optional::Select { chained, sides } => {
                 let [of, key] = &**sides;

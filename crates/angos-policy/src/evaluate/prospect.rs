@@ -144,9 +144,9 @@ impl<'a> Prospect<'a, '_> {
                 Known::Present | Known::StartsWith(_) => Outcomes::EITHER,
                 Known::Nothing => Outcomes::EITHER.or(Outcomes::FAILS),
             },
-            Op::Has(origin) => self.has(*origin),
-            Op::Ask(Ask::HasValue(of)) if let Op::Optional(Optional::Read(origin, _)) = &of.op => {
-                self.has(*origin)
+            Op::Has(origin, ty) => self.has(*origin, *ty, node),
+            Op::Ask(Ask::HasValue(of)) if let Op::Optional(Optional::Read(origin, ty)) = &of.op => {
+                self.has(*origin, *ty, node)
             }
             Op::Equal { negated, sides } => {
                 let equal = self.equal(sides, node);
@@ -174,19 +174,26 @@ impl<'a> Prospect<'a, '_> {
         }
     }
 
-    fn has(&self, origin: Origin) -> Outcomes {
+    fn has(&mut self, origin: Origin, ty: Type, at: &Node) -> Outcomes {
         match self.known(origin) {
-            Known::Exactly(value) => Outcomes::of(is_there(value)),
+            Known::Exactly(value) if !is_there(value) => Outcomes::NO,
+            Known::Exactly(value) => self.admitted(value, ty, at).map_or(Outcomes::ANY, |_| Outcomes::YES),
             Known::StartsWith(_) => Outcomes::YES,
             // A list that is there may be empty.
             Known::Present | Known::Nothing => Outcomes::EITHER,
         }
     }
 
+    /// A value that is known, if it is of its declared type.
+    fn admitted(&mut self, value: Value<'a>, ty: Type, at: &Node) -> Option<Datum<'a>> {
+        let datum = Datum::admitted(value, ty)?;
+        self.frame.conforms(datum, ty, at).ok().map(|()| datum)
+    }
+
     fn side(&mut self, node: &'a Node) -> Side<'a> {
         if let Op::Read(origin, ty) = &node.op {
             return match self.known(*origin) {
-                Known::Exactly(value) => Datum::admitted(value, *ty).map_or(Side::Open, Side::Exact),
+                Known::Exactly(value) => self.admitted(value, *ty, node).map_or(Side::Open, Side::Exact),
                 // An absent list is an empty one, and what is `dyn` may be null although it is there.
                 _ if is_list_like(*ty) => Side::Open,
                 known => Side::Variable(known),

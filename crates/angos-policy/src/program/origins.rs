@@ -7,7 +7,9 @@ impl Node {
     /// Shows `visit` each variable that is read, in the loops' bodies too.
     pub(crate) fn each_origin(&self, visit: &mut dyn FnMut(Origin)) {
         match &self.op {
-            Op::Read(origin, _) | Op::Has(origin) | Op::Optional(Optional::Read(origin, _)) => visit(*origin),
+            Op::Read(origin, _) | Op::Has(origin, _) | Op::Optional(Optional::Read(origin, _)) => {
+                visit(*origin);
+            }
             _ => self.each_part(&mut |part| part.each_origin(visit)),
         }
     }
@@ -15,7 +17,7 @@ impl Node {
     /// Shows `visit` each expression this one is directly made of, in the order they are evaluated.
     pub(crate) fn each_part<'a>(&'a self, visit: &mut dyn FnMut(&'a Node)) {
         match &self.op {
-            Op::Constant(_) | Op::Bound(_) | Op::Read(..) | Op::Has(_) => {}
+            Op::Constant(_) | Op::Bound(_) | Op::Read(..) | Op::Has(..) => {}
             Op::Not(of)
             | Op::Negate(of)
             | Op::Size(of)

@@ -19,6 +19,10 @@ fn environment() -> Environment {
             }
             _ => Err(Undecidable::Mistyped),
         })
+        .function("lift", &[Type::Int], Type::Word(FLOORS), |arguments| match arguments {
+            [Value::Int(1)] => Ok(Value::String("roof")),
+            _ => Ok(Value::String("attic")),
+        })
         .function("liar", &[Type::Int], Type::Bool, |_| Ok(Value::Int(1)))
         .function("endless", &[Type::Int], Type::String, |_| Ok(Value::String(LONG)))
         .build()
@@ -38,7 +42,14 @@ fn functions_are_called_with_what_they_declare() {
         ("last('team/app', '/')", Ok(Value::String("app"))),
         ("last('a' + '/' + 'b', '/') + last('c/' + 'd', '' + '/')", Ok(Value::String("bd"))),
         ("['a/b', 'a/c'].exists(x, last(x, '/') == 'c')", Ok(Value::Bool(true))),
-        ("floor('')", Err(Undecidable::Function)),
+        ("floor('')", Err(Undecidable::UnknownWord)),
+        ("floor('ro' + 'of')", Ok(Value::Int(9))),
+        ("floor('at' + 'tic')", Err(Undecidable::UnknownWord)),
+        ("floor(dyn('at' + 'tic'))", Err(Undecidable::UnknownWord)),
+        ("floor(dyn(9))", Err(Undecidable::Mistyped)),
+        ("lift(1)", Ok(Value::String("roof"))),
+        ("lift(2)", Err(Undecidable::UnknownWord)),
+        ("lift(2) != 'roof'", Err(Undecidable::UnknownWord)),
         ("last(badge, '/')", Err(Undecidable::Absent)),
         ("liar(1)", Err(Undecidable::Mistyped)),
         ("liar(1) || true", Ok(Value::Bool(true))),

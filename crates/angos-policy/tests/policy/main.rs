@@ -1,5 +1,6 @@
 //! Tests of the crate as its users see it.
 //!
+//! - `admitted`: facts outside what was declared
 //! - `broken`: every kind of broken rule, for `refused` and the benchmark
 //! - `built`: strings rules build
 //! - `collected`: lists and maps, however they are held
@@ -19,6 +20,7 @@
     reason = "clippy knows functions marked as tests, not the ones they share"
 )]
 
+mod admitted;
 mod broken;
 mod built;
 mod callers;

@@ -1,0 +1,127 @@
+//! A fact outside what was declared never lets a request in: no rule that reads it has a value.
+
+use angos_identity::Identity;
+use angos_policy::{
+    Decision, DefaultDecision, Environment, Facts, List, Map, Mapping, Policy, Reason, RuleSource, Sequence,
+    Type, Undecidable, Value,
+};
+
+const KINDS: &[&str] = &["build", "deploy"];
+
+/// The facts of one job, by index of declaration.
+struct Job([Value<'static>; 5]);
+
+impl Facts for Job {
+    fn fact(&self, index: usize) -> Value<'_> {
+        self.0.get(index).copied().unwrap_or(Value::Absent)
+    }
+}
+
+/// A list of strings, and a map of them to themselves, in a form of their own.
+#[derive(Debug)]
+struct Held(&'static [&'static str]);
+
+impl Sequence for Held {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn element(&self, index: usize) -> Value<'_> {
+        self.0.get(index).map_or(Value::Absent, |text| Value::String(text))
+    }
+}
+
+impl Mapping for Held {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn entry(&self, index: usize) -> (Value<'_>, Value<'_>) {
+        (self.element(index), self.element(index))
+    }
+}
+
+fn decide(default: DefaultDecision, rule: &str, facts: [Value<'static>; 5]) -> Decision {
+    let environment = Environment::builder()
+        .variable("job.kind", Type::Word(KINDS))
+        .variable("job.kinds", Type::List(&Type::Word(KINDS)))
+        .variable("job.labels", Type::Map(&Type::String, &Type::Word(KINDS)))
+        .variable("job.ports", Type::List(&Type::Int))
+        .nullary("kind", Type::Word(KINDS))
+        .build()
+        .expect("environment");
+    let policy = Policy::compile(&environment, default, &[RuleSource::from(rule)]).expect(rule);
+    policy.decide(&Identity::new([192, 0, 2, 1].into(), None, None), &Job(facts))
+}
+
+/// Facts that are as declared, and those that are not, in the same place.
+fn facts(good: bool) -> [Value<'static>; 5] {
+    const GOOD: &Held = &Held(&["build", "build"]);
+    const ODD: &Held = &Held(&["build", "delete"]);
+    let word = Value::String(if good { "build" } else { "delete" });
+    let held = if good { GOOD } else { ODD };
+    let labels = Value::Map(Map::new(held));
+    // A list of strings where integers were declared.
+    let ports = if good { Value::Absent } else { Value::List(List::new(GOOD)) };
+    [word, Value::List(List::new(held)), labels, ports, word]
+}
+
+/// Each rule has a value of good facts; the same rule of odd ones has none, and the answer is no in both modes.
+#[test]
+fn a_fact_outside_its_declaration_lets_nobody_in() {
+    for (rule, cause) in [
+        ("job.kind == 'deploy'", Undecidable::UnknownWord),
+        ("job.kind != 'deploy'", Undecidable::UnknownWord),
+        ("!(job.kind == 'deploy')", Undecidable::UnknownWord),
+        ("job.kind in ['deploy', 'build']", Undecidable::UnknownWord),
+        ("!(job.kind in ['deploy'])", Undecidable::UnknownWord),
+        ("job.kind.startsWith('dep')", Undecidable::UnknownWord),
+        ("!job.kind.matches('dep')", Undecidable::UnknownWord),
+        ("job.kind == null", Undecidable::UnknownWord),
+        ("has(job.kind)", Undecidable::UnknownWord),
+        ("!has(job.kind)", Undecidable::UnknownWord),
+        ("job.?kind.orValue('build') == 'deploy'", Undecidable::UnknownWord),
+        ("dyn(job.kind) == 'deploy'", Undecidable::UnknownWord),
+        ("job.kind + 's' == 'deploys'", Undecidable::UnknownWord),
+        ("kind() != 'deploy'", Undecidable::UnknownWord),
+        ("'deploy' in job.kinds", Undecidable::UnknownWord),
+        ("job.kinds.exists(kind, kind == 'deploy')", Undecidable::UnknownWord),
+        ("job.kinds.all(kind, kind != 'deploy')", Undecidable::UnknownWord),
+        ("job.kinds[0] == 'build'", Undecidable::UnknownWord),
+        ("size(job.kinds) == 2", Undecidable::UnknownWord),
+        ("job.labels.build == 'build'", Undecidable::UnknownWord),
+        ("has(job.labels)", Undecidable::UnknownWord),
+        ("22 in job.ports", Undecidable::Mistyped),
+        ("!job.ports.exists(port, port == 22)", Undecidable::Mistyped),
+    ] {
+        for default in [DefaultDecision::Deny, DefaultDecision::Allow] {
+            let good = decide(default, rule, facts(true));
+            assert!(!matches!(good.reason, Reason::Undecidable { .. }), "{rule}: {good:?}");
+            let odd = decide(default, rule, facts(false));
+            assert!(!odd.allowed, "{rule}, {default:?}");
+            let told = matches!(odd.reason, Reason::Undecidable { cause: told, .. } if told == cause);
+            assert!(told, "{rule}: {odd:?}");
+        }
+    }
+}
+
+#[test]
+fn an_empty_word_is_outside_its_set_and_an_absent_one_is_not() {
+    let with = |word| [word, Value::Absent, Value::Absent, Value::Absent, word];
+    for (word, rule, expected) in [
+        (Value::Absent, "job.kind == null && !has(job.kind) && kind() == ''", Reason::Rule(0)),
+        (Value::Absent, "job.kind == 'deploy' || kind() == 'build'", Reason::Default),
+        (
+            Value::String(""),
+            "job.kind == null",
+            Reason::Undecidable { rule: 0, cause: Undecidable::UnknownWord, offset: 0 },
+        ),
+        (
+            Value::Int(1),
+            "has(job.kind)",
+            Reason::Undecidable { rule: 0, cause: Undecidable::Mistyped, offset: 4 },
+        ),
+    ] {
+        assert_eq!(decide(DefaultDecision::Deny, rule, with(word)).reason, expected, "{rule}");
+    }
+}
