@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use angos_identity::Identity;
 use angos_policy::{DefaultDecision, Environment, Facts, Policy, RuleSource, Type, Value};
-use angos_tls::{Acceptor, ClientAuth, Material, Peer, Protocol, Settings};
+use angos_tls::{Acceptor, ClientAuthority, Clients, Material, Peer, Protocol, Settings};
 use axum::extract::{Path, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
@@ -50,7 +50,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let [certificate, key, authorities] = arguments.as_slice() else {
         return Err("usage: board-axum SERVER_CERTIFICATE SERVER_KEY CLIENT_AUTHORITIES".into());
     };
-    let settings = Settings::new(certificate, key).client_authorities(authorities, ClientAuth::Required);
+    let clients = Clients::required([ClientAuthority::new(authorities)]);
+    let settings = Settings::new(certificate, key, clients);
     let material = Material::load(&settings).map_err(|problems| lines(&problems))?;
     let listener = TcpListener::bind("127.0.0.1:8443").await?;
     println!("listening on https://localhost:8443");
@@ -61,7 +62,7 @@ pub(crate) async fn serve(listener: TcpListener, acceptor: Acceptor) -> Result<(
     let policy = Arc::new(policy()?);
     let boards = Router::new()
         .route("/{board}", get(answer).post(answer))
-        .layer(from_fn_with_state((acceptor.clone(), policy), authorize));
+        .layer(from_fn_with_state(policy, authorize));
     loop {
         let (socket, address) = listener.accept().await?;
         tokio::spawn(connection(socket, address.ip(), acceptor.clone(), boards.clone()));
@@ -85,14 +86,14 @@ async fn connection(socket: TcpStream, address: IpAddr, acceptor: Acceptor, boar
 }
 
 async fn authorize(
-    State((acceptor, policy)): State<(Acceptor, Arc<Policy>)>,
+    State(policy): State<Arc<Policy>>,
     Extension((peer, identity)): Extension<Caller>,
     request: Request,
     next: Next,
 ) -> Result<Response, StatusCode> {
     let question = Question(verb(request.method()), request.uri().path().trim_start_matches('/'));
     // An open connection may outlive the trust it was built on.
-    let may = acceptor.recheck(&peer).is_ok() && policy.decide(&identity, &question).allowed;
+    let may = peer.recheck().is_ok() && policy.decide(&identity, &question).allowed;
     if may { Ok(next.run(request).await) } else { Err(StatusCode::FORBIDDEN) }
 }
 

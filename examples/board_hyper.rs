@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use angos_identity::Identity;
 use angos_policy::{DefaultDecision, Environment, Facts, Policy, RuleSource, Type, Value};
-use angos_tls::{Acceptor, ClientAuth, Material, Protocol, Settings};
+use angos_tls::{Acceptor, ClientAuthority, Clients, Material, Protocol, Settings};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -48,7 +48,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let [certificate, key, authorities] = arguments.as_slice() else {
         return Err("usage: board-hyper SERVER_CERTIFICATE SERVER_KEY CLIENT_AUTHORITIES".into());
     };
-    let settings = Settings::new(certificate, key).client_authorities(authorities, ClientAuth::Required);
+    let clients = Clients::required([ClientAuthority::new(authorities)]);
+    let settings = Settings::new(certificate, key, clients);
     let material = Material::load(&settings)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
     let listener = TcpListener::bind("127.0.0.1:8443").await?;
@@ -72,7 +73,7 @@ async fn connection(socket: TcpStream, address: IpAddr, acceptor: Acceptor, poli
     let identity = Identity::new(address, peer.certificate().cloned(), None);
     let service = service_fn(|request: Request<Incoming>| {
         // An open connection may outlive the trust it was built on.
-        let is_trusted = acceptor.recheck(&peer).is_ok();
+        let is_trusted = peer.recheck().is_ok();
         let answer = is_trusted.then(|| ask(&policy, &identity, &request)).flatten();
         let status = if answer.is_some() { StatusCode::OK } else { StatusCode::FORBIDDEN };
         let mut response = Response::new(answer.unwrap_or_default());

@@ -61,7 +61,7 @@ pub static SCHEMA: &[Key] = &[
     live("server.tls.client_ca_bundle", Kind::Path, "", "PEM file: the authorities that may sign client certificates; without it clients are never asked for one."),
     live("server.tls.client_ca[].name", Kind::Text, "", "Name of further authorities, `identity.certificate.authority` of the clients they vouch for; required, each once; lower-case letters, digits and `-`."),
     live("server.tls.client_ca[].bundle", Kind::Path, "", "PEM file: the authorities; required. The same authority may be in one bundle only."),
-    live("server.tls.client_ca[].crls", Kind::Paths, "[]", "Their revocation lists: files, PEM or DER, and folders of nothing but such files; without any, revocation is not checked."),
+    live("server.tls.client_ca[].crls", Kind::Paths, "", "Their revocation lists: files, PEM or DER, and folders of nothing but such files. Left out, revocation is not checked; an empty array is an error."),
     live("server.tls.client_ca[].spiffe_trust_domain", Kind::Text, "", "Trust domain of which each of their certificates must carry a SPIFFE id; any certificate will do when absent."),
     live("server.tls.client_ca[].namespaces", Kind::Namespaces, "", "Repositories the clients they vouch for may touch, with those below, and no others, whatever the policies say; no such bound when absent."),
     live("server.tls.revocation.unknown_status", MODES, "\"deny\"", "What holds for a certificate no usable revocation list speaks of, where its authority has `crls`."),

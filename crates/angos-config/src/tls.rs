@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use angos_tls::{
-    AuthoritySetting, CertificateSetting, ClientAuth, ClientAuthority, Depth, Doubt, Files, LoadError,
-    Material, NamedCertificate, Revocation, Setting, Settings,
+    AuthoritySetting, CertificateSetting, ClientAuth, ClientAuthority, Clients, Depth, Doubt, Files,
+    LoadError, Material, NamedCertificate, Revocation, Setting, Settings,
 };
 
 use crate::configuration::Context;
@@ -34,11 +34,12 @@ pub(crate) fn material(
     let client_auth = client_auth(written, context);
     let (Some(certificate), Some(key)) = (certificate, key) else { return Err(NotLoaded) };
 
-    let mut settings = Settings::new(certificate, key);
-    if let (Some(settled), Ok(client_auth)) = (authorities.settings, &client_auth) {
-        settings.client_authorities = settled;
-        settings.client_auth = *client_auth;
-    }
+    let clients = match (authorities.settings, &client_auth) {
+        (Some(authorities), Ok(auth)) if !authorities.is_empty() => Clients { auth: *auth, authorities },
+        // There are none, or what is wrong with them was reported.
+        _ => Clients::anonymous(),
+    };
+    let mut settings = Settings::new(certificate, key, clients);
     // One that is wrong was reported; the rest is judged without any.
     settings.certificates = certificates.unwrap_or_default();
     settings.revocation = revocation(&written.revocation);
@@ -60,8 +61,7 @@ pub(crate) fn vouching(written: Option<&Tls>, layers: &Layers) -> Option<Setting
     let files = Files::new();
     let mut context = Context::new(layers, &files, Vec::new());
     let authorities = Authorities::of(written, &mut context).settings.filter(|all| !all.is_empty())?;
-    let mut settings = Settings::new("", "");
-    settings.client_authorities = authorities;
+    let mut settings = Settings::new("", "", Clients::required(authorities));
     settings.revocation = revocation(&written.revocation);
     Some(settings)
 }
@@ -108,6 +108,7 @@ fn key_path(setting: Setting, authorities: &[KeyPath]) -> KeyPath {
             (Some(path), AuthoritySetting::Crls(at)) => path.key("crls").index(at),
             (Some(path), field) => path.key(&field.to_string()),
         },
+        Setting::ClientAuth => section().key("client_auth"),
         other => section().key(&other.to_string()),
     }
 }
@@ -187,7 +188,7 @@ fn authority(written: &ClientCa, path: &KeyPath, context: &mut Context<'_>) -> O
     let crls = crls.map(|(at, file)| Some(context.layers.resolve(&list.index(at), file.as_deref()?)));
     let crls: Option<Vec<_>> = crls.collect();
     let mut authority = ClientAuthority::named(written.name.as_deref()?, bundle?);
-    authority.crls = crls?;
+    authority.crls = Some(crls?).filter(|_| context.layers.has(&list));
     authority.spiffe_trust_domain.clone_from(&written.spiffe_trust_domain);
     Some(authority)
 }

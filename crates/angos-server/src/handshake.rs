@@ -44,7 +44,7 @@ pub(crate) async fn shake(
                 shared.metrics.soonest_client.see(certificate.not_after(), Instant::now());
             }
             let protocol = peer.protocol();
-            let trust = Trust::new(acceptor, peer);
+            let trust = Trust::new(peer);
             connection::serve(shared, door, stream, (caller, Some(trust), member), protocol)
         }
         Err(error) => {

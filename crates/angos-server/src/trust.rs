@@ -4,28 +4,27 @@
 use std::time::{Duration, SystemTime};
 
 use angos_identity::Certificate;
-use angos_tls::{Acceptor, Distrust, Generations, Peer};
+use angos_tls::{Distrust, Generations, Peer};
 
-/// A peer, and the acceptor that let it in.
+/// The peer of one connection.
 #[derive(Debug)]
 pub(crate) struct Trust {
-    acceptor: Acceptor,
     peer: Peer,
 }
 
 impl Trust {
-    pub(crate) fn new(acceptor: Acceptor, peer: Peer) -> Self {
-        Self { acceptor, peer }
+    pub(crate) fn new(peer: Peer) -> Self {
+        Self { peer }
     }
 
     /// Whether it would be let in now. Cheap while nothing changed.
     pub(crate) fn check(&self) -> Result<(), Distrust> {
-        self.acceptor.recheck(&self.peer)
+        self.peer.recheck()
     }
 
     /// Tells when to check again because the material changed.
     pub(crate) fn changes(&self) -> Generations {
-        self.acceptor.generations()
+        self.peer.generations()
     }
 
     /// How long the certificate, or one that vouches for it, still holds. None: nothing of it ends.

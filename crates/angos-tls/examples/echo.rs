@@ -5,8 +5,9 @@
 
 use std::error::Error;
 use std::pin::pin;
+use std::time::Duration;
 
-use angos_tls::{Acceptor, ClientAuth, LoadError, Material, Peer, Protocol, Settings, Stream};
+use angos_tls::{Acceptor, ClientAuthority, Clients, LoadError, Material, Peer, Protocol, Settings, Stream};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -15,6 +16,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::timeout;
+
+/// Time a request in flight has once its client is not trusted any more.
+const DRAIN: Duration = Duration::from_secs(1);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -23,7 +28,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .collect::<Vec<_>>()
         .try_into()
         .map_err(|_| "usage: echo SERVER_CERTIFICATE SERVER_KEY CLIENT_AUTHORITIES")?;
-    let settings = Settings::new(certificate, key).client_authorities(authorities, ClientAuth::Required);
+    let clients = Clients::required([ClientAuthority::new(authorities)]);
+    let settings = Settings::new(certificate, key, clients);
     let acceptor = Acceptor::new(load(&settings)?);
     tokio::spawn(reload(acceptor.clone(), settings, signal(SignalKind::hangup())?));
     let listener = TcpListener::bind("127.0.0.1:8443").await?;
@@ -55,14 +61,14 @@ pub(crate) async fn serve(listener: TcpListener, acceptor: Acceptor) -> Result<(
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             match acceptor.accept(socket).await {
-                Ok((stream, peer)) => connection(stream, &peer, &acceptor).await,
+                Ok((stream, peer)) => connection(stream, &peer).await,
                 Err(error) => eprintln!("{address} was refused ({}): {error}", error.class()),
             }
         });
     }
 }
 
-async fn connection(stream: Stream<TcpStream>, peer: &Peer, acceptor: &Acceptor) {
+async fn connection(stream: Stream<TcpStream>, peer: &Peer) {
     let service = service_fn(|request: Request<Incoming>| {
         let mut response = Response::new(request.into_body());
         let client = peer.certificate().and_then(|found| HeaderValue::from_str(found.fingerprint()).ok());
@@ -72,20 +78,21 @@ async fn connection(stream: Stream<TcpStream>, peer: &Peer, acceptor: &Acceptor)
     let (io, timer) = (TokioIo::new(stream), TokioTimer::new());
     if peer.protocol() == Protocol::Http2 {
         let mut builder = http2::Builder::new(TokioExecutor::new());
-        while_trusted(builder.timer(timer).serve_connection(io, service), peer, acceptor).await;
+        while_trusted(builder.timer(timer).serve_connection(io, service), peer).await;
     } else {
         let mut builder = http1::Builder::new();
-        while_trusted(builder.timer(timer).serve_connection(io, service), peer, acceptor).await;
+        while_trusted(builder.timer(timer).serve_connection(io, service), peer).await;
     }
 }
 
-/// Serves until the client leaves or is not trusted any more. What is in flight then is finished, and nothing is begun.
-async fn while_trusted(connection: impl GracefulConnection, peer: &Peer, acceptor: &Acceptor) {
+/// Serves until the client leaves or is not trusted any more. Then nothing new is begun, and what is in flight has
+/// [`DRAIN`] to end: a client that does not finish its request must not stay.
+async fn while_trusted(connection: impl GracefulConnection, peer: &Peer) {
     let mut connection = pin!(connection);
     tokio::select! {
         _closed = connection.as_mut() => return,
-        distrust = acceptor.distrusted(peer) => eprintln!("a connection is drained: {distrust}"),
+        distrust = peer.until_untrusted() => eprintln!("a connection is drained: {distrust}"),
     }
     connection.as_mut().graceful_shutdown();
-    let _closed = connection.await;
+    let _closed_or_late = timeout(DRAIN, connection).await;
 }

@@ -12,7 +12,6 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::accept_error::AcceptError;
-use crate::distrust::Distrust;
 use crate::failure_log::FailureLog;
 use crate::generation::{Generation, Generations, InForce};
 use crate::limits;
@@ -21,7 +20,7 @@ use crate::offered::Offered;
 use crate::peer::Peer;
 use crate::settings::ClientAuth;
 use crate::stream::Stream;
-use crate::trust::{Verified, unix_now};
+use crate::trust::Verified;
 use crate::verifier::{Seen, observe};
 
 /// Turns byte streams into TLS streams. Clones share the material: one [`replace`](Acceptor::replace) is seen
@@ -31,13 +30,14 @@ use crate::verifier::{Seen, observe};
 /// that is shared by a thousand tasks blocks none of them: the material is read without a lock.
 ///
 /// ```no_run
-/// use angos_tls::{Acceptor, ClientAuth, LoadError, Material, Settings};
+/// use angos_tls::{Acceptor, ClientAuthority, Clients, LoadError, Material, Settings};
 ///
 /// # async fn example(socket: tokio::net::TcpStream) -> Result<(), Vec<LoadError>> {
-/// let settings = Settings::new("server.pem", "server.key").client_authorities("ca.pem", ClientAuth::Required);
+/// let clients = Clients::required([ClientAuthority::new("ca.pem")]);
+/// let settings = Settings::new("server.pem", "server.key", clients);
 /// let acceptor = Acceptor::new(Material::load(&settings)?);
 /// if let Ok((stream, peer)) = acceptor.accept(socket).await {
-///     // Serve `stream`, in the name of `peer.certificate()`, as long as `acceptor.recheck(&peer)` is Ok.
+///     // Serve `stream`, in the name of `peer.certificate()`, as long as `peer.recheck()` is Ok.
 /// }
 /// // The files have changed, and are good:
 /// acceptor.replace(Material::load(&settings)?);
@@ -74,7 +74,7 @@ impl Acceptor {
     /// A set that says the same as the current one changes nothing: no new generation, nobody is looked at again.
     ///
     /// Handshakes that have begun finish under the old set; what becomes of established connections is for
-    /// their owner to decide, with [`recheck`](Acceptor::recheck). Material that does not load never gets here,
+    /// their owner to decide, with [`Peer::recheck`]. Material that does not load never gets here,
     /// so a failed reload changes nothing.
     pub fn replace(&self, material: Material) -> u64 {
         self.in_force.replace(material)
@@ -106,22 +106,6 @@ impl Acceptor {
         Arc::clone(generation.material.config(self.mode(&generation.material)))
     }
 
-    /// Whether a connection accepted earlier, by this acceptor, would be accepted now: under the material in
-    /// force, at this moment.
-    ///
-    /// Cheap while nothing changed: an atomic load and a look at the clock. After a change the chain the client
-    /// presented is verified again, once per generation and peer. Never blocks on anything but another such
-    /// verification of the same peer.
-    pub fn recheck(&self, peer: &Peer) -> Result<(), Distrust> {
-        let generation = self.in_force.load();
-        let material = &generation.material;
-        peer.standing().check(generation.number, unix_now(), |verified| match verified {
-            None if self.mode(material) == ClientAuth::Required => Err(Distrust::CertificateRequired),
-            None => Ok(i64::MAX),
-            Some(verified) => again(material, verified),
-        })
-    }
-
     /// Performs the handshake (RFC 8446; RFC 5246 for TLS 1.2) and verifies the client's chain (RFC 5280).
     ///
     /// **Guarantees.** A [`Peer`] with a certificate proved that it holds the key, the certificate was verified and its
@@ -148,7 +132,7 @@ impl Acceptor {
         // Boxed: what the handshake alone needs must not stay in the task of a connection that lasts.
         let handshake = observe(Box::pin(TlsAcceptor::from(config).accept(stream).into_fallible()));
         let outcome = timeout(material.handshake_timeout(), handshake).await;
-        let (error, stream) = match conclude(outcome, &generation) {
+        let (error, stream) = match self.conclude(outcome, &generation) {
             Ok(accepted) => return Ok(accepted),
             Err(failed) => failed,
         };
@@ -159,43 +143,36 @@ impl Acceptor {
         Err(error)
     }
 
-    fn mode(&self, material: &Material) -> ClientAuth {
+    /// How clients are treated under this material.
+    pub(crate) fn mode(&self, material: &Material) -> ClientAuth {
         self.client_auth.unwrap_or_else(|| material.client_auth())
+    }
+
+    /// The set in force.
+    pub(crate) fn in_force(&self) -> &InForce {
+        &self.in_force
+    }
+
+    /// What became of a handshake; beside an error the transport, if the client may still read from it.
+    fn conclude<S>(
+        &self,
+        outcome: Result<Ended<S>, Elapsed>,
+        generation: &Generation,
+    ) -> Result<(Stream<S>, Peer), (AcceptError, Option<S>)> {
+        let (tls, seen) = match outcome {
+            Ok((Ok(tls), seen)) => (tls, seen),
+            Ok((Err((error, stream)), seen)) => return Err((AcceptError::new(error, seen), Some(stream))),
+            Err(_elapsed) => return Err((AcceptError::Timeout, None)),
+        };
+        let connection = tls.get_ref().1;
+        let verified = verified(connection, seen, &generation.material).map_err(|error| (error, None))?;
+        let peer = Peer::new(self.clone(), connection, verified, generation.number);
+        Ok((Stream::new(tls), peer))
     }
 }
 
 /// A handshake that came to an end, with the transport if it failed, and what was seen meanwhile.
 type Ended<S> = (Result<TlsStream<S>, (io::Error, S)>, Seen);
-
-/// What became of a handshake; beside an error the transport, if the client may still read from it.
-fn conclude<S>(
-    outcome: Result<Ended<S>, Elapsed>,
-    generation: &Generation,
-) -> Result<(Stream<S>, Peer), (AcceptError, Option<S>)> {
-    let (tls, seen) = match outcome {
-        Ok((Ok(tls), seen)) => (tls, seen),
-        Ok((Err((error, stream)), seen)) => return Err((AcceptError::new(error, seen), Some(stream))),
-        Err(_elapsed) => return Err((AcceptError::Timeout, None)),
-    };
-    let connection = tls.get_ref().1;
-    let verified = verified(connection, seen, &generation.material).map_err(|error| (error, None))?;
-    let peer = Peer::new(connection, verified, generation.number);
-    Ok((Stream::new(tls), peer))
-}
-
-/// Until when a chain that was good before is good under `material`.
-fn again(material: &Material, verified: &Verified) -> Result<i64, Distrust> {
-    let Some((leaf, intermediates)) = verified.chain.split_first() else {
-        return Err(Distrust::AuthorityRemoved);
-    };
-    let now = material.trust().verify(leaf, intermediates, UnixTime::now());
-    let now = now.map_err(|refusal| Distrust::from(refusal.class))?;
-    if now.identity.authority() == verified.identity.authority() {
-        Ok(now.until)
-    } else {
-        Err(Distrust::AuthorityChanged)
-    }
-}
 
 /// The verified chain of a finished handshake. It was noted when it was verified, in this handshake or in the one
 /// whose session is resumed; a chain that was not is verified here, so that a certificate never counts unverified.

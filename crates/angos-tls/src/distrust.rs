@@ -1,16 +1,10 @@
-//! Why a connection that was accepted would not be accepted now, and the moment when that comes.
+//! Why a connection that was accepted would not be accepted now.
 
 use std::fmt;
-use std::time::SystemTime;
 
-use tokio::time::timeout;
-
-use crate::acceptor::Acceptor;
 use crate::class::Class;
-use crate::limits::DISTRUST_LOOK_EVERY;
-use crate::peer::Peer;
 
-/// Why a [`Peer`](crate::Peer) is no longer acceptable: see [`Acceptor::recheck`](crate::Acceptor::recheck).
+/// Why a [`Peer`](crate::Peer) is no longer acceptable: see [`Peer::recheck`](crate::Peer::recheck).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Distrust {
@@ -54,40 +48,6 @@ impl From<Class> for Distrust {
             // A wrong signature is what remains when an authority was replaced by another of the same name.
             Class::UnknownAuthority | Class::IncompleteChain | Class::BadSignature => Self::AuthorityRemoved,
             other => Self::Refused(other),
-        }
-    }
-}
-
-impl Acceptor {
-    /// Waits until [`recheck`](Self::recheck) refuses the peer, and says why. The owner of the connection then takes no
-    /// new request on it, and lets what is in flight finish for as long as it sees fit.
-    ///
-    /// Guarantees: a change of the material is noticed at once; the end of a certificate or revocation list within the
-    /// second, or within [`DISTRUST_LOOK_EVERY`] when the clock was set meanwhile. Resolves at once for a peer that is
-    /// refused already, and never for one that stays acceptable. Costs a timer and a place in a list of waiters; must run
-    /// inside a tokio runtime with its timer enabled. Cancel safe.
-    ///
-    /// ```no_run
-    /// # async fn serve(stream: angos_tls::Stream<tokio::net::TcpStream>) {}
-    /// # async fn example(acceptor: angos_tls::Acceptor, socket: tokio::net::TcpStream) -> Result<(), angos_tls::AcceptError> {
-    /// let (stream, peer) = acceptor.accept(socket).await?;
-    /// tokio::select! {
-    ///     () = serve(stream) => {}
-    ///     distrust = acceptor.distrusted(&peer) => eprintln!("closed: {distrust}"),
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn distrusted(&self, peer: &Peer) -> Distrust {
-        let mut generations = self.generations();
-        loop {
-            if let Err(distrust) = self.recheck(peer) {
-                return distrust;
-            }
-            let rest =
-                peer.trusted_until().map(|end| end.duration_since(SystemTime::now()).unwrap_or_default());
-            let wait = rest.unwrap_or(DISTRUST_LOOK_EVERY).min(DISTRUST_LOOK_EVERY);
-            let _either = timeout(wait, generations.changed()).await;
         }
     }
 }

@@ -10,7 +10,7 @@
 //! | accept | `acceptor.rs`, `names.rs`, `failure_log.rs` | byte stream → [`Stream`] and [`Peer`], or an [`AcceptError`] |
 //! | verify | `verifier.rs`, `trust.rs`, `revocation.rs`, `outline.rs`, `der.rs` | client chain → identity, or what was [`Offered`] and why it was refused |
 //! | resume | `sessions.rs` | session of an earlier handshake → the same client, while the verdict on it holds |
-//! | recheck | `peer.rs`, `distrust.rs` | [`Peer`] → still trusted, or [`Distrust`] |
+//! | recheck | `recheck.rs`, `peer.rs`, `distrust.rs` | [`Peer`] → still trusted, or [`Distrust`] |
 
 mod accept_error;
 mod acceptor;
@@ -35,6 +35,7 @@ mod outline;
 mod peer;
 mod pem;
 pub mod probe;
+mod recheck;
 mod refusal;
 mod revocation;
 mod sessions;
@@ -56,8 +57,8 @@ pub use material::Material;
 pub use offered::Offered;
 pub use peer::{Peer, Protocol};
 pub use settings::{
-    AuthoritySetting, CertificateSetting, ClientAuth, ClientAuthority, Depth, Doubt, NamedCertificate,
-    Revocation, Setting, Settings,
+    AuthoritySetting, CertificateSetting, ClientAuth, ClientAuthority, Clients, Depth, Doubt,
+    NamedCertificate, Revocation, Setting, Settings,
 };
 pub use stream::Stream;
 pub use warning::{Concern, Warning};

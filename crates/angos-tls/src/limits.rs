@@ -13,7 +13,7 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Source: ours. A longer one is a mistake in units, and would let silent clients pile up.
 pub const HANDSHAKE_TIMEOUT_MAX: Duration = Duration::from_mins(10);
 
-/// Longest time between two looks at a peer that [`Acceptor::distrusted`](crate::Acceptor::distrusted) waits for: 1 minute.
+/// Longest time between two looks at a peer that [`Peer::until_untrusted`](crate::Peer::until_untrusted) waits for: 1 minute.
 ///
 /// Source: ours. A clock that was set, or a machine that slept, is noticed by then; a look costs some nanoseconds.
 pub const DISTRUST_LOOK_EVERY: Duration = Duration::from_mins(1);

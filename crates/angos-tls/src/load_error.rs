@@ -205,8 +205,11 @@ pub enum Problem {
     #[error("the certificate chain is larger than {} bytes", limits::SERVER_CHAIN_MAX_BYTES)]
     ChainTooLarge,
     /// Client certificates are required, and there is nothing to verify them with.
-    #[error("client certificates are required, but there are no client authorities")]
-    RequiredWithoutAuthorities,
+    #[error("clients are asked for certificates, but there are no client authorities")]
+    NoClientAuthorities,
+    /// [`ClientAuthority::crls`](crate::ClientAuthority::crls) without a path.
+    #[error("revocation is to be checked, but no revocation list is named")]
+    NoRevocationLists,
     /// A deadline of zero or beyond [`limits::HANDSHAKE_TIMEOUT_MAX`].
     #[error("the handshake deadline is zero or longer than {} s", limits::HANDSHAKE_TIMEOUT_MAX.as_secs())]
     TimeoutOutOfRange,
@@ -267,8 +270,11 @@ impl Problem {
             Self::TooManyFiles => "keep only current lists in it",
             Self::TooManyAuthorities => "keep only the authorities that sign client certificates",
             Self::ChainTooLarge => "keep only the server's certificate and its intermediates",
-            Self::RequiredWithoutAuthorities => {
-                "name the authorities that sign client certificates, or drop the requirement"
+            Self::NoClientAuthorities => {
+                "name the authorities that sign client certificates, or ask for no certificates"
+            }
+            Self::NoRevocationLists => {
+                "name a file or folder of lists, or leave the setting out: then revocation is not checked"
             }
             Self::TimeoutOutOfRange => "choose a few seconds",
             Self::Refused(_) => "check that the certificate and key are of a common kind",

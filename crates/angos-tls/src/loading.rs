@@ -10,7 +10,7 @@ use crate::files::Files;
 use crate::limits;
 use crate::load_error::{LoadError, Problem};
 use crate::material::{self, Blueprint, Material};
-use crate::settings::{ClientAuth, Setting, Settings};
+use crate::settings::{Setting, Settings};
 use crate::trust::{Trust, unix_now};
 use crate::warning::{Concern, Warning};
 
@@ -63,7 +63,6 @@ impl<'a> Loading<'a> {
         let (Some((server, server_digest)), true) = (server, self.errors.is_empty()) else {
             return Err(self.errors);
         };
-        let client_auth = if authorities.is_empty() { ClientAuth::None } else { settings.client_auth };
         let trust = Arc::new(Trust::new(authorities, settings.revocation, algorithms));
         let blueprint =
             Blueprint::new(provider, Arc::new(server), settings.resumption).map_err(|problem| {
@@ -71,7 +70,7 @@ impl<'a> Loading<'a> {
                 vec![LoadError::in_file(Setting::ServerCertificateBundle, file, problem)]
             })?;
         Ok(Material {
-            client_auth,
+            client_auth: settings.clients.auth,
             configs: blueprint.configs(&trust),
             blueprint,
             trust,
@@ -123,6 +122,7 @@ mod tests {
     use angos_test_ca::{Authority, Leaf};
 
     use super::*;
+    use crate::settings::{ClientAuthority, Clients};
 
     const DAY: i64 = 24 * 3600;
 
@@ -132,8 +132,8 @@ mod tests {
         let authority = Authority::new("Client CA");
         let (certificate, key) =
             authority.issue(&Leaf::server(["localhost"])).write(directory.path(), "server");
-        let settings = Settings::new(certificate, key)
-            .client_authorities(authority.write(directory.path(), "ca"), ClientAuth::Optional);
+        let clients = [ClientAuthority::new(authority.write(directory.path(), "ca"))];
+        let settings = Settings::new(certificate, key, Clients::optional(clients));
         let today = Certificate::from_der(&authority.certificate_der()).unwrap().not_before() + DAY;
         let check = |now: i64, expected: &[Concern]| {
             let files = Files::new();

@@ -8,6 +8,7 @@ use angos_identity::Certificate;
 use rustls::crypto::SupportedKxGroup;
 use rustls::{HandshakeKind, NamedGroup, ProtocolVersion, ServerConnection};
 
+use crate::acceptor::Acceptor;
 use crate::distrust::Distrust;
 use crate::trust::Verified;
 
@@ -27,8 +28,11 @@ impl Protocol {
 }
 
 /// The client of one connection, as proven by its handshake. Cheap to clone.
+///
+/// It belongs to the acceptor that accepted it: [`recheck`](Peer::recheck) asks that one and no other.
 #[derive(Clone, Debug)]
 pub struct Peer {
+    acceptor: Acceptor,
     standing: Arc<Standing>,
     protocol: Protocol,
     generation: u64,
@@ -39,6 +43,7 @@ pub struct Peer {
 
 impl Peer {
     pub(crate) fn new(
+        acceptor: Acceptor,
         connection: &ServerConnection,
         verified: Option<Arc<Verified>>,
         generation: u64,
@@ -49,6 +54,7 @@ impl Peer {
         };
         let group = connection.negotiated_key_exchange_group().map(SupportedKxGroup::name);
         Self {
+            acceptor,
             standing: Arc::new(Standing::new(verified, generation)),
             protocol,
             generation,
@@ -80,7 +86,7 @@ impl Peer {
         self.generation
     }
 
-    /// The moment from which on [`Acceptor::recheck`](crate::Acceptor::recheck) refuses this peer if nothing else
+    /// The moment from which on [`recheck`](Peer::recheck) refuses this peer if nothing else
     /// changes: the second after the earliest `notAfter` of the verified path, the authority's included, or the
     /// `nextUpdate` of the revocation lists it rests on. None: an anonymous peer.
     pub fn trusted_until(&self) -> Option<SystemTime> {
@@ -102,6 +108,10 @@ impl Peer {
     /// Whether the key exchange withstands a quantum computer (`X25519MLKEM768`).
     pub fn is_post_quantum(&self) -> bool {
         self.post_quantum
+    }
+
+    pub(crate) fn acceptor(&self) -> &Acceptor {
+        &self.acceptor
     }
 
     pub(crate) fn standing(&self) -> &Standing {

@@ -7,17 +7,16 @@ use std::time::Duration;
 
 use crate::limits;
 
-/// Whether a client without a certificate is served. Default: [`Optional`](ClientAuth::Optional).
+/// Whether a client without a certificate is served. There is no default: [`Clients`] says it.
 ///
 /// A certificate that *is* offered must be valid in both modes that ask for one: an invalid one ends the
 /// handshake and never turns its holder into an anonymous client.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClientAuth {
     /// Clients are not asked for a certificate; each [`Peer`](crate::Peer) is anonymous.
     None,
     /// A client may connect without a certificate; its [`Peer`](crate::Peer) then has none.
-    #[default]
     Optional,
     /// The handshake fails unless the client proves possession of a valid certificate.
     Required,
@@ -35,10 +34,8 @@ pub struct Settings {
     /// Further certificates, shown to clients that ask for one of their names (SNI). The one above is for all
     /// others.
     pub certificates: Vec<NamedCertificate>,
-    /// The authorities that may sign client certificates. Empty: clients are never asked for a certificate.
-    pub client_authorities: Vec<ClientAuthority>,
-    /// Whether a client must have a certificate. Without authorities, `Required` is refused.
-    pub client_auth: ClientAuth,
+    /// Which clients are accepted.
+    pub clients: Clients,
     /// What holds where revocation lists leave room for doubt.
     pub revocation: Revocation,
     /// Whether a client may continue an earlier session, which spares both sides the signatures of a handshake.
@@ -50,26 +47,57 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Settings of a server that asks for no client certificate, with [`limits::HANDSHAKE_TIMEOUT`].
-    pub fn new(certificate_bundle: impl Into<PathBuf>, private_key: impl Into<PathBuf>) -> Self {
+    /// Settings of a server that accepts these clients, with [`limits::HANDSHAKE_TIMEOUT`].
+    pub fn new(
+        certificate_bundle: impl Into<PathBuf>,
+        private_key: impl Into<PathBuf>,
+        clients: Clients,
+    ) -> Self {
         Self {
             server_certificate_bundle: certificate_bundle.into(),
             server_private_key: private_key.into(),
             certificates: Vec::new(),
-            client_authorities: Vec::new(),
-            client_auth: ClientAuth::default(),
+            clients,
             revocation: Revocation::default(),
             resumption: true,
             handshake_timeout: limits::HANDSHAKE_TIMEOUT,
         }
     }
+}
 
-    /// The same settings with client certificates signed by an authority of `bundle`, besides those there were.
-    #[must_use]
-    pub fn client_authorities(mut self, bundle: impl Into<PathBuf>, client_auth: ClientAuth) -> Self {
-        self.client_authorities.push(ClientAuthority::new(bundle));
-        self.client_auth = client_auth;
-        self
+/// Which clients are accepted: one mode for all, and the authorities that may sign their certificates.
+///
+/// ```
+/// use angos_tls::{ClientAuthority, Clients};
+///
+/// let clients = Clients::required([
+///     ClientAuthority::named("staff", "staff-ca.pem"),
+///     ClientAuthority::named("partners", "partners-ca.pem"),
+/// ]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clients {
+    /// Whether a client must have a certificate. Without authorities only [`ClientAuth::None`] loads.
+    pub auth: ClientAuth,
+    /// The authorities that may sign client certificates. With [`ClientAuth::None`] they count only for acceptors with
+    /// another mode: see [`Acceptor::with_client_auth`](crate::Acceptor::with_client_auth).
+    pub authorities: Vec<ClientAuthority>,
+}
+
+impl Clients {
+    /// Nobody is asked for a certificate: every client is anonymous.
+    pub fn anonymous() -> Self {
+        Self { auth: ClientAuth::None, authorities: Vec::new() }
+    }
+
+    /// Clients with a certificate of one of the authorities, and clients without any certificate.
+    pub fn optional(authorities: impl IntoIterator<Item = ClientAuthority>) -> Self {
+        Self { auth: ClientAuth::Optional, authorities: authorities.into_iter().collect() }
+    }
+
+    /// Clients with a certificate of one of the authorities, and no others.
+    pub fn required(authorities: impl IntoIterator<Item = ClientAuthority>) -> Self {
+        Self { auth: ClientAuth::Required, authorities: authorities.into_iter().collect() }
     }
 }
 
@@ -101,10 +129,11 @@ pub struct ClientAuthority {
     pub name: Option<Arc<str>>,
     /// The authorities' certificates. The same one must not be in two bundles.
     pub bundle: PathBuf,
-    /// Its revocation lists: files, and folders of nothing but such files; PEM (one or more lists) or DER. Empty:
-    /// revocation is not checked for certificates it vouches for. Not empty: it is, and where no list can be
-    /// used [`Settings::revocation`] says what holds.
-    pub crls: Vec<PathBuf>,
+    /// Its revocation lists: files, and folders of nothing but such files; PEM (one or more lists) or DER. Where no list
+    /// can be used, as in an empty folder, [`Settings::revocation`] says what holds. None: revocation is not checked
+    /// for certificates it vouches for. An empty vector is an error, so that a pattern that matches no file does not
+    /// turn the check off.
+    pub crls: Option<Vec<PathBuf>>,
     /// A certificate counts only if it carries a SPIFFE id of this trust domain. None: any, or no SPIFFE id.
     pub spiffe_trust_domain: Option<String>,
 }
@@ -112,7 +141,7 @@ pub struct ClientAuthority {
 impl ClientAuthority {
     /// The authorities of `bundle`, without a name or further demands.
     pub fn new(bundle: impl Into<PathBuf>) -> Self {
-        Self { name: None, bundle: bundle.into(), crls: Vec::new(), spiffe_trust_domain: None }
+        Self { name: None, bundle: bundle.into(), crls: None, spiffe_trust_domain: None }
     }
 
     /// The authorities of `bundle` under a name.
@@ -164,9 +193,9 @@ pub enum Setting {
     ServerPrivateKey,
     /// A field of the element at this place of [`Settings::certificates`].
     Certificate(usize, CertificateSetting),
-    /// A field of the element at this place of [`Settings::client_authorities`].
+    /// A field of the element at this place of [`Clients::authorities`].
     ClientAuthority(usize, AuthoritySetting),
-    /// [`Settings::client_auth`]
+    /// [`Clients::auth`]
     ClientAuth,
     /// [`Settings::handshake_timeout`]
     HandshakeTimeout,
@@ -202,6 +231,8 @@ pub enum AuthoritySetting {
     Name,
     /// [`ClientAuthority::bundle`]
     Bundle,
+    /// [`ClientAuthority::crls`] as a whole.
+    AllCrls,
     /// The path at this place of [`ClientAuthority::crls`].
     Crls(usize),
     /// [`ClientAuthority::spiffe_trust_domain`]
@@ -213,6 +244,7 @@ impl fmt::Display for AuthoritySetting {
         match self {
             Self::Name => f.write_str("name"),
             Self::Bundle => f.write_str("bundle"),
+            Self::AllCrls => f.write_str("crls"),
             Self::Crls(place) => write!(f, "crls[{place}]"),
             Self::SpiffeTrustDomain => f.write_str("spiffe_trust_domain"),
         }
@@ -226,9 +258,9 @@ impl fmt::Display for Setting {
             Self::ServerPrivateKey => f.write_str("server_private_key"),
             Self::Certificate(place, field) => write!(f, "certificates[{place}].{field}"),
             Self::ClientAuthority(place, field) => {
-                write!(f, "client_authorities[{place}].{field}")
+                write!(f, "clients.authorities[{place}].{field}")
             }
-            Self::ClientAuth => f.write_str("client_auth"),
+            Self::ClientAuth => f.write_str("clients.auth"),
             Self::HandshakeTimeout => f.write_str("handshake_timeout"),
         }
     }

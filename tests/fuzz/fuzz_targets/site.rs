@@ -1,6 +1,6 @@
 //! What every target of `angos-tls` needs: a folder, a server certificate and an authority.
 
-use angos_tls::{ClientAuth, LoadError, Material, Settings};
+use angos_tls::{ClientAuthority, Clients, LoadError, Material, Settings};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -22,8 +22,8 @@ pub fn folder() -> &'static Path {
 
 /// Settings with a good server certificate, and this bundle of authorities.
 pub fn settings(bundle: &str) -> Settings {
-    Settings::new(folder().join("server.pem"), folder().join("server.key"))
-        .client_authorities(folder().join(bundle), ClientAuth::Required)
+    let clients = Clients::required([ClientAuthority::new(folder().join(bundle))]);
+    Settings::new(folder().join("server.pem"), folder().join("server.key"), clients)
 }
 
 /// Whatever was loaded or not: what is said about it is bounded, and fit for a log.

@@ -240,6 +240,13 @@ fn client_authorities_are_checked_where_they_are_written() {
         ],
     );
     check_authorities(
+        "[[server.tls.client_ca]]\nname = 'ops'\nbundle = '/nowhere/c.pem'\ncrls = []",
+        &[
+            "6:10 /nowhere/c.pem: the file does not exist | check the path",
+            "7:8 revocation is to be checked, but no revocation list is named | name a file or folder of lists, or leave the setting out: then revocation is not checked",
+        ],
+    );
+    check_authorities(
         "[server.tls.revocation]\nunknown_status = 'ignore'\ndepth = 1",
         &[
             "5:18 `server.tls.revocation.unknown_status`: expected \"deny\" or \"allow\", found the string \"ignore\"",
@@ -666,7 +673,7 @@ fn defaults_are_those_the_schema_promises() {
         ("server.max_connections", server.limits.max_connections.to_string()),
         ("server.max_requests", server.limits.max_requests.to_string()),
         ("server.max_http2_streams", server.limits.max_http2_streams.to_string()),
-        ("server.tls.handshake_timeout", span(angos_tls::Settings::new("c", "k").handshake_timeout)),
+        ("server.tls.handshake_timeout", span(angos_tls::limits::HANDSHAKE_TIMEOUT)),
         ("global.max_manifest_size", size(server.registry.max_manifest_size as u64)),
         ("global.require_references", server.registry.require_references.to_string()),
         ("global.immutable_tags", server.registry.immutable_tags.to_string()),

@@ -7,7 +7,7 @@ use angos_identity::Certificate;
 use angos_registry::Storage;
 use angos_test_ca::{Authority, Leaf, RevocationList};
 use angos_tls::probe::{Pair, Probe};
-use angos_tls::{Acceptor, ClientAuth, ClientAuthority, Material, Peer, Protocol};
+use angos_tls::{Acceptor, ClientAuthority, Clients, Material, Peer, Protocol};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::{http1, http2};
@@ -73,7 +73,7 @@ impl Site {
         let caller = Caller { address: [127, 0, 0, 1].into(), certificate };
         let shared = &self.handle.shared;
         let door = Door::new(&Listener::new(Listener::REGISTRY, shared.settings.listen), None, shared);
-        let trust = Trust::new(self.acceptor.clone(), peer);
+        let trust = Trust::new(peer);
         let (shared, door) = (Arc::clone(shared), Arc::new(door));
         let place = door.places.enter(caller.address, door.places.socket().await.unwrap());
         tokio::spawn(async move {
@@ -87,10 +87,10 @@ impl Site {
 fn material(folder: &TempDir, authority: &Authority, list: &RevocationList) -> Material {
     let file = |name: &str| folder.path().join(name);
     std::fs::write(file("list.crl"), authority.revocation_list(list)).unwrap();
-    let mut settings = angos_tls::Settings::new(file("server.pem"), file("server.key"))
-        .client_authorities(file("ca.pem"), ClientAuth::Required);
-    let listed: &mut ClientAuthority = &mut settings.client_authorities[0];
-    listed.crls = vec![file("list.crl")];
+    let mut listed = ClientAuthority::new(file("ca.pem"));
+    listed.crls = Some(vec![file("list.crl")]);
+    let clients = Clients::required([listed]);
+    let settings = angos_tls::Settings::new(file("server.pem"), file("server.key"), clients);
     Material::load(&settings).unwrap()
 }
 

@@ -8,20 +8,25 @@ use crate::expiry::ExpiryKind;
 use crate::limits;
 use crate::load_error::{LoadError, Problem};
 use crate::pem;
-use crate::settings::{AuthoritySetting, ClientAuth, ClientAuthority, Setting};
+use crate::settings::{AuthoritySetting, ClientAuth, ClientAuthority, Clients, Setting};
 use crate::warning::Concern;
 
 impl Loading<'_> {
     pub(super) fn client_authorities(&mut self, algorithms: &WebPkiSupportedAlgorithms) -> Vec<Authority> {
-        if self.settings.client_authorities.is_empty() && self.settings.client_auth == ClientAuth::Required {
-            let problem = Problem::RequiredWithoutAuthorities;
+        let Clients { auth, authorities: written } = &self.settings.clients;
+        if written.is_empty() && *auth != ClientAuth::None {
+            let problem = Problem::NoClientAuthorities;
             self.errors.push(LoadError::in_setting(Setting::ClientAuth, problem));
         }
         let mut authorities: Vec<Authority> = Vec::new();
         let mut names: Vec<&str> = Vec::new();
-        for (place, written) in self.settings.client_authorities.iter().enumerate() {
+        for (place, written) in written.iter().enumerate() {
             self.check_name(place, written, &mut names);
             self.check_trust_domain(place, written);
+            if written.crls.as_ref().is_some_and(Vec::is_empty) {
+                let setting = Setting::ClientAuthority(place, AuthoritySetting::AllCrls);
+                self.errors.push(LoadError::in_setting(setting, Problem::NoRevocationLists));
+            }
             let Some(mut anchors) = self.anchors(place, written) else { continue };
             let setting = Setting::ClientAuthority(place, AuthoritySetting::Bundle);
             for other in &authorities {
@@ -34,7 +39,8 @@ impl Loading<'_> {
                     self.errors.push(LoadError::in_file(setting, &written.bundle, problem));
                 }
             }
-            let lists = (!written.crls.is_empty()).then(|| self.lists(place, written, &anchors, algorithms));
+            let lists = written.crls.as_deref();
+            let lists = lists.map(|paths| self.lists(place, paths, &anchors, algorithms));
             if let Some(lists) = &lists {
                 self.drop_revoked(place, written, &mut anchors, lists);
             }

@@ -28,12 +28,12 @@ impl Loading<'_> {
     pub(super) fn lists(
         &mut self,
         place: usize,
-        written: &ClientAuthority,
+        paths: &[PathBuf],
         anchors: &[Anchor],
         algorithms: &WebPkiSupportedAlgorithms,
     ) -> Lists {
         let mut lists = Lists::default();
-        let found = self.found(place, written);
+        let found = self.found(place, paths);
         for found in self.newest(found) {
             let list = Arc::clone(&found.list);
             let named: Vec<_> =
@@ -83,10 +83,10 @@ impl Loading<'_> {
         anchors.retain(|anchor| !is_revoked(anchor));
     }
 
-    fn found(&mut self, place: usize, written: &ClientAuthority) -> Vec<Found> {
+    fn found(&mut self, place: usize, paths: &[PathBuf]) -> Vec<Found> {
         let mut found = Vec::new();
         let mut revoked = 0;
-        for (at, path) in written.crls.iter().enumerate() {
+        for (at, path) in paths.iter().enumerate() {
             let setting = Setting::ClientAuthority(place, AuthoritySetting::Crls(at));
             for file in self.note(setting, path, files(self.files, path)).unwrap_or_default() {
                 match read(self.files, &file) {

@@ -15,7 +15,7 @@ fn site() -> (Site, Authority, Authority) {
         |name: &str, authority: &Authority| ClientAuthority::named(name, authority.write(site.path(), name));
     let (first, mut second) = (named("ops", &ops), named("mesh", &mesh));
     second.spiffe_trust_domain = Some("prod.example".to_owned());
-    site.settings.client_authorities.extend([first, second]);
+    site.settings.clients.authorities.extend([first, second]);
     (site, ops, mesh)
 }
 
@@ -73,7 +73,9 @@ fn settings_that_would_be_ambiguous_are_refused() {
         assert!(text[0].contains(expected), "{text:?}");
     };
     let rename = |place: usize, name: &'static str| {
-        move |site: &mut Site, _: &Authority| site.settings.client_authorities[place].name = Some(name.into())
+        move |site: &mut Site, _: &Authority| {
+            site.settings.clients.authorities[place].name = Some(name.into());
+        }
     };
     for bad in [
         "",
@@ -85,21 +87,21 @@ fn settings_that_would_be_ambiguous_are_refused() {
         "0123456789012345678901234567890123456789012345678901234567890123",
     ] {
         check(
-            &move |site, _| site.settings.client_authorities[1].name = Some(bad.into()),
-            "client_authorities[1].name",
+            &move |site, _| site.settings.clients.authorities[1].name = Some(bad.into()),
+            "clients.authorities[1].name",
         );
     }
-    check(&rename(2, "ops"), "client_authorities[2].name: another client authority has the same name");
+    check(&rename(2, "ops"), "clients.authorities[2].name: another client authority has the same name");
     for bad in ["", "spiffe://prod.example", "Prod.example", "prod/example", "prod:443"] {
         let change = move |site: &mut Site, _: &Authority| {
-            site.settings.client_authorities[2].spiffe_trust_domain = Some(bad.into());
+            site.settings.clients.authorities[2].spiffe_trust_domain = Some(bad.into());
         };
-        check(&change, "client_authorities[2].spiffe_trust_domain: this is no SPIFFE trust domain");
+        check(&change, "clients.authorities[2].spiffe_trust_domain: this is no SPIFFE trust domain");
     }
     check(
         &|site, ops| {
             let both = format!("{}{}", Authority::new("Other").certificate_pem(), ops.certificate_pem());
-            site.settings.client_authorities[2].bundle = site.file("both.pem", both);
+            site.settings.clients.authorities[2].bundle = site.file("both.pem", both);
         },
         "both.pem: certificate 2 (CN=Ops CA) is also in the bundle of the client authority \"ops\"; keep it in one",
     );
@@ -131,7 +133,7 @@ fn too_many_over_all_bundles() {
         site.file(&format!("{name}.pem"), ca.repeat(513))
     };
     let bundles = [half("a"), half("b")].map(ClientAuthority::new);
-    site.settings.client_authorities = bundles.to_vec();
+    site.settings.clients.authorities = bundles.to_vec();
     let errors = site.load().map(|_| ()).unwrap_err();
     assert!(matches!(errors[..], [ref error] if matches!(error.problem(), Problem::TooManyAuthorities)));
 }

@@ -165,7 +165,7 @@ async fn more_authorities_than_fit_a_hint_still_verify() {
     // 75 KiB of names: more than TLS has room for.
     let many: Vec<_> = (0..550).map(|i| Authority::new(&format!("{i:0>120}"))).collect();
     let bundle: String = many.iter().map(Authority::certificate_pem).collect();
-    site.settings.client_authorities = vec![ClientAuthority::new(site.file("many.pem", bundle))];
+    site.settings.clients.authorities = vec![ClientAuthority::new(site.file("many.pem", bundle))];
     let acceptor = site.acceptor();
     for tls in [&version::TLS12, &version::TLS13] {
         let client = Client::new(&site.servers).tls(tls);
@@ -199,7 +199,7 @@ async fn a_forgotten_intermediate_is_told_once_somebody_has_sent_it() {
     assert_eq!(offer(stranger.into()).await.unwrap_err().0, "unknown_ca");
     assert_eq!(offer(strange).await.unwrap_err().0, "unknown_ca");
     // What was learnt outlives a reload.
-    site.settings.client_auth = ClientAuth::Optional;
+    site.settings.clients.auth = ClientAuth::Optional;
     acceptor.replace(site.load().unwrap());
     let mut client = Client::new(&site.servers);
     client.credential = Some(alone);

@@ -53,7 +53,7 @@ async fn the_example_drains_whom_nobody_vouches_for_any_more() {
     let mut site = Site::required();
     let stays = Authority::new("Stays");
     let both = site.file("both.pem", site.clients.certificate_pem() + &stays.certificate_pem());
-    site.settings.client_authorities = vec![ClientAuthority::new(both)];
+    site.settings.clients.authorities = vec![ClientAuthority::new(both)];
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, acceptor) = (listener.local_addr().unwrap(), site.acceptor());
     let serving = echo::serve(listener, acceptor.clone());
@@ -83,6 +83,34 @@ async fn the_example_drains_whom_nobody_vouches_for_any_more() {
         assert_eq!(closed.unwrap(), 0, "politely");
         timeout(PATIENCE, over_http2).await.expect("it is closed").unwrap().unwrap();
         echoes(&mut kept[1]).await;
+    };
+    tokio::select! {
+        ended = serving => panic!("the service ended: {ended:?}"),
+        () = calls => {}
+    }
+}
+
+/// A request without an end does not keep a client that is not trusted any more.
+#[tokio::test]
+async fn the_example_waits_for_an_unfinished_request_no_longer_than_its_deadline() {
+    let mut site = Site::required();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, acceptor) = (listener.local_addr().unwrap(), site.acceptor());
+    let serving = echo::serve(listener, acceptor.clone());
+    let calls = async {
+        let client = Client::new(&site.servers).with(site.clients.issue(&Leaf::client("alice")));
+        let mut stream = client.connect(TcpStream::connect(address).await.unwrap()).await.unwrap();
+        let head = b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 500\r\n\r\nhello";
+        stream.write_all(head).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"hello") {
+            assert_ne!(timeout(PATIENCE, stream.read_buf(&mut answer)).await.unwrap().unwrap(), 0);
+        }
+        let other = Authority::new("Other CA").write(site.path(), "other");
+        site.settings.clients.authorities = vec![ClientAuthority::new(other)];
+        acceptor.replace(site.load().unwrap());
+        let ended = timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await;
+        assert!(ended.is_ok(), "it is cut although its request never ends");
     };
     tokio::select! {
         ended = serving => panic!("the service ended: {ended:?}"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use angos_test_ca::{Authority, Key, Leaf};
 use angos_tls::{
-    AuthoritySetting, ClientAuth, ClientAuthority, LoadError, Material, Problem, Setting, limits,
+    AuthoritySetting, ClientAuth, ClientAuthority, Clients, LoadError, Material, Problem, Setting, limits,
 };
 
 use crate::client::Client;
@@ -61,7 +61,7 @@ fn a_file_of_something_else_is_named_with_its_remedy() {
             let mut site = Site::required();
             let file = site.file("wrong.pem", content);
             match setting {
-                BUNDLE => site.settings.client_authorities = vec![ClientAuthority::new(&file)],
+                BUNDLE => site.settings.clients.authorities = vec![ClientAuthority::new(&file)],
                 _ => site.settings.server_certificate_bundle.clone_from(&file),
             }
             let error = only_error(&site);
@@ -79,7 +79,7 @@ fn the_largest_file_is_read() {
     let mut site = Site::required();
     let mut content = site.clients.certificate_pem();
     content.push_str(&"\n".repeat(1024 * 1024 - content.len()));
-    site.settings.client_authorities = vec![ClientAuthority::new(site.file("padded.pem", content))];
+    site.settings.clients.authorities = vec![ClientAuthority::new(site.file("padded.pem", content))];
     assert!(site.load().is_ok());
 }
 
@@ -111,7 +111,7 @@ fn a_client_authority_must_be_one() {
     ];
     for (name, content, expected) in rows {
         let mut site = Site::required();
-        site.settings.client_authorities = vec![ClientAuthority::new(site.file("ca.pem", content))];
+        site.settings.clients.authorities = vec![ClientAuthority::new(site.file("ca.pem", content))];
         let errors = site.load().map(|_| ()).unwrap_err();
         assert_eq!(errors.len(), expected.len(), "{name}: {errors:?}");
         for (error, expected) in errors.iter().zip(*expected) {
@@ -127,9 +127,9 @@ fn more_authorities_than_the_limit_are_refused() {
     let ca = site.clients.certificate_pem();
     let count = limits::CLIENT_AUTHORITIES_MAX + 1;
     assert!(u64::try_from(ca.len() * count).unwrap() <= limits::PEM_MAX_BYTES);
-    site.settings.client_authorities = vec![ClientAuthority::new(site.file("many.pem", ca.repeat(count)))];
+    site.settings.clients.authorities = vec![ClientAuthority::new(site.file("many.pem", ca.repeat(count)))];
     assert!(matches!(only_error(&site).problem(), Problem::TooManyAuthorities));
-    site.settings.client_authorities =
+    site.settings.clients.authorities =
         vec![ClientAuthority::new(site.file("many.pem", ca.repeat(count - 1)))];
     assert!(site.load().is_ok());
 }
@@ -266,14 +266,14 @@ fn paths_that_lead_nowhere() {
         let error = only_error(site);
         assert!(error.to_string().contains(expected), "{error}");
     };
-    site.settings.client_authorities = vec![ClientAuthority::new(site.path().join("absent.pem"))];
+    site.settings.clients.authorities = vec![ClientAuthority::new(site.path().join("absent.pem"))];
     check(&site, "does not exist; check the path");
-    site.settings.client_authorities = vec![ClientAuthority::new(site.path().to_owned())];
+    site.settings.clients.authorities = vec![ClientAuthority::new(site.path().to_owned())];
     check(&site, "not a regular file");
     symlink("nowhere", site.path().join("dangling.pem")).unwrap();
-    site.settings.client_authorities = vec![ClientAuthority::new(site.path().join("dangling.pem"))];
+    site.settings.clients.authorities = vec![ClientAuthority::new(site.path().join("dangling.pem"))];
     check(&site, "does not exist");
-    site.settings.client_authorities = vec![ClientAuthority::new("/dev/zero")];
+    site.settings.clients.authorities = vec![ClientAuthority::new("/dev/zero")];
     check(&site, "not a regular file");
 }
 
@@ -283,7 +283,7 @@ fn a_file_that_may_not_be_read() {
     let file = site.file("secret.pem", site.clients.certificate_pem());
     fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
     let denied = fs::File::open(&file).is_err(); // the superuser reads it all the same
-    site.settings.client_authorities = vec![ClientAuthority::new(file)];
+    site.settings.clients.authorities = vec![ClientAuthority::new(file)];
     match site.load() {
         Ok(_) => assert!(!denied),
         Err(errors) => {
@@ -295,8 +295,8 @@ fn a_file_that_may_not_be_read() {
 
 #[test]
 fn everything_wrong_is_told_at_once() {
-    let mut settings = angos_tls::Settings::new("/absent/server.pem", "/absent/server.key")
-        .client_authorities("/absent/ca.pem", ClientAuth::Required);
+    let clients = Clients::required([ClientAuthority::new("/absent/ca.pem")]);
+    let mut settings = angos_tls::Settings::new("/absent/server.pem", "/absent/server.key", clients);
     settings.handshake_timeout = Duration::ZERO;
     let errors = Material::load(&settings).map(|_| ()).unwrap_err();
     let settings: Vec<_> = errors.iter().map(|error| error.setting().to_string()).collect();
@@ -304,7 +304,7 @@ fn everything_wrong_is_told_at_once() {
         "handshake_timeout",
         "server_certificate_bundle",
         "server_private_key",
-        "client_authorities[0].bundle",
+        "clients.authorities[0].bundle",
     ];
     assert_eq!(settings, expected);
 }
@@ -312,10 +312,12 @@ fn everything_wrong_is_told_at_once() {
 #[test]
 fn settings_that_cannot_be_meant() {
     let mut site = Site::new(None);
-    site.settings.client_auth = ClientAuth::Required;
-    let error = only_error(&site);
-    assert_eq!((error.setting(), error.file()), (Setting::ClientAuth, None));
-    assert!(error.to_string().contains("there are no client authorities"), "{error}");
+    for auth in [ClientAuth::Required, ClientAuth::Optional] {
+        site.settings.clients.auth = auth;
+        let error = only_error(&site);
+        assert_eq!((error.setting(), error.file()), (Setting::ClientAuth, None));
+        assert!(error.to_string().contains("there are no client authorities"), "{error}");
+    }
 
     for (timeout, good) in [
         (Duration::ZERO, false),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use angos_test_ca::{Authority, Leaf};
+use angos_test_ca::{Authority, Issued, Leaf, RevocationList};
 use angos_tls::{Acceptor, ClientAuth, ClientAuthority, Distrust, Peer};
 
 use crate::client::Client;
@@ -21,7 +21,7 @@ async fn the_same_again_is_no_new_generation() {
     let mut site = Site::required();
     let acceptor = site.acceptor();
     let mut generations = acceptor.generations();
-    let bundle = site.settings.client_authorities[0].bundle.clone();
+    let bundle = site.settings.clients.authorities[0].bundle.clone();
     assert_eq!(acceptor.replace(site.load().unwrap()), 1);
     // The same certificates in other clothes.
     let ca = site.clients.certificate_pem();
@@ -34,11 +34,11 @@ async fn the_same_again_is_no_new_generation() {
         assert_eq!(acceptor.replace(site.load().unwrap()), expected, "{change}");
         assert_eq!(acceptor.replace(site.load().unwrap()), expected, "{change}, again");
     };
-    site.settings.client_auth = ClientAuth::Optional;
+    site.settings.clients.auth = ClientAuth::Optional;
     check(&site, 2, "mode");
-    site.settings.client_authorities[0].name = Some("clients".into());
+    site.settings.clients.authorities[0].name = Some("clients".into());
     check(&site, 3, "name");
-    site.settings.client_authorities[0].spiffe_trust_domain = Some("prod.example".into());
+    site.settings.clients.authorities[0].spiffe_trust_domain = Some("prod.example".into());
     check(&site, 4, "trust domain");
     site.settings.handshake_timeout += Duration::from_secs(1);
     check(&site, 5, "deadline");
@@ -58,7 +58,7 @@ async fn generations_are_told_to_those_who_wait() {
     let mut site = Site::required();
     let acceptor = site.acceptor();
     let mut generations = acceptor.generations();
-    site.settings.client_auth = ClientAuth::Optional;
+    site.settings.clients.auth = ClientAuth::Optional;
     let (told, ()) = tokio::join!(generations.changed(), async {
         tokio::task::yield_now().await;
         acceptor.replace(site.load().unwrap());
@@ -72,25 +72,28 @@ async fn generations_are_told_to_those_who_wait() {
 async fn a_peer_whose_authority_is_gone_is_distrusted_and_the_others_are_not() {
     let mut site = Site::required();
     let other = Authority::new("Other CA");
-    site.settings.client_authorities.push(ClientAuthority::named("other", other.write(site.path(), "other")));
+    site.settings
+        .clients
+        .authorities
+        .push(ClientAuthority::named("other", other.write(site.path(), "other")));
     let acceptor = site.acceptor();
     let alice = accepted(&site, &acceptor, Some(Leaf::client("alice"))).await;
     let client = Client::new(&site.servers).with(other.intermediate("Team").issue(&Leaf::client("bob")));
     let bob = client.attempt(&acceptor).await.server.unwrap();
-    assert_eq!((acceptor.recheck(&alice), acceptor.recheck(&bob)), (Ok(()), Ok(())));
+    assert_eq!((alice.recheck(), bob.recheck()), (Ok(()), Ok(())));
 
-    site.settings.client_authorities.remove(0);
+    site.settings.clients.authorities.remove(0);
     acceptor.replace(site.load().unwrap());
     for _ in 0..3 {
-        assert_eq!(acceptor.recheck(&alice), Err(Distrust::AuthorityRemoved));
-        assert_eq!(acceptor.recheck(&alice.clone()), Err(Distrust::AuthorityRemoved));
-        assert_eq!(acceptor.recheck(&bob), Ok(()));
+        assert_eq!(alice.recheck(), Err(Distrust::AuthorityRemoved));
+        assert_eq!(alice.clone().recheck(), Err(Distrust::AuthorityRemoved));
+        assert_eq!(bob.recheck(), Ok(()));
     }
     // It may come back.
     let bundle = site.clients.write(site.path(), "clients");
-    site.settings.client_authorities.push(ClientAuthority::new(bundle));
+    site.settings.clients.authorities.push(ClientAuthority::new(bundle));
     acceptor.replace(site.load().unwrap());
-    assert_eq!((acceptor.recheck(&alice), acceptor.recheck(&bob)), (Ok(()), Ok(())));
+    assert_eq!((alice.recheck(), bob.recheck()), (Ok(()), Ok(())));
     assert_eq!((alice.generation(), acceptor.generation()), (1, 3));
 }
 
@@ -101,19 +104,19 @@ async fn other_rules_for_the_same_authority_count() {
     let alice = accepted(&site, &acceptor, Some(Leaf::client("alice"))).await;
     let check = |site: &Site, expected| {
         acceptor.replace(site.load().unwrap());
-        assert_eq!(acceptor.recheck(&alice).map_err(Distrust::class), expected);
+        assert_eq!(alice.recheck().map_err(Distrust::class), expected);
     };
     let impostor = Authority::new("Client CA");
     let original = site.settings.clone();
-    site.settings.client_authorities[0].name = Some("renamed".into());
+    site.settings.clients.authorities[0].name = Some("renamed".into());
     check(&site, Err("authority_changed"));
-    site.settings.client_authorities[0].name = None;
-    site.settings.client_authorities[0].spiffe_trust_domain = Some("prod.example".into());
+    site.settings.clients.authorities[0].name = None;
+    site.settings.clients.authorities[0].spiffe_trust_domain = Some("prod.example".into());
     check(&site, Err("name_constraint"));
-    site.settings.client_authorities = vec![ClientAuthority::new(impostor.write(site.path(), "impostor"))];
+    site.settings.clients.authorities = vec![ClientAuthority::new(impostor.write(site.path(), "impostor"))];
     check(&site, Err("authority_removed"));
-    site.settings.client_authorities.clear();
-    site.settings.client_auth = ClientAuth::None;
+    site.settings.clients.authorities.clear();
+    site.settings.clients.auth = ClientAuth::None;
     check(&site, Err("authority_removed"));
     site.settings = original;
     check(&site, Ok(()));
@@ -127,10 +130,50 @@ async fn anonymous_peers_are_distrusted_when_certificates_become_required() {
     let peer = accepted(&site, &acceptor, None).await;
     let other = accepted(&site, &port, None).await;
     assert_eq!((peer.trusted_until(), peer.authority(), peer.is_resumed()), (None, None, false));
-    site.settings.client_auth = ClientAuth::Required;
+    site.settings.clients.auth = ClientAuth::Required;
     acceptor.replace(site.load().unwrap());
-    assert_eq!(acceptor.recheck(&peer), Err(Distrust::CertificateRequired));
-    assert_eq!(port.recheck(&other), Ok(()), "a port with its own mode");
+    assert_eq!(peer.recheck(), Err(Distrust::CertificateRequired));
+    assert_eq!(other.recheck(), Ok(()), "a port with its own mode");
+}
+
+/// Two acceptors of one program, both at generation 2: one knows that alice is revoked, the other does not check.
+/// Each peer is asked about at its own, whatever the other one answered before.
+#[tokio::test]
+async fn another_acceptor_has_no_say() {
+    let (mut strict, mut open) =
+        (Site::new(Some(ClientAuth::Optional)), Site::new(Some(ClientAuth::Optional)));
+    open.clients = strict.clients.clone();
+    open.settings.clients.authorities[0].bundle = strict.settings.clients.authorities[0].bundle.clone();
+    let (of_strict, of_open) = (strict.acceptor(), open.acceptor());
+    let alice = strict.clients.issue(&Leaf::client("alice"));
+    let with = async |site: &Site, acceptor: &Acceptor, issued: Option<&Issued>| {
+        let client = Client::new(&site.servers);
+        let client = match issued {
+            Some(issued) => client.with(issued.clone()),
+            None => client,
+        };
+        client.attempt(acceptor).await.server.unwrap()
+    };
+    let (strict_alice, strict_nobody) =
+        (with(&strict, &of_strict, Some(&alice)).await, with(&strict, &of_strict, None).await);
+    let (open_alice, open_nobody) =
+        (with(&open, &of_open, Some(&alice)).await, with(&open, &of_open, None).await);
+
+    let list = strict.clients.revocation_list(&RevocationList::new(1).revoke(&alice.serial));
+    strict.settings.clients.authorities[0].crls = Some(vec![strict.file("list.crl", list)]);
+    strict.settings.clients.auth = ClientAuth::Required;
+    open.settings.handshake_timeout += Duration::from_secs(1);
+    assert_eq!((of_strict.replace(strict.load().unwrap()), of_open.replace(open.load().unwrap())), (2, 2));
+    for _ in 0..2 {
+        assert_eq!((open_alice.recheck(), open_nobody.recheck()), (Ok(()), Ok(())));
+        assert_eq!(strict_alice.recheck(), Err(Distrust::Revoked));
+        assert_eq!(strict_nobody.recheck(), Err(Distrust::CertificateRequired));
+    }
+    // A second port of the same acceptor has its own mode, and a peer stays with the port that accepted it.
+    let port = of_open.with_client_auth(ClientAuth::Required);
+    open.settings.handshake_timeout += Duration::from_secs(1);
+    of_open.replace(open.load().unwrap());
+    assert_eq!((port.generation(), open_nobody.recheck()), (3, Ok(())));
 }
 
 #[tokio::test]
@@ -153,8 +196,8 @@ async fn trust_ends_with_the_certificate() {
     while SystemTime::now() < end {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(acceptor.recheck(&brief), Err(Distrust::Expired));
-    assert_eq!(acceptor.recheck(&alice), Ok(()));
+    assert_eq!(brief.recheck(), Err(Distrust::Expired));
+    assert_eq!(alice.recheck(), Ok(()));
 }
 
 #[tokio::test]
@@ -163,23 +206,23 @@ async fn distrust_is_waited_for() {
     let mut site = Site::required();
     let other = Authority::new("Other CA");
     let bundle = other.write(site.path(), "other");
-    site.settings.client_authorities.push(ClientAuthority::new(bundle));
+    site.settings.clients.authorities.push(ClientAuthority::new(bundle));
     let acceptor = site.acceptor();
     let alice = accepted(&site, &acceptor, Some(Leaf::client("alice"))).await;
     let brief = accepted(&site, &acceptor, Some(Leaf::client("brief").valid(-60, 1))).await;
     let client = Client::new(&site.servers).with(other.issue(&Leaf::client("bob")));
     let bob = client.attempt(&acceptor).await.server.unwrap();
-    let wait = async |peer: &Peer| tokio::time::timeout(PATIENCE, acceptor.distrusted(peer)).await.ok();
+    let wait = async |peer: &Peer| tokio::time::timeout(PATIENCE, peer.until_untrusted()).await.ok();
     assert_eq!(wait(&brief).await, Some(Distrust::Expired), "its certificate ends by itself");
     assert_eq!(wait(&brief).await, Some(Distrust::Expired), "and that is told at once afterwards");
 
     let change = async {
         tokio::task::yield_now().await;
-        site.settings.client_authorities.remove(0);
+        site.settings.clients.authorities.remove(0);
         acceptor.replace(site.load().unwrap());
     };
     let (told, ()) = tokio::join!(wait(&alice), change);
     assert_eq!(told, Some(Distrust::AuthorityRemoved));
-    let still = tokio::time::timeout(Duration::from_millis(50), acceptor.distrusted(&bob)).await;
+    let still = tokio::time::timeout(Duration::from_millis(50), bob.until_untrusted()).await;
     assert!(still.is_err(), "nothing changed for the others: {still:?}");
 }

@@ -29,7 +29,7 @@ async fn another_authority_is_trusted_at_once_by_every_clone() {
     assert_eq!(outcome(&old, &clone).await, Ok(1));
     assert_eq!(outcome(&new, &clone).await, Err("unknown_ca"));
 
-    site.settings.client_authorities = vec![ClientAuthority::new(authority.write(site.path(), "new"))];
+    site.settings.clients.authorities = vec![ClientAuthority::new(authority.write(site.path(), "new"))];
     assert_eq!(acceptor.replace(site.load().unwrap()), 2);
     assert_eq!((acceptor.generation(), clone.generation()), (2, 2));
     assert_eq!(outcome(&old, &clone).await, Err("unknown_ca"));
@@ -42,7 +42,7 @@ async fn mode_and_server_certificate_change_with_it() {
     let acceptor = site.acceptor();
     let anonymous = Client::new(&site.servers);
     assert_eq!(outcome(&anonymous, &acceptor).await, Err("no_certificate"));
-    site.settings.client_auth = ClientAuth::Optional;
+    site.settings.clients.auth = ClientAuth::Optional;
     assert_eq!(acceptor.replace(site.load().unwrap()), 2);
     assert_eq!(outcome(&anonymous, &acceptor).await, Ok(2));
 

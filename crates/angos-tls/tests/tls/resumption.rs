@@ -62,7 +62,7 @@ async fn a_session_keeps_its_identity() {
                 assert_eq!(again.certificate().unwrap().common_names(), [name]);
                 assert_eq!(again.trusted_until(), first.trusted_until());
                 assert_eq!(again.tls_version(), first.tls_version());
-                assert_eq!(acceptor.recheck(&again), Ok(()));
+                assert_eq!(again.recheck(), Ok(()));
             }
         }
     }
@@ -93,18 +93,18 @@ async fn nothing_survives_a_change_of_trust() {
         }
 
         let list = site.clients.revocation_list(&RevocationList::new(1).revoke(&[7]));
-        site.settings.client_authorities[0].crls = vec![site.file("a.crl", list)];
+        site.settings.clients.authorities[0].crls = Some(vec![site.file("a.crl", list)]);
         acceptor.replace(site.load().unwrap());
         let (_, refused) = alice.connect(&acceptor).await;
         assert_eq!(refused.unwrap_err().class(), "revoked", "a ticket does not help");
 
-        site.settings.client_auth = ClientAuth::Required;
+        site.settings.clients.auth = ClientAuth::Required;
         acceptor.replace(site.load().unwrap());
         let (_, refused) = nobody.connect(&acceptor).await;
         assert_eq!(refused.unwrap_err().class(), "no_certificate", "an anonymous session does not help");
 
-        site.settings.client_authorities[0].bundle = site.servers.write(site.path(), "others");
-        site.settings.client_authorities[0].crls.clear();
+        site.settings.clients.authorities[0].bundle = site.servers.write(site.path(), "others");
+        site.settings.clients.authorities[0].crls = None;
         acceptor.replace(site.load().unwrap());
         let (_, refused) = alice.connect(&acceptor).await;
         assert_eq!(refused.unwrap_err().class(), "unknown_ca");
@@ -134,7 +134,7 @@ async fn an_expired_list_ends_sessions_too() {
     for tls in VERSIONS {
         let mut site = Site::required();
         let list = site.clients.revocation_list(&RevocationList::new(1).valid(-60, 3));
-        site.settings.client_authorities[0].crls = vec![site.file("a.crl", list)];
+        site.settings.clients.authorities[0].crls = Some(vec![site.file("a.crl", list)]);
         let acceptor = site.acceptor();
         let issued = site.clients.issue(&Leaf::client("alice"));
         let client = Returning::new(&Client::new(&site.servers).tls(tls).with(issued));

@@ -20,7 +20,7 @@ fn client(name: &str, serial: u8) -> Leaf {
 /// Gives the site's client authority these lists, one file each.
 fn set(site: &mut Site, lists: &[Vec<u8>]) {
     let files = lists.iter().enumerate().map(|(at, list)| site.file(&format!("{at}.crl"), list));
-    site.settings.client_authorities[0].crls = files.collect();
+    site.settings.clients.authorities[0].crls = Some(files.collect());
 }
 
 fn list(authority: &Authority, list: &RevocationList) -> Vec<u8> {
@@ -87,7 +87,7 @@ async fn every_wrapping_is_read() {
         ("folder", vec![folder]),
     ];
     for (name, crls) in rows {
-        site.settings.client_authorities[0].crls = crls;
+        site.settings.clients.authorities[0].crls = Some(crls);
         assert_eq!(concerns(&site.load().unwrap()), [], "{name}");
         for (issuer, serial, expected) in [
             (&site.clients, 1, "revoked"),
@@ -166,7 +166,7 @@ async fn a_list_that_cannot_be_relied_on_is_not_used_and_its_clients_are_denied(
 async fn an_authority_that_may_not_sign_lists_has_none() {
     let mut site = Site::required();
     let mute = Authority::root(&Leaf::authority("Mute CA").key_usage(Some(KEY_CERT_SIGN)));
-    site.settings.client_authorities = vec![ClientAuthority::new(mute.write(site.path(), "mute"))];
+    site.settings.clients.authorities = vec![ClientAuthority::new(mute.write(site.path(), "mute"))];
     let listed = list(&mute, &revoking(1, &[]));
     set(&mut site, &[listed]);
     assert_eq!(concerns(&site.load().unwrap()), [Concern::ListIssuerMayNotSign]);
@@ -196,7 +196,7 @@ async fn an_intermediate_s_list_must_be_signed_by_that_intermediate() {
 async fn lists_of_one_authority_say_nothing_about_another() {
     let mut site = Site::required();
     let ops = Authority::new("Ops CA");
-    site.settings.client_authorities.push(ClientAuthority::named("ops", ops.write(site.path(), "ops")));
+    site.settings.clients.authorities.push(ClientAuthority::named("ops", ops.write(site.path(), "ops")));
     let listed = list(&site.clients, &revoking(1, &[7]));
     set(&mut site, &[listed]);
     assert_eq!(of(&site, &site.clients, 7).await, "revoked");
@@ -296,15 +296,15 @@ fn what_is_no_usable_list_does_not_load() {
         ),
     ];
     for (name, path, expected) in rows {
-        site.settings.client_authorities[0].crls = vec![path];
+        site.settings.clients.authorities[0].crls = Some(vec![path]);
         let errors = site.load().map(|_| ()).expect_err(name);
         assert_eq!(errors.len(), 1, "{name}: {errors:?}");
-        assert_eq!(errors[0].setting().to_string(), "client_authorities[0].crls[0]", "{name}");
+        assert_eq!(errors[0].setting().to_string(), "clients.authorities[0].crls[0]", "{name}");
         assert!(errors[0].to_string().contains(expected), "{name}: {}", errors[0]);
     }
     let huge = std::fs::File::create(site.path().join("huge")).unwrap();
     huge.set_len(angos_tls::limits::REVOCATION_LIST_MAX_BYTES + 1).unwrap();
-    site.settings.client_authorities[0].crls = vec![site.path().join("huge")];
+    site.settings.clients.authorities[0].crls = Some(vec![site.path().join("huge")]);
     assert!(matches!(site.load().map(|_| ()).unwrap_err()[0].problem(), Problem::ListTooLarge));
 }
 
@@ -339,21 +339,21 @@ async fn an_old_list_put_back_does_not_make_anybody_good_again() {
 
     set(&mut site, std::slice::from_ref(&new));
     assert_eq!(acceptor.replace(site.load().unwrap()), 2);
-    assert_eq!(acceptor.recheck(&peer), Err(Distrust::Revoked));
+    assert_eq!(peer.recheck(), Err(Distrust::Revoked));
     assert_eq!(outcome(&site, &acceptor, &alice).await, "revoked");
 
     set(&mut site, std::slice::from_ref(&old));
     assert_eq!(acceptor.replace(site.load().unwrap()), 2, "what counts is as before");
-    site.settings.client_auth = ClientAuth::Optional;
+    site.settings.clients.auth = ClientAuth::Optional;
     assert_eq!(acceptor.replace(site.load().unwrap()), 3);
     assert_eq!(outcome(&site, &acceptor, &alice).await, "revoked");
-    assert_eq!(acceptor.recheck(&peer), Err(Distrust::Revoked));
+    assert_eq!(peer.recheck(), Err(Distrust::Revoked));
     // Another acceptor has seen nothing newer.
     assert_eq!(outcome(&site, &site.acceptor(), &alice).await, "ok");
     // No list at all is what the operator says it is.
-    site.settings.client_authorities[0].crls.clear();
+    site.settings.clients.authorities[0].crls = None;
     acceptor.replace(site.load().unwrap());
-    assert_eq!(acceptor.recheck(&peer), Ok(()));
+    assert_eq!(peer.recheck(), Ok(()));
 }
 
 #[tokio::test]
@@ -371,7 +371,7 @@ async fn trust_ends_with_the_list() {
     while std::time::SystemTime::now() < end {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    assert_eq!(acceptor.recheck(&peer), Err(Distrust::RevocationUnknown));
+    assert_eq!(peer.recheck(), Err(Distrust::RevocationUnknown));
     assert_eq!(alice.attempt(&acceptor).await.server.unwrap_err().class(), "revocation_unknown");
 }
 
@@ -387,4 +387,17 @@ async fn an_authority_revoked_by_another_of_its_bundle_vouches_for_nobody() {
     set(&mut site, &bad);
     assert_eq!(concerns(&site.load().unwrap()), [Concern::AuthorityRevoked]);
     assert_eq!(of(&site, &team, 7).await, "revoked", "by way of the authority above");
+}
+
+/// A pattern that matches no file must not turn revocation off.
+#[test]
+fn lists_that_name_no_file_do_not_load() {
+    let mut site = Site::required();
+    site.settings.clients.authorities[0].crls = Some(Vec::new());
+    let errors = site.load().map(|_| ()).unwrap_err();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(matches!(errors[0].problem(), Problem::NoRevocationLists), "{errors:?}");
+    assert_eq!(errors[0].setting().to_string(), "clients.authorities[0].crls");
+    site.settings.clients.authorities[0].crls = None;
+    assert!(site.load().is_ok());
 }

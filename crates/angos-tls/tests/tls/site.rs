@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use angos_test_ca::{Authority, Leaf};
-use angos_tls::{Acceptor, ClientAuth, LoadError, Material, Settings};
+use angos_tls::{Acceptor, ClientAuth, ClientAuthority, Clients, LoadError, Material, Settings};
 use tempfile::TempDir;
 
 pub(crate) struct Site {
@@ -18,15 +18,16 @@ pub(crate) struct Site {
 impl Site {
     pub(crate) fn new(mode: Option<ClientAuth>) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let (servers, clients) = (Authority::new("Server CA"), Authority::new("Client CA"));
+        let (servers, issuer) = (Authority::new("Server CA"), Authority::new("Client CA"));
         let (certificate, key) =
             servers.issue(&Leaf::server(["localhost"])).write(directory.path(), "server");
-        let mut settings = Settings::new(certificate, key);
+        let clients = mode.map_or_else(Clients::anonymous, |auth| Clients {
+            auth,
+            authorities: vec![ClientAuthority::new(issuer.write(directory.path(), "clients"))],
+        });
+        let mut settings = Settings::new(certificate, key, clients);
         settings.handshake_timeout = Duration::from_secs(20);
-        if let Some(mode) = mode {
-            settings = settings.client_authorities(clients.write(directory.path(), "clients"), mode);
-        }
-        Self { servers, clients, settings, directory }
+        Self { servers, clients: issuer, settings, directory }
     }
 
     pub(crate) fn required() -> Self {
