@@ -5,7 +5,7 @@ pub(crate) mod frames;
 mod image;
 mod pki;
 
-pub(crate) use client::{Answer, Client, Sender, Wire};
+pub(crate) use client::{Answer, Client, Failure, Sender, Wire};
 pub(crate) use image::{Image, digest_of};
 pub(crate) use pki::Pki;
 
@@ -352,9 +352,15 @@ impl Registry {
 
     /// Replaces the configuration's text.
     pub(crate) fn rewrite_configuration(&self, change: impl FnOnce(String) -> String) {
-        let path = self.folder.path().join("config.toml");
-        let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(path, change(text)).unwrap();
+        let text = std::fs::read_to_string(self.folder.path().join("config.toml")).unwrap();
+        self.write("config.toml", change(text));
+    }
+
+    /// Puts a file into the registry's folder, as a whole: nobody reads a half of it.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let (new, path) = (self.folder.path().join(".new"), self.folder.path().join(name));
+        std::fs::write(&new, content).unwrap();
+        std::fs::rename(new, path).unwrap();
     }
 }
 

@@ -2,7 +2,7 @@
 //! flight has its time, and nobody else notices.
 
 use crate::harness::frames::{DATA, END_STREAM, Frames, GOAWAY, frame};
-use crate::harness::{Client, Image, PATIENCE, Pki, Registry, Setup};
+use crate::harness::{Answer, Client, Failure, Image, PATIENCE, Pki, Registry, Setup};
 use angos_test_ca::{Issued, Leaf, RevocationList};
 use hyper::StatusCode;
 use rustls::HandshakeKind;
@@ -13,23 +13,45 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-const ANYONE: &str = "[global.access_policy]\ndefault = \"allow\"\n";
+const ANYONE: &str = "[server.management]\nport = 0\n[global.access_policy]\ndefault = \"allow\"\n";
+
+const POLICY: &str = "angos_policy_generation";
+const TLS: &str = "angos_tls_generation";
+const ALLOWED: &str = "angos_decisions_total{outcome=\"allow\"}";
 
 /// Writes the authorities, asks for a reload, and waits until it is in force.
-fn trust(registry: &Registry, authorities: &str) {
-    std::fs::write(registry.folder.path().join("ca.pem"), authorities).unwrap();
-    reload(registry);
+async fn trust(registry: &Registry, authorities: &str) {
+    reload(registry, TLS, || registry.write("ca.pem", authorities)).await;
 }
 
-/// Asks for a reload, and waits until it is reported as applied: requests sent after this are judged by the new set.
-fn reload(registry: &Registry) {
-    let before = registry.log().matches(" reloaded ").count();
+/// Makes a change, asks for a reload, and waits until what counts its generations says that another set is in force:
+/// requests sent after this are decided by it. Not by the log: a line may tell of the set before.
+async fn reload(registry: &Registry, generation: &str, change: impl FnOnce()) {
+    let management = registry.management_client();
+    let before = metric(&management, generation).await;
+    change();
     registry.reload();
     let started = Instant::now();
-    while registry.log().matches(" reloaded ").count() == before {
+    while metric(&management, generation).await == before {
         assert!(started.elapsed() < PATIENCE, "{}", registry.log());
-        std::thread::sleep(Duration::from_millis(5));
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Begins an upload over HTTP/2, as stream 1, and waits until the server has decided to take it. No other request may
+/// run meanwhile.
+async fn begin_upload(registry: &Registry, client: &Client, upload: &str) -> Frames {
+    let management = registry.management_client();
+    let before = metric(&management, ALLOWED).await;
+    let mut frames = Frames::open(client, &[]).await;
+    frames.ask(1, "PATCH", upload, 0).await;
+    frames.send(&frame(DATA, 0, 1, b"ab")).await;
+    let started = Instant::now();
+    while metric(&management, ALLOWED).await == before {
+        assert!(started.elapsed() < PATIENCE, "{}", registry.log());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    frames
 }
 
 fn both(pki: &Pki) -> String {
@@ -46,6 +68,15 @@ async fn ask(stream: &mut TlsStream<TcpStream>, request: &str) -> String {
     let mut buffer = vec![0; 4096];
     let length = tokio::time::timeout(PATIENCE, stream.read(&mut buffer)).await.unwrap().unwrap();
     String::from_utf8_lossy(&buffer[..length]).into_owned()
+}
+
+/// What is promised to a request on a connection that was open when the trust in its client ended: it is not served. The
+/// request is refused, or the connection was closed before it arrived.
+fn unserved(answer: Result<Answer, Failure>) {
+    if let Ok(answer) = answer {
+        assert_eq!((answer.status, answer.code().as_str()), (StatusCode::FORBIDDEN, "DENIED"));
+        assert!(answer.text().contains("no longer accepted"), "{}", answer.text());
+    }
 }
 
 const VERSION: &str = "GET /v2/ HTTP/1.1\r\nhost: localhost\r\n\r\n";
@@ -83,13 +114,15 @@ impl Load {
     }
 
     async fn stop(self) {
-        let before = self.pulls.load(Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        let (before, started) = (self.pulls.load(Ordering::Relaxed), Instant::now());
+        while self.pulls.load(Ordering::Relaxed) == before {
+            assert!(started.elapsed() < PATIENCE, "the load was no load");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         self.stop.store(true, Ordering::Relaxed);
         for task in self.tasks {
             task.await.unwrap();
         }
-        assert!(before > 0 && self.pulls.load(Ordering::Relaxed) > before, "the load was no load");
     }
 }
 
@@ -102,12 +135,11 @@ async fn metric(client: &Client, line: &str) -> i64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_lost_trust_is_served_no_more_and_others_lose_nothing() {
     let registry = Setup::mutual("required", ANYONE).server("distrust_timeout = \"30s\"\n").start();
-    trust(&registry, &both(&registry.pki));
+    trust(&registry, &both(&registry.pki)).await;
     let alice = registry.pki.client("alice", "Team");
     let (good, good_h2) = (registry.client(Some(&alice)), registry.client_h2(Some(&alice)));
     let image = Image::new("trust", 10_000);
     assert_eq!(good.push("team/app", "1", &image).await.unwrap(), StatusCode::CREATED);
-    let load = Load::start(&[good.clone(), good_h2]);
 
     let eve = eve(&registry);
     let (h1, h2) = (registry.client(Some(&eve)), registry.client_h2(Some(&eve)));
@@ -117,15 +149,13 @@ async fn who_lost_trust_is_served_no_more_and_others_lose_nothing() {
     assert!(ask(&mut idle, VERSION).await.starts_with("HTTP/1.1 200 "));
     let upload = h1.send("POST", "/v2/team/app/blobs/uploads/", &[], "").await.unwrap();
     let upload = upload.header("location");
-    let mut frames = Frames::open(&h2, &[]).await;
-    frames.ask(1, "PATCH", upload, 0).await;
-    frames.send(&frame(DATA, 0, 1, b"ab")).await;
+    let mut frames = begin_upload(&registry, &h2, upload).await;
+    let load = Load::start(&[good.clone(), good_h2]);
 
-    trust(&registry, &registry.pki.authority.certificate_pem());
+    trust(&registry, &registry.pki.authority.certificate_pem()).await;
 
     // From here on nothing is timed: the very first request is refused.
-    let answer = kept(h1.request("GET", "/v2/", &[], "")).await;
-    assert!(answer.is_err_and(|error| !error.to_string().is_empty()), "HTTP/1.1: closed or refused");
+    unserved(kept(h1.request("GET", "/v2/", &[], "")).await);
     closed(&mut idle).await;
     frames.ask(3, "GET", "/v2/", END_STREAM).await;
     let mut going_away = false;
@@ -157,30 +187,25 @@ async fn who_lost_trust_is_served_no_more_and_others_lose_nothing() {
 }
 
 /// Puts the authority under a revocation list, which names nobody yet.
-fn watch_revocation(registry: &Registry) {
-    revoke(registry, &RevocationList::new(1));
+async fn watch_revocation(registry: &Registry) {
+    registry.write("list.crl", registry.pki.authority.revocation_list(&RevocationList::new(1)));
     let named = "[[server.tls.client_ca]]\nname = \"team\"\nbundle = \"ca.pem\"\ncrls = [\"list.crl\"]\n";
-    registry.rewrite_configuration(|text| {
+    let change = |text: String| {
         let kept = text.lines().filter(|line| !line.starts_with("client_ca_bundle"));
         let text: String = kept.flat_map(|line| [line, "\n"]).collect();
         text.replace("[blob_store.fs]", &format!("{named}[blob_store.fs]"))
-    });
-}
-
-fn revoke(registry: &Registry, list: &RevocationList) {
-    let list = registry.pki.authority.revocation_list(list);
-    std::fs::write(registry.folder.path().join("list.crl"), list).unwrap();
+    };
+    reload(registry, TLS, || registry.rewrite_configuration(change)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whose_certificate_is_revoked_is_served_no_more() {
     let registry = Setup::mutual("required", ANYONE).start();
-    watch_revocation(&registry);
-    reload(&registry);
+    watch_revocation(&registry).await;
     let alice = registry.pki.client("alice", "Team");
     let good = registry.client(Some(&alice));
     assert_eq!(good.push("team/app", "1", &Image::new("list", 100)).await.unwrap(), StatusCode::CREATED);
-    let load = Load::start(&[good.clone(), registry.client_h2(Some(&alice))]);
+    let good_h2 = registry.client_h2(Some(&alice));
 
     let thief = registry.pki.client("thief", "Team");
     let (h1, h2) = (registry.client(Some(&thief)), registry.client_h2(Some(&thief)));
@@ -190,16 +215,15 @@ async fn whose_certificate_is_revoked_is_served_no_more() {
     assert_eq!(idle.get_ref().1.handshake_kind(), Some(HandshakeKind::Resumed), "a ticket works");
     assert!(ask(&mut idle, VERSION).await.starts_with("HTTP/1.1 200 "));
     let upload = h1.send("POST", "/v2/team/app/blobs/uploads/", &[], "").await.unwrap();
-    let mut frames = Frames::open(&h2, &[]).await;
-    frames.ask(1, "PATCH", upload.header("location"), 0).await;
-    frames.send(&frame(DATA, 0, 1, b"ab")).await;
+    let mut frames = begin_upload(&registry, &h2, upload.header("location")).await;
+    let load = Load::start(&[good.clone(), good_h2]);
 
-    revoke(&registry, &RevocationList::new(2).revoke(&thief.serial));
-    reload(&registry);
+    let list = registry.pki.authority.revocation_list(&RevocationList::new(2).revoke(&thief.serial));
+    reload(&registry, TLS, || registry.write("list.crl", list)).await;
 
     // From here on nothing is timed: the very first request is refused.
     assert!(h1.send("GET", "/v2/", &[], "").await.is_err(), "a new connection, with a ticket of before");
-    assert!(kept(h1.request("GET", "/v2/", &[], "")).await.is_err(), "HTTP/1.1: closed");
+    unserved(kept(h1.request("GET", "/v2/", &[], "")).await);
     closed(&mut idle).await;
     frames.ask(3, "GET", "/v2/", END_STREAM).await;
     let refusal = frames.wait(|it| it.kind == DATA && it.stream == 3).await.expect("a refusal").payload;
@@ -212,7 +236,7 @@ async fn whose_certificate_is_revoked_is_served_no_more() {
 #[tokio::test]
 async fn what_is_in_flight_is_cut_in_the_end() {
     let registry = Setup::mutual("required", ANYONE).server("distrust_timeout = \"1s\"\n").start();
-    trust(&registry, &both(&registry.pki));
+    trust(&registry, &both(&registry.pki)).await;
     let eve = eve(&registry);
     let client = registry.client(Some(&eve));
     let upload = client.send("POST", "/v2/a/blobs/uploads/", &[], "").await.unwrap();
@@ -222,7 +246,7 @@ async fn what_is_in_flight_is_cut_in_the_end() {
         upload.header("location")
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    trust(&registry, &registry.pki.authority.certificate_pem());
+    trust(&registry, &registry.pki.authority.certificate_pem()).await;
     let reloaded = Instant::now();
     // A client that keeps sending has no more time than one that stands still.
     let mut sent = 0;
@@ -272,8 +296,8 @@ async fn certificates_become_required() {
     let alice = registry.pki.client("alice", "Team");
     let mut somebody = registry.client(Some(&alice)).dial().await.unwrap();
     assert!(ask(&mut somebody, VERSION).await.starts_with("HTTP/1.1 200 "));
-    registry.rewrite_configuration(|text| text.replace("\"optional\"", "\"required\""));
-    reload(&registry);
+    let change = |text: String| text.replace("\"optional\"", "\"required\"");
+    reload(&registry, TLS, || registry.rewrite_configuration(change)).await;
     closed(&mut nobody).await;
     assert!(ask(&mut somebody, VERSION).await.starts_with("HTTP/1.1 200 "));
     registry.wait_for_log("class=\"certificate_required\"");
@@ -287,10 +311,8 @@ async fn a_reload_of_rules_leaves_trust_alone() {
     let mut kept = registry.client(Some(&alice)).dial().await.unwrap();
     assert!(ask(&mut kept, VERSION).await.starts_with("HTTP/1.1 200 "));
     let rules = "rules = [\"request.action == 'delete-blob'\"]\n";
-    registry.rewrite_configuration(|text| format!("{text}{rules}"));
-    reload(&registry);
-    assert_eq!(metric(&client, "angos_policy_generation").await, 2);
-    assert_eq!(metric(&client, "angos_tls_generation").await, 1);
+    reload(&registry, POLICY, || registry.rewrite_configuration(|text| format!("{text}{rules}"))).await;
+    assert_eq!(metric(&client, TLS).await, 1);
     assert!(ask(&mut kept, VERSION).await.starts_with("HTTP/1.1 200 "), "the same connection");
 }
 
