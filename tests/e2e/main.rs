@@ -32,6 +32,7 @@
 //! - [`seed_table`]: the user pages to the letter, rules × callers × actions
 //! - [`shadow`]: rules on trial, and metrics of each policy and rule
 //! - [`shutdown`]: `/readyz` fails first, then ports close
+//! - [`soak`]: everything at once for minutes or hours; only `tests/soak/run.sh` runs it
 //! - [`startup`]: refusing to start, and stopping without loss
 //! - [`tls`]: certificates under either version, and handshakes that are cut up or broken off
 //! - [`torture`]: reloads without end and by every means
@@ -78,6 +79,7 @@ mod replay;
 mod seed_table;
 mod shadow;
 mod shutdown;
+mod soak;
 mod startup;
 mod tls;
 mod torture;
