@@ -54,7 +54,8 @@ impl Storage {
     /// [`Error::NotEmpty`] when the folder holds something.
     pub async fn backup(&self, folder: &Path, progress: impl Fn(Backup) + Send) -> Result<Backup, Error> {
         let path = folder.to_owned();
-        let mut copy = blocking(move || Copy::begin(path)).await?;
+        let id = self.metadata.store_id()?;
+        let mut copy = blocking(move || Copy::begin(path, id)).await?;
         let mut done = Backup::default();
         let mut snapshot = self.metadata.snapshot().await?;
         loop {
@@ -94,7 +95,8 @@ struct Copy {
 }
 
 impl Copy {
-    fn begin(folder: PathBuf) -> Result<Copy, Error> {
+    /// `id`: of the store that is copied; its blobs may later be used with the metadata of the copy.
+    fn begin(folder: PathBuf, id: Option<u64>) -> Result<Copy, Error> {
         let fail = |path: &Path, error: io::Error| Error::from_io("create", path, error);
         DirBuilder::new()
             .recursive(true)
@@ -115,6 +117,10 @@ impl Copy {
         // All of it is synced at the end, at once.
         let metadata = RedbMetadata::open(&below, METADATA_CACHE_BYTES, false)?;
         let blobs = FilesystemBlobs::open(&folder, false)?;
+        if let Some(id) = id {
+            metadata.make_store_id(Some(id))?;
+            blobs.set_store_id(id)?;
+        }
         Ok(Copy { folder, metadata, blobs, links: true })
     }
 

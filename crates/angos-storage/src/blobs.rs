@@ -4,7 +4,7 @@ use std::{ops::Range, path::PathBuf, pin::Pin, time::SystemTime};
 
 use angos_oci::{Algorithm, Digest};
 
-use crate::{BlobReader, Error, SessionId, Writer};
+use crate::{BlobReader, Error, Health, SessionId, Writer};
 
 /// A boxed future, so that the stores can be trait objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -72,6 +72,11 @@ pub trait BlobStore: Send + Sync + 'static {
     /// The file that holds a blob if it is there, for an engine that keeps a blob as a file. It must not be written to.
     fn file(&self, _: &Digest) -> Option<PathBuf> {
         None
+    }
+
+    /// As [`MetadataStore::health`](crate::MetadataStore::health).
+    fn health(&self) -> BoxFuture<'_, Health> {
+        Box::pin(std::future::ready(Health::IN_MEMORY))
     }
 }
 

@@ -12,7 +12,7 @@ mod tests;
 
 use std::{
     ops::Bound,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     thread::{Builder, JoinHandle},
 };
@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::{commit::Request, database::Shared, snapshot::RedbSnapshot};
 use crate::limits::{BATCH_MAX_BYTES, BATCHES_WAITING_MAX, INLINE_SCAN_MAX, KEY_MAX_BYTES};
-use crate::{Batch, BoxFuture, Entry, Error, MetadataStore, Snapshot, Version, Versioned};
+use crate::{Batch, BoxFuture, Entry, Error, Health, MetadataStore, Snapshot, Version, Versioned};
 
 /// Key → version (8 bytes) and value.
 const ENTRIES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("entries");
@@ -53,18 +53,35 @@ impl RedbMetadata {
             .map_err(|error| Error::from_io("start a thread for", shared.path(), error))?;
         Ok(RedbMetadata { shared, queue: Some(queue), thread: Some(thread) })
     }
+
+    /// The file in a folder of metadata.
+    pub(crate) fn file(root_dir: &Path) -> PathBuf {
+        root_dir.join(database::FILE)
+    }
+
+    /// Gives the store an id: that of its blobs, or a new one.
+    pub(crate) fn make_store_id(&self, of_blobs: Option<u64>) -> Result<u64, Error> {
+        let fresh = |error| Error::from_io("read", "random generator", error);
+        let id = of_blobs.map_or_else(database::new_store_id, Ok).map_err(fresh)?;
+        self.shared.set_store_id(id).map(|()| id)
+    }
+
+    /// Whether anything was ever recorded.
+    pub(crate) fn has_entries(&self) -> Result<bool, Error> {
+        self.shared.has_entries()
+    }
 }
 
 impl RedbMetadata {
     /// Whether a folder has such a file.
     pub(crate) fn is_in(root_dir: &Path) -> bool {
-        root_dir.join(database::FILE).exists()
+        RedbMetadata::file(root_dir).exists()
     }
 }
 
 impl Shared {
-    fn read(&self, key: &[u8]) -> Result<Option<Versioned>, Error> {
-        self.with(|database| {
+    fn get(&self, key: &[u8]) -> Result<Option<Versioned>, Error> {
+        self.read(|database| {
             let table = database.begin_read()?.open_table(ENTRIES)?;
             Ok(table.get(key)?.map(|stored| decode(stored.value())))
         })?
@@ -76,7 +93,7 @@ impl Shared {
             Some(after) if after >= prefix => Bound::Excluded(after),
             _ => Bound::Included(prefix),
         };
-        self.with(|database| {
+        self.read(|database| {
             let table = database.begin_read()?.open_table(ENTRIES)?;
             let mut entries = Vec::new();
             for item in table.range::<&[u8]>((start, Bound::Unbounded))?.take(limit) {
@@ -105,7 +122,7 @@ fn decode(stored: &[u8]) -> Result<Versioned, Error> {
 
 impl MetadataStore for RedbMetadata {
     fn read<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Versioned>, Error>> {
-        Box::pin(async move { self.shared.read(key) })
+        Box::pin(async move { self.shared.get(key) })
     }
 
     fn scan<'a>(
@@ -142,6 +159,24 @@ impl MetadataStore for RedbMetadata {
         Box::pin(async move {
             let snapshot = RedbSnapshot::take(&self.shared)?;
             Ok(Box::new(snapshot) as Box<dyn Snapshot>)
+        })
+    }
+
+    fn store_id(&self) -> Result<Option<u64>, Error> {
+        self.shared.store_id()
+    }
+
+    fn health(&self) -> BoxFuture<'_, Health> {
+        Box::pin(async move {
+            let shared = Arc::clone(&self.shared);
+            let look = move || (shared.backend().space(), shared.place().check());
+            let (space, mut outcome) =
+                tokio::task::spawn_blocking(look).await.unwrap_or((None, Err(Error::Closed)));
+            if outcome.is_ok() && self.shared.is_failing() {
+                // Deletes what is never there: all of a commit, and no change.
+                outcome = self.apply(Batch::new().delete(Bytes::new())).await;
+            }
+            Health { space, outcome }
         })
     }
 }

@@ -75,6 +75,44 @@ pub enum Error {
         /// What is unexpected in it.
         reason: String,
     },
+    /// The metadata file was written by this engine and is torn or damaged.
+    #[error("the metadata file {} is damaged ({reason}); restore it from a backup", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Metadata without its blobs, or blobs without their metadata. Nothing was created.
+    #[error(
+        "{} is missing, but {} has content: mount or restore what is missing, or name the folder it is in; \
+         to start with an empty registry, move {} away first",
+        missing.display(), beside.display(), beside.display()
+    )]
+    Unpaired {
+        /// What is missing.
+        missing: PathBuf,
+        /// What has content.
+        beside: PathBuf,
+    },
+    /// Blobs and metadata carry the ids of different stores.
+    #[error(
+        "{} and {} belong to different stores: name the folders of one store",
+        blobs.display(), metadata.display()
+    )]
+    Mismatched {
+        /// The folder of the blobs.
+        blobs: PathBuf,
+        /// The metadata file.
+        metadata: PathBuf,
+    },
+    /// The folder that was opened is no longer at its path: moved, removed, replaced or unmounted. Nothing is
+    /// written until it is back.
+    #[error("{} is not the file that was opened: put its folder back, or restart", path.display())]
+    Misplaced {
+        /// A file that is in the folder for as long as the store is open.
+        path: PathBuf,
+    },
     /// What is stored contradicts itself.
     #[error("stored data is damaged: {0}")]
     Corrupt(String),

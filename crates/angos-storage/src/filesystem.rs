@@ -1,7 +1,8 @@
 //! Blobs as files.
 //!
 //! ```text
-//! blobs.lock                    held while the store is open
+//! blobs.lock                    held while the store is open; where it is, the folder is
+//! store.id                      which store the blobs belong to; the metadata has the same
 //! blobs/sha256/ab/abcd…         published: whole, checked, durable
 //! uploads/<id>.sha256           the content of a session
 //! uploads/<id>.state            how much of it is acknowledged, and the hash so far
@@ -17,6 +18,8 @@ mod append;
 mod content;
 mod directories;
 mod disk;
+mod health;
+mod identity;
 mod lease;
 mod listing;
 mod names;
@@ -42,10 +45,11 @@ use self::{
     content::Content,
     directories::Directories,
     disk::{Cached, Disk},
+    identity::Traces,
     lease::Leases,
     pool::Pool,
 };
-use crate::{BlobReader, BlobStore, BoxFuture, Error, Progress, SessionId, Writer};
+use crate::{BlobReader, BlobStore, BoxFuture, Error, Health, Progress, SessionId, Writer};
 
 /// Blobs as files in one folder.
 ///
@@ -90,6 +94,21 @@ impl FilesystemBlobs {
     /// file, `None` when no file of that place can be linked.
     pub(crate) async fn adopt(&self, file: PathBuf, digest: Digest) -> Result<Option<bool>, Error> {
         self.blocking(move |store| store.adopt(&file, &digest)).await
+    }
+
+    /// What a folder holds before it is opened.
+    pub(crate) fn traces(root_dir: &Path) -> Result<Traces, Error> {
+        Disk::traces(root_dir)
+    }
+
+    /// The id of the store, if it has one.
+    pub(crate) fn store_id(&self) -> Result<Option<u64>, Error> {
+        self.store.disk.store_id()
+    }
+
+    /// Gives the blobs the id of their store.
+    pub(crate) fn set_store_id(&self, id: u64) -> Result<(), Error> {
+        self.store.disk.set_store_id(id)
     }
 
     /// Runs an action on a thread that may block.
@@ -206,5 +225,12 @@ impl BlobStore for FilesystemBlobs {
 
     fn file(&self, digest: &Digest) -> Option<PathBuf> {
         Some(self.store.disk.full(&disk::blob_path(digest)))
+    }
+
+    fn health(&self) -> BoxFuture<'_, Health> {
+        let look = self.blocking(|store| Ok(store.disk.health()));
+        Box::pin(
+            async move { look.await.unwrap_or_else(|error| Health { space: None, outcome: Err(error) }) },
+        )
     }
 }

@@ -10,6 +10,8 @@
 //! | `reader.rs`, `writer.rs` | [`BlobReader`] and [`Writer`]: the two streams of a blob |
 //! | `settings.rs` | [`Settings`] → [`Storage`] |
 //! | `backup.rs` | a consistent copy of an open store |
+//! | `pair.rs` | whether blobs and metadata belong together |
+//! | `place.rs`, `health.rs`, `private.rs` | whether a folder is still where it was opened; room and writability; file modes |
 //! | `memory.rs` | both engines in memory, for tests and embedding |
 //! | `filesystem.rs` | blobs as files |
 //! | `embedded.rs` | metadata in one redb file |
@@ -21,9 +23,13 @@ mod blobs;
 mod embedded;
 mod error;
 mod filesystem;
+mod health;
 pub mod limits;
 mod memory;
 mod metadata;
+mod pair;
+mod place;
+mod private;
 mod reader;
 mod session;
 mod settings;
@@ -37,6 +43,7 @@ pub use blobs::{BlobStore, BoxFuture, Progress};
 pub use embedded::RedbMetadata;
 pub use error::{Error, Failure};
 pub use filesystem::FilesystemBlobs;
+pub use health::{Health, Space};
 pub use memory::{MemoryBlobs, MemoryMetadata};
 pub use metadata::{Entry, MetadataStore, Snapshot, Version, Versioned};
 pub use reader::BlobReader;

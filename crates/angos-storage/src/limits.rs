@@ -101,3 +101,28 @@ pub(crate) const BACKUP_ENTRIES_PER_PAGE: usize = 256;
 ///
 /// Source: ours. It bounds memory, and how long a backup is silent.
 pub(crate) const BACKUP_BLOBS_PER_PAGE: usize = 1000;
+
+/// How long readers of metadata that could not be opened again wait before one of them tries once more: 1 s.
+///
+/// Source: ours. Opening takes a millisecond; a disk that fails is not asked for every request.
+pub(crate) const REOPEN_EVERY: Duration = Duration::from_secs(1);
+
+/// Free bytes below which the health of a blob folder is found out by writing: 64 MiB.
+///
+/// Source: ours. Far more than one request takes between two looks on a small disk; above it a write that fails says so.
+pub(crate) const SPACE_LOW_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Free inodes below which it is found out by making a file: 1024.
+///
+/// Source: ours, likewise.
+pub(crate) const INODES_LOW: u64 = 1024;
+
+/// Bytes that such a look writes: 16 KiB.
+///
+/// Source: ours. More than the last block of a file system that is full.
+pub(crate) const PROBE_BYTES: usize = 16 * 1024;
+
+/// Longest file with the id of a store that is read: 64 bytes.
+///
+/// Source: ours. It has 31.
+pub(crate) const STORE_ID_MAX_BYTES: u64 = 64;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Batch, BoxFuture, Error};
+use crate::{Batch, BoxFuture, Error, Health};
 
 /// An ordered map from byte strings to small values.
 ///
@@ -26,6 +26,17 @@ pub trait MetadataStore: Send + Sync + 'static {
     ///
     /// Dropping the future does not take the batch back: it may or may not be applied.
     fn apply(&self, batch: Batch) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Whether the store can be written to, and its room. Costs two system calls while it is well; after a
+    /// failure it tries to write, so that it also says when the cause is gone.
+    fn health(&self) -> BoxFuture<'_, Health> {
+        Box::pin(std::future::ready(Health::IN_MEMORY))
+    }
+
+    /// The id that the metadata shares with the blobs of its store, if the engine keeps one.
+    fn store_id(&self) -> Result<Option<u64>, Error> {
+        Ok(None)
+    }
 
     /// All entries as they are at this moment, whatever is applied while they are read.
     ///

@@ -13,6 +13,7 @@ use crate::{
     embedded::RedbMetadata,
     filesystem::FilesystemBlobs,
     memory::{MemoryBlobs, MemoryMetadata},
+    pair,
 };
 
 /// Where and how to store.
@@ -111,22 +112,29 @@ impl Storage {
     /// large store.
     ///
     /// [`Error::Locked`] when another process has it open, [`Error::Foreign`] when a file is not ours,
-    /// [`Error::Incomplete`] when it is a backup that did not come to its end.
+    /// [`Error::Incomplete`] when it is a backup that did not come to its end, [`Error::Damaged`] when the metadata is torn,
+    /// [`Error::Unpaired`] when one of the two is missing beside content of the other, [`Error::Mismatched`] when they
+    /// belong to different stores.
     pub fn open(settings: &Settings) -> Result<Storage, Error> {
         settings.folders().try_for_each(check_complete)?;
-        let metadata: Arc<dyn MetadataStore> = match &settings.metadata {
-            MetadataSettings::Redb { root_dir, cache_bytes } => {
-                Arc::new(RedbMetadata::open(root_dir, *cache_bytes, settings.sync)?)
+        Ok(match (&settings.blobs, &settings.metadata) {
+            (
+                BlobSettings::Filesystem { root_dir },
+                MetadataSettings::Redb { root_dir: metadata, cache_bytes },
+            ) => {
+                let (blobs, metadata) = pair::open(root_dir, metadata, *cache_bytes, settings.sync)?;
+                Storage { blobs: Arc::new(blobs), metadata: Arc::new(metadata) }
             }
-            MetadataSettings::Memory => Arc::new(MemoryMetadata::default()),
-        };
-        let blobs: Arc<dyn BlobStore> = match &settings.blobs {
-            BlobSettings::Filesystem { root_dir } => {
-                Arc::new(FilesystemBlobs::open(root_dir, settings.sync)?)
-            }
-            BlobSettings::Memory => Arc::new(MemoryBlobs::default()),
-        };
-        Ok(Storage { blobs, metadata })
+            (BlobSettings::Filesystem { root_dir }, MetadataSettings::Memory) => Storage {
+                blobs: Arc::new(FilesystemBlobs::open(root_dir, settings.sync)?),
+                metadata: Arc::new(MemoryMetadata::default()),
+            },
+            (BlobSettings::Memory, MetadataSettings::Redb { root_dir, cache_bytes }) => Storage {
+                blobs: Arc::new(MemoryBlobs::default()),
+                metadata: Arc::new(RedbMetadata::open(root_dir, *cache_bytes, settings.sync)?),
+            },
+            (BlobSettings::Memory, MetadataSettings::Memory) => Storage::memory(),
+        })
     }
 
     /// Both in memory.

@@ -46,6 +46,20 @@ fn open(folder: &Path) -> Result<Storage, Error> {
     Storage::open(&Settings::in_folder(folder).with_metadata_below())
 }
 
+/// The metadata of a backup fits the blobs it was made of, and the other way round.
+#[tokio::test]
+async fn a_backup_has_the_id_of_its_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let [from, to] = ["store", "copy"].map(|name| folder.path().join(name));
+    let storage = open(&from).unwrap();
+    push(&storage, 1).await;
+    storage.backup(&to, |_| {}).await.unwrap();
+    drop(storage);
+    std::fs::remove_dir_all(from.join("metadata")).unwrap();
+    std::fs::rename(to.join("metadata"), from.join("metadata")).unwrap();
+    assert_eq!(verify(&open(&from).unwrap()).await, 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_beside_pushes_is_a_store_of_one_moment() {
     let folder = tempfile::tempdir().unwrap();
@@ -129,7 +143,7 @@ async fn a_damaged_blob_is_left_out_of_a_copy() {
     let digest = Digest::of(Algorithm::Sha256, &content);
     std::fs::write(storage.blobs.file(&digest).unwrap(), "damaged").unwrap();
     // From another engine nothing can be linked.
-    let mut copy = super::Copy::begin(folder.path().join("copy")).unwrap();
+    let mut copy = super::Copy::begin(folder.path().join("copy"), None).unwrap();
     copy.links = false;
     let mut done = Backup::default();
     for (digest, size) in storage.blobs.scan(None, 9).await.unwrap() {

@@ -14,6 +14,8 @@ use std::{
 
 use redb::{BackendError, StorageBackend};
 
+use crate::Space;
+
 /// One handle on the file, which the store keeps locked for as long as it lives.
 #[derive(Debug, Clone)]
 pub(super) struct Backend {
@@ -51,6 +53,11 @@ impl Backend {
             #[cfg(test)]
             counters: Arc::default(),
         }
+    }
+
+    /// The room on the file system of the file.
+    pub(super) fn space(&self) -> Option<Space> {
+        Space::of(&*self.file)
     }
 
     /// Says whether the database is being opened.

@@ -1,12 +1,14 @@
 //! The one thread that changes the file, and the groups it commits.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use bytes::Bytes;
 use redb::{Database, Table};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{ENTRIES, database::Shared, decode};
+use super::{
+    ENTRIES,
+    database::{Failed, Shared},
+    decode,
+};
 use crate::limits::{GROUP_MAX, GROUP_MAX_BYTES};
 use crate::{Batch, Error, Operation, Version};
 
@@ -23,15 +25,14 @@ pub(super) fn run(shared: &Shared, mut waiting: mpsc::Receiver<Request>) {
         let group = gather(first, &mut waiting);
         match commit(shared, &group, &mut versions) {
             Ok(outcomes) => {
+                shared.set_failing(false);
                 for (request, outcome) in group.into_iter().zip(outcomes) {
                     let _ = request.reply.send(outcome);
                 }
             }
             Err(error) => {
+                shared.set_failing(true);
                 tracing::error!(target: "angos::storage", %error, batches = group.len(), "metadata commit failed");
-                if let Err(error) = shared.reopen() {
-                    tracing::error!(target: "angos::storage", %error, "metadata cannot be opened again yet");
-                }
                 for request in group {
                     let _ = request.reply.send(Err(error.clone()));
                 }
@@ -53,19 +54,28 @@ fn gather(first: Request, waiting: &mut mpsc::Receiver<Request>) -> Vec<Request>
 }
 
 /// Applies a group in one transaction: an outcome for each batch, or a failure of all.
+///
+/// After a failure the database is opened again: what the file then holds is the last whole commit, so nothing that
+/// was acknowledged is lost, and the next group is tried on it.
 fn commit(
     shared: &Shared,
     group: &[Request],
     versions: &mut Versions,
 ) -> Result<Vec<Result<(), Error>>, Error> {
-    if !shared.is_open() {
-        shared.reopen()?;
+    shared.place().check()?;
+    if let Some(generation) = shared.closed() {
+        shared.renew(generation, true)?;
     }
     let mut damage = None;
-    let attempt = || shared.with(|database| transact(database, group, versions, &mut damage));
-    let outcomes = catch_unwind(AssertUnwindSafe(attempt))
-        .unwrap_or_else(|_| Err(Error::Corrupt("the metadata engine gave up on the file".into())))?;
-    damage.map_or(Ok(outcomes), Err)
+    match shared.attempt(|database| transact(database, group, versions, &mut damage)) {
+        Ok(outcomes) => damage.map_or(Ok(outcomes), Err),
+        Err(Failed { error, generation, .. }) => {
+            if let Err(error) = shared.renew(generation, true) {
+                tracing::error!(target: "angos::storage", %error, "metadata cannot be opened again yet");
+            }
+            Err(error)
+        }
+    }
 }
 
 fn transact(

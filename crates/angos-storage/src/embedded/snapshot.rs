@@ -23,9 +23,8 @@ struct View {
 
 impl RedbSnapshot {
     pub(super) fn take(shared: &Arc<Shared>) -> Result<RedbSnapshot, Error> {
-        let (transaction, opening) = shared.with_opening(|database: &Database, opening| {
-            Ok::<_, redb::Error>((database.begin_read()?, opening))
-        })?;
+        let taken = shared.attempt_at(|database: &Database, opening| Ok((database.begin_read()?, opening)));
+        let (transaction, opening) = taken.map_err(|failed| failed.error)?;
         let view = View { shared: Arc::clone(shared), transaction, opening };
         Ok(RedbSnapshot { view: Arc::new(view), after: None })
     }
@@ -34,7 +33,7 @@ impl RedbSnapshot {
 impl View {
     fn page(&self, after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>, Error> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let entries = self.shared.with_opening(|_, opening| {
+        let entries = self.shared.attempt_at(|_, opening| {
             // The file was opened again after a failure of the disk.
             if opening != self.opening {
                 return Ok(None);
@@ -46,8 +45,8 @@ impl View {
                 entries.push((Bytes::copy_from_slice(key.value()), decode(stored.value())));
             }
             Ok(Some(entries))
-        })?;
-        let entries = entries.ok_or(Error::Closed)?;
+        });
+        let entries = entries.map_err(|failed| failed.error)?.ok_or(Error::Closed)?;
         entries.into_iter().map(|(key, stored)| Ok(Entry { key, value: stored?.value })).collect()
     }
 }

@@ -1,5 +1,7 @@
 //! Tests of the redb engine beyond the suite.
 
+mod damage;
+
 use std::{sync::Arc, time::Duration};
 
 use super::*;
@@ -41,8 +43,12 @@ fn a_file_of_another_program_is_refused_and_left_alone() {
         write(&path);
         let before = std::fs::read(&path).unwrap();
         let error = open(folder.path()).err().unwrap();
-        assert!(matches!(error, Error::Foreign { .. }), "{what}: {error:?}");
-        assert!(error.to_string().contains("metadata.redb is not an Angos store"), "{what}: {error}");
+        let expected = match error {
+            Error::Foreign { .. } => "metadata.redb is not an Angos store",
+            Error::Damaged { .. } => "metadata.redb is damaged",
+            _ => panic!("{what}: {error:?}"),
+        };
+        assert!(error.to_string().contains(expected), "{what}: {error}");
         if what != "another redb file" && what != "later format" {
             assert!(std::fs::read(&path).unwrap() == before, "{what} was changed");
         }
@@ -85,11 +91,15 @@ async fn a_full_disk_fails_the_batch_and_not_the_store() {
         let store = open(folder.path()).unwrap();
         store.apply(Batch::new().put("before", "1")).await.unwrap();
         let fault = Arc::clone(&store.shared.backend().fault);
+        assert!(store.health().await.outcome.is_ok(), "{kind:?}");
         *fault.lock().unwrap() = Some(kind);
         let error = store.apply(Batch::new().put("during", "2")).await.unwrap_err();
         assert!(format!("{error:?}").starts_with(expected), "{error:?}");
         assert!(store.apply(Batch::new().put("still", "3")).await.unwrap_err().is_failure());
+        let health = store.health().await;
+        assert!(format!("{:?}", health.outcome.unwrap_err()).starts_with(expected));
         *fault.lock().unwrap() = None;
+        assert!(store.health().await.outcome.is_ok(), "{kind:?}: a look finds out that the cause is gone");
         store.apply(Batch::new().put("after", "4")).await.unwrap();
         let keys = store.scan(b"", None, 10).await.unwrap();
         let keys: Vec<_> = keys.iter().map(|entry| entry.key.as_ref()).collect();
@@ -173,4 +183,61 @@ async fn opening_after_a_crash_does_not_read_the_store() {
     // redb checks itself in debug builds, by reading everything.
     assert!(cfg!(debug_assertions) || read < 1 << 20, "{read} of {length} bytes read");
     assert_eq!(store.scan(b"039/", None, 1000).await.unwrap().len(), 500);
+}
+
+/// Whoever only reads must not wait for somebody who writes before a store that failed is opened again.
+#[tokio::test]
+async fn readers_open_a_store_again_that_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    store.apply(Batch::new().put("before", "1")).await.unwrap();
+    let fault = Arc::clone(&store.shared.backend().fault);
+    *fault.lock().unwrap() = Some(std::io::ErrorKind::StorageFull);
+    store.apply(Batch::new().put("during", "2")).await.unwrap_err();
+    assert!(store.shared.closed().is_some(), "opening writes, too");
+    *fault.lock().unwrap() = None;
+    let started = std::time::Instant::now();
+    while store.read(b"before").await.is_err() {
+        assert!(started.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(store.read(b"during").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn what_was_moved_away_takes_nothing_until_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, there) = (folder.path().join("m"), folder.path().join("elsewhere"));
+    let store = open(&here).unwrap();
+    store.apply(Batch::new().put("before", "1")).await.unwrap();
+    let refused = async |what: &str| {
+        let error = store.apply(Batch::new().put("during", "2")).await.unwrap_err();
+        assert!(matches!(error, Error::Misplaced { .. }), "{what}: {error:?}");
+        assert!(matches!(store.health().await.outcome, Err(Error::Misplaced { .. })), "{what}");
+        assert!(store.read(b"before").await.unwrap().is_some(), "{what}: what is open can be read");
+    };
+    std::fs::rename(&here, &there).unwrap();
+    refused("moved").await;
+    std::fs::create_dir(&here).unwrap();
+    std::fs::copy(there.join("metadata.redb"), here.join("metadata.redb")).unwrap();
+    refused("replaced by a copy").await;
+    std::fs::remove_dir_all(&here).unwrap();
+    std::fs::rename(&there, &here).unwrap();
+    store.apply(Batch::new().put("after", "3")).await.unwrap();
+    assert!(store.health().await.outcome.is_ok());
+    assert!(store.read(b"during").await.unwrap().is_none());
+    std::fs::remove_file(here.join("metadata.redb")).unwrap();
+    refused("removed").await;
+}
+
+#[test]
+fn only_its_owner_may_use_what_is_made() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("above/m");
+    drop(open(&root).unwrap());
+    for (path, expected) in [("above", 0o40700), ("above/m", 0o40700), ("above/m/metadata.redb", 0o100_600)] {
+        let mode = std::fs::metadata(folder.path().join(path)).unwrap().permissions().mode();
+        assert_eq!(mode, expected, "{path}: {mode:o}");
+    }
 }

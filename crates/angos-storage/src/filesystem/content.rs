@@ -153,6 +153,7 @@ impl Content {
         if let Place::Session(lease) = &self.place
             && self.length > self.acknowledged
         {
+            self.store.disk.check_place()?;
             let path = state_path(lease.id);
             self.sync_data()?;
             let record = Record::encode(self.store.boot, self.length, &self.hasher);

@@ -3,8 +3,12 @@
 use std::{
     fs::{self, File, TryLockError},
     io::{self, IoSlice},
-    os::fd::{AsRawFd, OwnedFd},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::OpenOptionsExt,
+    },
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use angos_oci::{Algorithm, Digest};
@@ -15,6 +19,8 @@ use rustix::{
 };
 
 use crate::limits::WRITE_BACK_BYTES;
+use crate::place::Place;
+use crate::private::{FILE_MODE, FOLDER_MODE, create_folders};
 use crate::{Error, SessionId};
 
 /// What a system call is for; tests make them fail by this name.
@@ -39,8 +45,11 @@ pub(super) struct Disk {
     /// Whether a file may have two names; only tests say no.
     #[cfg(test)]
     pub(super) links: bool,
-    /// Locked for as long as the store is open.
+    /// Locked for as long as the store is open, and so what tells whether the folder is still in its place.
     _lock: File,
+    place: Place,
+    /// Whether a call that writes has failed since the last look at the health of the store.
+    pub(super) suspect: AtomicBool,
     #[cfg(test)]
     pub(super) fault: std::sync::Mutex<Option<(Step, io::ErrorKind)>>,
     /// What was done, in order.
@@ -55,9 +64,9 @@ pub(super) enum Cached<T> {
     Unknown,
 }
 
-const BLOBS: &str = "blobs";
+pub(super) const BLOBS: &str = "blobs";
 pub(super) const UPLOADS: &str = "uploads";
-const STAGING: &str = "staging";
+pub(super) const STAGING: &str = "staging";
 
 /// The folders above those of the algorithms, the root last.
 pub(super) const ABOVE: [&str; 2] = [BLOBS, "."];
@@ -90,9 +99,11 @@ impl Disk {
             [UPLOADS.to_owned(), STAGING.to_owned()].into_iter().chain(Algorithm::ALL.map(algorithm_path))
         {
             let folder = root.join(folder);
-            fs::create_dir_all(&folder).map_err(|error| fail(&folder, error))?;
+            create_folders(&folder).map_err(|error| fail(&folder, error))?;
         }
-        let lock = lock(&root.join("blobs.lock"))?;
+        let lock_path = root.join("blobs.lock");
+        let lock = lock(&lock_path)?;
+        let place = Place::of(&lock, &lock_path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let top = rustix::fs::openat(CWD, root, flags, Mode::empty())
             .map_err(|error| Error::from_io("open", root, error))?;
@@ -104,6 +115,8 @@ impl Disk {
             #[cfg(test)]
             links: true,
             _lock: lock,
+            place,
+            suspect: AtomicBool::new(false),
             #[cfg(test)]
             fault: std::sync::Mutex::default(),
             #[cfg(test)]
@@ -133,16 +146,29 @@ impl Disk {
     #[cfg(test)]
     pub(super) fn attempt<T>(&self, step: Step, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         crate::memory::lock(&self.steps).push(step);
-        match *crate::memory::lock(&self.fault) {
+        let outcome = match *crate::memory::lock(&self.fault) {
             Some((broken, kind)) if broken == step => Err(kind.into()),
             _ => call(),
-        }
+        };
+        self.note(outcome)
     }
 
     #[cfg(not(test))]
-    #[expect(clippy::unused_self, reason = "the place where tests inject faults")]
     pub(super) fn attempt<T>(&self, _: Step, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        call()
+        self.note(call())
+    }
+
+    /// Remembers that a call failed.
+    fn note<T>(&self, outcome: io::Result<T>) -> io::Result<T> {
+        if outcome.is_err() {
+            self.suspect.store(true, Ordering::Relaxed);
+        }
+        outcome
+    }
+
+    /// [`Error::Misplaced`] unless the folder is still where it was opened. Asked before anything is acknowledged.
+    pub(super) fn check_place(&self) -> Result<(), Error> {
+        self.place.check()
     }
 
     /// Creates a new named file for reading and writing.
@@ -269,7 +295,7 @@ impl Disk {
 
     /// Makes a folder, if it does not exist.
     pub(super) fn make_directory(&self, path: &str) -> Result<(), Error> {
-        match rustix::fs::mkdirat(&self.top, path, Mode::from_raw_mode(0o750)) {
+        match rustix::fs::mkdirat(&self.top, path, Mode::from_raw_mode(FOLDER_MODE)) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
             Err(error) => Err(Error::from_io("create", self.full(path), error)),
         }
@@ -304,13 +330,13 @@ impl Disk {
     }
 }
 
-/// Content is private to the service and its group.
 pub(super) fn file_mode() -> Mode {
-    Mode::from_raw_mode(0o640)
+    Mode::from_raw_mode(FILE_MODE)
 }
 
 fn lock(path: &Path) -> Result<File, Error> {
-    let file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    let mut options = fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).mode(FILE_MODE).open(path);
     let file = file.map_err(|error| Error::from_io("open", path, error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),

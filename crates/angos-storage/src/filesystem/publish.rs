@@ -29,6 +29,7 @@ impl Content {
         if actual != *digest {
             return Err(Error::DigestMismatch { actual });
         }
+        self.store.disk.check_place()?;
         let size = self.length();
         self.open()?;
         self.sync_data()?;

@@ -107,3 +107,29 @@ async fn a_failed_writer_frees_the_session_at_once() {
     }
     assert_eq!(scene.offset(&session).await, Some(ACKNOWLEDGED as u64));
 }
+
+/// A look writes only where there is a reason to: after a failure, until the cause is gone.
+#[tokio::test]
+async fn health_follows_failures() {
+    let scene = Scene::new();
+    assert!(scene.blobs.health().await.outcome.is_ok());
+    for kind in [ErrorKind::StorageFull, ErrorKind::ReadOnlyFilesystem] {
+        *scene.blobs.store.disk.fault.lock().unwrap() = Some((Step::Create, kind));
+        assert!(scene.blobs.begin(Algorithm::Sha256).await.is_err());
+        for _ in 0..2 {
+            assert!(scene.blobs.health().await.outcome.is_err(), "{kind:?}");
+        }
+        *scene.blobs.store.disk.fault.lock().unwrap() = None;
+        let health = scene.blobs.health().await;
+        assert!(health.outcome.is_ok(), "{kind:?}");
+        assert!(health.space.is_some_and(|space| space.free_bytes > 0));
+    }
+    if scene.blobs.health().await.space.unwrap().free_bytes > crate::limits::SPACE_LOW_BYTES {
+        scene.blobs.store.disk.steps.lock().unwrap().clear();
+        scene.blobs.health().await;
+        assert!(
+            scene.blobs.store.disk.steps.lock().unwrap().is_empty(),
+            "a store that is well is left alone"
+        );
+    }
+}

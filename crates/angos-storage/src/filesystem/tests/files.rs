@@ -167,3 +167,69 @@ async fn half_removed_sessions_are_listed_until_they_are_aborted() {
     assert!(scene.blobs.abort(&session).await.unwrap());
     assert!(scene.blobs.sessions(None, 10).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_folder_that_was_moved_takes_nothing_until_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, there) = (folder.path().join("b"), folder.path().join("elsewhere"));
+    let blobs = FilesystemBlobs::open(&here, true).unwrap();
+    let body = content(1000);
+    let digest = Digest::of(Algorithm::Sha256, &body);
+    let session = blobs.begin(Algorithm::Sha256).await.unwrap();
+    let refused = async |what: &str| {
+        let mut staged = blobs.stage(Algorithm::Sha256).await.unwrap();
+        let written = staged.write(body.clone()).await;
+        let error = match written {
+            Ok(()) => staged.commit(&digest).await.unwrap_err(),
+            Err(error) => error,
+        };
+        assert!(error.is_failure(), "{what}: {error:?}");
+        let mut writer = blobs.append(&session, 0).await.unwrap();
+        writer.write(body.clone()).await.unwrap();
+        assert!(matches!(writer.finish().await, Err(Error::Misplaced { .. })), "{what}");
+        assert!(matches!(blobs.health().await.outcome, Err(Error::Misplaced { .. })), "{what}");
+        assert_eq!(blobs.stat(&digest).await.unwrap(), None, "{what}");
+    };
+    fs::rename(&here, &there).unwrap();
+    refused("moved").await;
+    drop(FilesystemBlobs::open(&here, true).unwrap());
+    refused("replaced").await;
+    fs::remove_dir_all(&here).unwrap();
+    fs::rename(&there, &here).unwrap();
+    assert!(blobs.health().await.outcome.is_ok());
+    let mut writer = blobs.append(&session, 0).await.unwrap();
+    writer.write(body.clone()).await.unwrap();
+    assert_eq!(writer.commit(&digest).await.unwrap(), 1000);
+}
+
+#[tokio::test]
+async fn only_its_owner_may_use_what_is_made() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("above/b");
+    let mut blobs = FilesystemBlobs::open(&root, true).unwrap();
+    for links in [true, false] {
+        if !links {
+            Arc::get_mut(&mut blobs.store).unwrap().disk.forbid_links();
+        }
+        let body = content(1000 + usize::from(links));
+        let mut staged = blobs.stage(Algorithm::Sha256).await.unwrap();
+        staged.write(body.clone()).await.unwrap();
+        staged.commit(&Digest::of(Algorithm::Sha256, &body)).await.unwrap();
+    }
+    let session = blobs.begin(Algorithm::Sha512).await.unwrap();
+    blobs.append(&session, 0).await.unwrap().finish().await.unwrap();
+    blobs.set_store_id(1).unwrap();
+    let mut folders = vec![folder.path().join("above")];
+    let mut seen = 0;
+    while let Some(path) = folders.pop() {
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        let expected = if path.is_dir() { 0o40_700 } else { 0o100_600 };
+        assert_eq!(mode, expected, "{}: {mode:o}", path.display());
+        seen += 1;
+        if path.is_dir() {
+            folders.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+    assert!(seen >= 12, "{seen}");
+}
