@@ -11,7 +11,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 ///
 /// Everything but [`Error::Storage`], [`Error::Corrupt`] and [`Error::Randomness`] is the caller's doing or a race
 /// between callers, and its text may be shown to a client. Those three carry their source for the operator and must
-/// reach a client as nothing but a request id; [`Error::code`] is `None` for them.
+/// reach a client as nothing but a request id; [`Error::code`] is `None` for them. [`Error::OutOfSpace`] is not the
+/// caller's doing either, and its text may be shown, but not its source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -99,6 +100,9 @@ pub enum Error {
     /// The body ended before its sender finished it.
     #[error(transparent)]
     Body(#[from] BodyError),
+    /// The disk, a quota or a limit on the size of files leaves no room for what the request writes.
+    #[error("the registry has no space left for this")]
+    OutOfSpace(#[source] angos_storage::Error),
     /// The storage failed.
     #[error("storage failed")]
     Storage(#[source] angos_storage::Error),
@@ -127,6 +131,7 @@ impl Error {
             Self::TagImmutable { .. }
             | Self::TagUndeletable { .. }
             | Self::NotApproved
+            | Self::OutOfSpace(_)
             | Self::Body(BodyError::NotApproved) => ErrorCode::Denied,
             Self::UploadBusy | Self::RangeInvalid { .. } | Self::Body(_) => ErrorCode::BlobUploadInvalid,
             Self::RangeNotSatisfiable { .. }
@@ -151,6 +156,7 @@ impl From<angos_storage::Error> for Error {
             angos_storage::Error::SessionBusy => Self::UploadBusy,
             angos_storage::Error::SessionUnknown => Self::UploadUnknown,
             angos_storage::Error::OffsetMismatch { expected } => Self::RangeInvalid { offset: expected },
+            full @ angos_storage::Error::OutOfSpace(_) => Self::OutOfSpace(full),
             other => Self::Storage(other),
         }
     }

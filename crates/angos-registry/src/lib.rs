@@ -15,6 +15,7 @@
 //! | tag lists, catalog | `listing.rs`, `position.rs` |
 //! | referrers | `referrers.rs` |
 //! | asking again before a commit | `approval.rs` |
+//! | whether the stores take writes | `health.rs` |
 //! | what is at rest | `key.rs`, `record.rs`, `codec.rs` |
 
 mod approval;
@@ -26,6 +27,7 @@ mod codec;
 mod damage;
 mod error;
 mod expiry;
+mod health;
 mod immutable;
 mod key;
 pub mod limits;
@@ -50,6 +52,7 @@ pub use crate::body::{Body, BodyError};
 pub use crate::clock::Clock;
 pub use crate::damage::Damage;
 pub use crate::error::{Error, Result};
+pub use crate::health::{StorageHealth, StoreFault, StoreHealth};
 pub use crate::immutable::{PatternError, TagPatterns};
 pub use crate::listing::Page;
 pub use crate::manifests::StoredManifest;

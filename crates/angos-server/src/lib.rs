@@ -20,7 +20,7 @@
 //! may name), `inquiry.rs` and `judge.rs` (what is asked of policies, and what they answer), `explain.rs` (why), `situation.rs` (what may be asked), `activity.rs` and `wire.rs`
 //! (clients that stand still, connections that close), `trust.rs` and `fate.rs` (whether a connection stays), `expiry.rs` (what
 //! ends soon), `body.rs`, `metrics.rs`,
-//! `management.rs` (probes without policy), `request_id.rs`, `decision_log.rs` (every decision, to be judged again).
+//! `management.rs` (probes without policy), `storage_health.rs` (whether the storage takes writes), `request_id.rs`, `decision_log.rs` (every decision, to be judged again).
 #![doc = include_str!("../README.md")]
 
 mod accept;
@@ -59,6 +59,7 @@ mod settings;
 mod shared;
 mod shares;
 mod situation;
+mod storage_health;
 #[cfg(test)]
 mod tests;
 mod trust;

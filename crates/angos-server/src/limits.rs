@@ -276,3 +276,8 @@ pub const CLIENT_EXPIRY_PERIOD: Duration = Duration::from_hours(12);
 /// Source: ours. A person on holiday comes back in time; certificates that live shorter are renewed by machines, and want
 /// a shorter one.
 pub const EXPIRY_WARNING: Duration = Duration::from_hours(14 * 24);
+
+/// How often the storage is looked at for readiness and for the metrics of its room: every second.
+///
+/// Source: ours. Probes ask every few seconds; a look takes some microseconds while the storage is well.
+pub const STORAGE_CHECKED_EVERY: Duration = Duration::from_secs(1);

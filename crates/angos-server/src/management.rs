@@ -14,6 +14,7 @@ use crate::request_id::RequestId;
 use crate::respond::{Outcome, respond};
 use crate::route::RouteError;
 use crate::shared::{Phase, Shared};
+use crate::storage_health::{Look, SILENT};
 
 /// Answers a request that belongs to the management surface of a connection's listener; none if it belongs to the
 /// registry.
@@ -46,14 +47,25 @@ pub(crate) async fn answer<B>(
     Some(response)
 }
 
-/// Ready: not on the way out, and the storage answers.
+/// Ready: not on the way out, and the storage takes writes and answers. The reason is short and holds nothing internal.
 pub(crate) async fn ready(shared: &Shared) -> Result<Outcome, Refusal> {
     if *shared.phase.borrow() != Phase::Serving {
         return Err(Refusal::NotReady("the server is shutting down"));
     }
-    match tokio::time::timeout(READY_WITHIN, shared.registry.catalog(None, 1)).await {
-        Ok(Ok(_)) => Ok(Outcome::Well),
-        Ok(Err(error)) => Err(error.into()),
-        Err(_) => Err(Refusal::NotReady("the storage does not answer")),
+    let look = async {
+        let mut found = shared.storage_health.subscribe();
+        // The sender lives as long as the server; the first look begins with it.
+        let look = found.wait_for(Option::is_some).await.ok().and_then(|look| *look);
+        if let Some(reason) = look.and_then(Look::problem) {
+            return Err(Refusal::NotReady(reason));
+        }
+        shared.registry.catalog(None, 1).await.map_err(|error| {
+            tracing::error!(target: "angos::server", %error, "the metadata store cannot be read");
+            Refusal::NotReady("the metadata store cannot be read")
+        })
+    };
+    match tokio::time::timeout(READY_WITHIN, look).await {
+        Ok(answered) => answered.map(|_| Outcome::Well),
+        Err(_) => Err(Refusal::NotReady(SILENT)),
     }
 }

@@ -25,6 +25,7 @@ use prometheus_client::registry::Registry;
 use crate::access::AccessInForce;
 use crate::decision_log::DecisionLog;
 use crate::route::Action;
+use crate::storage_health::StorageMetrics;
 
 use damage::DamageMetrics;
 use expiries::{ExpiryMetrics, SoonestClient};
@@ -140,6 +141,12 @@ impl Metrics {
         if let Some(log) = log {
             self.registry.register_collector(Box::new(log.clone()));
         }
+        self
+    }
+
+    /// Shows the room of the stores and whether they take writes, too.
+    pub(crate) fn with_storage(mut self, storage: StorageMetrics) -> Self {
+        self.registry.register_collector(Box::new(storage));
         self
     }
 

@@ -1,6 +1,7 @@
 //! Stage 9, every refusal: reason → HTTP response. Statuses of refusals are chosen here and nowhere else.
 //!
-//! A 4xx carries a code of the distribution specification and a sentence; a 5xx carries nothing but the request id.
+//! A 4xx and a 507 carry a code of the distribution specification and a sentence; every other 5xx carries nothing but the
+//! request id, and a 503 of a probe its reason.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -64,7 +65,7 @@ impl From<RouteError> for Refusal {
     }
 }
 
-/// The status, and for a 4xx what the client is told.
+/// The status, and for a 4xx or 507 what the client is told.
 struct Answer {
     status: StatusCode,
     told: Option<(ErrorCode, Cow<'static, str>)>,
@@ -214,12 +215,15 @@ fn registry(error: &RegistryError) -> Answer {
         RegistryError::Contended => StatusCode::TOO_MANY_REQUESTS,
         RegistryError::Body(BodyError::Timeout) => StatusCode::REQUEST_TIMEOUT,
         RegistryError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        RegistryError::OutOfSpace(_) => StatusCode::INSUFFICIENT_STORAGE,
         // What the client sent is wrong, as the code says; without a code the failure is ours.
         error if error.code().is_some() => StatusCode::BAD_REQUEST,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     match error.code() {
-        Some(code) if status.is_client_error() => Answer::saying(status, code, error.to_string()),
+        Some(code) if status.is_client_error() || status == StatusCode::INSUFFICIENT_STORAGE => {
+            Answer::saying(status, code, error.to_string())
+        }
         _ => Answer::failure(status),
     }
 }

@@ -22,6 +22,7 @@ use crate::request_id::RequestIds;
 use crate::settings::{Listener, Settings};
 use crate::shared::{Phase, Shared};
 use crate::shares::Shares;
+use crate::storage_health::{self, StorageMetrics};
 
 /// A registry that has its ports and serves once [`run`](Self::run) is awaited.
 #[derive(Debug)]
@@ -74,7 +75,10 @@ impl Server {
         let listeners = settings.all_listeners(acceptor.is_some());
         check(&settings, &listeners)?;
         let listeners = open(listeners, acceptor.as_ref())?;
-        let metrics = Metrics::new().with_decision_log(settings.decision_log.as_ref());
+        let storage_health = watch::Sender::new(None);
+        let metrics = Metrics::new()
+            .with_decision_log(settings.decision_log.as_ref())
+            .with_storage(StorageMetrics(storage_health.subscribe()));
         metrics.generation.set(1);
         metrics.loaded_now();
         metrics.tls_generation.set(acceptor.as_ref().map_or(0, |acceptor| gauge(acceptor.generation())));
@@ -88,6 +92,7 @@ impl Server {
             catalog_turns: Semaphore::new(catalog_turns()),
             judging: Semaphore::new(JUDGED_AT_ONCE),
             phase: watch::Sender::new(Phase::Serving),
+            storage_health,
             replacing: Mutex::new(()),
             acceptor,
             settings,
@@ -134,6 +139,7 @@ impl Server {
         let mut chores = JoinSet::new();
         chores.spawn(async move { sweep(&sweeping).await });
         chores.spawn(expiry::remind(Arc::clone(&shared)));
+        chores.spawn(storage_health::watch(Arc::clone(&shared)));
 
         let mut places = Vec::new();
         while let Some(closed) = doors.join_next().await {

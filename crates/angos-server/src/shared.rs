@@ -12,6 +12,7 @@ use crate::metrics::Metrics;
 use crate::request_id::RequestIds;
 use crate::settings::Settings;
 use crate::shares::Shares;
+use crate::storage_health;
 
 /// Where the server stands between start and end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     /// The turn of connections to be judged.
     pub(crate) judging: Semaphore,
     pub(crate) phase: watch::Sender<Phase>,
+    /// What the last look at the storage found.
+    pub(crate) storage_health: watch::Sender<storage_health::Found>,
     /// Held while the access set is replaced, so that generations count up.
     pub(crate) replacing: Mutex<()>,
 }
