@@ -38,11 +38,13 @@ pub(crate) fn angos() -> Command {
     command
 }
 
-/// The same under a soft and a hard limit on open files.
-fn angos_with_open_files(soft: u32, hard: u32) -> Command {
+/// The same, started by a shell that first runs `prelude`, if there is one.
+fn angos_after(prelude: &str) -> Command {
+    if prelude.is_empty() {
+        return angos();
+    }
     let mut command = Command::new("sh");
-    let script = format!("ulimit -S -n {soft} && ulimit -H -n {hard} && exec \"$0\" \"$@\"");
-    command.arg("-c").arg(script).arg(binary()).env_remove(BINARY);
+    command.arg("-c").arg(format!("{prelude} && exec \"$0\" \"$@\"")).arg(binary()).env_remove(BINARY);
     command
 }
 
@@ -84,6 +86,7 @@ pub(crate) struct Registry {
     pub(crate) address: SocketAddr,
     process: Child,
     log: Arc<Mutex<String>>,
+    prelude: String,
 }
 
 /// What to start: the text of the configuration, after `[server]` with its address and `[blob_store.fs]`.
@@ -94,7 +97,7 @@ pub(crate) struct Setup {
     pub(crate) log_filter: Option<&'static str>,
     pub(crate) server: String,
     pub(crate) tls_lines: String,
-    pub(crate) open_files: Option<(u32, u32)>,
+    pub(crate) prelude: String,
 }
 
 impl Setup {
@@ -127,8 +130,13 @@ impl Setup {
     }
 
     /// The same under a soft and a hard limit on open files.
-    pub(crate) fn open_files(mut self, soft: u32, hard: u32) -> Self {
-        self.open_files = Some((soft, hard));
+    pub(crate) fn open_files(self, soft: u32, hard: u32) -> Self {
+        self.after(&format!("ulimit -S -n {soft} && ulimit -H -n {hard}"))
+    }
+
+    /// The same with a command of the shell that starts it, as `umask 0` or `ulimit -f 100`.
+    pub(crate) fn after(mut self, prelude: &str) -> Self {
+        prelude.clone_into(&mut self.prelude);
         self
     }
 
@@ -160,9 +168,9 @@ impl Setup {
         std::fs::write(folder.path().join("config.toml"), text).unwrap();
         settle(folder.path());
         let log = Arc::default();
-        let command = self.open_files.map_or_else(angos, |(soft, hard)| angos_with_open_files(soft, hard));
-        let (process, address) = spawn(command, folder.path(), self.log_filter.unwrap_or("info"), &log);
-        Registry { pki, folder, address, process, log }
+        let filter = self.log_filter.unwrap_or("info");
+        let (process, address) = spawn(folder.path(), filter, &log, &self.prelude);
+        Registry { pki, folder, address, process, log, prelude: self.prelude }
     }
 }
 
@@ -180,8 +188,8 @@ pub(crate) fn settle(folder: &Path) {
 }
 
 /// Runs `angos -c config.toml server` in `folder` and waits for the line that says where it listens.
-fn spawn(mut command: Command, folder: &Path, filter: &str, log: &Arc<Mutex<String>>) -> (Child, SocketAddr) {
-    let mut process = command
+fn spawn(folder: &Path, filter: &str, log: &Arc<Mutex<String>>, prelude: &str) -> (Child, SocketAddr) {
+    let mut process = angos_after(prelude)
         .args(["-c", "config.toml", "server"])
         .current_dir(folder)
         .env("RUST_LOG", filter)
@@ -335,7 +343,7 @@ impl Registry {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
         self.log.lock().unwrap().clear();
-        (self.process, self.address) = spawn(angos(), self.folder.path(), "info", &self.log);
+        (self.process, self.address) = spawn(self.folder.path(), "info", &self.log, &self.prelude);
     }
 
     /// Waits for the process to end by itself.

@@ -9,6 +9,7 @@
 //! - [`credentials`]: passwords, headers that are none, and who believes a proxy
 //! - [`damage`]: files that are cut, gone or changed under a running server
 //! - [`decision_log`]: every decision on disk, rotation, full disks, hostile names
+//! - [`disk`]: full, limited, taken away, torn; who may read what is stored
 //! - [`doctor`]: what `angos doctor` says of servers, clients and files with one thing wrong
 //! - [`expiry`]: what ends soon is told to clients, in the log and in the metrics
 //! - [`exposure`]: secrets, internals, and surfaces the policy does not open
@@ -55,6 +56,7 @@ mod crash;
 mod credentials;
 mod damage;
 mod decision_log;
+mod disk;
 mod doctor;
 mod expiry;
 mod exposure;

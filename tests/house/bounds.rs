@@ -9,6 +9,10 @@ const TYPES: &[&str] = &["usize", "u16", "u32", "u64", "u128", "i32", "i64", "Du
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("bins/angos/src/quickstart.rs", "PRIVATE", "permissions of a file"),
     ("bins/angos/src/quickstart.rs", "PUBLIC", "permissions of a file"),
+    ("bins/angos/src/quickstart.rs", "PRIVATE_FOLDER", "permissions of a folder"),
+    ("crates/angos-config/src/exposure.rs", "BEYOND_OWNER", "permissions"),
+    ("crates/angos-config/src/exposure.rs", "READ_BY_ALL", "permissions"),
+    ("crates/angos-config/src/exposure.rs", "PASSED_BY_ALL", "permissions"),
     ("crates/angos-config/src/schema.rs", "TIB", "a unit; the keys that use it are in the table of keys"),
     ("crates/angos-oci/src/digest.rs", "MAX_BYTES", "length of the longest digest"),
     ("crates/angos-policy/src/moment.rs", "FIRST", "the first timestamp of CEL"),
@@ -22,6 +26,8 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("crates/angos-server/src/inquiry.rs", "TEXT_BYTES", "length of the longest digest, written out"),
     ("crates/angos-server/src/request_id.rs", "TEXT_BYTES", "length of a request id"),
     ("crates/angos-storage/src/embedded/database.rs", "FORMAT_VERSION", "of the file"),
+    ("crates/angos-storage/src/private.rs", "FILE_MODE", "permissions of a file"),
+    ("crates/angos-storage/src/private.rs", "FOLDER_MODE", "permissions of a folder"),
     ("crates/angos-storage/src/filesystem/record.rs", "CHECKSUM_BYTES", "length of a checksum"),
 ];
 

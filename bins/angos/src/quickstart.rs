@@ -3,10 +3,10 @@
 mod certificates;
 mod image;
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use self::certificates::{Authority, Pair};
@@ -24,6 +24,8 @@ const FINISHED: &str = "commands.txt";
 /// Read and written by its owner alone; for keys.
 const PRIVATE: u32 = 0o600;
 const PUBLIC: u32 = 0o644;
+/// Of every folder: there are keys in it.
+const PRIVATE_FOLDER: u32 = 0o700;
 
 pub(crate) fn run(options: &Quickstart, format: LogFormat) -> Result<(), String> {
     let folder = std::path::absolute(&options.dir)
@@ -89,7 +91,7 @@ fn write(folder: &Path, options: &Quickstart) -> io::Result<()> {
 
 /// Makes the folder, or takes an empty one.
 fn claim(folder: &Path) -> io::Result<()> {
-    match fs::create_dir(folder) {
+    match DirBuilder::new().mode(PRIVATE_FOLDER).create(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_empty(folder) => Ok(()),
         made => made,
     }
@@ -183,7 +185,7 @@ impl Texts<'_> {
 /// Writes a new file, and the folders above it. A file that exists is an error.
 fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(folder)?;
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(content)

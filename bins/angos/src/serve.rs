@@ -7,7 +7,7 @@ use angos_config::{Configuration, Loader, Watch};
 use angos_server::{Handle, Server};
 use angos_storage::Storage;
 use angos_tls::Acceptor;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::arguments::LogFormat;
@@ -25,19 +25,28 @@ pub(crate) fn run(files: &[PathBuf], format: LogFormat) -> Result<(), String> {
     for warning in &configuration.warnings {
         tracing::warn!(target: "angos::config", "{}", warning.summary());
     }
-    let storage =
-        Storage::open(&configuration.storage).map_err(|error| format!("cannot open the storage: {error}"))?;
-    tracing::info!(target: "angos::storage", settings = ?configuration.storage, "opened");
     // One worker for each core the process may use.
     let runtime = Builder::new_multi_thread()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start threads: {error}"))?;
+    survive_file_size_limit(&runtime)?;
+    let storage =
+        Storage::open(&configuration.storage).map_err(|error| format!("cannot open the storage: {error}"))?;
+    tracing::info!(target: "angos::storage", settings = ?configuration.storage, "opened");
     let control = runtime.block_on(async { control(&configuration) });
     let outcome = runtime.block_on(serve(loader, files.to_vec(), configuration, storage, control));
     runtime.shutdown_timeout(LAST_WRITES);
     outcome
+}
+
+/// A write beyond the limit on the size of files (`RLIMIT_FSIZE`) is answered with an error and a signal, which would end
+/// the process. Listening to the signal once takes its default away for good, and the error remains.
+fn survive_file_size_limit(runtime: &Runtime) -> Result<(), String> {
+    let _inside = runtime.enter();
+    let listened = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+    listened.map(drop).map_err(|error| format!("cannot listen to signals: {error}"))
 }
 
 /// The control socket. Without it the server serves all the same, and only its commands cannot reach it.

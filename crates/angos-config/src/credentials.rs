@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::configuration::Context;
 use crate::document::{Auth, Identity};
+use crate::exposure;
 use crate::layers::At;
 use crate::limits::{IDENTITIES_MAX, SECRET_FILE_MAX_BYTES, USERNAME_MAX_BYTES};
 use crate::path::KeyPath;
@@ -97,7 +98,10 @@ fn hash(
         (None, Some(written)) => {
             let written = context.layers.resolve(&file, written);
             match read(context.files, &written) {
-                Ok(text) => (text, file),
+                Ok(text) => {
+                    exposure::secret(&written, "password file", &file, context);
+                    (text, file)
+                }
                 Err(message) => {
                     context.error(&file, At::Key, message);
                     return None;

@@ -22,6 +22,7 @@ mod configuration;
 mod credentials;
 mod document;
 mod environment;
+mod exposure;
 mod file;
 mod fixed;
 mod kind;

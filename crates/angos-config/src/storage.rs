@@ -6,6 +6,7 @@ use angos_storage::{BlobSettings, MetadataSettings, Settings};
 
 use crate::configuration::Context;
 use crate::document::Document;
+use crate::exposure;
 use crate::layers::At;
 use crate::path::KeyPath;
 
@@ -33,6 +34,7 @@ pub(crate) fn settings(document: &Document, context: &mut Context<'_>) -> Settin
             context.error(&key, At::Value, format!("{} is not a folder", folder.display()));
         }
     }
+    exposure::store(&blobs, &metadata, context);
     if document.storage.sync == Some(false) {
         context.warning(
             &KeyPath::of(&["storage", "sync"]),

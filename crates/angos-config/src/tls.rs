@@ -10,6 +10,7 @@ use angos_tls::{
 
 use crate::configuration::Context;
 use crate::document::{self, ClientCa, Mode, Tls};
+use crate::exposure;
 use crate::layers::{At, Layers};
 use crate::path::KeyPath;
 
@@ -28,7 +29,7 @@ pub(crate) fn material(
     };
     let certificate =
         file(written.server_certificate_bundle.as_deref(), &section, "server_certificate_bundle", context);
-    let key = file(written.server_private_key.as_deref(), &section, "server_private_key", context);
+    let key = private_key(written.server_private_key.as_deref(), &section, context);
     let certificates = certificates(written, context);
     let authorities = Authorities::of(written, context);
     let client_auth = client_auth(written, context);
@@ -138,13 +139,20 @@ fn file(written: Option<&Path>, table: &KeyPath, key: &str, context: &mut Contex
     None
 }
 
+/// The file of a private key that `table` must name, which nobody but its owner should read.
+fn private_key(written: Option<&Path>, table: &KeyPath, context: &mut Context<'_>) -> Option<PathBuf> {
+    let path = file(written, table, "server_private_key", context)?;
+    exposure::secret(&path, "private key", &table.key("server_private_key"), context);
+    Some(path)
+}
+
 /// The certificates for further names. None: one of them is wrong, which was reported.
 fn certificates(written: &Tls, context: &mut Context<'_>) -> Option<Vec<NamedCertificate>> {
     let certificate = |(index, written): (usize, &Option<document::Certificate>)| {
         let (path, written) = (section().key("certificate").index(index), written.as_ref()?);
         let bundle = written.server_certificate_bundle.as_deref();
         let bundle = file(bundle, &path, "server_certificate_bundle", context);
-        let key = file(written.server_private_key.as_deref(), &path, "server_private_key", context);
+        let key = private_key(written.server_private_key.as_deref(), &path, context);
         let names = written.names.iter().cloned().collect::<Option<_>>();
         Some(NamedCertificate { names: names?, bundle: bundle?, private_key: key? })
     };

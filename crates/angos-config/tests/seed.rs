@@ -3,6 +3,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "outside a test function a test may fail no less")]
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use angos_config::{Configuration, load};
 use angos_test_ca::{Authority, Leaf};
 
@@ -116,7 +118,9 @@ fn loaded(block: &str) -> Configuration {
     let server = authority.issue(&Leaf::server(["registry.example.com"]));
     let tls = folder.path().display();
     std::fs::write(folder.path().join("server-certificate.pem"), server.certificate_pem).expect("a file");
-    std::fs::write(folder.path().join("server-private-key.pem"), server.key_pem).expect("a file");
+    let key = folder.path().join("server-private-key.pem");
+    std::fs::write(&key, server.key_pem).expect("a file");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("a private file");
     std::fs::write(folder.path().join("client-ca-bundle.pem"), authority.certificate_pem()).expect("a file");
     let file = folder.path().join("config.toml");
     std::fs::write(&file, block.replace("\"/tls/", &format!("\"{tls}/"))).expect("a file");

@@ -1,6 +1,7 @@
 //! The authority that signs, and what it hands out.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand;
@@ -162,6 +163,7 @@ impl Issued {
         let key = directory.join(format!("{stem}.key"));
         fs::write(&certificate, &self.certificate_pem).expect("write the certificate");
         fs::write(&key, &self.key_pem).expect("write the key");
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("keep the key private");
         (certificate, key)
     }
 }
