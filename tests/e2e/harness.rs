@@ -155,10 +155,9 @@ impl Setup {
             std::fs::write(&path, content).unwrap();
             settle(path.parent().unwrap());
         }
-        let mut text = format!("[server]\nbind_address = \"127.0.0.1\"\nport = 0\n{}\n", self.server);
-        if !self.server.contains("shutdown_delay") {
-            text += "shutdown_delay = \"0s\"\n";
-        }
+        // The lines may open further sections, so they come last.
+        let delay = if self.server.contains("shutdown_delay") { "" } else { "shutdown_delay = \"0s\"\n" };
+        let mut text = format!("[server]\nbind_address = \"127.0.0.1\"\nport = 0\n{delay}{}\n", self.server);
         if let Some(mode) = self.tls {
             text += &pki.section(mode);
             text += &self.tls_lines;

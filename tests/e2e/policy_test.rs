@@ -124,8 +124,8 @@ fn files_that_are_no_cases_are_refused_with_a_place() {
             "nowhere.toml",
             "nowhere.toml: error: cannot read the cases file: No such file or directory (os error 2)\n1 error\n",
         ),
-        (".", ".: error: cannot read the cases file: Is a directory"),
-        ("huge.toml", "huge.toml: error: the cases file is larger than"),
+        (".", ".: error: cannot read the cases file: this is not a regular file"),
+        ("huge.toml", "huge.toml: error: cannot read the cases file: the file is larger than"),
         ("binary.toml", "binary.toml: error: the cases file is not UTF-8 (line 1)"),
         (
             "empty.toml",
