@@ -71,7 +71,7 @@ pub(crate) struct Certificate {
 pub(crate) struct ClientCa {
     pub(crate) name: Option<String>,
     pub(crate) bundle: Option<PathBuf>,
-    pub(crate) crls: Vec<Option<PathBuf>>,
+    pub(crate) crls: Option<Vec<Option<PathBuf>>>,
     pub(crate) spiffe_trust_domain: Option<String>,
     pub(crate) namespaces: Option<Vec<Option<String>>>,
 }

@@ -192,11 +192,12 @@ fn authority(written: &ClientCa, path: &KeyPath, context: &mut Context<'_>) -> O
     }
     let bundle = file(written.bundle.as_deref(), path, "bundle", context);
     let list = path.key("crls");
-    let crls = written.crls.iter().enumerate();
+    let crls = written.crls.iter().flatten().enumerate();
     let crls = crls.map(|(at, file)| Some(context.layers.resolve(&list.index(at), file.as_deref()?)));
     let crls: Option<Vec<_>> = crls.collect();
     let mut authority = ClientAuthority::named(written.name.as_deref()?, bundle?);
-    authority.crls = Some(crls?).filter(|_| context.layers.has(&list));
+    // A value that is not an array was reported and is absent here; an empty array is an error of its own.
+    authority.crls = Some(crls?).filter(|_| written.crls.is_some());
     authority.spiffe_trust_domain.clone_from(&written.spiffe_trust_domain);
     Some(authority)
 }

@@ -173,13 +173,16 @@ fn absent_field() {
             deny(&["identity.username == 'admin' && !(request.namespace in ['prod', 'test'])"]),
             deny(&["identity.username == 'admin' && request.tags.all(t, t.startsWith('dev-'))"]),
             deny(&[
-                "identity.username == 'admin' && request.action == 'delete-manifest' && request.tag != 'latest'",
+                "identity.username == 'admin' && request.action == 'get-manifest' && request.tag != 'latest'",
             ]),
         ],
         &[
             deny(&["identity.username == 'admin' && has(request.namespace) && request.namespace != 'prod'"]),
             deny(&[
                 "identity.username == 'admin' && request.action == 'put-manifest' && request.tag != 'latest'",
+            ]),
+            deny(&[
+                "identity.username == 'admin' && request.action == 'delete-manifest' && request.tag != 'latest'",
             ]),
             deny(&[
                 "identity.username == 'admin' && request.action == 'get-blob' && request.namespace != 'prod'",
