@@ -138,7 +138,7 @@ async fn an_end_that_cannot_be_recorded_can_be_repeated() {
             full.set(true);
             let digest = sha256(b"content");
             let failed = complete(registry, &a, &id, &digest, sent_at_the_end).await.unwrap_err();
-            assert!(matches!(failed, angos_registry::Error::Storage(_)), "{failed:?}");
+            assert!(matches!(failed, angos_registry::Error::OutOfSpace(_)), "{failed:?}");
             full.set(false);
             assert_eq!(registry.upload_progress(&a, &id).await.unwrap(), before);
             complete(registry, &a, &id, &digest, sent_at_the_end).await.unwrap();
