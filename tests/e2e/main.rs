@@ -22,6 +22,7 @@
 //! - [`language`]: rules of every kind decide real requests, and the metrics count them
 //! - [`lints`]: what `angos check` says of policies that load
 //! - [`listeners`]: further ports, each with its own TLS and surfaces
+//! - [`memory`]: answers nobody takes and handshakes nobody finishes
 //! - [`mistakes`]: rules that are refused, with their place
 //! - [`policy_explain`]: `angos policy explain` answers as the server does, and says why
 //! - [`policy_test`]: `angos policy test` on cases that hold, that fail, and that are none
@@ -70,6 +71,7 @@ mod isolation;
 mod language;
 mod lints;
 mod listeners;
+mod memory;
 mod mistakes;
 mod policy_explain;
 mod policy_test;

@@ -37,6 +37,7 @@ pub(crate) struct Server {
     pub(crate) max_connections: Option<usize>,
     pub(crate) max_requests: Option<usize>,
     pub(crate) max_http2_streams: Option<u32>,
+    pub(crate) body_memory: Option<Size>,
     pub(crate) decision_log: Option<PathBuf>,
     pub(crate) tls: Option<Tls>,
     pub(crate) management: Option<Management>,

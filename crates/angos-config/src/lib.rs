@@ -31,6 +31,7 @@ pub mod limits;
 mod lint;
 mod listeners;
 mod loader;
+mod machine;
 mod path;
 mod plaintext;
 mod policies;

@@ -101,6 +101,20 @@ pub const BLOCKED_LOADS_MAX: usize = 16;
 /// ours. A line is read by people.
 pub const CHANGES_NAMED_MAX: usize = 5;
 
+/// The part of the memory that is the default of `server.body_memory`: an eighth. Source: ours. The rest is for
+/// connections, caches, and the page cache, which serves most pulls.
+pub const BODY_MEMORY_PART: u64 = 8;
+
+/// The least that this default may be: 64 MiB. Source: ours. Eight of the largest manifests on their way in.
+pub const BODY_MEMORY_MIN_BYTES: u64 = 64 << 20;
+
+/// The most that this default may be: 1 GiB. Source: ours. More is of use only where thousands of slow clients pull at the
+/// same time.
+pub const BODY_MEMORY_MAX_BYTES: u64 = 1 << 30;
+
+/// Bytes that are read of a file in which the system tells its memory: 64 KiB. Source: ours; they have some kilobytes.
+pub const MACHINE_FILE_MAX_BYTES: u64 = 64 << 10;
+
 /// Sections of one list of sections, such as `[[server.listener]]`. Source: ours. They are written by people, and
 /// each listener is a port.
 pub const SECTIONS_MAX: usize = 256;

@@ -52,6 +52,7 @@ pub static SCHEMA: &[Key] = &[
     fixed("server.max_connections", COUNT, "16384", "Open connections; callers share them, and past it older ones without a request are closed."),
     fixed("server.max_requests", COUNT, "4096", "Requests answered at the same time; callers share them, and past its share each is answered 429."),
     fixed("server.max_http2_streams", Kind::Integer { min: 1, max: 10_000 }, "128", "Streams one HTTP/2 connection may have open."),
+    fixed("server.body_memory", Kind::Size { min: 16 << 20, max: TIB }, "", "Memory for the bodies of requests and responses that clients have not finished; an eighth of the memory of the machine or its control group, 64MiB to 1GiB, when absent."),
     fixed("server.decision_log", Kind::Path, "", "File every decision is appended to, one JSON object a line; opened anew at each reload and SIGHUP. Without it only the log has decisions."),
     live("server.tls.server_certificate_bundle", Kind::Path, "", "PEM file: the server's certificate, then its intermediates; required with [server.tls]."),
     live("server.tls.server_private_key", Kind::Path, "", "PEM file: the private key of that certificate; required with [server.tls]."),

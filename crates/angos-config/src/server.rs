@@ -11,6 +11,7 @@ use crate::document::{Document, Global, Server};
 use crate::kind::network;
 use crate::layers::At;
 use crate::listeners::{listeners, overlap};
+use crate::machine;
 use crate::path::KeyPath;
 use crate::plaintext;
 
@@ -28,6 +29,9 @@ pub(crate) fn settings(document: &Document, context: &mut Context<'_>) -> Settin
     set(&mut settings.limits.max_connections, written.max_connections);
     set(&mut settings.limits.max_requests, written.max_requests);
     set(&mut settings.limits.max_http2_streams, written.max_http2_streams);
+    let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
+    let share = || machine::memory().map(|memory| bytes(machine::body_memory(memory)));
+    set(&mut settings.limits.body_memory, written.body_memory.map(|size| bytes(size.0)).or_else(share));
     let has_tls = context.layers.has(&KeyPath::of(&["server", "tls"]));
     // Without TLS nothing but this machine is served unless it is asked for.
     let default = if has_tls || written.insecure == Some(true) {

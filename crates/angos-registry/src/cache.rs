@@ -17,6 +17,7 @@ use std::hash::BuildHasher as _;
 use std::sync::{Mutex, PoisonError};
 
 use angos_oci::{Digest, Name, Tag};
+use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -78,7 +79,7 @@ impl Weighter<Key, Cached> for Weight {
     fn weight(&self, key: &Key, value: &Cached) -> u64 {
         let bytes = match value {
             Cached::Target(_) | Cached::Size(_) => key.name.len(),
-            Cached::Revision(manifest) => key.name.len() + manifest.bytes.len(),
+            Cached::Revision(manifest) => key.name.len() + manifest.bytes.as_ref().map_or(0, Bytes::len),
         };
         CACHE_ENTRY_BYTES + u64::try_from(bytes).unwrap_or(u64::MAX / 2)
     }
@@ -186,13 +187,13 @@ impl ManifestCache {
 #[cfg(test)]
 mod tests {
     use angos_oci::Algorithm;
-    use bytes::Bytes;
 
     use super::*;
 
     fn manifest(content: &'static [u8]) -> StoredManifest {
         StoredManifest {
-            bytes: Bytes::from_static(content),
+            bytes: Some(Bytes::from_static(content)),
+            size: content.len() as u64,
             media_type: "a/b".parse().unwrap(),
             digest: Digest::of(Algorithm::Sha256, content),
         }
@@ -237,7 +238,8 @@ mod tests {
         for number in 0..10_000_u32 {
             let bytes = Bytes::from(number.to_be_bytes().repeat(1000));
             let digest = Digest::of(Algorithm::Sha256, &bytes);
-            let manifest = StoredManifest { bytes, media_type: "a/b".parse().unwrap(), digest };
+            let (size, bytes) = (bytes.len() as u64, Some(bytes));
+            let manifest = StoredManifest { bytes, size, media_type: "a/b".parse().unwrap(), digest };
             cache.keep_revision(&cache.ticket(&name), &name, &manifest);
         }
         let weight = cache.entries.as_ref().unwrap().weight();

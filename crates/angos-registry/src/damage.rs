@@ -78,9 +78,13 @@ impl Registry {
 
     /// The bytes of a manifest, if they have its digest.
     pub(crate) fn verified<B: AsRef<[u8]>>(&self, digest: &Digest, bytes: B) -> Result<B> {
-        let found = Digest::of(digest.algorithm(), bytes.as_ref());
-        if found == *digest {
-            return Ok(bytes);
+        self.has_digest(digest, &Digest::of(digest.algorithm(), bytes.as_ref())).map(|()| bytes)
+    }
+
+    /// The same for bytes that were hashed as they were read.
+    pub(crate) fn has_digest(&self, digest: &Digest, found: &Digest) -> Result<()> {
+        if found == digest {
+            return Ok(());
         }
         self.0.damage.content.fetch_add(1, Ordering::Relaxed);
         tracing::error!(target: "angos::registry", %digest, %found, "manifest is damaged: push it again");

@@ -6,10 +6,16 @@
 /// indexes are below.
 pub const INLINE_MAX_BYTES: usize = 128 << 10;
 
+/// Manifests larger than [`INLINE_MAX_BYTES`] that are parsed at the same time: 4. Others wait.
+///
+/// Source: ours. A parsed manifest may take 20 MiB (`JSON_VALUES_MAX`), for some milliseconds; so all of them take 80 MiB
+/// at most, whatever number of processors parses.
+pub(crate) const PARSED_AT_ONCE: usize = 4;
+
 /// Most tags or names in one page, and the number given when the client names none.
 ///
 /// Source: ours; the distribution specification lets a registry answer with fewer than asked for. At 128 bytes a tag, a
-/// page takes about 1.3 MiB.
+/// page takes about 1.3 MiB, which the server reads and sends in pieces.
 pub const PAGE_MAX: usize = 10_000;
 
 /// Most referrers in one page, and the number given when nobody names one.
@@ -59,6 +65,27 @@ pub(crate) const PATTERN_MAX_BYTES: usize = 256 << 10;
 ///
 /// Source: ours. Tags come with their records, which are dropped before the next ones are read.
 pub(crate) const ENTRIES_PER_SCAN: usize = 1000;
+
+/// Tags read from the metadata at once while a page is sent in pieces: 128.
+///
+/// Source: ours. That many of the longest tags make one piece.
+pub(crate) const TAGS_PER_PIECE: usize = 128;
+
+/// Entries that a scan of the metadata may read without waiting for its turn: 256.
+///
+/// Source: the storage, which runs so short a scan on the calling thread: there are never more of them than workers.
+pub(crate) const SHORT_SCAN_ENTRIES: usize = 256;
+
+/// Longer scans at the same time: 8, or half the processors if that is less. Others wait.
+///
+/// Source: ours. A scan of [`ENTRIES_PER_SCAN`] holds half a megabyte; each of a thousand requests for long lists could
+/// otherwise hold as much while a thread is found for it. The other processors are left to other requests.
+pub(crate) const LONG_SCANS_AT_ONCE: usize = 8;
+
+/// Referrers read from the metadata at once while a page is sent in pieces: 16.
+///
+/// Source: ours. Each may weigh [`LISTED_MAX_BYTES`], and two of that weight make one piece.
+pub(crate) const REFERRERS_PER_PIECE: usize = 16;
 
 /// Referrers read from the metadata at once while a page is made: 100.
 ///

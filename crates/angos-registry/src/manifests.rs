@@ -1,6 +1,7 @@
 //! Reading manifests.
 
-use angos_oci::{Digest, MediaType, Name, Reference, Tag};
+use angos_oci::{Digest, Hasher, MediaType, Name, Reference, Tag};
+use angos_storage::BlobReader;
 use bytes::{Bytes, BytesMut};
 
 use crate::limits::ATTEMPTS_MAX;
@@ -10,8 +11,11 @@ use crate::{Error, Registry, Result, key};
 /// A manifest as it was pushed. Clone is cheap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredManifest {
-    /// Exactly the bytes that were pushed.
-    pub bytes: Bytes,
+    /// Exactly the bytes that were pushed, if they are at most [`INLINE_MAX_BYTES`](crate::limits::INLINE_MAX_BYTES);
+    /// those of a larger one are read with [`Registry::read_large_manifest`].
+    pub bytes: Option<Bytes>,
+    /// How many bytes it has.
+    pub size: u64,
     /// What they were last pushed as.
     pub media_type: MediaType,
     /// Their digest.
@@ -70,26 +74,51 @@ impl Registry {
             return Ok(None);
         };
         let bytes = match revision.content {
-            Content::Inline(bytes) => self.verified(digest, bytes)?,
-            Content::Blob => self.manifest_bytes(digest, revision.size).await?,
+            Content::Inline(bytes) => Some(self.verified(digest, bytes)?),
+            Content::Blob => self.verify_large(digest, revision.size).await.map(|()| None)?,
         };
-        let manifest = StoredManifest { bytes, media_type: revision.media_type, digest: *digest };
+        let (media_type, size) = (revision.media_type, revision.size);
+        let manifest = StoredManifest { bytes, size, media_type, digest: *digest };
         self.0.cache.keep_revision(&ticket, name, &manifest);
         Ok(Some(manifest))
     }
 
-    /// The bytes of a manifest that is kept as a blob; damaged ones are [`Error::ManifestUnknown`].
-    async fn manifest_bytes(&self, digest: &Digest, size: u64) -> Result<Bytes> {
-        if usize::try_from(size).map_or(true, |size| size > angos_oci::limits::MANIFEST_MAX_BYTES) {
-            return Err(Error::Corrupt { what: "revision" });
-        }
+    /// A stream over the bytes of a manifest that was found without them; damaged ones are [`Error::ManifestUnknown`].
+    /// Nothing of them is held in between.
+    pub async fn read_large_manifest(&self, manifest: &StoredManifest) -> Result<BlobReader> {
+        self.open_manifest(&manifest.digest, manifest.size).await
+    }
+
+    async fn open_manifest(&self, digest: &Digest, size: u64) -> Result<BlobReader> {
         let found = self.0.storage.blobs.read(digest, None).await;
-        let mut reader = self.whole(digest, size, found)?.ok_or(Error::ManifestUnknown)?;
-        let mut bytes = BytesMut::new();
+        self.whole(digest, size, found)?.ok_or(Error::ManifestUnknown)
+    }
+
+    /// Whether the bytes of a manifest that is kept as a blob have its digest; [`Error::ManifestUnknown`] if not. Holds
+    /// one piece of them.
+    async fn verify_large(&self, digest: &Digest, size: u64) -> Result<()> {
+        let _turn = self.parsing(usize::try_from(size).unwrap_or(usize::MAX)).await;
+        let mut reader = self.open_manifest(digest, size).await?;
+        let mut hasher = Hasher::new(digest.algorithm());
+        while let Some(chunk) = reader.next().await {
+            hasher.update(&chunk?);
+        }
+        self.has_digest(digest, &hasher.finish())
+    }
+
+    /// The bytes of a manifest of any size, in memory.
+    pub(crate) async fn manifest_bytes(&self, manifest: &StoredManifest) -> Result<Bytes> {
+        if let Some(bytes) = &manifest.bytes {
+            return Ok(bytes.clone());
+        }
+        let size = usize::try_from(manifest.size).ok();
+        let size = size.filter(|size| *size <= angos_oci::limits::MANIFEST_MAX_BYTES);
+        let mut bytes = BytesMut::with_capacity(size.ok_or(Error::Corrupt { what: "revision" })?);
+        let mut reader = self.read_large_manifest(manifest).await?;
         while let Some(chunk) = reader.next().await {
             bytes.extend_from_slice(&chunk?);
         }
-        self.verified(digest, bytes.freeze())
+        self.verified(&manifest.digest, bytes.freeze())
     }
 
     /// Whether a namespace has a manifest, and the bytes of one that is kept as a blob are there.

@@ -38,14 +38,27 @@ pub struct ManifestReceipt {
     pub tags: Vec<Tag>,
 }
 
-/// A push that was checked and only needs writing.
+/// A push that was checked and only needs writing. The parsed manifest, several times its bytes, is gone by then.
 struct Push {
     name: Name,
     digest: Digest,
-    manifest: Manifest,
     bytes: Bytes,
+    checked: Checked,
     tags: BTreeSet<Tag>,
     by: String,
+}
+
+/// What is kept of a manifest that was parsed.
+struct Checked {
+    media_type: MediaType,
+    artifact_type: Option<MediaType>,
+    subject: Option<Digest>,
+    /// Its entry in the list of its subject's referrers.
+    referrer: Option<Bytes>,
+    /// The blobs it is made of.
+    blobs: BTreeSet<Digest>,
+    /// What an index lists.
+    members: BTreeSet<Digest>,
 }
 
 impl Registry {
@@ -61,22 +74,18 @@ impl Registry {
         if put.tags.len() > PUSH_TAGS_MAX {
             return Err(Error::TooManyTags { limit: PUSH_TAGS_MAX });
         }
-        let digest = verified_digest(put.reference, &put.bytes)?;
-        let manifest = Manifest::parse(put.media_type, &put.bytes).map_err(Error::ManifestInvalid)?;
+        let (digest, checked) = self.checked(&put).await?;
         if self.0.settings.require_references {
-            self.check_references(name, &manifest).await?;
+            self.check_references(name, &checked).await?;
         }
         let additional: BTreeSet<Tag> = put.tags.iter().cloned().collect();
-        let receipt = ManifestReceipt {
-            digest,
-            subject: manifest.subject().map(|subject| subject.digest),
-            tags: additional.iter().cloned().collect(),
-        };
+        let receipt =
+            ManifestReceipt { digest, subject: checked.subject, tags: additional.iter().cloned().collect() };
         let push = Push {
             name: name.clone(),
             digest,
-            manifest,
             bytes: put.bytes,
+            checked,
             tags: additional.into_iter().chain(put.reference.tag().cloned()).collect(),
             by: put.by.split_at(put.by.floor_char_boundary(BY_MAX_BYTES)).0.to_owned(),
         };
@@ -85,22 +94,26 @@ impl Registry {
         Ok(receipt)
     }
 
+    /// The digest of a manifest, and what else is kept of it. Of large ones only some are parsed at the same time.
+    async fn checked(&self, put: &PutManifest<'_>) -> Result<(Digest, Checked)> {
+        let _turn = self.parsing(put.bytes.len()).await;
+        let digest = verified_digest(put.reference, &put.bytes)?;
+        let manifest = Manifest::parse(put.media_type, &put.bytes).map_err(Error::ManifestInvalid)?;
+        Ok((digest, Checked::new(&manifest, &digest, put.bytes.len() as u64)?))
+    }
+
     /// Whether this namespace has what the manifest is made of, undamaged as far as lengths tell. The subject may come
     /// later.
-    async fn check_references(&self, name: &Name, manifest: &Manifest) -> Result<()> {
-        let blobs = manifest.config().into_iter().chain(manifest.layers());
-        let blobs: BTreeSet<_> =
-            blobs.filter(|blob| !lives_elsewhere(blob)).map(|blob| blob.digest).collect();
-        for digest in blobs {
-            if !self.has_blob(name, &digest).await? {
-                return Err(Error::ReferenceUnknown { digest });
+    async fn check_references(&self, name: &Name, checked: &Checked) -> Result<()> {
+        for digest in &checked.blobs {
+            if !self.has_blob(name, digest).await? {
+                return Err(Error::ReferenceUnknown { digest: *digest });
             }
         }
         // An index lists manifests, and may list any other content.
-        let members: BTreeSet<_> = manifest.manifests().iter().map(|entry| entry.digest).collect();
-        for digest in members {
-            if !self.has_manifest(name, &digest).await? && !self.has_blob(name, &digest).await? {
-                return Err(Error::ReferenceUnknown { digest });
+        for digest in &checked.members {
+            if !self.has_manifest(name, digest).await? && !self.has_blob(name, digest).await? {
+                return Err(Error::ReferenceUnknown { digest: *digest });
             }
         }
         Ok(())
@@ -127,16 +140,15 @@ impl Registry {
 
     /// Bytes, revision, referrers, tags: nothing is named before it is there.
     async fn push_batch(&self, push: &Push) -> Result<Batch> {
-        let Push { name, digest, manifest, .. } = push;
+        let Push { name, digest, checked, .. } = push;
         let revision = push.revision(self.0.clock.nanoseconds());
         let mut batch = self.batch_within(name).await?;
         if revision.content == Content::Blob {
             batch = batch.put(key::manifest_bytes(digest, name), Bytes::new());
         }
         batch = self.set_revision(batch, push, &revision).await?;
-        if let Some(subject) = manifest.subject() {
-            let key = key::referrer(name, &subject.digest, digest);
-            batch = batch.put(key, referrers::entry(manifest, digest, push.size())?.encode());
+        if let (Some(subject), Some(referrer)) = (&checked.subject, &checked.referrer) {
+            batch = batch.put(key::referrer(name, subject, digest), referrer.clone());
         }
         let entry = TagEntry {
             digest: *digest,
@@ -204,18 +216,30 @@ impl Registry {
     }
 }
 
-impl Push {
-    fn size(&self) -> u64 {
-        self.bytes.len() as u64
+impl Checked {
+    fn new(manifest: &Manifest, digest: &Digest, size: u64) -> Result<Self> {
+        let subject = manifest.subject().map(|subject| subject.digest);
+        let referrer = subject.map(|_| referrers::entry(manifest, digest, size)).transpose()?;
+        let blobs = manifest.config().into_iter().chain(manifest.layers());
+        Ok(Self {
+            media_type: manifest.media_type().clone(),
+            artifact_type: manifest.artifact_type(),
+            subject,
+            referrer: referrer.map(|referrer| referrer.encode()),
+            blobs: blobs.filter(|blob| !lives_elsewhere(blob)).map(|blob| blob.digest).collect(),
+            members: manifest.manifests().iter().map(|entry| entry.digest).collect(),
+        })
     }
+}
 
+impl Push {
     fn revision(&self, time: u64) -> Revision {
         let is_inline = self.bytes.len() <= INLINE_MAX_BYTES;
         Revision {
-            media_type: self.manifest.media_type().clone(),
-            artifact_type: self.manifest.artifact_type(),
-            subject: self.manifest.subject().map(|subject| subject.digest),
-            size: self.size(),
+            media_type: self.checked.media_type.clone(),
+            artifact_type: self.checked.artifact_type.clone(),
+            subject: self.checked.subject,
+            size: self.bytes.len() as u64,
             time,
             content: if is_inline { Content::Inline(self.bytes.clone()) } else { Content::Blob },
         }

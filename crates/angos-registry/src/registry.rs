@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use angos_oci::{Name, Tag};
-use angos_storage::{Batch, MetadataStore, SessionId, Storage, Version};
-use tokio::sync::OnceCell;
+use angos_storage::{Batch, Entry, MetadataStore, SessionId, Storage, Version};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use tracing::Instrument as _;
 
 use crate::approval::Approval;
 use crate::cache::ManifestCache;
 use crate::damage::Counts;
+use crate::limits::{INLINE_MAX_BYTES, LONG_SCANS_AT_ONCE, PARSED_AT_ONCE, SHORT_SCAN_ENTRIES};
 use crate::record::{self, Moment, Record};
 use crate::sessions::Sessions;
 use crate::upload_id::Secret;
@@ -37,6 +38,10 @@ pub(crate) struct Inner {
     /// Where the next look for abandoned sessions in the blob store goes on.
     pub(crate) sweep: Mutex<Option<SessionId>>,
     pub(crate) secret: OnceCell<Secret>,
+    /// The turn of large manifests to be parsed.
+    parsing: Semaphore,
+    /// The turn of long scans.
+    scanning: Semaphore,
 }
 
 impl Registry {
@@ -58,6 +63,8 @@ impl Registry {
             damage: Counts::default(),
             sweep: Mutex::default(),
             secret: OnceCell::new(),
+            parsing: Semaphore::new(PARSED_AT_ONCE),
+            scanning: Semaphore::new(long_scans()),
         });
         Self(inner, None)
     }
@@ -84,6 +91,23 @@ impl Registry {
 
     pub(crate) fn metadata(&self) -> &dyn MetadataStore {
         &*self.0.storage.metadata
+    }
+
+    /// To be held while a manifest of `length` bytes is parsed.
+    pub(crate) async fn parsing(&self, length: usize) -> Option<SemaphorePermit<'_>> {
+        if length <= INLINE_MAX_BYTES {
+            return None;
+        }
+        // The semaphore is never closed.
+        self.0.parsing.acquire().await.ok()
+    }
+
+    /// A scan of the metadata, which waits for its turn if it is long.
+    pub(crate) async fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>> {
+        let is_long = limit > SHORT_SCAN_ENTRIES;
+        // The semaphore is never closed.
+        let _turn = if is_long { self.0.scanning.acquire().await.ok() } else { None };
+        Ok(self.metadata().scan(prefix, after, limit).await?)
     }
 
     /// The record under a key, unless it was removed.
@@ -113,6 +137,12 @@ impl Registry {
         }
         Ok(Batch::new().put(key, Moment(self.0.clock.nanoseconds()).encode()))
     }
+}
+
+/// How many long scans run at once: not so many that they take all processors.
+fn long_scans() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (processors / 2).clamp(1, LONG_SCANS_AT_ONCE)
 }
 
 impl fmt::Debug for Registry {

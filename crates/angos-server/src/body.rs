@@ -1,20 +1,19 @@
-//! The two bodies of a request: what the client sends, with a deadline on standing still, and what it is sent.
+//! The body of a request, with a deadline on standing still.
 
 use std::error::Error as StdError;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use angos_registry::{BlobReader, Body as RegistryBody, BodyError};
+use angos_registry::{Body as RegistryBody, BodyError};
 use bytes::{Bytes, BytesMut};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, Incoming};
 use hyper::header::{EXPECT, HeaderMap};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::connection::{Connection, InFlight};
-use crate::limits::{COLLECTED_FREE_BYTES, LINGER};
+use crate::connection::Connection;
+use crate::limits::{COLLECTED_BEGINNING_BYTES, COLLECTED_WEIGHT, FREE_BYTES, LINGER};
+use crate::memory::{Account, Lease};
 use crate::recheck::Recheck;
 
 /// The body of a request.
@@ -64,35 +63,32 @@ impl RequestBody {
 
     /// The whole body, as soon as it is known to be not longer than `limit`.
     ///
-    /// All bodies that are being collected share [`COLLECTED_BYTES`](crate::limits::COLLECTED_BYTES); [`COLLECTED_FREE_BYTES`] of each do not count, so
-    /// that a client that fills the rest keeps nobody from sending what most bodies are.
+    /// [`FREE_BYTES`] of it are free, so that a client that fills the budget keeps nobody from sending what most bodies
+    /// are. The rest counts [`COLLECTED_WEIGHT`] times, for what is made of it until it is stored.
     pub(crate) async fn collect(&mut self, limit: usize) -> Result<Collected, NotCollected> {
         let announced = self.announced().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         if announced.is_some_and(|length| length > limit) {
             return Err(NotCollected::TooLarge);
         }
-        let room = Arc::clone(&self.connection.shared.collected_bytes);
-        let mut collected = Collected { bytes: Bytes::new(), room: None };
-        // The announcement is within the limit, and memory is taken only as bytes arrive.
+        let account = Arc::clone(&self.connection.account);
+        let mut collected = Collected { bytes: Bytes::new(), lease: None };
         let mut whole = BytesMut::new();
         while let Some(chunk) = self.next().await.transpose()? {
             let length = whole.len() + chunk.len();
             if length > limit {
                 return Err(NotCollected::TooLarge);
             }
+            let counted = length.saturating_sub(FREE_BYTES).saturating_mul(COLLECTED_WEIGHT);
+            if !collected.is_within(counted, &account) {
+                return Err(NotCollected::NoRoom);
+            }
             if whole.is_empty() && announced == Some(chunk.len()) {
                 collected.bytes = chunk;
                 return Ok(collected);
             }
-            let counted = length.saturating_sub(COLLECTED_FREE_BYTES.max(whole.len()));
-            if counted > 0 {
-                let counted = u32::try_from(counted).map_err(|_| NotCollected::TooLarge)?;
-                let more = Arc::clone(&room).try_acquire_many_owned(counted);
-                let more = more.map_err(|_| NotCollected::NoRoom)?;
-                match &mut collected.room {
-                    Some(held) => held.merge(more),
-                    none => *none = Some(more),
-                }
+            // All at once, so that it is not copied again and again. The system gives memory as bytes arrive.
+            if length > whole.capacity() && length > COLLECTED_BEGINNING_BYTES {
+                whole.reserve(announced.unwrap_or(limit).max(length) - whole.len());
             }
             whole.extend_from_slice(&chunk);
         }
@@ -101,11 +97,25 @@ impl RequestBody {
     }
 }
 
-/// A whole body, and its share of the memory for such, until dropped.
+/// A whole body, and its place in the budget until dropped.
 #[derive(Debug)]
 pub(crate) struct Collected {
     pub(crate) bytes: Bytes,
-    room: Option<OwnedSemaphorePermit>,
+    lease: Option<Lease>,
+}
+
+impl Collected {
+    /// Whether there is room for `counted` bytes, which it has then.
+    fn is_within(&mut self, counted: usize, account: &Arc<Account>) -> bool {
+        match &mut self.lease {
+            _ if counted == 0 => true,
+            Some(lease) => lease.grow(counted),
+            none => {
+                *none = account.take(counted);
+                none.is_some()
+            }
+        }
+    }
 }
 
 /// Why there is no whole body.
@@ -168,115 +178,4 @@ fn reason(error: &hyper::Error) -> BodyError {
     let inner = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
     let is_malformed = inner.is_some_and(|inner| matches!(inner.kind(), InvalidData | InvalidInput));
     if is_malformed || error.is_parse() { BodyError::Malformed } else { BodyError::Disconnected }
-}
-
-/// The body of a response. Holds the request's place among those in flight until the client has taken it all.
-#[derive(Debug)]
-pub(crate) struct ResponseBody {
-    content: Content,
-    in_flight: Option<InFlight>,
-}
-
-#[derive(Debug)]
-enum Content {
-    Empty,
-    Whole(Bytes),
-    Blob { reader: BlobReader, remaining: u64, recheck: Option<Arc<Recheck>> },
-}
-
-/// A blob could not be read to its end. The connection is cut, so that the client cannot take a part for the whole.
-#[derive(Debug, thiserror::Error)]
-#[error("the content ended early")]
-pub(crate) struct ReadFailed(#[source] Option<Box<dyn StdError + Send + Sync>>);
-
-impl ResponseBody {
-    pub(crate) fn empty() -> Self {
-        Self { content: Content::Empty, in_flight: None }
-    }
-
-    pub(crate) fn whole(bytes: Bytes) -> Self {
-        Self {
-            content: if bytes.is_empty() { Content::Empty } else { Content::Whole(bytes) },
-            in_flight: None,
-        }
-    }
-
-    /// A blob; `recheck` is asked before each piece whether the client may have it.
-    pub(crate) fn blob(reader: BlobReader, recheck: Option<Arc<Recheck>>) -> Self {
-        let range = reader.range();
-        let remaining = range.end.saturating_sub(range.start);
-        Self {
-            content: if remaining == 0 {
-                Content::Empty
-            } else {
-                Content::Blob { reader, remaining, recheck }
-            },
-            in_flight: None,
-        }
-    }
-
-    /// How many bytes are still to come.
-    pub(crate) fn length(&self) -> u64 {
-        match &self.content {
-            Content::Empty => 0,
-            Content::Whole(bytes) => bytes.len() as u64,
-            Content::Blob { remaining, .. } => *remaining,
-        }
-    }
-
-    /// Ties the request to this body: it ends when the body was sent or dropped.
-    pub(crate) fn attach(&mut self, mut in_flight: InFlight) {
-        // However short: over HTTP/2 nothing of it is sent until the client opens a window for it.
-        if !matches!(self.content, Content::Empty) {
-            in_flight.streams();
-        }
-        self.in_flight = Some(in_flight);
-    }
-}
-
-impl Body for ResponseBody {
-    type Data = Bytes;
-    type Error = ReadFailed;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ReadFailed>>> {
-        let this = self.get_mut();
-        let is_blob = matches!(this.content, Content::Blob { .. });
-        let chunk = match &mut this.content {
-            Content::Empty => return Poll::Ready(None),
-            Content::Whole(bytes) => Ok(std::mem::take(bytes)),
-            Content::Blob { recheck: Some(recheck), .. } if !recheck.check() => {
-                this.content = Content::Empty;
-                return Poll::Ready(Some(Err(ReadFailed(None))));
-            }
-            Content::Blob { reader, remaining, .. } => match ready!(reader.poll_next(cx)) {
-                Some(Ok(chunk)) => {
-                    *remaining = remaining.saturating_sub(chunk.len() as u64);
-                    Ok(chunk)
-                }
-                Some(Err(error)) => Err(ReadFailed(Some(error.into()))),
-                None => Err(ReadFailed(None)),
-            },
-        };
-        if !matches!(&this.content, Content::Blob { remaining, .. } if *remaining > 0) {
-            this.content = Content::Empty;
-        }
-        if let Some(in_flight) = &this.in_flight {
-            match &chunk {
-                Ok(chunk) => in_flight.sent(chunk.len(), is_blob),
-                Err(error) => in_flight.failed(error),
-            }
-        }
-        Poll::Ready(Some(chunk.map(Frame::data)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(self.content, Content::Empty)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.length())
-    }
 }

@@ -16,8 +16,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::activity::Activity;
 use crate::authenticate::forwarded_caller;
-use crate::body::ReadFailed;
 use crate::caller_key::CallerKey;
+use crate::content::ReadFailed;
 use crate::exchange;
 use crate::fate::{Fate, Judge, Turns};
 use crate::handshake::Caller;
@@ -26,6 +26,7 @@ use crate::limits::{
     REQUEST_HEAD_BYTES, SLOW_PIECES,
 };
 use crate::listener::Door;
+use crate::memory::Account;
 use crate::places::Member;
 use crate::request_id::RequestId;
 use crate::settings::Settings;
@@ -42,6 +43,7 @@ pub(crate) struct Connection {
     pub(crate) caller: Caller,
     pub(crate) trust: Option<Trust>,
     pub(crate) activity: Arc<Activity>,
+    pub(crate) account: Arc<Account>,
     /// Its place among the connections of its listener.
     member: Arc<Member>,
     key: CallerKey,
@@ -63,7 +65,8 @@ impl Connection {
         let proxies = &shared.settings.trusted_proxies;
         let is_proxy = proxies.iter().any(|network| network.contains(&caller.address));
         let activity = Arc::new(Activity::new());
-        Self { shared, door, caller, trust, activity, member, key, share, is_proxy }
+        let account = Account::new(&shared.memory);
+        Self { shared, door, caller, trust, activity, account, member, key, share, is_proxy }
     }
 
     /// Counts it among the connections of its caller from its first request on; false when that has its share of them.
@@ -263,15 +266,20 @@ impl InFlight {
         }
     }
 
-    /// The response, or a piece of a blob, went to the connection.
-    pub(crate) fn sent(&self, bytes: usize, is_blob: bool) {
+    /// The response, or a piece of a long one, went to the connection.
+    pub(crate) fn sent(&self, bytes: usize, is_piece: bool) {
         if let Some(response) = self.response {
             // It leaves when the piece before it has left, which takes a slow client of many blobs long.
             let patience = self.patience();
-            let patience = if is_blob { patience.saturating_mul(SLOW_PIECES) } else { patience };
+            let patience = if is_piece { patience.saturating_mul(SLOW_PIECES) } else { patience };
             self.connection.activity.streaming_moved(response, patience);
         }
         self.connection.shared.metrics.sent_bytes.inc_by(bytes as u64);
+    }
+
+    /// What its connection takes of the memory for bodies.
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        &self.connection.account
     }
 
     fn patience(&self) -> Duration {

@@ -12,8 +12,9 @@ use hyper::{Method, Request, Response, Version};
 
 use crate::authenticate::{authenticate, is_foreign};
 use crate::authorize::Gate;
-use crate::body::{RequestBody, ResponseBody};
+use crate::body::RequestBody;
 use crate::connection::{Connection, InFlight};
+use crate::content::ResponseBody;
 use crate::expiry;
 use crate::management;
 use crate::operations::{Context, operate};
@@ -126,6 +127,7 @@ async fn stages(
     let context = Context {
         connection,
         shared,
+        account: &connection.account,
         registry: &shared.registry,
         recheck: None,
         gate: &gate,
@@ -155,7 +157,7 @@ pub(crate) fn finish(response: &mut Response<ResponseBody>, id: RequestId, metho
         let silent = response.status().is_informational()
             || matches!(response.status().as_u16(), 204 | 304)
             || response.headers().contains_key(CONTENT_LENGTH);
-        if !silent {
+        if let Some(length) = length.filter(|_| !silent) {
             response.headers_mut().insert(CONTENT_LENGTH, length.into());
         }
     }

@@ -26,7 +26,8 @@ pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 /// Source: ours. It bounds what one connection can make us hold, however many streams it opens.
 pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
 
-/// Bytes of response a single HTTP/2 stream may have queued for sending: 256 KiB, one chunk of a blob.
+/// Bytes of response a single HTTP/2 stream may have queued for sending: 256 KiB, two pieces of a blob. They count in
+/// [`Limits::body_memory`](crate::Limits::body_memory).
 pub const HTTP2_SEND_BUFFER_BYTES: usize = 256 * 1024;
 
 /// How many times `timeouts.body_progress` a client may take for one piece of a blob, 256 KiB, while it takes something
@@ -36,16 +37,44 @@ pub const HTTP2_SEND_BUFFER_BYTES: usize = 256 * 1024;
 /// would keep its place among the requests in flight as long as another one moves.
 pub const SLOW_PIECES: u32 = 10;
 
-/// Bytes of manifests that are being received, over all requests: 256 MiB. Past it the answer is 429 with `Retry-After`.
+/// Default of [`Limits::body_memory`](crate::Limits::body_memory): 256 MiB.
 ///
-/// Source: ours, sixty-four of the largest. A manifest is checked as a whole and so has to be in memory; as many slow
-/// clients as there may be requests would otherwise hold 16 GiB.
-pub const COLLECTED_BYTES: usize = 256 * 1024 * 1024;
+/// Source: ours, thirty-two of the largest manifests on their way in, or 2300 pieces of blobs on their way out.
+pub const BODY_MEMORY_BYTES: usize = 256 * 1024 * 1024;
 
-/// The first bytes of each manifest, which do not count among [`COLLECTED_BYTES`]: 64 KiB.
+/// The part of [`Limits::body_memory`](crate::Limits::body_memory) that one connection may have: an eighth.
 ///
-/// Source: ours. Nearly all manifests are shorter, so nobody who fills the rest keeps an ordinary push waiting.
-pub const COLLECTED_FREE_BYTES: usize = 64 * 1024;
+/// Source: ours. One client cannot take it all; one that takes what it asked for needs far less.
+pub const CONNECTION_SHARE: usize = 8;
+
+/// What one connection may have of it at least: 16 MiB, or all where that is less.
+///
+/// Source: ours, two of the largest manifests on their way in.
+pub const CONNECTION_SHARE_MIN_BYTES: usize = 16 * 1024 * 1024;
+
+/// Bytes that each request and each response may hold beside [`Limits::body_memory`](crate::Limits::body_memory), and the
+/// size of the pieces that listings are sent in, and other long responses when that is exhausted: 16 KiB.
+///
+/// Source: ours. Nearly all manifests are shorter, and so are errors, probes and most listings: they need no room, and
+/// nobody who fills the rest keeps them waiting. `max_requests` times that is 64 MiB with the default, for requests and
+/// for responses.
+pub const FREE_BYTES: usize = 16 * 1024;
+
+/// Bytes of a blob that are read and sent at once, while there is room for them: 112 KiB, seven TLS records.
+///
+/// Source: the storage, which reads no more at once.
+pub const BLOB_PIECE_BYTES: usize = 112 * 1024;
+
+/// How often each byte of a manifest that is being received counts: twice.
+///
+/// Source: ours. A manifest is checked as a whole and so has to be in memory; as much again is allowed for the digests of
+/// what it references, which are looked up one by one.
+pub const COLLECTED_WEIGHT: usize = 2;
+
+/// Bytes of a manifest after which room is made for all that was announced: 128 KiB.
+///
+/// Source: ours. Growing by doubling holds up to three times of what arrived.
+pub const COLLECTED_BEGINNING_BYTES: usize = 128 * 1024;
 
 /// How long a body that nobody wants, and a connection that is closing, are still read and dropped: 2 s.
 ///

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use hyper::{Method, Request, Response};
 
-use crate::body::ResponseBody;
 use crate::connection::{Connection, InFlight};
+use crate::content::ResponseBody;
 use crate::exchange::finish;
 use crate::limits::READY_WITHIN;
 use crate::refuse::{Refusal, refuse};

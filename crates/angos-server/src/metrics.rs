@@ -65,6 +65,7 @@ pub(crate) struct Metrics {
     pub(crate) soonest_client: SoonestClient,
     connections: Family<[(&'static str, String); 1], Gauge>,
     pub(crate) in_flight: Gauge,
+    pub(crate) body_memory: Gauge,
     pub(crate) received_bytes: Counter,
     pub(crate) sent_bytes: Counter,
     pub(crate) reloads_applied: Counter,
@@ -99,6 +100,7 @@ impl Metrics {
         for outcome in Class::ALL.map(Class::as_str).into_iter().chain(["ok"]) {
             drop(handshakes.get_or_create(&[("outcome", outcome)]));
         }
+        let (body_memory, received_bytes, sent_bytes) = bodies(&mut registry);
         Self {
             requests: requests(&mut registry),
             allowed: decisions.get_or_create_owned(&[("outcome", "allow")]),
@@ -109,12 +111,9 @@ impl Metrics {
             soonest_client: SoonestClient::new(Instant::now()),
             connections,
             in_flight: gauge(&mut registry, "requests_in_flight", "Requests being answered"),
-            received_bytes: counter(&mut registry, "received_bytes", "Bytes of request bodies read"),
-            sent_bytes: counter(
-                &mut registry,
-                "sent_bytes",
-                "Bytes of response bodies handed to the connection",
-            ),
+            body_memory,
+            received_bytes,
+            sent_bytes,
             reloads_applied: reloads.get_or_create_owned(&[("outcome", "applied")]),
             reloads_refused: reloads.get_or_create_owned(&[("outcome", "refused")]),
             last_good_load: last_good_load(&mut registry),
@@ -240,6 +239,17 @@ fn gauge(registry: &mut Registry, name: &str, help: &str) -> Gauge {
 fn last_good_load(registry: &mut Registry) -> Gauge {
     let help = "When the configuration in force was loaded, at start or by a reload";
     gauge(registry, "reload_last_success_timestamp_seconds", help)
+}
+
+/// What bodies take, and how much of them was moved.
+fn bodies(registry: &mut Registry) -> (Gauge, Counter, Counter) {
+    let memory = "Bytes taken of server.body_memory, for bodies of requests and responses";
+    let sent = "Bytes of response bodies handed to the connection";
+    (
+        gauge(registry, "body_memory_bytes", memory),
+        counter(registry, "received_bytes", "Bytes of request bodies read"),
+        counter(registry, "sent_bytes", sent),
+    )
 }
 
 fn requests(registry: &mut Registry) -> Vec<Requests> {

@@ -10,13 +10,17 @@ mod uploads;
 use std::sync::Arc;
 
 use angos_registry::{Approval, Registry};
+use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 
 use crate::authorize::{Denied, Gate, Permit};
 use crate::body::RequestBody;
 use crate::connection::Connection;
+use crate::content::ResponseBody;
+use crate::limits::FREE_BYTES;
 use crate::management;
+use crate::memory::Account;
 use crate::recheck::Recheck;
 use crate::refuse::Refusal;
 use crate::respond::Outcome;
@@ -28,6 +32,8 @@ use crate::shared::Shared;
 pub(crate) struct Context<'a> {
     pub(crate) connection: &'a Arc<Connection>,
     pub(crate) shared: &'a Shared,
+    /// What the connection takes of the memory for bodies.
+    pub(crate) account: &'a Arc<Account>,
     pub(crate) gate: &'a Gate<'a>,
     /// Whether a credential, of which there was none, might turn a no into a yes.
     pub(crate) challenge: bool,
@@ -59,6 +65,15 @@ impl Context<'_> {
         if values.next().is_some() { Err(Several) } else { Ok(first) }
     }
 
+    /// A body that is in memory as a whole.
+    fn whole(&self, bytes: Bytes) -> Result<ResponseBody, Refusal> {
+        if bytes.len() <= FREE_BYTES {
+            return Ok(ResponseBody::whole(bytes));
+        }
+        let lease = self.account.take(bytes.len()).ok_or(Refusal::NoMemory)?;
+        Ok(ResponseBody::leased(bytes, lease))
+    }
+
     /// Asks for one more permit in the course of an operation.
     pub(crate) fn admit(&self, operation: Operation) -> Result<Permit, Refusal> {
         let refusal = |denied: Denied| Refusal::Denied { challenge: self.challenge && denied.may_change() };
@@ -71,10 +86,13 @@ impl Context<'_> {
 }
 
 /// One page of a listing.
-fn page(list: &impl Serialize, next: Option<String>) -> Outcome {
-    // Strings in a struct always are JSON.
-    let json = serde_json::to_vec(list).unwrap_or_default().into();
+fn page(json: ResponseBody, next: Option<String>) -> Outcome {
     Outcome::Page { media_type: "application/json", json, next, filtered: false }
+}
+
+/// What always is JSON, such as strings in a struct.
+fn json(list: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(list).unwrap_or_default()
 }
 
 /// Does what was permitted. A change is decided again before it is committed, and while its body arrives.

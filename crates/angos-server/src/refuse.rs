@@ -1,7 +1,7 @@
 //! Stage 9, every refusal: reason → HTTP response. Statuses of refusals are chosen here and nowhere else.
 //!
-//! A 4xx and a 507 carry a code of the distribution specification and a sentence; every other 5xx carries nothing but the
-//! request id, and a 503 of a probe its reason.
+//! A 4xx, a 507 and a 503 for want of memory carry a code of the distribution specification and a sentence; every other
+//! 5xx carries nothing but the request id, and a 503 of a probe its reason.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -16,7 +16,7 @@ use hyper::{Response, StatusCode};
 use serde_json::json;
 
 use crate::authenticate::AuthenticationError;
-use crate::body::ResponseBody;
+use crate::content::ResponseBody;
 use crate::request_id::RequestId;
 use crate::respond::{APPLICATION_JSON, text, upload_location, upload_range};
 use crate::route::RouteError;
@@ -39,6 +39,8 @@ pub(crate) enum Refusal {
     Denied { challenge: bool },
     /// More is going on than this server takes.
     Busy,
+    /// There is no memory for its body now.
+    NoMemory,
     /// The `Content-Type` is no media type.
     MediaTypeInvalid,
     /// The `Range` makes no sense.
@@ -65,7 +67,7 @@ impl From<RouteError> for Refusal {
     }
 }
 
-/// The status, and for a 4xx or 507 what the client is told.
+/// The status, and what the client is told unless the failure is ours.
 struct Answer {
     status: StatusCode,
     told: Option<(ErrorCode, Cow<'static, str>)>,
@@ -88,7 +90,7 @@ impl Answer {
 /// The response to a refusal. Failures of ours are logged here, with everything the client is not told.
 pub(crate) fn refuse(refusal: &Refusal, request: RequestId) -> Response<ResponseBody> {
     let answer = answer(refusal);
-    if answer.status.is_server_error() {
+    if answer.status.is_server_error() && !matches!(refusal, Refusal::NoMemory) {
         log(refusal, request);
     }
     let (code, message) = match &answer.told {
@@ -131,6 +133,11 @@ fn answer(refusal: &Refusal) -> Answer {
         Refusal::Denied { challenge: true } => Answer::new(StatusCode::UNAUTHORIZED, Code::Unauthorized),
         Refusal::Denied { challenge: false } => Answer::new(StatusCode::FORBIDDEN, Code::Denied),
         Refusal::Busy => Answer::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
+        Refusal::NoMemory => Answer::saying(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Code::TooManyRequests,
+            "the server has no memory for this now; try again",
+        ),
         Refusal::MediaTypeInvalid => Answer::saying(
             StatusCode::BAD_REQUEST,
             Code::ManifestInvalid,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use angos_oci::{Digest, MediaType, Name, Tag};
-use angos_registry::{BlobReader, ManifestReceipt, StoredManifest, UploadId};
+use angos_registry::{BlobReader, ManifestReceipt, UploadId};
 use bytes::Bytes;
 use hyper::header::{
     ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap,
@@ -12,7 +12,7 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 
-use crate::body::ResponseBody;
+use crate::content::ResponseBody;
 use crate::recheck::Recheck;
 
 const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -39,8 +39,8 @@ pub(crate) enum Outcome {
     Well,
     /// The text of the metrics.
     Metrics(String),
-    /// A manifest, to be sent.
-    Manifest(StoredManifest),
+    /// A manifest, to be sent; without a body it is only described.
+    Manifest { media_type: MediaType, digest: Digest, size: u64, body: ResponseBody },
     /// The manifest the client already has.
     ManifestUnchanged(Digest),
     /// A manifest was stored.
@@ -60,7 +60,7 @@ pub(crate) enum Outcome {
     /// An upload was cancelled.
     UploadCancelled,
     /// A page of a listing, as JSON.
-    Page { media_type: &'static str, json: Bytes, next: Option<String>, filtered: bool },
+    Page { media_type: &'static str, json: ResponseBody, next: Option<String>, filtered: bool },
 }
 
 /// The response to an outcome.
@@ -69,7 +69,7 @@ pub(crate) fn respond(outcome: Outcome) -> Response<ResponseBody> {
         Outcome::Version => whole(APPLICATION_JSON, Bytes::from_static(b"{}")),
         Outcome::Well => whole(TEXT_PLAIN, Bytes::from_static(b"ok\n")),
         Outcome::Metrics(metrics) => whole(OPEN_METRICS, metrics.into()),
-        Outcome::Manifest(manifest) => stored_manifest(manifest),
+        Outcome::Manifest { media_type, digest, size, body } => manifest(&media_type, &digest, size, body),
         Outcome::ManifestUnchanged(digest) => {
             with(empty(StatusCode::NOT_MODIFIED), |headers| identified(headers, &digest))
         }
@@ -89,7 +89,7 @@ pub(crate) fn respond(outcome: Outcome) -> Response<ResponseBody> {
         }
         Outcome::UploadCancelled => empty(StatusCode::NO_CONTENT),
         Outcome::Page { media_type, json, next, filtered } => {
-            with(whole(HeaderValue::from_static(media_type), json), |headers| {
+            with(response(HeaderValue::from_static(media_type), json), |headers| {
                 if let Some(next) = next {
                     headers.insert(LINK, text(format!("<{next}>; rel=\"next\"")));
                 }
@@ -139,7 +139,11 @@ fn empty(status: StatusCode) -> Response<ResponseBody> {
 }
 
 fn whole(media_type: HeaderValue, body: Bytes) -> Response<ResponseBody> {
-    with(Response::new(ResponseBody::whole(body)), |headers| {
+    response(media_type, ResponseBody::whole(body))
+}
+
+fn response(media_type: HeaderValue, body: ResponseBody) -> Response<ResponseBody> {
+    with(Response::new(body), |headers| {
         headers.insert(CONTENT_TYPE, media_type);
     })
 }
@@ -155,11 +159,20 @@ fn identified(headers: &mut HeaderMap, digest: &Digest) {
     headers.insert(DOCKER_CONTENT_DIGEST, text(digest.to_string()));
 }
 
-fn stored_manifest(manifest: StoredManifest) -> Response<ResponseBody> {
-    let customary = customary(&manifest.media_type);
-    let media_type = customary.clone().unwrap_or_else(|| text(manifest.media_type.to_string()));
-    with(whole(media_type, manifest.bytes), |headers| {
-        identified(headers, &manifest.digest);
+fn manifest(
+    media_type: &MediaType,
+    digest: &Digest,
+    size: u64,
+    body: ResponseBody,
+) -> Response<ResponseBody> {
+    let customary = customary(media_type);
+    let media_type = customary.clone().unwrap_or_else(|| text(media_type.to_string()));
+    let is_described = body.length() == Some(0);
+    with(response(media_type, body), |headers| {
+        identified(headers, digest);
+        if is_described {
+            headers.insert(CONTENT_LENGTH, size.into());
+        }
         if customary.is_none() {
             headers.insert(CONTENT_SECURITY_POLICY, INERT);
         }

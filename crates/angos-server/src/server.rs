@@ -14,8 +14,9 @@ use tokio::time::timeout;
 use crate::access::{Access, AccessInForce};
 use crate::expiry;
 use crate::handle::Handle;
-use crate::limits::{COLLECTED_BYTES, CUT_WITHIN, JUDGED_AT_ONCE, SWEEP_EVERY};
+use crate::limits::{CUT_WITHIN, JUDGED_AT_ONCE, SWEEP_EVERY};
 use crate::listener::{Bound, ends};
+use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::request_id::RequestIds;
@@ -88,7 +89,7 @@ impl Server {
             metrics,
             request_ids: RequestIds::new(),
             requests: Shares::new(settings.limits.max_requests),
-            collected_bytes: Arc::new(Semaphore::new(COLLECTED_BYTES)),
+            memory: Arc::new(Memory::new(settings.limits.body_memory)),
             catalog_turns: Semaphore::new(catalog_turns()),
             judging: Semaphore::new(JUDGED_AT_ONCE),
             phase: watch::Sender::new(Phase::Serving),
@@ -165,6 +166,7 @@ fn check(settings: &Settings, listeners: &[Listener]) -> Result<(), StartError> 
     for (name, value) in [
         ("limits.max_connections", settings.limits.max_connections),
         ("limits.max_requests", settings.limits.max_requests),
+        ("limits.body_memory", settings.limits.body_memory),
         ("limits.max_http2_streams", settings.limits.max_http2_streams as usize),
     ] {
         if value == 0 {

@@ -8,7 +8,7 @@ use angos_tls::{Acceptor, ClientAuth};
 use ipnet::IpNet;
 
 use crate::decision_log::DecisionLog;
-use crate::limits::{EXPIRY_WARNING, LISTENER_CONNECTIONS, MANAGEMENT_CONNECTIONS};
+use crate::limits::{BODY_MEMORY_BYTES, EXPIRY_WARNING, LISTENER_CONNECTIONS, MANAGEMENT_CONNECTIONS};
 
 /// Everything [`Server::bind`](crate::Server::bind) needs to know besides who may do what.
 ///
@@ -179,7 +179,7 @@ impl Default for Timeouts {
     }
 }
 
-/// How many connections, streams and requests there may be at once.
+/// How many connections, streams and requests there may be at once, and what their bodies may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Open connections of the registry's listener, TLS handshakes included. Default 16384.
@@ -200,10 +200,20 @@ pub struct Limits {
     pub max_requests: usize,
     /// Streams one HTTP/2 connection may have open. Default 128: twice what the busiest client opens.
     pub max_http2_streams: u32,
+    /// Bytes of request and response bodies held for clients, over all connections. Default 256 MiB. A connection has an
+    /// eighth of it, at least [16 MiB](crate::limits::CONNECTION_SHARE_MIN_BYTES). Past it long responses are sent in
+    /// [small pieces](crate::limits::FREE_BYTES), and what has to be in memory as a whole is answered 503 with
+    /// `Retry-After`.
+    pub body_memory: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_connections: 16_384, max_requests: 4096, max_http2_streams: 128 }
+        Self {
+            max_connections: 16_384,
+            max_requests: 4096,
+            max_http2_streams: 128,
+            body_memory: BODY_MEMORY_BYTES,
+        }
     }
 }

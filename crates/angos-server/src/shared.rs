@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 
 use crate::access::AccessInForce;
+use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::request_id::RequestIds;
 use crate::settings::Settings;
@@ -38,8 +39,8 @@ pub(crate) struct Shared {
     pub(crate) request_ids: RequestIds,
     /// The slots of requests in flight.
     pub(crate) requests: Shares,
-    /// One permit per byte of the bodies that are collected.
-    pub(crate) collected_bytes: Arc<Semaphore>,
+    /// What bodies may take.
+    pub(crate) memory: Arc<Memory>,
     /// The turns of pages of the catalog.
     pub(crate) catalog_turns: Semaphore,
     /// The turn of connections to be judged.
@@ -68,6 +69,7 @@ impl Shared {
 
     /// Every metric, as text.
     pub(crate) fn scrape(&self) -> String {
+        self.metrics.body_memory.set(i64::try_from(self.memory.taken()).unwrap_or(i64::MAX));
         let material = self.acceptor.as_ref().map(Acceptor::material);
         self.metrics.encode(self.access.load_full(), material, self.registry.damage())
     }

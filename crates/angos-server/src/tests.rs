@@ -3,6 +3,7 @@
 mod access;
 mod distrust;
 mod hostile;
+mod memory;
 mod pull;
 mod push;
 mod recheck;

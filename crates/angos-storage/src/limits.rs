@@ -29,7 +29,8 @@ pub(crate) const GROUP_MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// Bytes of a blob read at once: seven whole TLS records.
 ///
-/// Source: ours, measured. Larger reads cost a little less processor time a byte, but a client that stalls holds one.
+/// Source: ours, measured. Larger reads cost a little less processor time a byte, but a client that stalls holds one. A
+/// reader may ask for less, see [`BlobReader::poll_at_most`](crate::BlobReader::poll_at_most).
 pub(crate) const READ_BYTES: usize = 112 * 1024;
 
 /// Idle read buffers kept: 3.5 MiB.

@@ -19,17 +19,20 @@ use crate::Error;
 pub struct BlobReader {
     size: u64,
     range: Range<u64>,
-    chunks: Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>,
+    chunks: Box<dyn Chunks>,
+}
+
+/// What an engine reads a blob with.
+pub trait Chunks: Send + 'static {
+    /// The next chunk, `None` after the last. An engine that copies copies at most `most` bytes; a chunk that it had
+    /// begun to read before may be longer.
+    fn poll_next(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<Option<Result<Bytes, Error>>>;
 }
 
 impl BlobReader {
     /// For engines: a reader over `chunks`, which yields exactly the bytes of `range`.
-    pub fn new(
-        size: u64,
-        range: Range<u64>,
-        chunks: impl Stream<Item = Result<Bytes, Error>> + Send + 'static,
-    ) -> BlobReader {
-        BlobReader { size, range, chunks: Box::pin(chunks) }
+    pub fn new(size: u64, range: Range<u64>, chunks: impl Chunks) -> BlobReader {
+        BlobReader { size, range, chunks: Box::new(chunks) }
     }
 
     /// The size of the whole blob.
@@ -44,7 +47,13 @@ impl BlobReader {
 
     /// The next chunk; `None` after the last.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
-        self.chunks.as_mut().poll_next(cx)
+        self.poll_at_most(cx, usize::MAX)
+    }
+
+    /// The next chunk, for which at most `most` bytes of memory are taken; `None` after the last. A chunk that an earlier
+    /// call left pending keeps the size of that call.
+    pub fn poll_at_most(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<Option<Result<Bytes, Error>>> {
+        self.chunks.poll_next(cx, most)
     }
 
     /// The next chunk; `None` after the last.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustls::{ServerConfig, ServerConnection};
 use rustls_pki_types::UnixTime;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::Semaphore;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -16,6 +17,7 @@ use crate::failure_log::FailureLog;
 use crate::generation::{Generation, Generations, InForce};
 use crate::limits;
 use crate::material::Material;
+use crate::metered::Metered;
 use crate::offered::Offered;
 use crate::peer::Peer;
 use crate::settings::ClientAuth;
@@ -48,6 +50,8 @@ use crate::verifier::{Seen, observe};
 pub struct Acceptor {
     in_force: Arc<InForce>,
     log: Arc<FailureLog>,
+    /// One permit per byte of the handshakes that are long.
+    long_handshakes: Arc<Semaphore>,
     /// Another mode than the material's.
     client_auth: Option<ClientAuth>,
 }
@@ -58,6 +62,7 @@ impl Acceptor {
         Self {
             in_force: Arc::new(InForce::new(material)),
             log: Arc::new(FailureLog::new()),
+            long_handshakes: Arc::new(Semaphore::new(limits::HANDSHAKES_LONG_BYTES)),
             client_auth: None,
         }
     }
@@ -114,7 +119,8 @@ impl Acceptor {
     ///
     /// **Limits.** Takes at most [`Settings::handshake_timeout`](crate::Settings::handshake_timeout), 10 s by default, plus
     /// [`limits::REFUSAL_LINGER`] in which a refused client may read why; reads at most what a handshake has
-    /// and [`limits::REFUSAL_DRAIN_BYTES`]. Verifying is bounded, whatever chain is sent. How many handshakes there are at
+    /// and [`limits::REFUSAL_DRAIN_BYTES`]; holds [`limits::HANDSHAKE_FREE_BYTES`] of what it read, and more only within
+    /// [`limits::HANDSHAKES_LONG_BYTES`] for all handshakes. Verifying is bounded, whatever chain is sent. How many handshakes there are at
     /// once is for the caller to bound.
     ///
     /// **Errors.** Every failure is the client's or the network's; [`AcceptError::class`] is its word, and it has
@@ -130,6 +136,7 @@ impl Acceptor {
         let material = &generation.material;
         let config = Arc::clone(material.config(self.mode(material)));
         // Boxed: what the handshake alone needs must not stay in the task of a connection that lasts.
+        let stream = Metered::new(stream, &self.long_handshakes);
         let handshake = observe(Box::pin(TlsAcceptor::from(config).accept(stream).into_fallible()));
         let outcome = timeout(material.handshake_timeout(), handshake).await;
         let (error, stream) = match self.conclude(outcome, &generation) {
@@ -159,11 +166,14 @@ impl Acceptor {
         outcome: Result<Ended<S>, Elapsed>,
         generation: &Generation,
     ) -> Result<(Stream<S>, Peer), (AcceptError, Option<S>)> {
-        let (tls, seen) = match outcome {
+        let (mut tls, seen) = match outcome {
             Ok((Ok(tls), seen)) => (tls, seen),
-            Ok((Err((error, stream)), seen)) => return Err((AcceptError::new(error, seen), Some(stream))),
+            Ok((Err((error, stream)), seen)) => {
+                return Err((AcceptError::new(error, seen), Some(stream.into_transport())));
+            }
             Err(_elapsed) => return Err((AcceptError::Timeout, None)),
         };
+        tls.get_mut().0.end();
         let connection = tls.get_ref().1;
         let verified = verified(connection, seen, &generation.material).map_err(|error| (error, None))?;
         let peer = Peer::new(self.clone(), connection, verified, generation.number);
@@ -172,7 +182,7 @@ impl Acceptor {
 }
 
 /// A handshake that came to an end, with the transport if it failed, and what was seen meanwhile.
-type Ended<S> = (Result<TlsStream<S>, (io::Error, S)>, Seen);
+type Ended<S> = (Result<TlsStream<Metered<S>>, (io::Error, Metered<S>)>, Seen);
 
 /// The verified chain of a finished handshake. It was noted when it was verified, in this handshake or in the one
 /// whose session is resumed; a chain that was not is verified here, so that a certificate never counts unverified.

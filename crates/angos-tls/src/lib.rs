@@ -29,6 +29,7 @@ mod list;
 mod load_error;
 mod loading;
 mod material;
+mod metered;
 mod names;
 mod offered;
 mod outline;

@@ -13,6 +13,18 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Source: ours. A longer one is a mistake in units, and would let silent clients pile up.
 pub const HANDSHAKE_TIMEOUT_MAX: Duration = Duration::from_mins(10);
 
+/// Bytes of its handshake that a client may send without asking for room: 6 KiB.
+///
+/// Source: ours. A hello with a post-quantum key share has 2 KiB, an ordinary client chain as much again. With what a
+/// connection takes before its first byte that is 16 KiB for each client that is not known yet.
+pub const HANDSHAKE_FREE_BYTES: usize = 6 * 1024;
+
+/// Bytes beyond [`HANDSHAKE_FREE_BYTES`], over all handshakes of an acceptor that go on at the same time: 16 MiB. A
+/// handshake that needs more is given up.
+///
+/// Source: ours, 280 of the longest messages the TLS library takes, or thousands of long client chains.
+pub const HANDSHAKES_LONG_BYTES: usize = 16 * 1024 * 1024;
+
 /// Longest time between two looks at a peer that [`Peer::until_untrusted`](crate::Peer::until_untrusted) waits for: 1 minute.
 ///
 /// Source: ours. A clock that was set, or a machine that slept, is noticed by then; a look costs some nanoseconds.

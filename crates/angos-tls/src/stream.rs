@@ -6,23 +6,25 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::metered::Metered;
+
 /// A TLS connection whose handshake is done: bytes written are encrypted, bytes read were authenticated.
 ///
 /// A peer that closes the transport without saying so in TLS makes reads end with
 /// [`io::ErrorKind::UnexpectedEof`], so that a cut-off message is never taken for a complete one.
 #[derive(Debug)]
 pub struct Stream<S> {
-    tls: tokio_rustls::server::TlsStream<S>,
+    tls: tokio_rustls::server::TlsStream<Metered<S>>,
 }
 
 impl<S> Stream<S> {
-    pub(crate) fn new(tls: tokio_rustls::server::TlsStream<S>) -> Self {
+    pub(crate) fn new(tls: tokio_rustls::server::TlsStream<Metered<S>>) -> Self {
         Self { tls }
     }
 
     /// The transport below, for its addresses and options. Reading or writing it breaks the connection.
     pub fn transport(&self) -> &S {
-        self.tls.get_ref().0
+        self.tls.get_ref().0.transport()
     }
 }
 

@@ -101,7 +101,13 @@ async fn a_damaged_manifest_is_not_served_and_healed_by_a_push() {
         }
         assert_ne!(registry.damage(), Damage::default());
         put(registry, &a, &reference("v"), &manifest).await.unwrap();
-        assert_eq!(registry.manifest(&a, &reference("v")).await.unwrap().bytes, manifest, "{damage}");
+        let healed = registry.manifest(&a, &reference("v")).await.unwrap();
+        let mut reader = registry.read_large_manifest(&healed).await.unwrap();
+        let mut read = Vec::new();
+        while let Some(chunk) = reader.next().await {
+            read.extend_from_slice(&chunk.unwrap());
+        }
+        assert!(read == manifest, "{damage}");
     }
     // Kept in the metadata: one changed byte.
     for bench in engines(&sparse()) {
@@ -116,7 +122,7 @@ async fn a_damaged_manifest_is_not_served_and_healed_by_a_push() {
         assert_eq!(refusal(registry.manifest(&a, &by).await), "ManifestUnknown");
         assert_eq!(registry.damage(), Damage { content: 1, ..Damage::default() });
         put(registry, &a, &by, &manifest).await.unwrap();
-        assert_eq!(registry.manifest(&a, &by).await.unwrap().bytes, manifest);
+        assert_eq!(registry.manifest(&a, &by).await.unwrap().bytes, Some(manifest.clone()));
     }
 }
 

@@ -85,3 +85,38 @@ async fn the_catalog_lists_names_in_byte_order() {
         check(Some("../"), 9, &all).await;
     }
 }
+
+#[tokio::test]
+async fn a_page_is_read_in_pieces() {
+    for bench in engines(&sparse()) {
+        let (registry, name) = (&bench.registry, name("a"));
+        let by_digest = sha256(&image("1")).to_string().parse().unwrap();
+        for page in 0..4 {
+            let tags: Vec<_> = (0..100).map(|n| tag(&format!("{page}-{n:02}"))).collect();
+            put_tags(registry, &name, &by_digest, &tags, &image("1")).await.unwrap();
+        }
+        let all = registry.list_tags(&name, None, None).await.unwrap().items;
+        assert_eq!(all.len(), 400);
+        // The bytes of a piece, the tags of a page, the tags held at first.
+        for (bytes, n, first) in [(0, 350, 1), (4, 7, 1), (400, 400, 100), (1000, 350, 250), (1600, 400, 400)]
+        {
+            let mut page = registry.begin_tags(&name, Some(n), None, bytes).await.unwrap();
+            assert_eq!((page.items.len(), page.rest.is_some()), (first, first < n), "{bytes}");
+            assert_eq!(page.next.is_some(), n < 400, "{bytes}");
+            while let Some(rest) = page.rest.take() {
+                let (tags, rest) = registry.more_tags(&name, rest, bytes).await.unwrap();
+                assert!(tags.len() <= (bytes / 4).max(1), "{bytes}");
+                page.items.extend(tags);
+                page.rest = rest;
+            }
+            assert_eq!(page.items, all[..n], "{bytes}");
+            assert_eq!(page.next.as_ref(), all.get(n).and(all.get(n - 1)), "{bytes}");
+        }
+        // What is deleted or added meanwhile does not lead past the end of the page.
+        let page = registry.begin_tags(&name, Some(200), None, 0).await.unwrap();
+        registry.delete_manifest(&name, &reference("1-99")).await.unwrap();
+        put(registry, &name, &reference("1-99x"), &image("1")).await.unwrap();
+        let (tags, rest) = registry.more_tags(&name, page.rest.unwrap(), usize::MAX).await.unwrap();
+        assert_eq!((tags.as_slice(), rest), (&all[1..199], None));
+    }
+}

@@ -140,3 +140,39 @@ async fn the_configuration_names_the_type_where_nothing_else_does() {
     assert_eq!(only["artifactType"], "application/vnd.example+type");
     assert_eq!(only.get("annotations"), None);
 }
+
+#[tokio::test]
+async fn a_page_is_read_in_pieces() {
+    for bench in engines(&sparse()) {
+        let (registry, name, subject) = (&bench.registry, name("a"), sha256(b"subject"));
+        // Every third has a descriptor too large for the list itself, which is made from its manifest.
+        for number in 0..60 {
+            let note = if number % 3 == 0 { "x".repeat(20_000) } else { String::new() };
+            let kind = if number % 2 == 0 { "a/b" } else { "a/c" };
+            let bytes = artifact(kind, &format!("{number}{note}"), b"subject");
+            put(registry, &name, &sha256(&bytes).to_string().parse().unwrap(), &bytes).await.unwrap();
+        }
+        for (types, expected) in [(vec![], 60), (vec!["a/b".to_owned()], 30)] {
+            let whole = registry.referrers(&name, &subject, &types, None, None).await.unwrap();
+            assert_eq!((parse(&whole).len(), whole.next), (expected, None));
+            for (n, bytes) in [(60, 0), (60, 2000), (20, 2000), (60, 100_000)] {
+                let mut page =
+                    registry.begin_referrers(&name, &subject, &types, None, Some(n), bytes).await.unwrap();
+                let n = n.min(expected);
+                let held: usize = page.descriptors.iter().map(bytes::Bytes::len).sum();
+                assert!(held <= bytes && page.rest.is_some(), "{n} {bytes}");
+                assert!(page.rest.as_ref().unwrap().largest() > 20_000, "{n} {bytes}");
+                while let Some(rest) = page.rest.take() {
+                    let (more, rest) =
+                        registry.more_referrers(&name, &subject, &types, rest, bytes).await.unwrap();
+                    let held: usize = more.iter().map(bytes::Bytes::len).sum();
+                    assert!(held <= bytes || more.len() == 1, "{n} {bytes}: {held}");
+                    page.descriptors.extend(more);
+                    page.rest = rest;
+                }
+                assert_eq!(page.descriptors, whole.descriptors[..n], "{n} {bytes}");
+                assert_eq!(page.next.is_some(), n < expected, "{n} {bytes}");
+            }
+        }
+    }
+}

@@ -5,7 +5,7 @@ use angos_registry::Registry;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::{Context, page};
+use super::{Context, json, page};
 use crate::limits::{CATALOG_LOOKED_AT_MAX, CATALOG_LOOKED_AT_MIN, CATALOG_TURN_WITHIN, PAGE_ENTRIES};
 use crate::refuse::Refusal;
 use crate::respond::{Outcome, append_query};
@@ -24,7 +24,7 @@ struct Repositories<'a> {
 pub(super) async fn list(cx: &Context<'_>, n: Option<usize>, last: Option<&str>) -> Result<Outcome, Refusal> {
     let wanted = n.unwrap_or(PAGE_ENTRIES).min(PAGE_ENTRIES);
     if wanted == 0 {
-        return Ok(page(&Repositories { repositories: Vec::new() }, None));
+        return answer(cx, &[], None);
     }
     let after = match last {
         Some(position) if Registry::is_position(position) => {
@@ -43,7 +43,12 @@ pub(super) async fn list(cx: &Context<'_>, n: Option<usize>, last: Option<&str>)
         append_query(&mut next, "last", &last);
         next
     });
-    Ok(page(&Repositories { repositories: names.iter().map(AsRef::as_ref).collect() }, next))
+    answer(cx, &names, next)
+}
+
+fn answer(cx: &Context<'_>, names: &[Name], next: Option<String>) -> Result<Outcome, Refusal> {
+    let repositories = json(&Repositories { repositories: names.iter().map(AsRef::as_ref).collect() });
+    Ok(page(cx.whole(repositories.into())?, next))
 }
 
 /// Up to `wanted` names the caller may see, and where the next page starts after, if there may be more.

@@ -2,11 +2,13 @@
 
 use angos_identity::Certificate;
 use angos_oci::{Digest, MediaType, Name, Reference, Tag};
-use angos_registry::{Error, PutManifest};
+use angos_registry::{Error, PutManifest, StoredManifest};
 use hyper::header::{CONTENT_TYPE, IF_NONE_MATCH};
 
 use super::Context;
 use crate::body::{NotCollected, RequestBody};
+use crate::content::ResponseBody;
+use crate::pieces::{ManifestPieces, Pieces, piece};
 use crate::refuse::Refusal;
 use crate::respond::Outcome;
 
@@ -15,7 +17,26 @@ pub(super) async fn pull(cx: &Context<'_>, name: &Name, reference: &Reference) -
     if cx.header(&IF_NONE_MATCH).is_some_and(|known| names(known, &manifest.digest)) {
         return Ok(Outcome::ManifestUnchanged(manifest.digest));
     }
-    Ok(Outcome::Manifest(manifest))
+    let body = content(cx, name, &manifest).await?;
+    let StoredManifest { media_type, digest, size, .. } = manifest;
+    Ok(Outcome::Manifest { media_type, digest, size, body })
+}
+
+/// The bytes of a manifest: shared, in a place of the budget, or as they are read. None for a HEAD.
+async fn content(cx: &Context<'_>, name: &Name, manifest: &StoredManifest) -> Result<ResponseBody, Refusal> {
+    if cx.head_only {
+        return Ok(ResponseBody::empty());
+    }
+    let Some(bytes) = &manifest.bytes else {
+        return Ok(ResponseBody::blob(cx.registry().read_large_manifest(manifest).await?, None));
+    };
+    if let Ok(body) = cx.whole(bytes.clone()) {
+        return Ok(body);
+    }
+    let (first, sent) = piece(bytes, 0);
+    let (registry, name, digest) = (cx.registry().clone(), name.clone(), manifest.digest);
+    let rest = Box::new(ManifestPieces { registry, name, digest, sent });
+    Ok(ResponseBody::pieces(Pieces::new(first, rest, Some(manifest.size))))
 }
 
 pub(super) async fn push(
@@ -33,10 +54,10 @@ pub(super) async fn push(
         }
     };
     let limit = cx.registry().settings().max_manifest_size;
-    // It keeps its share of the memory until the manifest is stored.
+    // It keeps its place in the budget until the manifest is stored.
     let collected = body.collect(limit).await.map_err(|reason| match reason {
         NotCollected::TooLarge => Error::ManifestTooLarge { limit }.into(),
-        NotCollected::NoRoom => Refusal::Busy,
+        NotCollected::NoRoom => Refusal::NoMemory,
         NotCollected::Body(error) => Error::Body(error).into(),
     })?;
     let identity = cx.gate.identity;

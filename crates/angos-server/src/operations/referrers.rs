@@ -1,8 +1,13 @@
 //! Stage 7: what refers to a manifest.
 
 use angos_oci::{Digest, MediaType, Name};
+use angos_registry::{ReferrersPage, ReferrersRest, Registry};
 
 use super::Context;
+use crate::content::ResponseBody;
+use crate::limits::{COLLECTED_WEIGHT, FREE_BYTES};
+use crate::memory::Lease;
+use crate::pieces::{Next, Pieces, Source};
 use crate::refuse::Refusal;
 use crate::respond::{Outcome, append_query};
 use crate::route::RouteError;
@@ -16,7 +21,9 @@ pub(super) async fn list(
     n: Option<usize>,
 ) -> Result<Outcome, Refusal> {
     let after: Option<Digest> = after.map(str::parse).transpose().map_err(|_| RouteError::QueryInvalid)?;
-    let found = cx.registry().referrers(name, digest, artifact_types, after.as_ref(), n).await?;
+    let registry = cx.registry();
+    let mut found =
+        registry.begin_referrers(name, digest, artifact_types, after.as_ref(), n, FREE_BYTES).await?;
     let next = found.next.map(|last| {
         let mut next = format!("/v2/{name}/referrers/{digest}");
         for artifact_type in artifact_types {
@@ -28,10 +35,67 @@ pub(super) async fn list(
         append_query(&mut next, "last", &last.to_string());
         next
     });
-    Ok(Outcome::Page {
-        media_type: MediaType::OCI_INDEX,
-        json: found.to_index(),
-        next,
-        filtered: !artifact_types.is_empty(),
-    })
+    let beginning = found.to_index();
+    let json = match found.rest.take() {
+        None => ResponseBody::whole(beginning),
+        Some(rest) => {
+            let lease = workspace(cx, &rest)?;
+            let rest = Rest {
+                registry: registry.clone(),
+                name: name.clone(),
+                subject: *digest,
+                artifact_types: artifact_types.to_vec(),
+                left: rest,
+                is_first: found.descriptors.is_empty(),
+                _lease: lease,
+            };
+            ResponseBody::pieces(Pieces::new(beginning, Box::new(rest), None))
+        }
+    };
+    Ok(Outcome::Page { media_type: MediaType::OCI_INDEX, json, next, filtered: !artifact_types.is_empty() })
+}
+
+/// Room for the largest of the manifests that have to be read to make their descriptors, one after the other.
+fn workspace(cx: &Context<'_>, rest: &ReferrersRest) -> Result<Option<Lease>, Refusal> {
+    let largest = usize::try_from(rest.largest()).unwrap_or(usize::MAX).saturating_mul(COLLECTED_WEIGHT);
+    if largest <= FREE_BYTES {
+        return Ok(None);
+    }
+    cx.account.take(largest).map(Some).ok_or(Refusal::NoMemory)
+}
+
+/// What is left of a list.
+struct Rest {
+    registry: Registry,
+    name: Name,
+    subject: Digest,
+    artifact_types: Vec<String>,
+    left: ReferrersRest,
+    /// Whether no descriptor was sent yet.
+    is_first: bool,
+    _lease: Option<Lease>,
+}
+
+impl Source for Rest {
+    fn next(mut self: Box<Self>) -> Next {
+        Box::pin(async move {
+            let Self { registry, name, subject, artifact_types, left, .. } = &*self;
+            let more = registry.more_referrers(name, subject, artifact_types, left.clone(), FREE_BYTES);
+            let (descriptors, left) = more.await?;
+            let length: usize = descriptors.iter().map(|descriptor| descriptor.len() + 1).sum();
+            let mut piece = Vec::with_capacity(length + ReferrersPage::TAIL.len());
+            for descriptor in descriptors {
+                if !std::mem::take(&mut self.is_first) {
+                    piece.push(b',');
+                }
+                piece.extend_from_slice(&descriptor);
+            }
+            let Some(left) = left else {
+                piece.extend_from_slice(ReferrersPage::TAIL);
+                return Ok((piece.into(), None));
+            };
+            self.left = left;
+            Ok((piece.into(), Some(self as Box<dyn Source>)))
+        })
+    }
 }

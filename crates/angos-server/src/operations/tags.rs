@@ -1,10 +1,14 @@
 //! Stage 7: the tags of a repository.
 
-use angos_oci::Name;
+use angos_oci::{Name, Tag};
+use angos_registry::limits::PAGE_MAX;
+use angos_registry::{Registry, Span};
 use serde::Serialize;
 
-use super::{Context, page};
-use crate::limits::PAGE_ENTRIES;
+use super::{Context, json, page};
+use crate::content::ResponseBody;
+use crate::limits::{FREE_BYTES, PAGE_ENTRIES};
+use crate::pieces::{Next, Pieces, Source};
 use crate::refuse::Refusal;
 use crate::respond::{Outcome, append_query};
 
@@ -14,6 +18,8 @@ struct Tags<'a> {
     tags: Vec<&'a str>,
 }
 
+const END: &[u8] = b"]}";
+
 pub(super) async fn list(
     cx: &Context<'_>,
     name: &Name,
@@ -21,13 +27,44 @@ pub(super) async fn list(
     last: Option<&str>,
 ) -> Result<Outcome, Refusal> {
     // A client that names no number may not know of pages; it gets as many as one answer holds.
-    let wanted = n.map(|n| n.min(PAGE_ENTRIES));
-    let found = cx.registry().list_tags(name, wanted, last).await?;
+    let wanted = n.map_or(PAGE_MAX, |n| n.min(PAGE_ENTRIES));
+    let found = cx.registry().begin_tags(name, Some(wanted), last, FREE_BYTES / 2).await?;
     let next = found.next.map(|last| {
         let mut next = format!("/v2/{name}/tags/list");
-        append_query(&mut next, "n", &found.items.len().to_string());
+        append_query(&mut next, "n", &wanted.to_string());
         append_query(&mut next, "last", last.as_ref());
         next
     });
-    Ok(page(&Tags { name: name.as_ref(), tags: found.items.iter().map(AsRef::as_ref).collect() }, next))
+    let mut beginning =
+        json(&Tags { name: name.as_ref(), tags: found.items.iter().map(AsRef::as_ref).collect() });
+    let Some(span) = found.rest else { return Ok(page(ResponseBody::whole(beginning.into()), next)) };
+    beginning.truncate(beginning.len().saturating_sub(END.len()));
+    let rest = Rest { registry: cx.registry().clone(), name: name.clone(), span };
+    Ok(page(ResponseBody::pieces(Pieces::new(beginning.into(), Box::new(rest), None)), next))
+}
+
+/// What is left of a list.
+struct Rest {
+    registry: Registry,
+    name: Name,
+    span: Span<Tag>,
+}
+
+impl Source for Rest {
+    fn next(self: Box<Self>) -> Next {
+        Box::pin(async move {
+            let Self { registry, name, span } = *self;
+            let (tags, rest) = registry.more_tags(&name, span, FREE_BYTES / 2).await?;
+            let mut piece = Vec::new();
+            for tag in tags {
+                piece.push(b',');
+                piece.extend(json(&tag.as_ref()));
+            }
+            if rest.is_none() {
+                piece.extend_from_slice(END);
+            }
+            let rest = rest.map(|span| Box::new(Self { registry, name, span }) as Box<dyn Source>);
+            Ok((piece.into(), rest))
+        })
+    }
 }

@@ -105,25 +105,6 @@ async fn broken_framing_is_told_from_a_broken_connection() {
     }
 }
 
-/// Large manifests share a bounded memory; small ones get in beside whoever fills it.
-#[tokio::test]
-async fn collected_bodies_share_a_bounded_memory() {
-    let server = start(settings(), open());
-    let shared = &server.handle.shared;
-    let room = shared.collected_bytes.available_permits();
-    let large = vec![b' '; 200 * 1024];
-    let (layer, kind) = (server.push_blob("a", b"x").await, [("content-type", OCI_MANIFEST)]);
-    let refused = server.send("PUT", "/v2/a/manifests/v1", &kind, large.clone()).await;
-    assert_eq!(refused.status, 400, "taken in whole, and no manifest");
-    assert_eq!(shared.collected_bytes.available_permits(), room, "given back");
-    let held =
-        shared.collected_bytes.try_acquire_many(u32::try_from(room).expect("small")).expect("all of it");
-    let refused = server.send("PUT", "/v2/a/manifests/v1", &kind, large).await;
-    assert_eq!((refused.status, refused.header("retry-after")), (429, "1"));
-    assert_eq!(server.push_manifest("a", "v1", &layer, 1).await.0.status, 201);
-    drop(held);
-}
-
 #[tokio::test]
 async fn heads_are_bounded() {
     let server = start(settings(), open());

@@ -12,7 +12,6 @@ use std::{
 
 use angos_oci::Digest;
 use bytes::Bytes;
-use futures_core::Stream;
 use rustix::{
     fs::OFlags,
     io::{Errno, ReadWriteFlags},
@@ -24,7 +23,7 @@ use super::{
     disk::{self, Cached},
     pool::{Buffer, Pool},
 };
-use crate::{BlobReader, Error};
+use crate::{BlobReader, Chunks, Error};
 
 impl Store {
     /// The size, if the system knows without asking the disk.
@@ -62,7 +61,7 @@ impl Store {
         if range.start > range.end || range.end > size {
             return Err(Error::OutOfRange { size });
         }
-        let chunks = Chunks {
+        let chunks = FileChunks {
             file: Arc::new(file),
             digest: *digest,
             rest: range.clone(),
@@ -75,7 +74,7 @@ impl Store {
 }
 
 /// The chunks of one range.
-struct Chunks {
+struct FileChunks {
     file: Arc<File>,
     digest: Digest,
     rest: Range<u64>,
@@ -85,7 +84,7 @@ struct Chunks {
     job: Option<JoinHandle<io::Result<Bytes>>>,
 }
 
-impl Chunks {
+impl FileChunks {
     /// Reads what the page cache has; otherwise hands the buffer back.
     fn read_cached(&mut self, mut buffer: Buffer) -> Result<io::Result<Bytes>, Buffer> {
         if !self.inline {
@@ -128,17 +127,15 @@ impl Chunks {
     }
 }
 
-impl Stream for Chunks {
-    type Item = Result<Bytes, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
+impl Chunks for FileChunks {
+    fn poll_next(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<Option<Result<Bytes, Error>>> {
+        let this = self;
         if this.job.is_none() {
             let rest = this.rest.end.saturating_sub(this.rest.start);
             if rest == 0 {
                 return Poll::Ready(None);
             }
-            let buffer = this.pool.take(usize::try_from(rest).unwrap_or(crate::limits::READ_BYTES));
+            let buffer = this.pool.take(usize::try_from(rest).unwrap_or(usize::MAX).min(most.max(1)));
             match this.read_cached(buffer) {
                 Ok(outcome) => return Poll::Ready(Some(this.advance(outcome))),
                 Err(buffer) => {

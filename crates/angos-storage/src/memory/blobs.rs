@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     ops::{Bound, Range},
-    pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll},
     time::SystemTime,
@@ -13,7 +12,7 @@ use angos_oci::{Algorithm, Digest};
 use bytes::{Bytes, BytesMut};
 
 use super::lock;
-use crate::{BlobReader, BlobStore, BoxFuture, Error, Progress, SessionId, Sink, Writer};
+use crate::{BlobReader, BlobStore, BoxFuture, Chunks, Error, Progress, SessionId, Sink, Writer};
 
 /// Blobs in memory.
 #[derive(Debug, Default)]
@@ -166,13 +165,11 @@ fn part(content: &Bytes, range: &Range<u64>) -> Option<Bytes> {
     (start <= end && end <= content.len()).then(|| content.slice(start..end))
 }
 
-/// A stream of at most one chunk.
+/// At most one chunk, shared with the store.
 struct Once(Option<Bytes>);
 
-impl futures_core::Stream for Once {
-    type Item = Result<Bytes, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+impl Chunks for Once {
+    fn poll_next(&mut self, _: &mut Context<'_>, _: usize) -> Poll<Option<Result<Bytes, Error>>> {
         Poll::Ready(self.0.take().filter(|chunk| !chunk.is_empty()).map(Ok))
     }
 }
