@@ -26,18 +26,6 @@ use super::{
 use crate::{BlobReader, Chunks, Error};
 
 impl Store {
-    /// The size, if the system knows without asking the disk.
-    pub(super) fn stat_cached(&self, digest: &Digest) -> Cached<u64> {
-        match self.disk.open_cached(&disk::blob_path(digest), OFlags::PATH) {
-            Cached::Here(file) => match file.metadata() {
-                Ok(found) if found.is_file() => Cached::Here(found.len()),
-                _ => Cached::Unknown,
-            },
-            Cached::Missing => Cached::Missing,
-            Cached::Unknown => Cached::Unknown,
-        }
-    }
-
     /// The file, if the system opens it without asking the disk.
     pub(super) fn open_cached(&self, digest: &Digest) -> Cached<File> {
         self.disk.open_cached(&disk::blob_path(digest), OFlags::RDONLY)
