@@ -130,8 +130,8 @@ pub(crate) async fn blocking<T: Send + 'static>(
 
 impl BlobStore for FilesystemBlobs {
     fn stat<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<Option<u64>, Error>> {
-        // On the calling thread: one look at names and attributes that are in memory but for the first time. A hop to
-        // another thread costs fifty times as much, and every HEAD asks.
+        // On the calling thread, since every HEAD asks: one system call, where a hop to another thread takes about ten.
+        // It waits for the disk only when the system does not have the attributes in memory.
         Box::pin(async move { self.store.disk.size(&disk::blob_path(digest)) })
     }
 
