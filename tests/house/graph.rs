@@ -8,6 +8,7 @@ const GRAPH: &[(&str, &[&str])] = &[
     (
         "angos",
         &[
+            "angos-auth",
             "angos-config",
             "angos-doctor",
             "angos-identity",
@@ -21,6 +22,7 @@ const GRAPH: &[(&str, &[&str])] = &[
     (
         "angos-config",
         &[
+            "angos-auth",
             "angos-identity",
             "angos-oci",
             "angos-policy",
@@ -30,8 +32,12 @@ const GRAPH: &[(&str, &[&str])] = &[
             "angos-tls",
         ],
     ),
-    ("angos-server", &["angos-identity", "angos-oci", "angos-policy", "angos-registry", "angos-tls"]),
+    (
+        "angos-server",
+        &["angos-auth", "angos-identity", "angos-oci", "angos-policy", "angos-registry", "angos-tls"],
+    ),
     ("angos-registry", &["angos-oci", "angos-storage"]),
+    ("angos-auth", &["angos-identity"]),
     ("angos-tls", &["angos-identity"]),
     ("angos-policy", &["angos-identity"]),
     ("angos-storage", &["angos-oci"]),
@@ -47,6 +53,9 @@ const OWNERS: &[(&str, &str)] = &[
     ("rustls-pki-types", "angos-tls"),
     ("x509-cert", "angos-identity"),
     ("der", "angos-identity"),
+    ("argon2", "angos-auth"),
+    ("bcrypt", "angos-auth"),
+    ("subtle", "angos-auth"),
     ("cel", "angos-policy"),
     ("hyper", "angos-server"),
     ("hyper-util", "angos-server"),

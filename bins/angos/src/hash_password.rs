@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
-use angos_server::PasswordHash;
+use angos_auth::PasswordHash;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::limits::PASSWORD_INPUT_MAX_BYTES;

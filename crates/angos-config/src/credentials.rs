@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use angos_server::{Credentials, PasswordHash};
+use angos_auth::{Credentials, PasswordHash};
 use angos_tls::Files;
 use secrecy::{ExposeSecret, SecretString};
 

@@ -11,13 +11,17 @@
 //! | `text` | the string types of ASN.1 |
 //! | `facts` | nothing: a certificate that is described instead of read |
 //! | `identity` | who a caller is, from certificate, credential and address |
+//! | `caller_key` | the key under which a caller's connections, requests and password checks are counted |
+//! | `fair_share` | whether a caller may take one more of a limited number of slots |
 //!
 #![doc = include_str!("../README.md")]
 
 mod alternative_names;
+mod caller_key;
 mod certificate;
 mod error;
 mod facts;
+mod fair_share;
 mod identity;
 pub mod limits;
 mod name;
@@ -25,8 +29,10 @@ mod spiffe;
 mod text;
 mod tlv;
 
+pub use caller_key::CallerKey;
 pub use certificate::Certificate;
 pub use error::{CertificateError, Field, Part, SpiffeFault, ValueFault};
 pub use facts::CertificateFacts;
+pub use fair_share::admits;
 pub use identity::{Credential, Identity, Method};
 pub use name::distinguished_name;

@@ -49,3 +49,15 @@ pub const SPIFFE_TRUST_DOMAIN_MAX_BYTES: usize = 255;
 ///
 /// Source: RFC 5280 §4.1.2.2; the encoding may add one zero.
 pub const SERIAL_NUMBER_MAX_BYTES: usize = 20;
+
+/// Leading bits of an IPv6 address that tell one anonymous caller from another: 64.
+///
+/// Source: RFC 4291 §2.5.1 gives every network of hosts that many; one machine may use all addresses of it.
+pub const CALLER_PREFIX_V6_BITS: u32 = 64;
+
+/// The part of requests, of established connections and of waiting credentials that anonymous callers leave free for
+/// holders of certificates, where clients are asked for one: a quarter (1/4).
+///
+/// Source: ours. Addresses are cheap and certificates are not: without a part of their own, a thousand addresses would
+/// keep every holder out.
+pub const CERTIFICATE_RESERVE: u64 = 4;

@@ -1,13 +1,15 @@
 //! Who may do what, as one set that is replaced as a whole.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use angos_auth::Credentials;
 use angos_oci::{Name, RepositoryMap};
 use angos_policy::Policy;
 
-use crate::credentials::Credentials;
 use crate::judge::{Shadow, Tally};
+use crate::shares::Share;
 
 /// Policies and credentials, compiled and complete. Replaced atomically by
 /// [`Handle::replace_access`](crate::Handle::replace_access); a request sees one set from beginning to end.
@@ -74,10 +76,20 @@ pub(crate) struct AccessInForce {
     pub(crate) generation: u64,
     /// When it was put into force.
     pub(crate) since: SystemTime,
+    /// The requests in flight of each user of the credentials, by the user's index.
+    user_shares: Vec<Arc<Share>>,
 }
 
 impl AccessInForce {
     pub(crate) fn new(access: Access, generation: u64) -> Self {
-        Self { access, generation, since: SystemTime::now() }
+        let user_shares =
+            std::iter::repeat_with(Arc::default).take(access.credentials.user_count()).collect();
+        Self { access, generation, since: SystemTime::now(), user_shares }
+    }
+
+    /// The requests in flight of a user.
+    pub(crate) fn user_share(&self, username: &str) -> Option<&Arc<Share>> {
+        let index = self.access.credentials.user_index(username)?;
+        self.user_shares.get(index)
     }
 }

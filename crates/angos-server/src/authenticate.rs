@@ -8,13 +8,12 @@ mod forwarded;
 use std::sync::Arc;
 use std::time::Instant;
 
-use angos_identity::{Credential, Identity};
+use angos_auth::{BasicCredentials, Credentials, MalformedCredentials, Rejection};
+use angos_identity::{CallerKey, Credential, Identity};
 use hyper::header::{AUTHORIZATION, HeaderName};
 use hyper::{HeaderMap, Method};
 use ipnet::IpNet;
 
-use crate::caller_key::CallerKey;
-use crate::credentials::{Credentials, Malformed, Presented, Rejection};
 use crate::handshake::Caller;
 
 use forwarded::Unclear;
@@ -27,7 +26,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(crate) enum AuthenticationError {
     /// What the client presented is no credential, or several.
     #[error("{0}")]
-    Malformed(#[from] Malformed),
+    Malformed(#[from] MalformedCredentials),
     /// Several `Authorization` headers, each of which another reader could take for the right one.
     #[error("there are several Authorization headers")]
     Several,
@@ -89,7 +88,7 @@ pub(crate) async fn authenticate(
     let address = forwarded::client_address(caller.address, headers, trusted_proxies).inspect_err(|unclear| {
         tracing::debug!(target: "angos::auth", peer = %caller.address, reason = %unclear, "request refused");
     })?;
-    let key = if caller.certificate.is_some() { CallerKey::of(caller) } else { CallerKey::network(address) };
+    let key = CallerKey::new(address, caller.certificate.as_deref());
     let credential = credential(headers, credentials, key).await.map_err(|(username, error)| {
         let username = username.as_deref();
         let subject = caller.certificate.as_ref().map(|certificate| certificate.subject());
@@ -116,7 +115,8 @@ async fn credential(
     if values.next().is_some() {
         return Err((None, AuthenticationError::Several));
     }
-    let presented = Presented::from_header(value.as_bytes()).map_err(|malformed| (None, malformed.into()))?;
+    let presented =
+        BasicCredentials::parse(value.as_bytes()).map_err(|malformed| (None, malformed.into()))?;
     match credentials.verify(&presented, caller, Instant::now()).await {
         Ok(credential) => Ok(Some(credential)),
         Err(rejection) => Err((Some(presented.username().to_owned()), rejection.into())),

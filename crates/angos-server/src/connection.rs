@@ -6,6 +6,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use angos_identity::CallerKey;
 use angos_tls::{Distrust, Protocol};
 use hyper::HeaderMap;
 use hyper::server::conn::{http1, http2};
@@ -16,7 +17,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::activity::Activity;
 use crate::authenticate::forwarded_caller;
-use crate::caller_key::CallerKey;
 use crate::content::ReadFailed;
 use crate::exchange;
 use crate::fate::{Fate, Judge, Turns};
@@ -60,7 +60,7 @@ impl Connection {
         (caller, trust, member): (Caller, Option<Trust>, Arc<Member>),
     ) -> Self {
         door.connections.inc();
-        let key = CallerKey::of(&caller);
+        let key = CallerKey::new(caller.address, caller.certificate.as_deref());
         let share = shared.requests.of(key, shared.asks_for_certificates());
         let proxies = &shared.settings.trusted_proxies;
         let is_proxy = proxies.iter().any(|network| network.contains(&caller.address));

@@ -107,7 +107,7 @@ async fn stages(
     let identity = authenticate(caller, &head.headers, credentials, proxies)
         .await
         .map_err(|error| Refusal::Authentication { error, challenge: configured })?;
-    let user = identity.username().and_then(|username| credentials.share(username));
+    let user = identity.username().and_then(|username| in_force.user_share(username));
     if user.is_some_and(|user| !in_flight.is_of_user(user)) {
         return Err(Refusal::Busy);
     }

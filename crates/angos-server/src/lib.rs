@@ -8,14 +8,14 @@
 //! | 2 handshake | `handshake.rs` | stream → TLS stream + who is there, read once per connection, with a deadline | `angos_tls::Acceptor` |
 //! | 3 connection | `connection.rs` | stream → requests; ALPN picks the HTTP/1.1 or HTTP/2 builder | hyper |
 //! | 4 route | `route.rs` | method + path + query → operation or refusal; pure; parses once | `angos_oci` |
-//! | 5 authenticate | `authenticate.rs` | caller + headers → identity | `credentials.rs` |
+//! | 5 authenticate | `authenticate.rs` | caller + headers → identity | `angos_auth::Credentials` |
 //! | 6 authorize | `authorize.rs` | identity + operation → permit or denial; writes the decision log | `angos_policy::Policy` |
 //! | 7 operate | `operations/{manifests,blobs,uploads,tags,referrers,catalog}.rs` | permit + body → outcome | `angos_registry::Registry` |
 //! | 8 store | `angos-registry` → `angos-storage` | verified bytes → rest | storage traits |
 //! | 9 respond | `respond.rs` (success), `refuse.rs` (every refusal) | outcome or reason → HTTP response; statuses are chosen here alone | hyper |
 //!
 //! Stages 4 to 9 are called in their order by `exchange.rs`. Beside the path: `server.rs`, `listener.rs` and `handle.rs`
-//! (bind, run, drain, reload), `places.rs`, `shares.rs` and `caller_key.rs` (what a caller may have of connections and requests),
+//! (bind, run, drain, reload), `places.rs` and `shares.rs` (what a caller may have of connections and requests),
 //! `descriptors.rs` (open files), `settings.rs` and `limits.rs` (every bound with its reason), `environment.rs` (what a policy
 //! may name), `inquiry.rs` and `judge.rs` (what is asked of policies, and what they answer), `explain.rs` (why), `situation.rs` (what may be asked), `activity.rs` and `wire.rs`
 //! (clients that stand still, connections that close), `trust.rs` and `fate.rs` (whether a connection stays), `expiry.rs` (what
@@ -29,10 +29,8 @@ mod activity;
 mod authenticate;
 mod authorize;
 mod body;
-mod caller_key;
 mod connection;
 mod content;
-mod credentials;
 mod decision_log;
 mod descriptors;
 mod environment;
@@ -69,7 +67,6 @@ mod trust;
 mod wire;
 
 pub use access::{Access, AccessPolicy};
-pub use credentials::{Credentials, CredentialsBuilder, PasswordHash, PasswordHashError};
 pub use decision_log::{DecisionLog, RecordError, RecordedDecision};
 pub use descriptors::TooFewFiles;
 pub use environment::environment;

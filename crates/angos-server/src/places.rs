@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use angos_identity::limits::CERTIFICATE_RESERVE;
+use angos_identity::{CallerKey, admits};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::activity::Activity;
-use crate::caller_key::CallerKey;
-use crate::limits::{CERTIFICATE_RESERVE, CLOSING_CONNECTIONS, IDLE_SEARCHED, NEW_CONNECTIONS_SHARE};
-use crate::shares::admits;
+use crate::limits::{CLOSING_CONNECTIONS, IDLE_SEARCHED, NEW_CONNECTIONS_SHARE};
 
 /// The connections of one listener.
 ///

@@ -4,22 +4,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::caller_key::CallerKey;
-use crate::limits::{CERTIFICATE_RESERVE, SHARES_KEPT};
+use angos_identity::limits::CERTIFICATE_RESERVE;
+use angos_identity::{CallerKey, admits};
 
-/// Whether a caller that holds `held` of `slots` may take another one while `free` of them are free: while
-/// `held × slots < free²`.
-///
-/// Guarantee: `callers` callers together, whatever they do and in whatever order, leave at least
-/// `slots / (callers + 1) - callers` slots free; one alone leaves 61 %. A caller that holds none gets a slot as long as
-/// one is free.
-///
-/// Why: sort the callers by when each took its last slot, and let `s` be one more than the slots that the callers up
-/// to a certain one leave. The condition gives `s_before < s + s²/slots + 1`. Without the 1, which rounding costs, that
-/// is `slots/s < slots/s_before + 1`: each caller adds at most 1 to `slots/s`, which starts at 1.
-pub(crate) fn admits(held: u64, free: u64, slots: u64) -> bool {
-    held.saturating_mul(slots) < free.saturating_mul(free)
-}
+use crate::limits::SHARES_KEPT;
 
 /// Slots, counted over all callers and for each.
 ///

@@ -65,9 +65,9 @@ async fn a_wrong_credential_is_refused_beside_a_good_certificate() {
         };
         check(&[&wrong], AuthenticationError::Wrong(Rejection::WrongPassword)).await;
         check(&[&basic("root:secret")], AuthenticationError::Wrong(Rejection::UnknownUser)).await;
-        check(&["Bearer token"], AuthenticationError::Malformed(Malformed::Scheme)).await;
-        check(&["Basic ###"], AuthenticationError::Malformed(Malformed::Encoding)).await;
-        check(&[""], AuthenticationError::Malformed(Malformed::Scheme)).await;
+        check(&["Bearer token"], AuthenticationError::Malformed(MalformedCredentials::Scheme)).await;
+        check(&["Basic ###"], AuthenticationError::Malformed(MalformedCredentials::Encoding)).await;
+        check(&[""], AuthenticationError::Malformed(MalformedCredentials::Scheme)).await;
         check(&[&good, &good], AuthenticationError::Several).await;
         check(&[&good, &wrong], AuthenticationError::Several).await;
         let none = Credentials::default();

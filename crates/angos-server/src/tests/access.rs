@@ -1,7 +1,7 @@
 //! Who is told what: challenges, denials, listings, replaced policies, probes.
 
 use super::*;
-use crate::{Credentials, PasswordHash};
+use angos_auth::{Credentials, PasswordHash};
 
 pub(super) const RIGHT: (&str, &str) = ("authorization", "Basic YWRtaW46c2VjcmV0"); // admin:secret
 const WRONG: (&str, &str) = ("authorization", "Basic YWRtaW46d3Jvbmc="); // admin:wrong

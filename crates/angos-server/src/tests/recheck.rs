@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::access::{RIGHT, credentials};
 use super::*;
 use crate::route::{Action, route};
-use crate::{Credentials, PasswordHash};
+use angos_auth::{Credentials, PasswordHash};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 

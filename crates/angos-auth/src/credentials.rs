@@ -1,35 +1,27 @@
-//! The user names and passwords that are accepted, and how one is checked. Stage 5 asks; nothing else does.
+//! The set of accepted user names and passwords, and the verification of one.
 //!
 //! Checking a password is slow on purpose, so it happens away from the threads that serve, a few at a time, with a
-//! bounded number waiting in turns. What was accepted is remembered for a minute, since clients send their password with every
-//! request; what was refused is not.
-
-mod password;
-mod presented;
-mod queue;
+//! bounded number waiting in turns. An accepted credential is cached for a minute, since clients send their password
+//! with every request; a refused one is not.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use angos_identity::{Credential, Identity};
+use angos_identity::{CallerKey, Credential, Identity};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::caller_key::CallerKey;
-use crate::limits::{CREDENTIAL_REMEMBERED, VERIFICATIONS_AT_ONCE, VERIFICATIONS_WAITING};
+use crate::basic::BasicCredentials;
+use crate::limits::{CREDENTIAL_CACHE_TTL, VERIFICATION_CONCURRENCY, VERIFICATION_QUEUE_LENGTH};
+use crate::password_hash::PasswordHash;
+use crate::queue::{Queue, Turn};
 
-use crate::shares::Share;
-
-pub use password::{PasswordHash, PasswordHashError};
-pub(crate) use presented::{Malformed, Presented};
-use queue::{Queue, Turn};
-
-/// What stands for a presented credential in memory: an HMAC-SHA256 under a key of this process alone.
-type Trace = [u8; 32];
+/// Identifies a credential in the cache: an HMAC-SHA256 of it under a random key of this set.
+type CredentialKey = [u8; 32];
 
 /// The accepted credentials, as one set that is replaced as a whole; a new set has forgotten what an old one accepted.
 ///
@@ -38,7 +30,7 @@ type Trace = [u8; 32];
 pub struct Credentials {
     users: Vec<Arc<User>>,
     names: HashMap<String, usize>,
-    /// Without randomness nothing is remembered.
+    /// `None` when the system gave no randomness: then nothing is cached.
     key: Option<[u8; 32]>,
     /// Where credentials wait that were not accepted before. Callers take turns, so that no caller's guesses keep
     /// another one waiting.
@@ -51,8 +43,6 @@ pub struct Credentials {
 #[derive(Debug)]
 struct User {
     entries: Vec<Entry>,
-    /// Its part of the requests in flight.
-    share: Arc<Share>,
 }
 
 #[derive(Debug)]
@@ -65,7 +55,7 @@ struct Entry {
 /// The one credential this entry accepted last. An entry has one password, so there is no other to remember. Once its
 /// time is over it is checked again, and only tells that whoever sends it has been here before.
 struct Accepted {
-    trace: Trace,
+    key: CredentialKey,
     until: Instant,
 }
 
@@ -89,7 +79,7 @@ impl Default for Credentials {
 
 /// Why a presented credential was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Rejection {
+pub enum Rejection {
     /// There is no such user. The client must not learn this; the log may.
     #[error("there is no such user")]
     UnknownUser,
@@ -133,10 +123,10 @@ impl CredentialsBuilder {
     pub fn build(self) -> Credentials {
         let mut key = [0; 32];
         Credentials {
-            users: self.users.into_iter().map(User::new).map(Arc::new).collect(),
+            users: self.users.into_iter().map(|entries| Arc::new(User { entries })).collect(),
             names: self.names,
             key: getrandom::fill(&mut key).is_ok().then_some(key),
-            newcomers: Queue::new(places(), VERIFICATIONS_WAITING),
+            newcomers: Queue::new(places(), VERIFICATION_QUEUE_LENGTH),
             returning: Arc::new(Semaphore::new(places())),
         }
     }
@@ -145,7 +135,7 @@ impl CredentialsBuilder {
 /// Half the processors, so that passwords never keep the others from being served.
 fn places() -> usize {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    (processors / 2).clamp(1, VERIFICATIONS_AT_ONCE)
+    (processors / 2).clamp(1, VERIFICATION_CONCURRENCY)
 }
 
 impl Credentials {
@@ -159,35 +149,44 @@ impl Credentials {
         self.users.is_empty()
     }
 
-    /// The share of a user, which whoever proved to be that user takes requests from.
-    pub(crate) fn share(&self, username: &str) -> Option<&Arc<Share>> {
-        let index = self.names.get(username)?;
-        self.users.get(*index).map(|user| &user.share)
+    /// The number of different user names.
+    pub fn user_count(&self) -> usize {
+        self.users.len()
     }
 
-    /// Checks a credential that `caller` presents. Dropping the future gives up a place in the queue; a check that has begun ends by itself.
-    pub(crate) async fn verify(
+    /// The position of a user name in this set, below [`user_count`](Self::user_count), for what an embedder keeps per
+    /// user. It is meaningless in another set.
+    pub fn user_index(&self, username: &str) -> Option<usize> {
+        self.names.get(username).copied()
+    }
+
+    /// Verifies the credential that `caller` sent at the time `now`, and returns what it proves.
+    ///
+    /// Callers take turns, so that one caller's guesses do not delay another. Waits for a free slot; at most
+    /// [`VERIFICATION_QUEUE_LENGTH`] credentials wait, beyond that the result is [`Rejection::Busy`]. Needs a tokio
+    /// runtime. Cancel safe: dropping the future leaves the queue, and a check that has begun ends by itself.
+    pub async fn verify(
         &self,
-        presented: &Presented,
+        presented: &BasicCredentials,
         caller: CallerKey,
         now: Instant,
     ) -> Result<Arc<Credential>, Rejection> {
         let known = self.names.get(presented.username()).copied();
-        let stand_in = || self.stand_in(presented.username());
-        let Some(user) = known.or_else(stand_in).and_then(|index| self.users.get(index)) else {
+        let dummy_user = || self.dummy_user(presented.username());
+        let Some(user) = known.or_else(dummy_user).and_then(|index| self.users.get(index)) else {
             return Err(Rejection::UnknownUser); // there are no users at all
         };
-        let trace = self.trace(presented);
-        let found = match user.recall(trace.as_ref(), now) {
+        let key = self.key(presented);
+        let found = match user.cached(key.as_ref(), now) {
             Some(entry) => Some(entry),
-            None => self.check(user, presented, trace.as_ref(), (caller, now)).await?,
+            None => self.check(user, presented, key.as_ref(), (caller, now)).await?,
         };
         match (known, found.and_then(|index| user.entries.get(index))) {
             (None, _) => Err(Rejection::UnknownUser),
             (Some(_), None) => Err(Rejection::WrongPassword),
             (Some(_), Some(entry)) => {
-                if let Some(trace) = trace {
-                    entry.remember(trace, now);
+                if let Some(key) = key {
+                    entry.cache(key, now);
                 }
                 Ok(Arc::clone(&entry.credential))
             }
@@ -196,7 +195,7 @@ impl Credentials {
 
     /// Whether the credential of `identity`, which `before` accepted, would be accepted here: it is configured with the
     /// same user name and the same hash. True without a credential. Checks no password.
-    pub(crate) fn retains(&self, before: &Self, identity: &Identity) -> bool {
+    pub fn retains(&self, before: &Self, identity: &Identity) -> bool {
         let (Some(id), Some(username)) = (identity.id(), identity.username()) else { return true };
         let mut accepted = before.entries(id, username);
         match (accepted.next(), accepted.next()) {
@@ -218,17 +217,17 @@ impl Credentials {
     async fn check(
         &self,
         user: &Arc<User>,
-        presented: &Presented,
-        trace: Option<&Trace>,
+        presented: &BasicCredentials,
+        key: Option<&CredentialKey>,
         (caller, now): (CallerKey, Instant),
     ) -> Result<Option<usize>, Rejection> {
-        let place = if user.remembers(trace) {
+        let place = if user.has_accepted(key) {
             let returning = Arc::clone(&self.returning).acquire_owned().await;
             Place::Returning(returning.map_err(|_| Rejection::Failed)?)
         } else {
             Place::Newcomer(self.newcomers.turn(caller).await.map_err(|_| Rejection::Busy)?)
         };
-        if let Some(entry) = user.recall(trace, now) {
+        if let Some(entry) = user.cached(key, now) {
             return Ok(Some(entry)); // another request of the same client was faster
         }
         let (user, password) = (Arc::clone(user), presented.password().clone());
@@ -242,14 +241,14 @@ impl Credentials {
 
     /// The user whose hashes an unknown name is checked against, for nothing but the time it takes. The same name gets
     /// the same one always, as a known name does.
-    fn stand_in(&self, username: &str) -> Option<usize> {
-        let trace = self.key.map(|key| hmac(&key, &[b"name", username.as_bytes()])).unwrap_or_default();
-        let (number, _) = trace.split_first_chunk().map(|(head, rest)| (u64::from_be_bytes(*head), rest))?;
+    fn dummy_user(&self, username: &str) -> Option<usize> {
+        let key = self.key.map(|key| hmac(&key, &[b"name", username.as_bytes()])).unwrap_or_default();
+        let (number, _) = key.split_first_chunk().map(|(head, rest)| (u64::from_be_bytes(*head), rest))?;
         let users = u64::try_from(self.users.len()).ok()?;
         number.checked_rem(users).and_then(|index| usize::try_from(index).ok())
     }
 
-    fn trace(&self, presented: &Presented) -> Option<Trace> {
+    fn key(&self, presented: &BasicCredentials) -> Option<CredentialKey> {
         let (username, password) = (presented.username().as_bytes(), presented.password().as_bytes());
         self.key.map(|key| hmac(&key, &[b"credential", username, password]))
     }
@@ -263,51 +262,45 @@ enum Place {
 }
 
 impl User {
-    fn new(entries: Vec<Entry>) -> Self {
-        Self { entries, share: Arc::default() }
-    }
-
     /// The entry that accepted the same credential a short while ago. Looks at all of them either way.
-    fn recall(&self, trace: Option<&Trace>, now: Instant) -> Option<usize> {
-        let trace = trace?;
+    fn cached(&self, key: Option<&CredentialKey>, now: Instant) -> Option<usize> {
+        let key = key?;
         self.entries
             .iter()
             .enumerate()
-            .filter(|(_, entry)| entry.recalls(trace, now))
+            .filter(|(_, entry)| entry.is_cached(key, now))
             .map(|(index, _)| index)
             .last()
     }
 
     /// Whether an entry ever accepted the same credential. It says nothing about now.
-    fn remembers(&self, trace: Option<&Trace>) -> bool {
-        trace.is_some_and(|trace| self.entries.iter().any(|entry| entry.remembers(trace)))
+    fn has_accepted(&self, key: Option<&CredentialKey>) -> bool {
+        key.is_some_and(|key| self.entries.iter().any(|entry| entry.has_accepted(key)))
     }
 }
 
 impl Entry {
-    fn remembers(&self, trace: &Trace) -> bool {
+    fn has_accepted(&self, key: &CredentialKey) -> bool {
         let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
-        accepted.as_ref().is_some_and(|accepted| bool::from(accepted.trace.ct_eq(trace)))
+        accepted.as_ref().is_some_and(|accepted| bool::from(accepted.key.ct_eq(key)))
     }
 
-    fn recalls(&self, trace: &Trace, now: Instant) -> bool {
+    fn is_cached(&self, key: &CredentialKey, now: Instant) -> bool {
         let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
-        accepted
-            .as_ref()
-            .is_some_and(|accepted| bool::from(accepted.trace.ct_eq(trace)) && now < accepted.until)
+        accepted.as_ref().is_some_and(|accepted| bool::from(accepted.key.ct_eq(key)) && now < accepted.until)
     }
 
     /// Remembers for a fixed time after the password was checked; being recalled does not prolong it.
-    fn remember(&self, trace: Trace, now: Instant) {
+    fn cache(&self, key: CredentialKey, now: Instant) {
         let mut accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
-        if accepted.as_ref().is_none_or(|accepted| accepted.until <= now || accepted.trace != trace) {
-            *accepted = now.checked_add(CREDENTIAL_REMEMBERED).map(|until| Accepted { trace, until });
+        if accepted.as_ref().is_none_or(|accepted| accepted.until <= now || accepted.key != key) {
+            *accepted = now.checked_add(CREDENTIAL_CACHE_TTL).map(|until| Accepted { key, until });
         }
     }
 }
 
 /// HMAC-SHA256 of parts, each with its length in front, so that no two lists of parts give the same bytes.
-fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> Trace {
+fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> CredentialKey {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; 32] };
     for part in parts {
         mac.update(&part.len().to_be_bytes());

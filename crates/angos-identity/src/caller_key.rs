@@ -1,17 +1,16 @@
-//! What tells one caller from another when connections, requests and password checks are shared out.
+//! Which connections and requests belong to one caller, when limited resources are shared between callers.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use angos_identity::Certificate;
-
-use crate::handshake::Caller;
+use crate::Certificate;
 use crate::limits::CALLER_PREFIX_V6_BITS;
 
-/// One caller: the holder of a certificate, or for anonymous clients an IPv4 address or an IPv6 network.
+/// One caller: the holder of a certificate, or for anonymous clients an IPv4 address or an IPv6 network. The key under
+/// which connections, requests and password checks are counted.
 ///
 /// Many clients of one address that each have a certificate are many callers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum CallerKey {
+pub enum CallerKey {
     /// The SHA-256 fingerprint of the certificate.
     Certificate([u8; 32]),
     /// The address, for IPv6 the network of [`CALLER_PREFIX_V6_BITS`] it is in.
@@ -19,16 +18,13 @@ pub(crate) enum CallerKey {
 }
 
 impl CallerKey {
-    /// The caller on the other side of a connection.
-    pub(crate) fn of(caller: &Caller) -> Self {
-        match &caller.certificate {
-            Some(certificate) => Self::certificate(certificate),
-            None => Self::network(caller.address),
-        }
+    /// The caller with this address and this verified client certificate, if it has one.
+    pub fn new(address: IpAddr, certificate: Option<&Certificate>) -> Self {
+        certificate.map_or_else(|| Self::network(address), Self::certificate)
     }
 
-    /// Whoever connects from this address.
-    pub(crate) fn network(address: IpAddr) -> Self {
+    /// The anonymous caller that connects from this address. IPv4 addresses mapped to IPv6 count as IPv4.
+    pub fn network(address: IpAddr) -> Self {
         Self::Network(match address.to_canonical() {
             IpAddr::V6(address) => {
                 let host_bits = u128::BITS.saturating_sub(CALLER_PREFIX_V6_BITS);
@@ -49,16 +45,14 @@ impl CallerKey {
         Self::Certificate(fingerprint)
     }
 
-    /// Whether it has a certificate, and so may use what is reserved for holders of one.
-    pub(crate) fn is_certificate(&self) -> bool {
+    /// Whether the caller has a certificate, and so may use what is reserved for holders of one.
+    pub fn is_certificate(&self) -> bool {
         matches!(self, Self::Certificate(_))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use angos_test_ca::{Authority, Leaf};
 
     use super::*;
@@ -79,17 +73,16 @@ mod tests {
     #[test]
     fn a_certificate_is_a_caller_wherever_it_connects_from() {
         let authority = Authority::new("CA");
-        let caller = |name: &str, address: [u8; 4]| {
-            let der = authority.issue(&Leaf::client(name)).certificate_der;
-            let certificate = Arc::new(Certificate::from_der(&der).unwrap());
-            Caller { address: address.into(), certificate: Some(certificate) }
+        let certificate = || {
+            let der = authority.issue(&Leaf::client("a")).certificate_der;
+            Certificate::from_der(&der).unwrap()
         };
-        let (one, other) = (caller("a", [192, 0, 2, 1]), caller("a", [192, 0, 2, 1]));
-        assert_ne!(CallerKey::of(&one), CallerKey::of(&other));
-        let moved = Caller { address: [192, 0, 2, 9].into(), ..one.clone() };
-        assert_eq!(CallerKey::of(&one), CallerKey::of(&moved));
-        assert!(CallerKey::of(&one).is_certificate());
-        let anonymous = Caller { certificate: None, ..one };
-        assert!(!CallerKey::of(&anonymous).is_certificate());
+        let (one, other) = (certificate(), certificate());
+        let key = |address: [u8; 4], certificate| CallerKey::new(address.into(), certificate);
+        let here = [192, 0, 2, 1];
+        assert_ne!(key(here, Some(&one)), key(here, Some(&other)));
+        assert_eq!(key(here, Some(&one)), key([192, 0, 2, 9], Some(&one)));
+        assert!(key(here, Some(&one)).is_certificate());
+        assert!(!key(here, None).is_certificate());
     }
 }

@@ -72,7 +72,7 @@ impl PasswordHash {
 
     /// Whether this is the hash of `password`. Takes the same time whatever the password is: one that can never be
     /// right is checked like any other, and then refused.
-    pub(super) fn verify(&self, password: &[u8]) -> bool {
+    pub(crate) fn verify(&self, password: &[u8]) -> bool {
         match &self.0 {
             Kind::Argon2id(hash) => Argon2::default().verify_password(password, hash.as_ref()).is_ok(),
             Kind::Bcrypt(hash) => {
@@ -84,7 +84,7 @@ impl PasswordHash {
 }
 
 /// Whether a client could send this password: RFC 7617 allows no control characters.
-pub(super) fn is_presentable(password: &str) -> bool {
+pub(crate) fn is_presentable(password: &str) -> bool {
     password.len() <= PASSWORD_BYTES && !password.chars().any(char::is_control)
 }
 

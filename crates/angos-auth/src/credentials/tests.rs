@@ -10,7 +10,7 @@ use super::*;
 /// The caller where it does not matter which.
 const STRANGER: CallerKey = CallerKey::Certificate([1; 32]);
 
-type Waiting = std::pin::Pin<Box<dyn Future<Output = Result<Turn, queue::Full>> + Send>>;
+type Waiting = std::pin::Pin<Box<dyn Future<Output = Result<Turn, crate::queue::Full>> + Send>>;
 
 /// Takes every place for newcomers, and every place in their queue.
 async fn besiege(credentials: &Credentials) -> (Vec<Turn>, Vec<Waiting>) {
@@ -32,7 +32,7 @@ async fn besiege(credentials: &Credentials) -> (Vec<Turn>, Vec<Waiting>) {
             waiting.push(turn);
         }
     }
-    assert_eq!(waiting.len(), VERIFICATIONS_WAITING);
+    assert_eq!(waiting.len(), VERIFICATION_QUEUE_LENGTH);
     (turns, waiting)
 }
 
@@ -40,9 +40,9 @@ fn cheap(password: &str) -> PasswordHash {
     bcrypt::hash_with_salt(password, 4, [7; 16]).unwrap().to_string().parse().unwrap()
 }
 
-fn presented(username: &str, password: &str) -> Presented {
+fn presented(username: &str, password: &str) -> BasicCredentials {
     let header = format!("Basic {}", STANDARD.encode(format!("{username}:{password}")));
-    Presented::from_header(header.as_bytes()).unwrap()
+    BasicCredentials::parse(header.as_bytes()).unwrap()
 }
 
 fn credentials() -> Credentials {
@@ -90,23 +90,23 @@ async fn without_users_nobody_is_known() {
 async fn acceptance_is_remembered_for_a_while() {
     let credentials = credentials();
     let (good, bad) = (presented("alice", "wonderland"), presented("alice", "wrong"));
-    let (trace, user) = (credentials.trace(&good), Arc::clone(&credentials.users[0]));
+    let (key, user) = (credentials.key(&good), Arc::clone(&credentials.users[0]));
     let start = Instant::now();
-    assert_eq!(user.recall(trace.as_ref(), start), None);
+    assert_eq!(user.cached(key.as_ref(), start), None);
     credentials.verify(&good, STRANGER, start).await.unwrap();
-    assert_eq!(user.recall(trace.as_ref(), start), Some(0));
+    assert_eq!(user.cached(key.as_ref(), start), Some(0));
     // Using it does not prolong it, and a wrong password neither gets in nor drives the right one out.
-    let end = start + CREDENTIAL_REMEMBERED;
+    let end = start + CREDENTIAL_CACHE_TTL;
     let last = end.checked_sub(Duration::from_millis(1)).unwrap();
     credentials.verify(&good, STRANGER, last).await.unwrap();
     assert_eq!(credentials.verify(&bad, STRANGER, last).await, Err(Rejection::WrongPassword));
-    assert_eq!(user.recall(credentials.trace(&bad).as_ref(), last), None);
-    assert_eq!(user.recall(trace.as_ref(), last), Some(0));
-    assert_eq!(user.recall(trace.as_ref(), end), None);
+    assert_eq!(user.cached(credentials.key(&bad).as_ref(), last), None);
+    assert_eq!(user.cached(key.as_ref(), last), Some(0));
+    assert_eq!(user.cached(key.as_ref(), end), None);
     // A new set starts with nothing, under another key.
     let replaced = self::credentials();
-    assert_ne!(replaced.trace(&good), trace);
-    assert_eq!(replaced.users[0].recall(replaced.trace(&good).as_ref(), start), None);
+    assert_ne!(replaced.key(&good), key);
+    assert_eq!(replaced.users[0].cached(replaced.key(&good).as_ref(), start), None);
 }
 
 #[tokio::test]
@@ -127,8 +127,8 @@ async fn who_was_accepted_before_does_not_queue_with_guesses() {
     let (good, start) = (presented("alice", "wonderland"), Instant::now());
     credentials.verify(&good, STRANGER, start).await.unwrap();
     let _besieged = besiege(&credentials).await;
-    let later = start + 2 * CREDENTIAL_REMEMBERED;
-    assert_eq!(credentials.users[0].recall(credentials.trace(&good).as_ref(), later), None, "checked again");
+    let later = start + 2 * CREDENTIAL_CACHE_TTL;
+    assert_eq!(credentials.users[0].cached(credentials.key(&good).as_ref(), later), None, "checked again");
     assert!(credentials.verify(&good, STRANGER, later).await.is_ok());
     for stranger in
         [presented("alice", "guess"), presented("bob", "builder"), presented("nobody", "wonderland")]
@@ -162,7 +162,7 @@ async fn guesses_of_one_address_do_not_delay_another() {
     for _ in 0..places() {
         running.push(credentials.newcomers.turn(guessing).await.unwrap());
     }
-    let guesses: Vec<_> = (0..VERIFICATIONS_WAITING)
+    let guesses: Vec<_> = (0..VERIFICATION_QUEUE_LENGTH)
         .map(|number| {
             let credentials = Arc::clone(&credentials);
             let guess = presented("alice", &format!("guess {number}"));
@@ -190,7 +190,7 @@ async fn guesses_of_one_address_do_not_delay_another() {
         rejected.push(guess.await.unwrap());
     }
     let busy = rejected.iter().filter(|result| **result == Err(Rejection::Busy)).count();
-    assert_eq!(busy, VERIFICATIONS_WAITING - 64, "what is beyond the share of an address is refused");
+    assert_eq!(busy, VERIFICATION_QUEUE_LENGTH - 64, "what is beyond the share of an address is refused");
 }
 
 /// Not the clock but the work is compared: an unknown name always stands in for somebody, always the same one.
@@ -200,12 +200,12 @@ fn unknown_users_have_a_stand_in() {
     let mut used = [false; 2];
     for number in 0..64 {
         let name = format!("nobody-{number}");
-        let index = credentials.stand_in(&name).unwrap();
-        assert_eq!(credentials.stand_in(&name), Some(index));
+        let index = credentials.dummy_user(&name).unwrap();
+        assert_eq!(credentials.dummy_user(&name), Some(index));
         used[index] = true;
     }
     assert_eq!(used, [true; 2]);
-    assert_eq!(Credentials::default().stand_in("nobody"), None);
+    assert_eq!(Credentials::default().dummy_user("nobody"), None);
 }
 
 #[test]

@@ -3,11 +3,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use angos_identity::limits::CERTIFICATE_RESERVE;
+use angos_identity::{CallerKey, admits};
 use tokio::sync::oneshot;
-
-use crate::caller_key::CallerKey;
-use crate::limits::CERTIFICATE_RESERVE;
-use crate::shares::admits;
 
 /// A queue for a few places.
 ///
@@ -15,7 +13,7 @@ use crate::shares::admits;
 /// and those already running, however many the others send. At most so many wait as were given, shared out by
 /// [`admits`], with a part for holders of certificates.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     most: u64,
     state: Mutex<State>,
 }
@@ -32,15 +30,15 @@ struct State {
 
 /// Too many are waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Full;
+pub(crate) struct Full;
 
 /// A place, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Turn(Arc<Queue>);
+pub(crate) struct Turn(Arc<Queue>);
 
 impl Queue {
     /// So many places, and room for so many that wait for one.
-    pub(super) fn new(places: usize, waiting: usize) -> Arc<Self> {
+    pub(crate) fn new(places: usize, waiting: usize) -> Arc<Self> {
         let most = u32::try_from(waiting).unwrap_or(u32::MAX).into();
         let state =
             State { free: places, waiting: 0, joined: 0, turns: VecDeque::new(), lines: HashMap::new() };
@@ -48,7 +46,7 @@ impl Queue {
     }
 
     /// Waits for a place. Cancel safe: dropping the future leaves the queue.
-    pub(super) async fn turn(self: &Arc<Self>, caller: CallerKey) -> Result<Turn, Full> {
+    pub(crate) async fn turn(self: &Arc<Self>, caller: CallerKey) -> Result<Turn, Full> {
         let Some((number, receiver)) = self.join(caller)? else { return Ok(Turn(Arc::clone(self))) };
         let mut waiting = Waiting { queue: self, caller, number, receiver, has_turn: false };
         // The sender is dropped only by the queue, which we hold.
@@ -94,7 +92,7 @@ impl Queue {
 
     /// How many are waiting.
     #[cfg(test)]
-    pub(super) fn waiting(&self) -> u64 {
+    pub(crate) fn waiting(&self) -> u64 {
         self.state().waiting
     }
 

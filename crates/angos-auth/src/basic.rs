@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::password::is_presentable;
 use crate::limits::AUTHORIZATION_BYTES;
+use crate::password_hash::is_presentable;
 
 /// Padding may be left out, as some clients do.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -17,7 +17,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// A user name and a password nobody has checked yet.
 #[derive(Debug)]
-pub(crate) struct Presented {
+pub struct BasicCredentials {
     username: String,
     password: Password,
 }
@@ -40,7 +40,7 @@ impl fmt::Debug for Password {
 
 /// Why the header presents no credential. Shows nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Malformed {
+pub enum MalformedCredentials {
     /// Longer than any user name and password that could be right.
     #[error("the credential is too long")]
     TooLong,
@@ -55,27 +55,28 @@ pub(crate) enum Malformed {
     Content,
 }
 
-impl Presented {
+impl BasicCredentials {
     /// Reads the value of one `Authorization` header.
-    pub(crate) fn from_header(value: &[u8]) -> Result<Self, Malformed> {
+    pub fn parse(value: &[u8]) -> Result<Self, MalformedCredentials> {
         const SCHEME: &[u8] = b"basic";
         if value.len() > AUTHORIZATION_BYTES {
-            return Err(Malformed::TooLong);
+            return Err(MalformedCredentials::TooLong);
         }
-        let (scheme, rest) = value.split_at_checked(SCHEME.len()).ok_or(Malformed::Scheme)?;
+        let (scheme, rest) = value.split_at_checked(SCHEME.len()).ok_or(MalformedCredentials::Scheme)?;
         if !scheme.eq_ignore_ascii_case(SCHEME) || rest.first().is_some_and(|byte| *byte != b' ') {
-            return Err(Malformed::Scheme);
+            return Err(MalformedCredentials::Scheme);
         }
-        let decoded = BASE64.decode(rest.trim_ascii()).map_err(|_| Malformed::Encoding)?;
-        let text = String::from_utf8(decoded).map_err(|_| Malformed::Encoding)?;
-        let (username, password) = text.split_once(':').ok_or(Malformed::Encoding)?;
+        let decoded = BASE64.decode(rest.trim_ascii()).map_err(|_| MalformedCredentials::Encoding)?;
+        let text = String::from_utf8(decoded).map_err(|_| MalformedCredentials::Encoding)?;
+        let (username, password) = text.split_once(':').ok_or(MalformedCredentials::Encoding)?;
         if !is_presentable(password) || username.chars().any(char::is_control) {
-            return Err(Malformed::Content);
+            return Err(MalformedCredentials::Content);
         }
         Ok(Self { username: username.to_owned(), password: Password(password.to_owned()) })
     }
 
-    pub(crate) fn username(&self) -> &str {
+    /// The user name; anyone may have written it.
+    pub fn username(&self) -> &str {
         &self.username
     }
 
@@ -96,7 +97,7 @@ mod tests {
     #[test]
     fn reads_name_and_password() {
         let check = |value: &[u8], username: &str, password: &str| {
-            let presented = Presented::from_header(value).unwrap();
+            let presented = BasicCredentials::parse(value).unwrap();
             assert_eq!(
                 (presented.username(), presented.password().as_bytes()),
                 (username, password.as_bytes())
@@ -112,28 +113,31 @@ mod tests {
 
     #[test]
     fn names_what_is_wrong() {
-        let check = |value: &[u8], expected: Malformed| {
-            assert_eq!(Presented::from_header(value).err(), Some(expected), "{value:?}");
+        let check = |value: &[u8], expected: MalformedCredentials| {
+            assert_eq!(BasicCredentials::parse(value).err(), Some(expected), "{value:?}");
         };
-        check(b"", Malformed::Scheme);
-        check(b"Bearer abc", Malformed::Scheme);
-        check(b"BasicQTpi", Malformed::Scheme);
-        check(b"Basic", Malformed::Encoding);
-        check(b"Basic ", Malformed::Encoding);
-        check(b"Basic !!!", Malformed::Encoding);
-        check(b"Basic QTpi QTpi", Malformed::Encoding);
-        check(&header("no colon"), Malformed::Encoding);
-        check(b"Basic /zpi", Malformed::Encoding); // not UTF-8
-        check(&header("a:b\0c"), Malformed::Content);
-        check(&header("a\n:b"), Malformed::Content);
-        check(&header("a:b\u{85}"), Malformed::Content);
-        check(&header(&format!("a:{}", "x".repeat(PASSWORD_BYTES + 1))), Malformed::Content);
-        check(&[b'B'; AUTHORIZATION_BYTES + 1], Malformed::TooLong);
+        check(b"", MalformedCredentials::Scheme);
+        check(b"Bearer abc", MalformedCredentials::Scheme);
+        check(b"BasicQTpi", MalformedCredentials::Scheme);
+        check(b"Basic", MalformedCredentials::Encoding);
+        check(b"Basic ", MalformedCredentials::Encoding);
+        check(b"Basic !!!", MalformedCredentials::Encoding);
+        check(b"Basic QTpi QTpi", MalformedCredentials::Encoding);
+        check(&header("no colon"), MalformedCredentials::Encoding);
+        check(b"Basic /zpi", MalformedCredentials::Encoding); // not UTF-8
+        check(&header("a:b\0c"), MalformedCredentials::Content);
+        check(&header("a\n:b"), MalformedCredentials::Content);
+        check(&header("a:b\u{85}"), MalformedCredentials::Content);
+        check(&header(&format!("a:{}", "x".repeat(PASSWORD_BYTES + 1))), MalformedCredentials::Content);
+        check(&[b'B'; AUTHORIZATION_BYTES + 1], MalformedCredentials::TooLong);
     }
 
     #[test]
     fn debug_shows_no_password() {
-        let presented = Presented::from_header(&header("alice:hunter2")).unwrap();
-        assert_eq!(format!("{presented:?}"), "Presented { username: \"alice\", password: Password(…) }");
+        let presented = BasicCredentials::parse(&header("alice:hunter2")).unwrap();
+        assert_eq!(
+            format!("{presented:?}"),
+            "BasicCredentials { username: \"alice\", password: Password(…) }"
+        );
     }
 }
