@@ -32,7 +32,7 @@ impl Facts for Question<'_> {
 }
 
 fn policy() -> Result<Policy, Box<dyn Error>> {
-    let environment = Environment::builder().variable("verb", Type::Word(&["read", "write"]));
+    let environment = Environment::builder().variable("verb", Type::Enum(&["read", "write"]));
     let environment = environment.variable("board", Type::String).build()?;
     let readers = "verb == 'read' && identity.certificate.present";
     let rules = [readers, "board in identity.certificate.organizational_units"];

@@ -30,7 +30,7 @@ impl Facts for Question<'_> {
 
 fn policy() -> Result<Policy, Box<dyn Error>> {
     let environment = Environment::builder()
-        .variable("verb", Type::Word(&["read", "write"]))
+        .variable("verb", Type::Enum(&["read", "write"]))
         .variable("board", Type::String)
         .build()?;
     let rules = [

@@ -1,10 +1,10 @@
 //! Rules that are refused: `angos check` and a start say what is wrong, where, and what was meant; whatever is written, the
 //! answer is a place in the file.
 
-#[path = "../../crates/angos-policy/tests/policy/broken.rs"]
-mod broken;
+#[path = "../../crates/angos-policy/tests/policy/invalid_rules.rs"]
+mod invalid_rules;
 
-use self::broken::{Broken, broken};
+use self::invalid_rules::{InvalidRules, invalid_rules};
 use crate::harness::{BINARY, PATIENCE, binary, settle};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -206,9 +206,9 @@ const RULES: [&str; 1] = ["a macro of 125 bytes that grows without end"];
 #[test]
 fn every_kind_of_broken_input_is_refused_with_a_place() {
     let folder = tempfile::tempdir().unwrap();
-    let table = broken();
+    let table = invalid_rules();
     assert!(table.len() >= 46);
-    for Broken { kind, inputs } in table {
+    for InvalidRules { kind, inputs } in table {
         let text = policy(inputs.iter().map(String::as_str));
         let started = Instant::now();
         let (code, said) = run(folder.path(), "check", text.as_bytes());

@@ -1,6 +1,6 @@
 //! What a sound policy may mean although nobody meant it: the lints of `angos check`.
 //!
-//! Each is judged by proof ([`Policy::consider`]): of every request that there may be, of callers with
+//! Each is judged by proof ([`Policy::analyze`]): of every request that there may be, of callers with
 //! and without certificate and credential. What cannot be told is not reported, but for what anonymous callers
 //! may do: there the doubt itself is worth a word.
 
@@ -223,7 +223,7 @@ impl Linter<'_, '_> {
         let repository = repository.and_then(|name| self.access.repositories.get(name));
         let asked = self.access.global.iter().chain(repository).map(|policy| {
             self.pay_for_all(policy.rules());
-            policy.rules().consider(situation)
+            policy.rules().analyze(situation)
         });
         asked.reduce(both).unwrap_or(Possibility::Never)
     }
@@ -235,7 +235,7 @@ impl Linter<'_, '_> {
 
     /// Pays for considering a rule so often.
     fn pay(&self, policy: &Policy, rule: usize, times: u64) {
-        let price = policy.effort(rule).saturating_mul(times);
+        let price = policy.analysis_cost(rule).saturating_mul(times);
         self.effort.set(self.effort.get().saturating_sub(price));
     }
 

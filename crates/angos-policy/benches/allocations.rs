@@ -2,8 +2,8 @@
 #![allow(clippy::expect_used, reason = "a benchmark that cannot be set up must stop")]
 #![allow(clippy::print_stdout, reason = "a benchmark prints its results")]
 
-#[path = "decide/rivals.rs"]
-mod rivals;
+#[path = "decide/other_engines.rs"]
+mod other_engines;
 
 use allocation_counter::measure;
 use angos_identity::{Certificate, CertificateFacts, Identity};
@@ -38,7 +38,7 @@ fn main() {
         let policy = Policy::compile(&environment, DefaultDecision::Deny, &rules).expect("rules");
         report(what, || policy.decide(&caller, &NoFacts).allowed);
     }
-    let (cel, cel_interpreter) = (rivals::cel(REFERENCE), rivals::cel_interpreter(REFERENCE));
+    let (cel, cel_interpreter) = (other_engines::cel(REFERENCE), other_engines::cel_interpreter(REFERENCE));
     report("cel 0.15, reference policy", || cel(&caller));
     report("cel-interpreter 0.10, reference policy", || cel_interpreter(&caller));
 }

@@ -4,10 +4,10 @@
 #![allow(clippy::expect_used, reason = "a benchmark that cannot be set up must stop")]
 #![allow(clippy::print_stdout, reason = "a benchmark prints its results")]
 
-#[path = "../tests/policy/broken.rs"]
-mod broken;
-#[path = "decide/rivals.rs"]
-mod rivals;
+#[path = "../tests/policy/invalid_rules.rs"]
+mod invalid_rules;
+#[path = "decide/other_engines.rs"]
+mod other_engines;
 
 use angos_identity::{Certificate, CertificateFacts, Identity};
 use angos_policy::{DefaultDecision, Environment, Expression, Facts, Policy, RuleSource, Type, Value};
@@ -86,7 +86,7 @@ fn main() {
     let one = time(|| Expression::compile(&environment, REFERENCE.first().unwrap_or(&"")).is_ok());
     report("one expression, with its thread", "", one);
     println!("the reference policy, by others, context built as usual");
-    let (cel, cel_interpreter) = (rivals::cel(REFERENCE), rivals::cel_interpreter(REFERENCE));
+    let (cel, cel_interpreter) = (other_engines::cel(REFERENCE), other_engines::cel_interpreter(REFERENCE));
     for (what, theirs) in [
         ("cel 0.15", time(|| cel(black_box(&caller)))),
         ("cel-interpreter 0.10", time(|| cel_interpreter(black_box(&caller)))),
@@ -110,7 +110,7 @@ fn broken_rules(environment: &Environment) {
         begun.elapsed()
     };
     let mut worst = Duration::ZERO;
-    for broken::Broken { kind, inputs } in broken::broken() {
+    for invalid_rules::InvalidRules { kind, inputs } in invalid_rules::invalid_rules() {
         let best = |rule: &String| (0..5).map(|_| refuse(rule)).min().unwrap_or_default();
         let slowest = inputs.iter().map(best).max().unwrap_or_default();
         worst = worst.max(slowest);

@@ -32,9 +32,9 @@ fn floor<'v>(arguments: &[Value<'v>]) -> Result<Value<'v>, Undecidable> {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let environment = Environment::builder()
-        .variable("door.name", Type::Word(DOORS))
+        .variable("door.name", Type::Enum(DOORS))
         .variable("door.time", Type::Timestamp)
-        .function("floor", &[Type::Word(DOORS)], Type::Int, floor)
+        .function("floor", &[Type::Enum(DOORS)], Type::Int, floor)
         .build()?;
     let rules = [
         "door.name == 'front' && door.time.getHours('Europe/Paris') >= 8",

@@ -1,9 +1,9 @@
 //! Beside stage 6: rules that are true of a request because it lacks what they ask about.
 
+use crate::analyze::{Known, PartialFacts};
 use crate::attribute::ATTRIBUTES;
-use crate::consider::{Circumstances, Known};
 use crate::environment::Origin;
-use crate::evaluate::Prospect;
+use crate::evaluate::PartialEvaluator;
 use crate::limits::COMPARISONS_MAX;
 use crate::policy::Policy;
 use crate::program::{Constant, Node, Op};
@@ -61,21 +61,22 @@ impl Policy {
     ///
     /// None, too, when there is no such rule, when the rule is never true, and of what stands behind the first
     /// [`COMPARISONS_MAX`](crate::limits::COMPARISONS_MAX) comparisons.
-    pub fn rests_on_absence(&self, rule: usize, circumstances: &dyn Circumstances) -> Option<Absence> {
+    pub fn depends_on_absence(&self, rule: usize, partial: &dyn PartialFacts) -> Option<Absence> {
         let root = &self.programs().nth(rule)?.root;
-        let identity = circumstances.caller().example();
-        let follow = |node, assumed| Prospect::follow(node, &identity, circumstances, assumed);
+        let identity = partial.caller().example();
+        let outcomes_of = |node, assumed| PartialEvaluator::outcomes_of(node, &identity, partial, assumed);
         let mut comparisons = Vec::new();
         root.comparisons(&mut comparisons);
         comparisons.into_iter().find_map(|node| {
-            let absence = absent_in(node, circumstances)?;
-            let outcomes = follow(node, None);
+            let absence = absent_in(node, partial)?;
+            let outcomes = outcomes_of(node, None);
             let answer = outcomes.is_always(true);
             let is_settled = answer || outcomes.is_always(false);
             // To be in a list is to be asked for: such a list contains null or ''.
             let is_meant = answer && matches!(node.op, Op::In(_));
-            let decides =
-                || follow(root, None).may_be(true) && !follow(root, Some((node, !answer))).may_be(true);
+            let decides = || {
+                outcomes_of(root, None).may_be(true) && !outcomes_of(root, Some((node, !answer))).may_be(true)
+            };
             (is_settled && !is_meant && decides()).then_some(absence)
         })
     }
@@ -106,11 +107,11 @@ impl Node {
 }
 
 /// What is absent in a comparison, if something is and nobody asked whether it is.
-fn absent_in(node: &Node, circumstances: &dyn Circumstances) -> Option<Absence> {
+fn absent_in(node: &Node, partial: &dyn PartialFacts) -> Option<Absence> {
     let is_absent = |origin: Origin| {
         let known = match origin {
-            Origin::Identity(attribute) => circumstances.caller().known(attribute),
-            Origin::Fact(index) => circumstances.fact(index),
+            Origin::Identity(attribute) => partial.caller().known(attribute),
+            Origin::Fact(index) => partial.fact(index),
         };
         matches!(known, Known::Exactly(Value::Absent | Value::Strings([])))
     };

@@ -38,7 +38,7 @@ const METHODS: &[&str] = &["anonymous", "certificate", "basic"];
 pub(crate) const ATTRIBUTES: &[(&str, Attribute, Type)] = &[
     ("identity.id", Attribute::Id, Type::String),
     ("identity.username", Attribute::Username, Type::String),
-    ("identity.method", Attribute::Method, Type::Word(METHODS)),
+    ("identity.method", Attribute::Method, Type::Enum(METHODS)),
     ("identity.client_ip", Attribute::ClientIp, Type::String),
     ("identity.certificate.present", Attribute::Present, Type::Bool),
     ("identity.certificate.common_names", Attribute::CommonNames, Type::StringList),

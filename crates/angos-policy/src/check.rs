@@ -1,22 +1,22 @@
 //! Stage 3: tree → typed program, or what is wrong, where, and what was probably meant.
 
 mod calls;
+mod enums;
 mod format;
 mod functions;
 mod literals;
 mod loops;
 mod math;
+mod memory_needs;
 mod methods;
 mod names;
-mod needs;
 mod operators;
 mod optionals;
 mod patterns;
-mod shape;
-mod texts;
-mod times;
-mod types;
-mod words;
+mod static_type;
+mod strings;
+mod timestamps;
+mod type_names;
 
 use crate::environment::Environment;
 use crate::error::Fault;
@@ -26,17 +26,17 @@ use crate::syntax::{Expression, Form};
 use crate::value::Type;
 pub(crate) use functions::is_builtin;
 pub(crate) use loops::is_binding;
-use shape::Shape;
+use static_type::StaticType;
 
 /// Checks and compiles one rule, which must be boolean.
 pub(crate) fn check(environment: &Environment, rule: &Expression) -> Result<Program, Fault> {
-    let Typed { node: root, shape, .. } = Checker::new(environment).expression(rule)?;
-    if !shape.may(|scalar| scalar == Scalar::Bool) {
-        let message = format!("a rule must be true or false, this is {}", shape.describe());
+    let Typed { node: root, static_type, .. } = Checker::new(environment).expression(rule)?;
+    if !static_type.may(|scalar| scalar == Scalar::Bool) {
+        let message = format!("a rule must be true or false, this is {}", static_type.describe());
         let fault = Fault::new(rule.start(), message);
-        return Err(match shape {
-            Shape::Map(_) => fault.help("ask for one of its values: `map[key]`"),
-            Shape::List(_) => fault.help("ask something about the list: `size(…) > 0`, `'x' in …`"),
+        return Err(match static_type {
+            StaticType::Map(_) => fault.help("ask for one of its values: `map[key]`"),
+            StaticType::List(_) => fault.help("ask something about the list: `size(…) > 0`, `'x' in …`"),
             _ => fault.help("compare it with something: `… == 'x'`"),
         });
     }
@@ -48,12 +48,13 @@ pub(crate) fn check_value(
     environment: &Environment,
     expression: &Expression,
 ) -> Result<(Program, Type, String), Fault> {
-    let Typed { node: root, shape, words, .. } = Checker::new(environment).expression(expression)?;
-    let ty = match (words, shape.declared()) {
-        (Some(words), Type::String) => Type::Word(words),
+    let Typed { node: root, static_type, enum_values, .. } =
+        Checker::new(environment).expression(expression)?;
+    let ty = match (enum_values, static_type.declared()) {
+        (Some(enum_values), Type::String) => Type::Enum(enum_values),
         (_, ty) => ty,
     };
-    Ok((Program { needs: root.stored(), root }, ty, shape.name(TREE_DEPTH_MAX)))
+    Ok((Program { needs: root.stored(), root }, ty, static_type.name(TREE_DEPTH_MAX)))
 }
 
 struct Checker<'e> {
@@ -64,37 +65,37 @@ struct Checker<'e> {
 
 struct Bound {
     name: String,
-    shape: Shape,
-    words: Words,
+    static_type: StaticType,
+    enum_values: EnumValues,
 }
 
 /// The closed set a string, or each element of a list, belongs to, if any.
-type Words = Option<&'static [&'static str]>;
+type EnumValues = Option<&'static [&'static str]>;
 
 /// An expression that passed.
 struct Typed {
     node: Node,
-    shape: Shape,
-    words: Words,
+    static_type: StaticType,
+    enum_values: EnumValues,
     /// Where each element of a list, or key of a map, stands that is written out in the rule.
     places: Vec<u32>,
 }
 
 impl Typed {
-    fn new(offset: u32, shape: Shape, op: Op) -> Self {
-        Self { node: Node::new(offset, op), shape, words: None, places: Vec::new() }
+    fn new(offset: u32, static_type: StaticType, op: Op) -> Self {
+        Self { node: Node::new(offset, op), static_type, enum_values: None, places: Vec::new() }
     }
 
     fn one(offset: u32, scalar: Scalar, op: Op) -> Self {
-        Self::new(offset, Shape::One(scalar), op)
+        Self::new(offset, StaticType::One(scalar), op)
     }
 
     fn boolean(offset: u32, op: Op) -> Self {
-        Self::new(offset, Shape::BOOL, op)
+        Self::new(offset, StaticType::BOOL, op)
     }
 
-    fn among(mut self, words: Words) -> Self {
-        self.words = words;
+    fn among(mut self, enum_values: EnumValues) -> Self {
+        self.enum_values = enum_values;
         self
     }
 }
@@ -128,20 +129,21 @@ impl<'e> Checker<'e> {
 
     /// An expression that must be of one type.
     fn typed(&mut self, expression: &Expression, wanted: Scalar, what: &str) -> Result<Node, Fault> {
-        let Typed { node, shape, .. } = self.expression(expression)?;
-        if shape.may(|scalar| scalar == wanted) {
+        let Typed { node, static_type, .. } = self.expression(expression)?;
+        if static_type.may(|scalar| scalar == wanted) {
             return Ok(node);
         }
-        let message = format!("{what} must be {}, this is {}", shape::article(wanted), shape.describe());
+        let message =
+            format!("{what} must be {}, this is {}", static_type::article(wanted), static_type.describe());
         Err(Fault::new(expression.start(), message))
     }
 
     /// An expression that must be a list, and the type of its elements.
-    fn list(&mut self, expression: &Expression, what: &str) -> Result<(Typed, Shape), Fault> {
+    fn list(&mut self, expression: &Expression, what: &str) -> Result<(Typed, StaticType), Fault> {
         let typed = self.expression(expression)?;
-        let element = match &typed.shape {
-            Shape::List(element) => (**element).clone(),
-            Shape::Dyn | Shape::Never => Shape::Dyn,
+        let element = match &typed.static_type {
+            StaticType::List(element) => (**element).clone(),
+            StaticType::Dyn | StaticType::Never => StaticType::Dyn,
             other => {
                 let message = format!("{what} must be a list, this is {}", other.describe());
                 return Err(Fault::new(expression.start(), message));

@@ -1,7 +1,7 @@
 //! Stage 1: what rules may name.
 
 use crate::attribute::{ATTRIBUTES, Attribute};
-use crate::function::{Body, Function};
+use crate::function::{Function, FunctionBody};
 use crate::limits::{FUNCTION_PARAMETERS_MAX, VARIABLES_MAX};
 use crate::value::Type;
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,7 +108,7 @@ impl EnvironmentBuilder {
         let index = self.next_index();
         if path == "identity" || path.starts_with("identity.") {
             self.fail(EnvironmentError::Reserved(path.to_owned()));
-        } else if let Some(error) = unfit(path, ty) {
+        } else if let Some(error) = type_error(path, ty) {
             self.fail(error);
         } else {
             self.insert(path, Origin::Fact(index), ty);
@@ -121,7 +121,7 @@ impl EnvironmentBuilder {
     pub fn alias(mut self, alias: &str, path: &str) -> Self {
         match self.declarations.variables.get(path).copied() {
             None => self.fail(EnvironmentError::UnknownTarget(path.to_owned())),
-            Some((_, ty)) if unfit(alias, ty).is_some() => {
+            Some((_, ty)) if type_error(alias, ty).is_some() => {
                 self.fail(EnvironmentError::Name(alias.to_owned()));
             }
             Some((origin, ty)) => self.insert(alias, origin, ty),
@@ -146,10 +146,10 @@ impl EnvironmentBuilder {
     /// are its arguments.
     ///
     /// The result may be neither a list, a map nor bytes: there is no place they could live. An argument for a
-    /// [`Type::Word`] that is written in the rule is one of its words; one that is computed and is not makes the rule
+    /// [`Type::Enum`] that is written in the rule is one of its words; one that is computed and is not makes the rule
     /// undecidable.
     #[must_use]
-    pub fn function(mut self, function: &str, parameters: &[Type], result: Type, body: Body) -> Self {
+    pub fn function(mut self, function: &str, parameters: &[Type], result: Type, body: FunctionBody) -> Self {
         match (self.unfit_function(function, result), Function::new(parameters, result, body)) {
             (Some(error), _) => self.fail(error),
             (None, None) => self.fail(EnvironmentError::Signature(function.to_owned())),
@@ -176,7 +176,7 @@ impl EnvironmentBuilder {
     /// Source: CEL specification, "Name Resolution".
     #[must_use]
     pub fn container(mut self, path: &str) -> Self {
-        if let Some(error) = unfit(path, Type::Dyn) {
+        if let Some(error) = type_error(path, Type::Dyn) {
             self.fail(error);
         } else if !self.declarations.containers.is_empty() {
             self.fail(EnvironmentError::Duplicate(path.to_owned()));
@@ -191,7 +191,7 @@ impl EnvironmentBuilder {
     /// Why no function of this name and type can be declared, if so.
     fn unfit_function(&self, name: &str, ty: Type) -> Option<EnvironmentError> {
         let Declarations { nullary, functions, .. } = &self.declarations;
-        if let Some(error) = unfit(name, ty) {
+        if let Some(error) = type_error(name, ty) {
             return Some(error);
         }
         if name.contains('.') {
@@ -242,7 +242,7 @@ impl EnvironmentBuilder {
 }
 
 /// Why this cannot be declared, if so.
-fn unfit(path: &str, ty: Type) -> Option<EnvironmentError> {
+fn type_error(path: &str, ty: Type) -> Option<EnvironmentError> {
     let identifier = |part: &str| {
         let mut bytes = part.bytes();
         bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
@@ -254,7 +254,7 @@ fn unfit(path: &str, ty: Type) -> Option<EnvironmentError> {
         return Some(EnvironmentError::Name(path.to_owned()));
     }
     match ty {
-        Type::Word([]) => Some(EnvironmentError::NoWords(path.to_owned())),
+        Type::Enum([]) => Some(EnvironmentError::EmptyEnum(path.to_owned())),
         Type::Optional(_) => Some(EnvironmentError::Optional(path.to_owned())),
         _ => None,
     }
@@ -299,7 +299,7 @@ pub enum EnvironmentError {
     UnknownTarget(String),
     /// A closed set without a word.
     #[error("`{0}` is one of no words")]
-    NoWords(String),
+    EmptyEnum(String),
     /// A variable, or the result of a function, that is optional: any variable may be absent, and `?` asks for it.
     #[error("`{0}` cannot be optional; what is absent is `Value::Absent`")]
     Optional(String),
@@ -371,8 +371,8 @@ mod tests {
         assert_eq!(container("com..example"), Some(EnvironmentError::Name(owned("com..example"))));
         let containers = a().container("a").container("b");
         assert_eq!(containers.build().err(), duplicate("b"), "which of two containers is meant?");
-        let words = Environment::builder().variable("a", Type::Word(&[])).build();
-        assert_eq!(words.err(), Some(EnvironmentError::NoWords(owned("a"))));
+        let enum_values = Environment::builder().variable("a", Type::Enum(&[])).build();
+        assert_eq!(enum_values.err(), Some(EnvironmentError::EmptyEnum(owned("a"))));
         let many = (0..2000).fold(Environment::builder(), |all, i| all.variable(&format!("v{i}"), Type::Int));
         assert_eq!(many.build().err(), Some(EnvironmentError::TooMany));
     }

@@ -50,7 +50,7 @@ impl Fault {
     }
 
     /// Adds "did you mean" when there is a near name.
-    pub(crate) fn meant(self, nearest: Option<&str>) -> Self {
+    pub(crate) fn did_you_mean(self, nearest: Option<&str>) -> Self {
         match nearest {
             Some(name) => self.help(format!("did you mean `{name}`?")),
             None => self,

@@ -3,20 +3,20 @@
 //! | file | in → out |
 //! |---|---|
 //! | `evaluate/trace.rs` | the evaluator's own report: which expression had which value |
-//! | `explain/extent.rs` | where each expression of the text begins and ends |
+//! | `explain/span.rs` | where each expression of the text begins and ends |
 //! | `explain/part.rs` | text and report → a tree |
 //! | `explain/text.rs` | the tree → lines for people |
 
-mod extent;
 mod part;
+mod span;
 mod text;
 
-use crate::evaluate::{Frame, Trace, Trouble, with_memory};
+use crate::evaluate::{EvalError, Frame, Trace, with_memory};
 use crate::policy::{Decision, DefaultDecision, Policy, on_compiler_thread};
 use crate::syntax;
 use crate::value::{Facts, Undecidable};
 use angos_identity::Identity;
-pub use part::{Finding, Part};
+pub use part::{PartExplanation, PartOutcome};
 
 /// Why a policy decides as it does: what every rule says, and what every part of it evaluated to.
 ///
@@ -41,14 +41,14 @@ pub struct RuleExplanation {
     /// Its text; the spans of [`Part`]s are byte ranges of it.
     pub source: String,
     /// Its value.
-    pub outcome: Outcome,
+    pub outcome: RuleOutcome,
     /// The whole rule as an expression, with everything it is made of.
-    pub whole: Part,
+    pub whole: PartExplanation,
 }
 
 /// What a rule says about one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum RuleOutcome {
     /// It is true, and so decides.
     True,
     /// It is false.
@@ -66,7 +66,7 @@ impl Policy {
     ///
     /// ```
     /// use angos_identity::Identity;
-    /// use angos_policy::{DefaultDecision, Environment, NoFacts, Outcome, Policy, RuleSource};
+    /// use angos_policy::{DefaultDecision, Environment, NoFacts, RuleOutcome, Policy, RuleSource};
     ///
     /// let environment = Environment::builder().build()?;
     /// let rule = RuleSource::from("identity.username == 'ada' || identity.method == 'certificate'");
@@ -75,7 +75,7 @@ impl Policy {
     ///
     /// let explanation = policy.explain(&nobody, &NoFacts);
     /// assert_eq!(explanation.decision, policy.decide(&nobody, &NoFacts));
-    /// assert_eq!(explanation.rules[0].outcome, Outcome::False);
+    /// assert_eq!(explanation.rules[0].outcome, RuleOutcome::False);
     /// assert_eq!(
     ///     explanation.to_string(),
     ///     "\
@@ -91,32 +91,36 @@ impl Policy {
     /// # Ok::<(), angos_policy::EnvironmentError>(())
     /// ```
     pub fn explain(&self, identity: &Identity, facts: &dyn Facts) -> PolicyExplanation {
-        let watched = self.programs().map(|program| {
+        let traced = self.programs().map(|program| {
             let mut trace = Trace::default();
             let outcome = with_memory(program.needs, |text, slots| {
-                Frame::new(identity, facts, text, slots).watched(&mut trace).run(program)
+                Frame::new(identity, facts, text, slots).traced(&mut trace).run(program)
             });
             let outcome = match outcome {
-                Ok(true) => Outcome::True,
-                Ok(false) => Outcome::False,
-                Err(Trouble { cause, .. }) => Outcome::Undecidable(cause),
+                Ok(true) => RuleOutcome::True,
+                Ok(false) => RuleOutcome::False,
+                Err(EvalError { cause, .. }) => RuleOutcome::Undecidable(cause),
             };
             (outcome, trace)
         });
-        let watched: Vec<_> = watched.collect();
-        let tell =
-            || watched.iter().enumerate().map(|(index, (outcome, trace))| self.tell(index, *outcome, trace));
+        let traced: Vec<_> = traced.collect();
+        let explain_rule = || {
+            traced
+                .iter()
+                .enumerate()
+                .map(|(index, (outcome, trace))| self.explain_rule(index, *outcome, trace))
+        };
         // Rules that were compiled parse, so the thread comes back with all of them.
-        let rules = on_compiler_thread(|| tell().collect()).unwrap_or_default();
+        let rules = on_compiler_thread(|| explain_rule().collect()).unwrap_or_default();
         PolicyExplanation { decision: self.decide(identity, facts), default: self.default_decision(), rules }
     }
 
     /// Runs on the compiler's thread.
-    fn tell(&self, index: usize, outcome: Outcome, trace: &Trace) -> RuleExplanation {
+    fn explain_rule(&self, index: usize, outcome: RuleOutcome, trace: &Trace) -> RuleExplanation {
         let source = self.rule_source(index);
         let whole = match syntax::parse(source) {
             Ok(expression) => part::whole(source, &expression, trace),
-            Err(_) => Part::untold(0..source.len()),
+            Err(_) => PartExplanation::truncated(0..source.len()),
         };
         RuleExplanation { name: self.rule_name(index).to_owned(), source: source.to_owned(), outcome, whole }
     }

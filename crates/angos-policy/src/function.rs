@@ -10,7 +10,7 @@ use crate::value::{Type, Undecidable, Value};
 /// the call. Runs inside
 /// decisions, so it must not block and should not allocate; a rule is charged for the text it passes, not
 /// for what the function does with it. Equal arguments must give equal results.
-pub type Body = for<'v> fn(&[Value<'v>]) -> Result<Value<'v>, Undecidable>;
+pub type FunctionBody = for<'v> fn(&[Value<'v>]) -> Result<Value<'v>, Undecidable>;
 
 /// A declared function with arguments.
 #[derive(Debug, Clone, Copy)]
@@ -18,18 +18,18 @@ pub(crate) struct Function {
     parameters: [Type; FUNCTION_PARAMETERS_MAX],
     count: usize,
     pub(crate) result: Type,
-    pub(crate) body: Body,
+    pub(crate) body: FunctionBody,
 }
 
 impl Function {
     /// The function, unless it takes nothing or too much, or returns something that has no place to live.
-    pub(crate) fn new(parameters: &[Type], result: Type, body: Body) -> Option<Self> {
+    pub(crate) fn new(parameters: &[Type], result: Type, body: FunctionBody) -> Option<Self> {
         let mut all = [Type::Bool; FUNCTION_PARAMETERS_MAX];
         all.get_mut(..parameters.len())?.copy_from_slice(parameters);
-        let passed = parameters.iter().all(|ty| !matches!(ty, Type::Word([])));
+        let passed = parameters.iter().all(|ty| !matches!(ty, Type::Enum([])));
         let returned = !matches!(
             result,
-            Type::StringList | Type::List(_) | Type::Map(..) | Type::Bytes | Type::Word([])
+            Type::StringList | Type::List(_) | Type::Map(..) | Type::Bytes | Type::Enum([])
         );
         (passed && returned && !parameters.is_empty()).then_some(Self {
             parameters: all,

@@ -14,8 +14,8 @@
 //! | 5 evaluate | `evaluate.rs` and its modules | program + identity + facts → value or the reason there is none |
 //! | 6 decide | `policy.rs` | the values of all rules → decision |
 //!
-//! Before everything about a request is known, [`Policy::consider`] tells what is certain of it
-//! (`consider.rs`), and [`Policy::redundancies`] and [`Policy::rests_on_absence`] what looks wrong in it
+//! Before everything about a request is known, [`Policy::analyze`] tells what is certain of it
+//! (`analyze.rs`), and [`Policy::redundancies`] and [`Policy::depends_on_absence`] what looks wrong in it
 //! (`redundancy.rs`, `absence.rs`): proofs for tools, by the same evaluator. [`Policy::explain`] replays a
 //! decision with the value of every part of every rule (`explain.rs`). An [`Expression`] of any type takes the
 //! same path without the last stage (`expression.rs`).
@@ -31,36 +31,36 @@
 #![doc = include_str!("../README.md")]
 
 mod absence;
+mod analyze;
 mod attribute;
 mod check;
-mod clause;
 mod collection;
-mod consider;
 mod environment;
 mod error;
 mod evaluate;
 mod explain;
 mod expression;
+mod format_spec;
 mod function;
 pub mod limits;
 mod literal;
-mod moment;
-mod notation;
 mod policy;
 mod program;
 mod redundancy;
 mod suggest;
 mod syntax;
+mod timestamp;
+mod to_cel;
 mod value;
 
 pub use absence::{Absence, Variable};
+pub use analyze::{Caller, Known, PartialFacts, Possibility, Presence};
 pub use collection::{List, Map, Mapping, Sequence};
-pub use consider::{Caller, Circumstances, Known, Possibility, Presence};
 pub use environment::{Environment, EnvironmentBuilder, EnvironmentError};
 pub use error::RuleError;
-pub use explain::{Finding, Outcome, Part, PolicyExplanation, RuleExplanation};
+pub use explain::{PartExplanation, PartOutcome, PolicyExplanation, RuleExplanation, RuleOutcome};
 pub use expression::Expression;
-pub use function::Body;
+pub use function::FunctionBody;
 pub use policy::{Decision, DefaultDecision, Policy, Reason, RuleSource};
 pub use redundancy::Redundancy;
 pub use suggest::nearest;

@@ -3,9 +3,9 @@
 use crate::check::check;
 use crate::environment::Environment;
 use crate::error::{Fault, RuleError, quote};
-use crate::evaluate::{Frame, Trouble, with_memory};
+use crate::evaluate::{EvalError, Frame, with_memory};
 use crate::limits::{COMPILER_STACK_BYTES, RULES_MAX};
-use crate::program::{Needs, Program};
+use crate::program::{MemoryNeeds, Program};
 use crate::syntax;
 use crate::value::{Facts, Undecidable};
 use angos_identity::Identity;
@@ -70,7 +70,7 @@ pub enum Reason {
 pub struct Policy {
     default: DefaultDecision,
     rules: Vec<Rule>,
-    needs: Needs,
+    needs: MemoryNeeds,
 }
 
 #[derive(Debug)]
@@ -101,7 +101,7 @@ impl Policy {
         }
         let compiled = on_compiler_thread(|| compile_all(environment, rules));
         let rules = compiled.map_err(failed)??;
-        let needs = rules.iter().fold(Needs::default(), |needs, rule| needs.or(rule.program.needs));
+        let needs = rules.iter().fold(MemoryNeeds::default(), |needs, rule| needs.or(rule.program.needs));
         Ok(Self { default, rules, needs })
     }
 
@@ -123,8 +123,8 @@ impl Policy {
                     return Decision { allowed, reason: Reason::Rule(index) };
                 }
                 Ok(false) => {}
-                Err(trouble) => {
-                    undecidable.get_or_insert((index, trouble));
+                Err(error) => {
+                    undecidable.get_or_insert((index, error));
                 }
             }
         }
@@ -133,7 +133,7 @@ impl Policy {
                 let allowed = self.default == DefaultDecision::Allow;
                 Decision { allowed, reason: Reason::Default }
             }
-            Some((rule, Trouble { cause, offset })) => {
+            Some((rule, EvalError { cause, offset })) => {
                 let reason = Reason::Undecidable { rule, cause, offset: offset as usize };
                 Decision { allowed: false, reason }
             }
@@ -148,14 +148,14 @@ impl Policy {
     /// Evaluates every rule, whatever the others say, and hands those that are not false to `visit` in their order: as
     /// [`Reason::Rule`] when true, as [`Reason::Undecidable`] when they have no value. For what is to be known of each
     /// rule and not only of the first; costs as [`decide`](Self::decide) at its most.
-    pub fn survey(&self, identity: &Identity, facts: &dyn Facts, visit: &mut dyn FnMut(Reason)) {
+    pub fn evaluate_all(&self, identity: &Identity, facts: &dyn Facts, visit: &mut dyn FnMut(Reason)) {
         with_memory(self.needs, |text, slots| {
             let mut frame = Frame::new(identity, facts, text, slots);
             for (rule, written) in self.rules.iter().enumerate() {
                 match frame.run(&written.program) {
                     Ok(true) => visit(Reason::Rule(rule)),
                     Ok(false) => {}
-                    Err(Trouble { cause, offset }) => {
+                    Err(EvalError { cause, offset }) => {
                         visit(Reason::Undecidable { rule, cause, offset: offset as usize });
                     }
                 }

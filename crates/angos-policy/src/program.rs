@@ -1,36 +1,37 @@
 //! Stage 4: a checked rule, every name resolved and every type known that can be.
 
+mod operators;
 mod origins;
-mod verbs;
 
 use crate::environment::Origin;
 use crate::function::Function;
-use crate::moment::{Moment, Part, Zone};
+use crate::timestamp::{TimeField, Timestamp, Zone};
 use crate::value::Type;
 use ipnet::IpNet;
+pub(crate) use operators::{
+    AddressProperty, Arithmetic, Bits, ListMethod, Math, NetworkProperty, Order, Quantifier, Search,
+    StringMethod,
+};
 use regex::Regex;
 use std::net::IpAddr;
-pub(crate) use verbs::{
-    AddressProperty, Arithmetic, Arrange, Bits, Edit, Math, NetworkProperty, Order, Quantifier, Search,
-};
 
 /// One compiled rule.
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(crate) root: Node,
-    pub(crate) needs: Needs,
+    pub(crate) needs: MemoryNeeds,
 }
 
 /// What evaluating a rule needs besides the stack it runs on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Needs {
+pub(crate) struct MemoryNeeds {
     /// It may build strings or bytes.
     pub(crate) text: bool,
     /// It may build lists or maps that are looked at as a whole, not element by element.
     pub(crate) slots: bool,
 }
 
-impl Needs {
+impl MemoryNeeds {
     pub(crate) fn or(self, other: Self) -> Self {
         Self { text: self.text || other.text, slots: self.slots || other.slots }
     }
@@ -71,7 +72,7 @@ pub(crate) enum Constant {
     Double(f64),
     String(Box<str>),
     Bytes(Box<[u8]>),
-    Timestamp(Moment),
+    Timestamp(Timestamp),
     Duration(i64),
     Ip(IpAddr),
     Cidr(IpNet),
@@ -115,7 +116,7 @@ pub(crate) enum Op {
         operation: Arithmetic,
         sides: Box<[Node; 2]>,
         /// What the result may need: strings, or lists behind `dyn`.
-        builds: Needs,
+        builds: MemoryNeeds,
     },
     Negate(Box<Node>),
     /// An element of a list, or a key of a map.
@@ -133,7 +134,7 @@ pub(crate) enum Op {
     /// `?element` of a list, `?key: value` of a map.
     IfPresent(Box<Node>),
     /// What an optional is asked.
-    Ask(Ask),
+    OptionalQuery(OptionalQuery),
     /// `optional.unwrap(list)`: the values of those optionals that have one.
     Present(Box<Node>),
     /// `list + list`
@@ -193,8 +194,8 @@ pub(crate) enum Op {
     /// `ip.isCanonical(text)`
     IsCanonical(Box<Node>),
     /// A part of a timestamp as seen in a zone, or of a duration.
-    Part {
-        part: Part,
+    TimeField {
+        part: TimeField,
         zone: Zone,
         of: Box<Node>,
     },
@@ -222,8 +223,8 @@ pub(crate) enum Op {
         among: Box<Node>,
     },
     /// A method of the strings extension.
-    Edit {
-        edit: Edit,
+    StringMethod {
+        method: StringMethod,
         text: Box<Node>,
         arguments: Box<[Node]>,
     },
@@ -234,7 +235,7 @@ pub(crate) enum Op {
         limit: Option<Box<Node>>,
     },
     /// A list of strings as one, with a separator between them.
-    Glue {
+    JoinStrings {
         list: Box<Node>,
         separator: Option<Box<Node>>,
     },
@@ -248,8 +249,8 @@ pub(crate) enum Op {
     /// `base64.decode(text)`
     Decode(Box<Node>),
     /// A method of the lists extension.
-    Arrange {
-        arrange: Arrange,
+    ListMethod {
+        method: ListMethod,
         list: Box<Node>,
         arguments: Box<[Node]>,
     },
@@ -298,7 +299,7 @@ pub(crate) enum Optional {
 
 /// What an optional is asked.
 #[derive(Debug)]
-pub(crate) enum Ask {
+pub(crate) enum OptionalQuery {
     /// `optional.hasValue()`
     HasValue(Box<Node>),
     /// `optional.value()`

@@ -1,7 +1,7 @@
 //! Beside stage 6: rules that say nothing another rule does not say.
 
-use crate::consider::Circumstances;
-use crate::evaluate::{Outcomes, Prospect};
+use crate::analyze::PartialFacts;
+use crate::evaluate::{Outcomes, PartialEvaluator};
 use crate::limits::ALTERNATIVES_MAX;
 use crate::policy::{DefaultDecision, Policy, on_compiler_thread};
 use crate::program::{Node, Op};
@@ -32,22 +32,22 @@ impl Policy {
     /// same only the later is named; a rule that is never true is not named at all.
     ///
     /// Each answer is a proof; not every redundant rule is found. Blocks like [`compile`](Self::compile), for
-    /// a time that grows with the square of the number of rules. `effort` is how much work it may be, in the units of
-    /// [`effort`](Self::effort), and is lessened by what it was; at 0 the search ended before its end.
-    pub fn redundancies(&self, situations: &[&dyn Circumstances], effort: &mut u64) -> Vec<Redundancy> {
-        let once = (0..self.len()).map(|rule| self.effort(rule)).fold(0, u64::saturating_add);
+    /// a time that grows with the square of the number of rules. `budget` is how much work it may be, in the units of
+    /// [`analysis_cost`](Self::analysis_cost), and is lessened by what it was; at 0 the search ended before its end.
+    pub fn redundancies(&self, situations: &[&dyn PartialFacts], budget: &mut u64) -> Vec<Redundancy> {
+        let once = (0..self.len()).map(|rule| self.analysis_cost(rule)).fold(0, u64::saturating_add);
         // Following each rule, and telling their parts apart, which looks at each part beside each other one.
-        let price =
+        let cost =
             once.saturating_mul(situations.len() as u64).saturating_add(once.saturating_mul(once) / 16);
-        *effort = effort.saturating_sub(price);
-        if *effort == 0 {
+        *budget = budget.saturating_sub(cost);
+        if *budget == 0 {
             return Vec::new();
         }
         let sources: Vec<&str> = (0..self.len()).map(|rule| self.rule_source(rule)).collect();
         // A rule that compiled parses; without a thread to parse on, nothing is known.
         let parse = || sources.iter().map(|source| syntax::parse(source).ok()).collect();
         let written: Vec<Option<Expression>> = on_compiler_thread(parse).unwrap_or_default();
-        Search::new(self, &written, situations).all(effort)
+        Search::new(self, &written, situations).all(budget)
     }
 }
 
@@ -60,7 +60,7 @@ struct Search {
 }
 
 impl Search {
-    fn new(policy: &Policy, written: &[Option<Expression>], situations: &[&dyn Circumstances]) -> Self {
+    fn new(policy: &Policy, written: &[Option<Expression>], situations: &[&dyn PartialFacts]) -> Self {
         let mut parts = Parts::default();
         let rules = policy.programs().zip(written);
         let rules = rules
@@ -68,24 +68,24 @@ impl Search {
                 written.as_ref().map_or_else(Vec::new, |it| parts.alternatives(it, &program.root))
             })
             .collect();
-        let judge = |circumstances: &&dyn Circumstances| {
-            let example = circumstances.caller().example();
-            let follow = |node: &&Node| Prospect::follow(node, &example, *circumstances, None);
-            parts.compiled.iter().map(follow).collect()
+        let judge = |partial: &&dyn PartialFacts| {
+            let example = partial.caller().example();
+            let outcomes_of = |node: &&Node| PartialEvaluator::outcomes_of(node, &example, *partial, None);
+            parts.compiled.iter().map(outcomes_of).collect()
         };
         let outcomes = situations.iter().map(judge).collect();
         Self { default: policy.default_decision(), rules, outcomes }
     }
 
-    fn all(&self, effort: &mut u64) -> Vec<Redundancy> {
+    fn all(&self, budget: &mut u64) -> Vec<Redundancy> {
         let mut found: Vec<Redundancy> = Vec::new();
         for rule in (0..self.rules.len()).filter(|rule| !self.is_dead(*rule)) {
             let because_of = (0..self.rules.len()).find(|other| {
                 *other != rule
-                    && self.implies(rule, *other, effort)
-                    && (*other < rule || !self.implies(*other, rule, effort))
+                    && self.implies(rule, *other, budget)
+                    && (*other < rule || !self.implies(*other, rule, budget))
             });
-            if *effort == 0 {
+            if *budget == 0 {
                 break;
             }
             found.extend(because_of.map(|because_of| Redundancy { rule, because_of }));
@@ -107,11 +107,11 @@ impl Search {
     ///
     /// An alternative of `rule` that is not false has no false part; an alternative of `other` made of parts of
     /// it and of true ones has none either.
-    fn implies(&self, rule: usize, other: usize, effort: &mut u64) -> bool {
+    fn implies(&self, rule: usize, other: usize, budget: &mut u64) -> bool {
         self.outcomes.iter().all(|outcomes| {
             // About what one situation takes: most pairs of alternatives differ in their first part.
             let pairs = self.alternatives(rule).len().saturating_mul(self.alternatives(other).len());
-            *effort = effort.saturating_sub(pairs as u64 + 1);
+            *budget = budget.saturating_sub(pairs as u64 + 1);
             self.alternatives(rule).iter().all(|alternative| {
                 let holds = |part: &usize| {
                     alternative.contains(part) || outcomes.get(*part).is_some_and(|it| it.is_always(true))

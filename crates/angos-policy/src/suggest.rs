@@ -61,7 +61,7 @@ mod tests {
     use super::nearest;
 
     #[test]
-    fn a_slip_is_corrected_and_a_stranger_is_not() {
+    fn near_names_are_suggested_and_distant_ones_are_not() {
         let known = ["username", "certificate", "client_ip", "method", "id"];
         for (word, expected) in [
             ("usrname", Some("username")),

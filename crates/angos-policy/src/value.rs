@@ -28,8 +28,8 @@ pub enum Type {
     StringList,
     /// `string`, one of a closed set: comparing it with any other word is an error when the rule is loaded, and a value
     /// outside the set, `""` included, makes every rule that reads it undecidable
-    /// ([`Undecidable::UnknownWord`]). [`Value::Absent`] is outside no set.
-    Word(&'static [&'static str]),
+    /// ([`Undecidable::UnknownEnumValue`]). [`Value::Absent`] is outside no set.
+    Enum(&'static [&'static str]),
     /// `list(T)`, from [`Value::List`]; an absent one is empty.
     List(&'static Type),
     /// `map(K, V)`, from [`Value::Map`]; an absent one is empty.
@@ -146,7 +146,7 @@ pub enum Undecidable {
     /// The service answered with a value of another type than it declared.
     Mistyped,
     /// The service answered with a word outside the closed set it declared.
-    UnknownWord,
+    UnknownEnumValue,
 }
 
 impl Undecidable {
@@ -168,7 +168,7 @@ impl Undecidable {
             Self::Cost => "cost",
             Self::Function => "function",
             Self::Mistyped => "mistyped",
-            Self::UnknownWord => "unknown_word",
+            Self::UnknownEnumValue => "unknown_enum_value",
         }
     }
 }
@@ -191,7 +191,7 @@ impl fmt::Display for Undecidable {
             Self::Cost => "more work than one rule may cost",
             Self::Function => "a function without an answer for these arguments",
             Self::Mistyped => "the service gave a value of another type than it declared",
-            Self::UnknownWord => "the service gave a word outside the closed set it declared",
+            Self::UnknownEnumValue => "the service gave a word outside the closed set it declared",
         })
     }
 }

@@ -20,7 +20,7 @@ pub fn environment() -> Environment {
 
 /// Every variable; a function without arguments follows them.
 pub(crate) const VARIABLES: &[(&str, Type)] = &[
-    ("request.action", Type::Word(Action::WORDS)),
+    ("request.action", Type::Enum(Action::WORDS)),
     ("request.namespace", Type::String),
     ("request.reference", Type::String),
     ("request.tag", Type::String),

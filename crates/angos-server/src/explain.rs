@@ -3,7 +3,7 @@
 mod json;
 
 use angos_identity::Identity;
-use angos_policy::{Outcome, Policy, PolicyExplanation, Reason};
+use angos_policy::{Policy, PolicyExplanation, Reason, RuleOutcome};
 
 use crate::access::Access;
 use crate::inquiry::{Inquiry, Request};
@@ -106,7 +106,7 @@ impl Access {
         &self,
         identity: &Identity,
         inquiry: &Inquiry,
-        visit: &mut dyn FnMut(&str, usize, Outcome),
+        visit: &mut dyn FnMut(&str, usize, RuleOutcome),
     ) {
         if matches!(self.judge(identity, inquiry), Judgement::Authority(_)) {
             return;
@@ -114,18 +114,18 @@ impl Access {
         for (scope, policy, asked) in self.about(inquiry) {
             let rules = policy.rules();
             let mut next = 0;
-            rules.survey(identity, &asked, &mut |reason| {
+            rules.evaluate_all(identity, &asked, &mut |reason| {
                 let (rule, outcome) = match reason {
-                    Reason::Rule(rule) => (rule, Outcome::True),
-                    Reason::Undecidable { rule, cause, .. } => (rule, Outcome::Undecidable(cause)),
+                    Reason::Rule(rule) => (rule, RuleOutcome::True),
+                    Reason::Undecidable { rule, cause, .. } => (rule, RuleOutcome::Undecidable(cause)),
                     Reason::Default => return,
                 };
                 // Those passed over are false.
-                (next..rule).for_each(|rule| visit(scope, rule, Outcome::False));
+                (next..rule).for_each(|rule| visit(scope, rule, RuleOutcome::False));
                 visit(scope, rule, outcome);
                 next = rule + 1;
             });
-            (next..rules.len()).for_each(|rule| visit(scope, rule, Outcome::False));
+            (next..rules.len()).for_each(|rule| visit(scope, rule, RuleOutcome::False));
             if !rules.decide(identity, &asked).allowed {
                 return;
             }

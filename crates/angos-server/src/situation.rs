@@ -1,6 +1,6 @@
 //! Stage 6, before there is a request: what is known of every inquiry of a kind, for tools that judge policies.
 
-use angos_policy::{Caller, Circumstances, Known, Value, Variable};
+use angos_policy::{Caller, Known, PartialFacts, Value, Variable};
 
 use crate::environment::VARIABLES;
 use crate::route::Action;
@@ -108,7 +108,7 @@ impl Situation {
     }
 }
 
-impl Circumstances for Situation {
+impl PartialFacts for Situation {
     fn caller(&self) -> &Caller {
         &self.caller
     }

@@ -14,7 +14,7 @@ use libfuzzer_sys::fuzz_target;
 
 fn environment() -> EnvironmentBuilder {
     Environment::builder()
-        .variable("request.action", Type::Word(&["get-blob", "put-manifest"]))
+        .variable("request.action", Type::Enum(&["get-blob", "put-manifest"]))
         .variable("request.namespace", Type::String)
         .variable("request.tags", Type::StringList)
         .variable("request.n", Type::Int)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use angos_identity::Identity;
-use angos_policy::Outcome;
+use angos_policy::RuleOutcome;
 use angos_server::{Access, Request};
 use serde_json::{Value, json};
 
@@ -33,9 +33,9 @@ impl<'a> Coverage<'a> {
             self.access.survey(identity, inquiry, &mut |scope, rule, outcome| {
                 let seen = self.seen.entry((scope.to_owned(), rule)).or_default();
                 match outcome {
-                    Outcome::True => seen.trues += 1,
-                    Outcome::False => seen.falses += 1,
-                    Outcome::Undecidable(_) => seen.undecidables += 1,
+                    RuleOutcome::True => seen.trues += 1,
+                    RuleOutcome::False => seen.falses += 1,
+                    RuleOutcome::Undecidable(_) => seen.undecidables += 1,
                 }
             });
         }

@@ -67,7 +67,7 @@ impl Linter<'_, '_> {
             }
             let how = |situation: &Situation| {
                 self.pay(written.policy, rule, 1);
-                written.policy.consider_rule(rule, situation)
+                written.policy.analyze_rule(rule, situation)
             };
             let by_rule: Vec<&Situation> =
                 writes.iter().copied().filter(|situation| how(situation) != Possibility::Never).collect();
@@ -108,7 +108,7 @@ impl Linter<'_, '_> {
             if self.is_spent() {
                 break;
             }
-            if written.policy.consider_rule(rule, version) != Possibility::Never {
+            if written.policy.analyze_rule(rule, version) != Possibility::Never {
                 let message = format!("this rule lets anonymous callers get-api-version: {consequence}");
                 self.warn(ANONYMOUS_VERSION_CHECK, written, &Place::Rule(rule, 0), message, help);
             }
@@ -141,7 +141,7 @@ impl Linter<'_, '_> {
             }
             let found = situations.iter().find_map(|situation| {
                 self.pay(written.policy, rule, ABSENCE_TIMES);
-                let absence = written.policy.rests_on_absence(rule, situation)?;
+                let absence = written.policy.depends_on_absence(rule, situation)?;
                 let is_possible = || self.possibility(written.repository, situation) != Possibility::Never;
                 (matches!(absence.variable, Variable::Identity(_)) && is_possible()).then_some(absence)
             });

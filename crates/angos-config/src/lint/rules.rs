@@ -1,6 +1,6 @@
 //! Lints about what rules say, whoever asks.
 
-use angos_policy::{Caller, Circumstances, Policy, Possibility, Redundancy, RuleSource, Variable};
+use angos_policy::{Caller, PartialFacts, Policy, Possibility, Redundancy, RuleSource, Variable};
 use angos_server::Situation;
 
 use super::{
@@ -24,7 +24,7 @@ impl Linter<'_, '_> {
     fn nobody_passes(&mut self, written: &Written<'_>, everybody: &[Situation]) {
         let never = |situation: &Situation| {
             self.pay_for_all(written.policy);
-            !self.is_spent() && written.policy.consider(situation) == Possibility::Never
+            !self.is_spent() && written.policy.analyze(situation) == Possibility::Never
         };
         if !everybody.iter().all(never) {
             return;
@@ -48,7 +48,7 @@ impl Linter<'_, '_> {
             }
             let consider = |situation: &Situation| {
                 self.pay(written.policy, rule, 1);
-                written.policy.consider_rule(rule, situation)
+                written.policy.analyze_rule(rule, situation)
             };
             let always = everybody.iter().all(|situation| consider(situation) == Possibility::Always);
             let never = everybody.iter().all(|situation| consider(situation) == Possibility::Never);
@@ -86,8 +86,8 @@ impl Linter<'_, '_> {
     /// Rules that another one makes superfluous; of those on trial, also one in force.
     pub(super) fn redundant(&mut self, written: &Written<'_>, constant: &[usize]) {
         let everybody = everybody(written.repository);
-        let circumstances: Vec<&dyn Circumstances> =
-            everybody.iter().map(|it| it as &dyn Circumstances).collect();
+        let circumstances: Vec<&dyn PartialFacts> =
+            everybody.iter().map(|it| it as &dyn PartialFacts).collect();
         // Compiled apart, they compile together; too many of them are not compared.
         let together = written.in_force.map(|in_force| {
             let sources: Vec<RuleSource> = sources(in_force).chain(sources(written.policy)).collect();
@@ -111,7 +111,7 @@ impl Linter<'_, '_> {
     }
 
     fn absent_field(&mut self, written: &Written<'_>) {
-        let mut situations = Situation::all(&Caller::ANYBODY, written.repository);
+        let mut situations = Situation::all(&Caller::ANY, written.repository);
         // Which tags such a request changes is asked about one by one.
         situations.retain(|situation| !situation.is_change_by_digest());
         for rule in 0..written.policy.len() {
@@ -120,7 +120,7 @@ impl Linter<'_, '_> {
             }
             let absence = |situation| {
                 self.pay(written.policy, rule, ABSENCE_TIMES);
-                written.policy.rests_on_absence(rule, situation)
+                written.policy.depends_on_absence(rule, situation)
             };
             let absences: Vec<_> = situations
                 .iter()

@@ -5,8 +5,8 @@ use super::loops::MACROS;
 use super::names::{listed, read};
 use super::optionals::is_method;
 use super::patterns::regex;
-use super::shape::article;
-use super::{Checker, Shape, Typed, Words, words};
+use super::static_type::article;
+use super::{Checker, EnumValues, StaticType, Typed, enums};
 use crate::environment::Origin;
 use crate::error::{Fault, quote};
 use crate::evaluate::convert_constant;
@@ -76,7 +76,7 @@ impl Checker<'_> {
             }
             ("lists", "range", [end]) => {
                 let end = Box::new(self.typed(end, Scalar::Int, "the argument of `lists.range`")?);
-                Ok(Typed::new(offset, Shape::list(Shape::INT), Op::Range(end)))
+                Ok(Typed::new(offset, StaticType::list(StaticType::INT), Op::Range(end)))
             }
             _ => Err(Fault::new(
                 offset,
@@ -129,18 +129,18 @@ impl Checker<'_> {
         let mut nodes = Vec::with_capacity(arguments.len());
         for (position, (argument, ty)) in arguments.iter().zip(parameters).enumerate() {
             let what = format!("argument {} of `{name}`", position + 1);
-            let (wanted, words) = (Shape::of(*ty), words_of(*ty));
+            let (wanted, enum_values) = (StaticType::of(*ty), words_of(*ty));
             let typed = self.expression(argument)?;
-            if !typed.shape.fits(&wanted) {
-                let (wanted, this) = (wanted.describe(), typed.shape.describe());
+            if !typed.static_type.fits(&wanted) {
+                let (wanted, this) = (wanted.describe(), typed.static_type.describe());
                 return Err(Fault::new(argument.start(), format!("{what} must be {wanted}, this is {this}")));
             }
-            words::one_of(words, &typed.node)?;
+            enums::one_of(enum_values, &typed.node)?;
             nodes.push(typed.node);
         }
         let result = function.result;
         let op = Op::Call { function: Box::new(*function), arguments: nodes.into() };
-        Ok(Typed::new(offset, Shape::of(result), op).among(words_of(result)))
+        Ok(Typed::new(offset, StaticType::of(result), op).among(words_of(result)))
     }
 
     fn unknown_function(&self, offset: u32, function: &str) -> Fault {
@@ -151,19 +151,19 @@ impl Checker<'_> {
         let known: Vec<&str> = FUNCTIONS.iter().copied().chain(self.environment.functions()).collect();
         match nearest(function, known.iter().copied()) {
             None => fault.help(format!("functions are {}", listed(known))),
-            near => fault.meant(near),
+            near => fault.did_you_mean(near),
         }
     }
 
     pub(super) fn size(&mut self, offset: u32, argument: &Expression) -> Result<Typed, Fault> {
         let of = self.expression(argument)?;
-        let sized = match &of.shape {
-            Shape::One(scalar) => matches!(scalar, Scalar::String | Scalar::Bytes),
-            Shape::Optional(_) => false,
+        let sized = match &of.static_type {
+            StaticType::One(scalar) => matches!(scalar, Scalar::String | Scalar::Bytes),
+            StaticType::Optional(_) => false,
             _ => true,
         };
         if !sized {
-            return Err(Fault::new(argument.start(), format!("{} has no size", of.shape.describe())));
+            return Err(Fault::new(argument.start(), format!("{} has no size", of.static_type.describe())));
         }
         Ok(Typed::one(offset, Scalar::Int, Op::Size(Box::new(of.node))))
     }
@@ -175,8 +175,8 @@ impl Checker<'_> {
         pattern: &Expression,
     ) -> Result<Typed, Fault> {
         let text = self.expression(target)?;
-        if !text.shape.may(|scalar| scalar == Scalar::String) {
-            let message = format!("`matches` is called on a string, this is {}", text.shape.describe());
+        if !text.static_type.may(|scalar| scalar == Scalar::String) {
+            let message = format!("`matches` is called on a string, this is {}", text.static_type.describe());
             return Err(Fault::new(target.start(), message));
         }
         let pattern = self.typed(pattern, Scalar::String, "the pattern of `matches`")?;
@@ -184,7 +184,7 @@ impl Checker<'_> {
             return Err(Fault::new(pattern.offset, "the pattern of `matches` must be written in the rule"));
         };
         let regex = regex(source).map_err(|message| Fault::new(pattern.offset, message))?;
-        words::matched(&text, &regex, &pattern)?;
+        enums::matched(&text, &regex, &pattern)?;
         let op = Op::Matches { text: Box::new(text.node), pattern: Box::new(regex) };
         Ok(Typed::boolean(offset, op))
     }
@@ -196,13 +196,13 @@ impl Checker<'_> {
 
     fn convert(&mut self, offset: u32, to: Scalar, argument: &Expression) -> Result<Typed, Fault> {
         let value = self.expression(argument)?;
-        if !value.shape.may(|from| convertible(from, to)) {
-            let message = format!("{} cannot become {}", value.shape.describe(), article(to));
+        if !value.static_type.may(|from| convertible(from, to)) {
+            let message = format!("{} cannot become {}", value.static_type.describe(), article(to));
             return Err(Fault::new(offset, message));
         }
         if let Some(text) = value.node.constant_text()
             && !matches!(to, Scalar::String | Scalar::Bytes)
-            && !value.shape.is_open()
+            && !value.static_type.is_open()
         {
             let constant = convert_constant(to, text).ok_or_else(|| {
                 Fault::new(value.node.offset, format!("{} is not {}", quote(text), article(to)))
@@ -215,9 +215,9 @@ impl Checker<'_> {
 }
 
 /// The closed set of a declared type.
-fn words_of(ty: Type) -> Words {
+fn words_of(ty: Type) -> EnumValues {
     match ty {
-        Type::Word(words) => Some(words),
+        Type::Enum(enum_values) => Some(enum_values),
         _ => None,
     }
 }

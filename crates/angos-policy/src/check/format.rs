@@ -1,9 +1,9 @@
 //! Stage 3: `text.format(list)`: a format written in the rule is held against its arguments.
 
 use super::functions::called_on;
-use super::{Checker, Shape, Typed};
-use crate::clause::{Clause, Flaw, Piece, piece};
+use super::{Checker, StaticType, Typed};
 use crate::error::{Fault, quote};
+use crate::format_spec::{Segment, Spec, SpecError, segment};
 use crate::limits::FORMAT_PRECISION_MAX;
 use crate::program::{Arguments, Op, Scalar};
 use crate::syntax::{Expression, Form};
@@ -11,9 +11,9 @@ use crate::syntax::{Expression, Form};
 /// What is known of the arguments.
 enum Known {
     /// Written one by one, each with its place and type.
-    Written(Vec<(u32, Shape)>),
+    Written(Vec<(u32, StaticType)>),
     /// A list of so many as there will be, where it stands and the type of its elements.
-    List(u32, Shape),
+    List(u32, StaticType),
 }
 
 impl Checker<'_> {
@@ -29,7 +29,7 @@ impl Checker<'_> {
             let (mut nodes, mut known) = (Vec::with_capacity(elements.len()), Vec::new());
             for element in elements {
                 let typed = self.expression(element)?;
-                known.push((element.start(), typed.shape));
+                known.push((element.start(), typed.static_type));
                 nodes.push(typed.node);
             }
             (Arguments::Written(nodes.into()), Known::Written(known))
@@ -57,18 +57,21 @@ fn written(list: &Expression) -> Option<&[Expression]> {
 /// Whether there is an argument for every clause, of a type it takes, and a clause for every argument.
 fn held_against(format: &str, literal: u32, arguments: &Known) -> Result<(), Fault> {
     let (mut from, mut count) = (0, 0);
-    while let Some((piece, end)) = piece(format, from) {
+    while let Some((segment, end)) = segment(format, from) {
         let start = std::mem::replace(&mut from, end);
-        let piece = piece.map_err(|flaw| wrong(flaw).within(literal, start))?;
-        let Piece::Clause(clause) = piece else { continue };
-        let (at, shape) = match arguments {
+        let segment = segment.map_err(|error| wrong(error).within(literal, start))?;
+        let Segment::Spec(spec) = segment else { continue };
+        let (at, static_type) = match arguments {
             Known::List(at, element) => (at, element),
-            Known::Written(known) => known.get(count).map(|(at, shape)| (at, shape)).ok_or_else(|| {
-                let message = format!("there is no argument for this clause; the list has {}", known.len());
-                Fault::new(literal, message).within(literal, start)
-            })?,
+            Known::Written(known) => {
+                known.get(count).map(|(at, static_type)| (at, static_type)).ok_or_else(|| {
+                    let message =
+                        format!("there is no argument for this clause; the list has {}", known.len());
+                    Fault::new(literal, message).within(literal, start)
+                })?
+            }
         };
-        fits(clause, shape, *at)?;
+        fits(spec, static_type, *at)?;
         count += 1;
     }
     match arguments {
@@ -82,34 +85,34 @@ fn held_against(format: &str, literal: u32, arguments: &Known) -> Result<(), Fau
     }
 }
 
-fn fits(clause: Clause, shape: &Shape, at: u32) -> Result<(), Fault> {
-    let takes = match clause {
-        Clause::Text => !matches!(shape, Shape::Optional(_)),
-        _ => shape.may(|scalar| clause.takes(scalar)),
+fn fits(spec: Spec, static_type: &StaticType, at: u32) -> Result<(), Fault> {
+    let takes = match spec {
+        Spec::Text => !matches!(static_type, StaticType::Optional(_)),
+        _ => static_type.may(|scalar| spec.takes(scalar)),
     };
     if takes {
         return Ok(());
     }
-    let (name, takes) = clause.words();
-    Err(Fault::new(at, format!("`{name}` takes {takes}, this is {}", shape.describe())))
+    let (name, takes) = spec.describe();
+    Err(Fault::new(at, format!("`{name}` takes {takes}, this is {}", static_type.describe())))
 }
 
-fn wrong(flaw: Flaw) -> Fault {
+fn wrong(error: SpecError) -> Fault {
     const KNOWN: &str = "known are %s, %d, %f, %e, %b, %o, %x, %X and %%";
-    match flaw {
-        Flaw::Unknown(letter) => {
+    match error {
+        SpecError::Unknown(letter) => {
             Fault::new(0usize, format!("unknown clause {}", quote(&format!("%{letter}")))).help(KNOWN)
         }
-        Flaw::Unfinished => {
+        SpecError::Unfinished => {
             Fault::new(0usize, "the format ends within a clause").help("write `%%` for a percent sign")
         }
-        Flaw::NoPrecision => {
+        SpecError::NoPrecision => {
             Fault::new(0usize, "there are no digits behind the point").help("write `%.2f`, or `%f`")
         }
-        Flaw::TooPrecise => {
+        SpecError::TooPrecise => {
             Fault::new(0usize, format!("at most {FORMAT_PRECISION_MAX} decimals can be written"))
         }
-        Flaw::NeedlessPrecision(letter) => {
+        SpecError::NeedlessPrecision(letter) => {
             Fault::new(0usize, format!("`%{letter}` has no decimals")).help(format!("write `%{letter}`"))
         }
     }

@@ -1,7 +1,7 @@
 //! Stage 3: lists and maps written into a rule. Those of constants become constants.
 
 use super::optionals::optional_select;
-use super::{Checker, Shape, Typed};
+use super::{Checker, StaticType, Typed};
 use crate::error::{Fault, quote};
 use crate::program::{Constant, Node, Op, Scalar};
 use crate::suggest::nearest;
@@ -11,10 +11,10 @@ impl Checker<'_> {
     /// `[a, b, …]`: elements of one type, `null` beside others allowed.
     pub(super) fn list_literal(&mut self, offset: u32, elements: &[Expression]) -> Result<Typed, Fault> {
         let mut nodes = Vec::with_capacity(elements.len());
-        let mut common = Shape::Never;
+        let mut common = StaticType::Never;
         for element in elements {
             let typed = self.item(element)?;
-            common = self.common(&common, &typed.shape, element.start(), |this, first| {
+            common = self.common(&common, &typed.static_type, element.start(), |this, first| {
                 format!("this element is {this}, the ones before it are of type {first}")
             })?;
             nodes.push(typed.node);
@@ -24,7 +24,7 @@ impl Checker<'_> {
             Ok(constants) => Op::Constant(Constant::List(constants)),
             Err(nodes) => Op::List(nodes.into()),
         };
-        let mut typed = Typed::new(offset, Shape::list(common), op);
+        let mut typed = Typed::new(offset, StaticType::list(common), op);
         typed.places = places;
         Ok(typed)
     }
@@ -36,15 +36,15 @@ impl Checker<'_> {
         entries: &[(Expression, Expression)],
     ) -> Result<Typed, Fault> {
         let mut nodes: Vec<(Node, Node)> = Vec::with_capacity(entries.len());
-        let (mut key_shape, mut value_shape) = (Shape::Never, Shape::Never);
+        let (mut key_shape, mut value_shape) = (StaticType::Never, StaticType::Never);
         for (key, value) in entries {
             let typed = self.expression(key)?;
             check_key(&typed, key.start(), &nodes)?;
-            key_shape = self.common(&key_shape, &typed.shape, key.start(), |this, first| {
+            key_shape = self.common(&key_shape, &typed.static_type, key.start(), |this, first| {
                 format!("this key is {this}, the ones before it are of type {first}")
             })?;
             let held = self.item(value)?;
-            value_shape = self.common(&value_shape, &held.shape, value.start(), |this, first| {
+            value_shape = self.common(&value_shape, &held.static_type, value.start(), |this, first| {
                 format!("this value is {this}, the ones before it are of type {first}")
             })?;
             nodes.push((typed.node, held.node));
@@ -56,7 +56,7 @@ impl Checker<'_> {
         } else {
             Op::Map(nodes.into())
         };
-        let mut typed = Typed::new(offset, Shape::map(key_shape, value_shape), op);
+        let mut typed = Typed::new(offset, StaticType::map(key_shape, value_shape), op);
         typed.places = places;
         Ok(typed)
     }
@@ -64,20 +64,20 @@ impl Checker<'_> {
     /// The type of what is in a list or map together; `null` is beside everything.
     fn common(
         &self,
-        first: &Shape,
-        this: &Shape,
+        first: &StaticType,
+        this: &StaticType,
         at: u32,
         message: impl Fn(String, String) -> String,
-    ) -> Result<Shape, Fault> {
-        if *first == Shape::NULL {
+    ) -> Result<StaticType, Fault> {
+        if *first == StaticType::NULL {
             return Ok(this.clone());
         }
-        if *this == Shape::NULL && *first != Shape::Never {
+        if *this == StaticType::NULL && *first != StaticType::Never {
             return Ok(first.clone());
         }
         match first.join(this) {
             Some(common) => Ok(common),
-            None if self.environment.mixes_types() => Ok(Shape::Dyn),
+            None if self.environment.mixes_types() => Ok(StaticType::Dyn),
             None => Err(Fault::new(at, message(this.describe(), first.name(3)))
                 .help("wrap one of them in `dyn(…)` if that is meant")),
         }
@@ -86,10 +86,10 @@ impl Checker<'_> {
 
 /// `map.name`, or what is wrong with asking for it; `map.?name` when it may be missing.
 pub(super) fn select(of: Typed, offset: u32, name: &str, lenient: bool) -> Result<Typed, Fault> {
-    let optional = lenient || matches!(of.shape, Shape::Optional(_));
-    let value = match of.shape.unwrapped() {
-        Shape::Map(entry) if entry.0.may(|key| key == Scalar::String) => entry.1.clone(),
-        Shape::Dyn | Shape::Never => Shape::Dyn,
+    let optional = lenient || matches!(of.static_type, StaticType::Optional(_));
+    let value = match of.static_type.unwrapped() {
+        StaticType::Map(entry) if entry.0.may(|key| key == Scalar::String) => entry.1.clone(),
+        StaticType::Dyn | StaticType::Never => StaticType::Dyn,
         other => {
             return Err(Fault::new(offset, format!("{} has no field {}", other.describe(), quote(name))));
         }
@@ -102,7 +102,7 @@ pub(super) fn select(of: Typed, offset: u32, name: &str, lenient: bool) -> Resul
         && !keys.contains(&name)
     {
         let fault = Fault::new(offset, format!("the map has no key {}", quote(name)));
-        return Err(fault.meant(nearest(name, keys)));
+        return Err(fault.did_you_mean(nearest(name, keys)));
     }
     Ok(Typed::new(offset, value, Op::Index(Box::new([of.node, key]))))
 }
@@ -113,9 +113,11 @@ fn check_key(key: &Typed, at: u32, before: &[(Node, Node)]) -> Result<(), Fault>
     let written = key.node.constant().is_none_or(|constant| {
         matches!(constant, Constant::Bool(_) | Constant::Int(_) | Constant::Uint(_) | Constant::String(_))
     });
-    if !written || !key.shape.may(fits) {
-        let message =
-            format!("a key must be a bool, an int, a uint or a string, this is {}", key.shape.describe());
+    if !written || !key.static_type.may(fits) {
+        let message = format!(
+            "a key must be a bool, an int, a uint or a string, this is {}",
+            key.static_type.describe()
+        );
         return Err(Fault::new(at, message));
     }
     let Some(constant) = key.node.constant() else { return Ok(()) };

@@ -3,7 +3,7 @@
 
 use super::operators::orderable;
 use super::optionals::OPTIONAL_MACROS;
-use super::{Bound, Checker, Shape, Typed, Words};
+use super::{Bound, Checker, EnumValues, StaticType, Typed};
 use crate::error::{Fault, quote};
 use crate::limits::LOOP_DEPTH_MAX;
 use crate::program::{Loop, Node, Op, Quantifier, Scalar};
@@ -52,8 +52,8 @@ impl Checker<'_> {
         arguments: &[Expression],
     ) -> Result<Typed, Fault> {
         let source = self.expression(target)?;
-        if let Shape::One(_) | Shape::Optional(_) = source.shape {
-            let this = source.shape.describe();
+        if let StaticType::One(_) | StaticType::Optional(_) = source.static_type {
+            let this = source.static_type.describe();
             let message = format!("what `{function}` is called on must be a list, this is {this}");
             return Err(Fault::new(target.start(), message));
         }
@@ -63,27 +63,34 @@ impl Checker<'_> {
             return Err(Fault::new(offset, message).help(format!("write `list.{function}({names}, …)`")));
         };
         let known = self.scope.len();
-        let (keys, shape, words) = (item_shapes(&source.shape), source.shape, source.words);
+        let (keys, static_type, enum_values) =
+            (item_shapes(&source.static_type), source.static_type, source.enum_values);
         let entered = match arguments.names {
             [name] => {
-                let keyed = matches!(shape, Shape::Map(_));
+                let keyed = matches!(static_type, StaticType::Map(_));
                 let alone = if keyed { keys.0.clone() } else { keys.1.clone() };
-                self.enter(name, alone, if keyed { None } else { words })
+                self.enter(name, alone, if keyed { None } else { enum_values })
             }
             [first, second] => self
                 .enter(first, keys.0.clone(), None)
-                .and_then(|()| self.enter(second, keys.1.clone(), words)),
+                .and_then(|()| self.enter(second, keys.1.clone(), enum_values)),
             _ => Ok(()),
         };
         let over = Loop { source: Box::new(source.node), slot: known, pair: arguments.names.len() == 2 };
-        let result =
-            entered.and_then(|()| self.loop_body(offset, function, over, &arguments, (keys, shape, words)));
+        let result = entered.and_then(|()| {
+            self.loop_body(offset, function, over, &arguments, (keys, static_type, enum_values))
+        });
         self.scope.truncate(known);
         result
     }
 
     /// Gives a name to something for the expressions that follow.
-    pub(super) fn enter(&mut self, name: &Expression, shape: Shape, words: Words) -> Result<(), Fault> {
+    pub(super) fn enter(
+        &mut self,
+        name: &Expression,
+        static_type: StaticType,
+        enum_values: EnumValues,
+    ) -> Result<(), Fault> {
         let Form::Name(text) = &name.form else {
             return Err(Fault::new(name.offset, "a name for the element must stand here"));
         };
@@ -96,7 +103,7 @@ impl Checker<'_> {
         if text.starts_with('.') {
             return Err(Fault::new(name.offset, format!("{} cannot name an element", quote(text))));
         }
-        self.scope.push(Bound { name: text.clone(), shape, words });
+        self.scope.push(Bound { name: text.clone(), static_type, enum_values });
         Ok(())
     }
 
@@ -106,7 +113,7 @@ impl Checker<'_> {
         function: &str,
         over: Loop,
         arguments: &Arguments<'_>,
-        ((key, element), shape, words): ((Shape, Shape), Shape, Words),
+        ((key, element), static_type, enum_values): ((StaticType, StaticType), StaticType, EnumValues),
     ) -> Result<Typed, Fault> {
         let what = format!("the condition of `{function}`");
         let quantifier = match function {
@@ -118,25 +125,31 @@ impl Checker<'_> {
                 // The element itself, at the place of its name.
                 let place = arguments.names.first().map_or(offset, |name| name.offset);
                 let body = Box::new(Node::new(place, Op::Bound(over.slot)));
-                let kept = if matches!(shape, Shape::Map(_)) { (key, None) } else { (element, words) };
+                let kept = if matches!(static_type, StaticType::Map(_)) {
+                    (key, None)
+                } else {
+                    (element, enum_values)
+                };
                 let op = Op::Transform { over, condition, body };
-                return Ok(Typed::new(offset, Shape::list(kept.0), op).among(kept.1));
+                return Ok(Typed::new(offset, StaticType::list(kept.0), op).among(kept.1));
             }
-            "sortBy" => return self.sort_by(offset, over, arguments.body, &shape, (element, words)),
+            "sortBy" => {
+                return self.sort_by(offset, over, arguments.body, &static_type, (element, enum_values));
+            }
             _ => {
                 let condition = match arguments.condition {
                     Some(condition) => Some(Box::new(self.typed(condition, Scalar::Bool, &what)?)),
                     None => None,
                 };
                 let body = self.expression(arguments.body)?;
-                let (value, words) = (body.shape, body.words);
+                let (value, enum_values) = (body.static_type, body.enum_values);
                 let body = Box::new(body.node);
                 return Ok(if function == "transformMap" {
                     let op = Op::TransformMap { over, condition, body };
-                    Typed::new(offset, Shape::map(key, value), op)
+                    Typed::new(offset, StaticType::map(key, value), op)
                 } else {
                     let op = Op::Transform { over, condition, body };
-                    Typed::new(offset, Shape::list(value), op).among(words)
+                    Typed::new(offset, StaticType::list(value), op).among(enum_values)
                 });
             }
         };
@@ -150,21 +163,21 @@ impl Checker<'_> {
         offset: u32,
         over: Loop,
         key: &Expression,
-        of: &Shape,
-        (element, words): (Shape, Words),
+        of: &StaticType,
+        (element, enum_values): (StaticType, EnumValues),
     ) -> Result<Typed, Fault> {
-        if let Shape::Map(_) = of {
+        if let StaticType::Map(_) = of {
             let message = format!("what `sortBy` is called on must be a list, this is {}", of.describe());
             return Err(Fault::new(over.source.offset, message));
         }
         let typed = self.expression(key)?;
-        if !typed.shape.may(|scalar| orderable(scalar, scalar)) {
+        if !typed.static_type.may(|scalar| orderable(scalar, scalar)) {
             let message =
-                format!("the key of `sortBy` must have an order, this is {}", typed.shape.describe());
+                format!("the key of `sortBy` must have an order, this is {}", typed.static_type.describe());
             return Err(Fault::new(key.start(), message));
         }
         let op = Op::SortBy { over, key: Box::new(typed.node) };
-        Ok(Typed::new(offset, Shape::list(element), op).among(words))
+        Ok(Typed::new(offset, StaticType::list(element), op).among(enum_values))
     }
 
     /// `cel.bind(name, value, body)`
@@ -174,20 +187,20 @@ impl Checker<'_> {
         };
         let value = self.expression(value)?;
         let slot = self.scope.len();
-        self.enter(name, value.shape, value.words)?;
+        self.enter(name, value.static_type, value.enum_values)?;
         let body = self.expression(body);
         self.scope.truncate(slot);
-        let Typed { node, shape, words, .. } = body?;
+        let Typed { node, static_type, enum_values, .. } = body?;
         let op = Op::Bind { slot, value: Box::new(value.node), body: Box::new(node) };
-        Ok(Typed::new(offset, shape, op).among(words))
+        Ok(Typed::new(offset, static_type, op).among(enum_values))
     }
 }
 
 /// The types of index and element of a list, or of key and value of a map.
-fn item_shapes(shape: &Shape) -> (Shape, Shape) {
-    match shape {
-        Shape::List(element) => (Shape::INT, (**element).clone()),
-        Shape::Map(entry) => (entry.0.clone(), entry.1.clone()),
-        _ => (Shape::Dyn, Shape::Dyn),
+fn item_shapes(static_type: &StaticType) -> (StaticType, StaticType) {
+    match static_type {
+        StaticType::List(element) => (StaticType::INT, (**element).clone()),
+        StaticType::Map(entry) => (entry.0.clone(), entry.1.clone()),
+        _ => (StaticType::Dyn, StaticType::Dyn),
     }
 }

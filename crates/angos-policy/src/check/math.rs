@@ -1,7 +1,7 @@
 //! Stage 3: the functions of CEL's math extension, called as `math.name(…)`.
 
 use super::names::listed;
-use super::{Checker, Shape, Typed};
+use super::{Checker, StaticType, Typed};
 use crate::error::{Fault, quote};
 use crate::program::{Bits, Math, Op, Scalar};
 use crate::suggest::nearest;
@@ -50,7 +50,7 @@ impl Checker<'_> {
             let fault = Fault::new(offset, format!("unknown function {}", quote(function)));
             return Err(match nearest(function, known.iter().copied()) {
                 None => fault.help(format!("functions of `math` are {}", listed(known))),
-                near => fault.meant(near),
+                near => fault.did_you_mean(near),
             });
         };
         let [argument] = arguments else {
@@ -62,14 +62,14 @@ impl Checker<'_> {
             Math::BitNot => matches!(scalar, Scalar::Int | Scalar::Uint),
             _ => scalar == Scalar::Double,
         };
-        if !of.shape.may(takes) {
-            let message = format!("`math.{function}` cannot take {}", of.shape.describe());
+        if !of.static_type.may(takes) {
+            let message = format!("`math.{function}` cannot take {}", of.static_type.describe());
             return Err(Fault::new(argument.start(), message));
         }
         let result = match math {
-            Math::IsFinite | Math::IsInf | Math::IsNaN => Shape::BOOL,
-            Math::Sqrt => Shape::DOUBLE,
-            _ => of.shape,
+            Math::IsFinite | Math::IsInf | Math::IsNaN => StaticType::BOOL,
+            Math::Sqrt => StaticType::DOUBLE,
+            _ => of.static_type,
         };
         Ok(Typed::new(offset, result, Op::Math { math: *math, of: Box::new(of.node) }))
     }
@@ -87,32 +87,32 @@ impl Checker<'_> {
         let (left, right) = (self.expression(left_side)?, self.expression(right_side)?);
         let whole = |scalar| matches!(scalar, Scalar::Int | Scalar::Uint);
         let shifts = matches!(bits, Bits::ShiftLeft | Bits::ShiftRight);
-        let wanted = if shifts { &Shape::INT } else { &left.shape };
-        if !left.shape.may(whole) || !right.shape.may(whole) || !right.shape.fits(wanted) {
-            let (left, right) = (left.shape.describe(), right.shape.describe());
+        let wanted = if shifts { &StaticType::INT } else { &left.static_type };
+        if !left.static_type.may(whole) || !right.static_type.may(whole) || !right.static_type.fits(wanted) {
+            let (left, right) = (left.static_type.describe(), right.static_type.describe());
             return Err(Fault::new(offset, format!("`math.{function}` cannot take {left} and {right}")));
         }
         let op = Op::Bits { bits, sides: Box::new([left.node, right.node]) };
-        Ok(Typed::new(offset, left.shape, op))
+        Ok(Typed::new(offset, left.static_type, op))
     }
 
     /// `math.greatest(a, b, …)`, `math.least(list)`
     fn extreme(&mut self, offset: u32, function: &str, arguments: &[Expression]) -> Result<Typed, Fault> {
         let among = match arguments {
             [one] => match self.expression(one)? {
-                list @ Typed { shape: Shape::List(_) | Shape::Dyn, .. } => list,
+                list @ Typed { static_type: StaticType::List(_) | StaticType::Dyn, .. } => list,
                 one => {
-                    let shape = Shape::list(one.shape);
-                    Typed::new(offset, shape, Op::List(Box::new([one.node])))
+                    let static_type = StaticType::list(one.static_type);
+                    Typed::new(offset, static_type, Op::List(Box::new([one.node])))
                 }
             },
             _ => self.numbers(offset, function, arguments)?,
         };
-        let element = match &among.shape {
-            Shape::List(element) if **element != Shape::Never && element.may(Scalar::is_number) => {
+        let element = match &among.static_type {
+            StaticType::List(element) if **element != StaticType::Never && element.may(Scalar::is_number) => {
                 (**element).clone()
             }
-            Shape::Dyn => Shape::Dyn,
+            StaticType::Dyn => StaticType::Dyn,
             _ => {
                 let message = format!("`math.{function}` takes numbers or a list of them");
                 return Err(Fault::new(offset, message));
@@ -125,16 +125,17 @@ impl Checker<'_> {
     /// Numbers of one type, or of several, of which the result then is any.
     fn numbers(&mut self, offset: u32, function: &str, arguments: &[Expression]) -> Result<Typed, Fault> {
         let mut nodes = Vec::with_capacity(arguments.len());
-        let mut element = Shape::Never;
+        let mut element = StaticType::Never;
         for argument in arguments {
             let typed = self.expression(argument)?;
-            if !typed.shape.may(Scalar::is_number) {
-                let message = format!("`math.{function}` takes numbers, this is {}", typed.shape.describe());
+            if !typed.static_type.may(Scalar::is_number) {
+                let message =
+                    format!("`math.{function}` takes numbers, this is {}", typed.static_type.describe());
                 return Err(Fault::new(argument.start(), message));
             }
-            element = element.join(&typed.shape).unwrap_or(Shape::Dyn);
+            element = element.join(&typed.static_type).unwrap_or(StaticType::Dyn);
             nodes.push(typed.node);
         }
-        Ok(Typed::new(offset, Shape::list(element), Op::List(nodes.into())))
+        Ok(Typed::new(offset, StaticType::list(element), Op::List(nodes.into())))
     }
 }

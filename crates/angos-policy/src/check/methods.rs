@@ -3,16 +3,16 @@
 use super::functions::{FUNCTIONS, METHODS, address_property, called_on, network_property};
 use super::loops::MACROS;
 use super::operators::orderable;
-use super::texts::is_edit;
-use super::times::is_part;
-use super::types::is_dynamic;
-use super::{Checker, Shape, Typed, optionals, words};
+use super::strings::is_string_method;
+use super::timestamps::is_part;
+use super::type_names::is_dynamic;
+use super::{Checker, StaticType, Typed, enums, optionals};
 use crate::error::{Fault, quote};
 use crate::evaluate::convert_constant;
-use crate::moment::PARTS;
-use crate::program::{Arrange, Edit, Node, Op, Scalar, Search};
+use crate::program::{ListMethod, Node, Op, Scalar, Search, StringMethod};
 use crate::suggest::nearest;
 use crate::syntax::Expression;
+use crate::timestamp::TIME_FIELDS;
 
 impl Checker<'_> {
     pub(super) fn method(
@@ -35,15 +35,15 @@ impl Checker<'_> {
             }
             ("split", [separator]) => self.split(offset, target, separator, None),
             ("split", [separator, limit]) => self.split(offset, target, separator, Some(limit)),
-            ("join", []) => self.glue(offset, target, None),
-            ("join", [separator]) => self.glue(offset, target, Some(separator)),
+            ("join", []) => self.join_strings(offset, target, None),
+            ("join", [separator]) => self.join_strings(offset, target, Some(separator)),
             ("format", [list]) => self.format(offset, target, list),
             ("reverse", []) => self.reverse(offset, target),
-            ("distinct", []) => self.arrange(offset, method, Arrange::Distinct, target, &[]),
-            ("sort", []) => self.arrange(offset, method, Arrange::Sort, target, &[]),
-            ("slice", [_, _]) => self.arrange(offset, method, Arrange::Slice, target, arguments),
-            ("flatten", [] | [_]) => self.arrange(offset, method, Arrange::Flatten, target, arguments),
-            _ if is_edit(method) => self.edit(offset, method, target, arguments),
+            ("distinct", []) => self.list_method(offset, method, ListMethod::Distinct, target, &[]),
+            ("sort", []) => self.list_method(offset, method, ListMethod::Sort, target, &[]),
+            ("slice", [_, _]) => self.list_method(offset, method, ListMethod::Slice, target, arguments),
+            ("flatten", [] | [_]) => self.list_method(offset, method, ListMethod::Flatten, target, arguments),
+            _ if is_string_method(method) => self.string_method(offset, method, target, arguments),
             ("containsIP", [part]) => self.covers(offset, method, Scalar::Ip, target, part),
             ("containsCIDR", [part]) => self.covers(offset, method, Scalar::Cidr, target, part),
             (_, []) if let Some((property, scalar)) = address_property(method) => {
@@ -61,7 +61,7 @@ impl Checker<'_> {
 
     fn unknown_method(&mut self, offset: u32, method: &str, target: &Expression) -> Fault {
         let known = || {
-            let parts = PARTS.iter().map(|(name, _, _)| *name);
+            let parts = TIME_FIELDS.iter().map(|(name, _, _)| *name);
             METHODS.iter().chain(MACROS).chain(optionals::METHODS).copied().chain(parts)
         };
         if known().any(|name| name == method) {
@@ -74,13 +74,13 @@ impl Checker<'_> {
         if FUNCTIONS.contains(&method) {
             return fault.help(format!("write `{method}(…)`"));
         }
-        fault.meant(nearest(method, known()))
+        fault.did_you_mean(nearest(method, known()))
     }
 
     /// Of a string, or of a list as `in`.
     fn contains(&mut self, offset: u32, target: &Expression, part: &Expression) -> Result<Typed, Fault> {
         let whole = self.expression(target)?;
-        if let Shape::List(_) = whole.shape {
+        if let StaticType::List(_) = whole.static_type {
             let needle = self.expression(part)?;
             return self.membership(offset, needle, whole, is_dynamic(part));
         }
@@ -111,50 +111,50 @@ impl Checker<'_> {
             Search::EndsWith => "endsWith",
             Search::Contains => "contains",
         };
-        if let Shape::List(_) = text.shape {
+        if let StaticType::List(_) = text.static_type {
             let message = format!("`{what}` is called on a string, this is a list");
             return Err(Fault::new(target.start(), message)
                 .help(format!("ask about an element: `list.exists(e, e.{what}(…))`")));
         }
-        if !text.shape.may(|scalar| scalar == Scalar::String) {
-            let message = format!("`{what}` is called on a string, this is {}", text.shape.describe());
+        if !text.static_type.may(|scalar| scalar == Scalar::String) {
+            let message = format!("`{what}` is called on a string, this is {}", text.static_type.describe());
             return Err(Fault::new(target.start(), message));
         }
         let part = self.typed(part, Scalar::String, &format!("the argument of `{what}`"))?;
-        words::searched(&text, search, &part)?;
+        enums::searched(&text, search, &part)?;
         Ok(Typed::boolean(offset, Op::Search { search, sides: Box::new([text.node, part]) }))
     }
 
     /// Of a string or of a list.
     fn reverse(&mut self, offset: u32, target: &Expression) -> Result<Typed, Fault> {
         let whole = self.expression(target)?;
-        match whole.shape {
-            Shape::List(_) | Shape::Dyn => {
-                let op = Op::Arrange {
-                    arrange: Arrange::Reverse,
+        match whole.static_type {
+            StaticType::List(_) | StaticType::Dyn => {
+                let op = Op::ListMethod {
+                    method: ListMethod::Reverse,
                     list: Box::new(whole.node),
                     arguments: Box::new([]),
                 };
-                Ok(Typed::new(offset, whole.shape, op).among(whole.words))
+                Ok(Typed::new(offset, whole.static_type, op).among(whole.enum_values))
             }
-            shape if shape.may(|scalar| scalar == Scalar::String) => {
+            static_type if static_type.may(|scalar| scalar == Scalar::String) => {
                 let text = Box::new(whole.node);
-                let op = Op::Edit { edit: Edit::Reverse, text, arguments: Box::new([]) };
+                let op = Op::StringMethod { method: StringMethod::Reverse, text, arguments: Box::new([]) };
                 Ok(Typed::one(offset, Scalar::String, op))
             }
-            shape => {
+            static_type => {
                 let message =
-                    format!("`reverse` is called on a string or a list, this is {}", shape.describe());
+                    format!("`reverse` is called on a string or a list, this is {}", static_type.describe());
                 Err(Fault::new(target.start(), message))
             }
         }
     }
 
-    fn arrange(
+    fn list_method(
         &mut self,
         offset: u32,
         method: &str,
-        arrange: Arrange,
+        list_method: ListMethod,
         target: &Expression,
         arguments: &[Expression],
     ) -> Result<Typed, Fault> {
@@ -162,20 +162,20 @@ impl Checker<'_> {
         let what = format!("each argument of `{method}`");
         let nodes: Result<Vec<Node>, Fault> =
             arguments.iter().map(|argument| self.typed(argument, Scalar::Int, &what)).collect();
-        let shape = match arrange {
-            Arrange::Flatten => match (&element, arguments) {
-                (Shape::List(inner), []) => Shape::list((**inner).clone()),
-                (Shape::List(_), _) => Shape::list(Shape::Dyn),
-                _ => list.shape.clone(),
+        let static_type = match list_method {
+            ListMethod::Flatten => match (&element, arguments) {
+                (StaticType::List(inner), []) => StaticType::list((**inner).clone()),
+                (StaticType::List(_), _) => StaticType::list(StaticType::Dyn),
+                _ => list.static_type.clone(),
             },
-            _ => list.shape.clone(),
+            _ => list.static_type.clone(),
         };
-        if arrange == Arrange::Sort && !element.may(|scalar| orderable(scalar, scalar)) {
+        if list_method == ListMethod::Sort && !element.may(|scalar| orderable(scalar, scalar)) {
             let message = format!("{} has no order", element.describe());
             return Err(Fault::new(target.start(), message));
         }
-        let op = Op::Arrange { arrange, list: Box::new(list.node), arguments: nodes?.into() };
-        Ok(Typed::new(offset, shape, op).among(list.words))
+        let op = Op::ListMethod { method: list_method, list: Box::new(list.node), arguments: nodes?.into() };
+        Ok(Typed::new(offset, static_type, op).among(list.enum_values))
     }
 
     /// `cidr.containsIP(…)`, `cidr.containsCIDR(…)`: the argument may be given as text.
@@ -189,9 +189,9 @@ impl Checker<'_> {
     ) -> Result<Typed, Fault> {
         let network = self.typed(target, Scalar::Cidr, &called_on(method))?;
         let typed = self.expression(part)?;
-        let article = super::shape::article(wanted);
+        let article = super::static_type::article(wanted);
         let mut node = typed.node;
-        if typed.shape.scalar() == Some(Scalar::String) {
+        if typed.static_type.scalar() == Some(Scalar::String) {
             let place = node.offset;
             let op = match node.constant_text() {
                 Some(text) => Op::Constant(
@@ -201,7 +201,7 @@ impl Checker<'_> {
                 None => Op::Convert { to: wanted, value: Box::new(node) },
             };
             node = Node::new(place, op);
-        } else if !typed.shape.may(|scalar| scalar == wanted) {
+        } else if !typed.static_type.may(|scalar| scalar == wanted) {
             return Err(Fault::new(part.start(), format!("`{method}` takes {article} or a string")));
         }
         Ok(Typed::boolean(offset, Op::Covers(Box::new([network, node]))))

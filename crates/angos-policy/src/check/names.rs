@@ -2,11 +2,11 @@
 
 use super::literals::select;
 use super::optionals::{optional_read, optional_select};
-use super::types::type_named;
-use super::{Bound, Checker, Shape, Typed};
+use super::type_names::type_named;
+use super::{Bound, Checker, StaticType, Typed};
 use crate::environment::Origin;
 use crate::error::{Fault, quote};
-use crate::program::{Ask, Constant, Node, Op};
+use crate::program::{Constant, Node, Op, OptionalQuery};
 use crate::suggest::nearest;
 use crate::syntax::{Expression, Form};
 use crate::value::Type;
@@ -84,12 +84,15 @@ impl Checker<'_> {
     fn resolve<'p, 'e>(&self, path: &'p Path<'e>) -> Result<Option<Resolved<'p, 'e>>, Fault> {
         if let Some((slot, bound)) = self.bound(path) {
             let rest = path.parts.get(1..).unwrap_or_default();
-            if let (Some(field), Shape::One(_) | Shape::List(_)) = (rest.first(), &bound.shape) {
-                let (name, this) = (&bound.name, bound.shape.describe());
+            if let (Some(field), StaticType::One(_) | StaticType::List(_)) =
+                (rest.first(), &bound.static_type)
+            {
+                let (name, this) = (&bound.name, bound.static_type.describe());
                 let message = format!("`{name}` is {this} and has no field {}", quote(field.name));
                 return Err(Fault::new(field.offset, message));
             }
-            let typed = Typed::new(path.offset(), bound.shape.clone(), Op::Bound(slot)).among(bound.words);
+            let typed = Typed::new(path.offset(), bound.static_type.clone(), Op::Bound(slot))
+                .among(bound.enum_values);
             return Ok(Some((typed, rest)));
         }
         if let Some((origin, ty)) = self.environment.lookup(&path.text, path.absolute) {
@@ -165,7 +168,7 @@ impl Checker<'_> {
             let fault = Fault::new(*offset, format!("`{known}` has no field {}", quote(name)));
             return match nearest(name, members.iter().copied()) {
                 None => fault.help(format!("its fields are {}", listed(members))),
-                near => fault.meant(near),
+                near => fault.did_you_mean(near),
             };
         }
         Fault::new(path.offset(), format!("`{known}` is a group of fields, not a value"))
@@ -184,23 +187,23 @@ impl Checker<'_> {
             None => {
                 fault.help(format!("known are {}; strings are written in quotes, as 'name'", listed(known)))
             }
-            near => fault.meant(near),
+            near => fault.did_you_mean(near),
         }
     }
 }
 
 /// `has(of.name)`
 fn has_key(of: Typed, offset: u32, name: &str) -> Result<Typed, Fault> {
-    match of.shape.unwrapped() {
-        Shape::One(_) | Shape::List(_) | Shape::Optional(_) => {
-            let message = format!("{} has no field {}", of.shape.describe(), quote(name));
+    match of.static_type.unwrapped() {
+        StaticType::One(_) | StaticType::List(_) | StaticType::Optional(_) => {
+            let message = format!("{} has no field {}", of.static_type.describe(), quote(name));
             Err(Fault::new(offset, message))
         }
-        shape if matches!(of.shape, Shape::Optional(_)) => {
+        static_type if matches!(of.static_type, StaticType::Optional(_)) => {
             let (key, value) =
-                (Node::new(offset, Op::Constant(Constant::String(name.into()))), shape.clone());
+                (Node::new(offset, Op::Constant(Constant::String(name.into()))), static_type.clone());
             let found = optional_select(of, offset, key, value);
-            Ok(Typed::boolean(offset, Op::Ask(Ask::HasValue(Box::new(found.node)))))
+            Ok(Typed::boolean(offset, Op::OptionalQuery(OptionalQuery::HasValue(Box::new(found.node)))))
         }
         _ => Ok(Typed::boolean(offset, Op::HasKey { map: Box::new(of.node), key: name.into() })),
     }
@@ -220,12 +223,12 @@ fn variable(parts: &[Named<'_>], origin: Origin, ty: Type) -> Typed {
 
 /// Reads a declared variable.
 pub(super) fn read(offset: u32, origin: Origin, ty: Type) -> Typed {
-    let words = match ty {
-        Type::Word(words) => Some(words),
-        Type::List(Type::Word(words)) => Some(*words),
+    let enum_values = match ty {
+        Type::Enum(enum_values) => Some(enum_values),
+        Type::List(Type::Enum(enum_values)) => Some(*enum_values),
         _ => None,
     };
-    Typed::new(offset, Shape::of(ty), Op::Read(origin, ty)).among(words)
+    Typed::new(offset, StaticType::of(ty), Op::Read(origin, ty)).among(enum_values)
 }
 
 /// Names for a message, at most thirty.

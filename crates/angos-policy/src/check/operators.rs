@@ -1,10 +1,10 @@
 //! Stage 3: operators and the types they take.
 
 use super::optionals::optional_select;
-use super::types::is_dynamic;
-use super::{Checker, Shape, Typed, words};
+use super::type_names::is_dynamic;
+use super::{Checker, StaticType, Typed, enums};
 use crate::error::Fault;
-use crate::program::{Arithmetic, Constant, Needs, Op, Order, Scalar};
+use crate::program::{Arithmetic, Constant, MemoryNeeds, Op, Order, Scalar};
 use crate::syntax::{Expression, Operator};
 
 impl Checker<'_> {
@@ -46,10 +46,10 @@ impl Checker<'_> {
     fn negate(&mut self, offset: u32, operand: &Expression) -> Result<Typed, Fault> {
         let typed = self.expression(operand)?;
         let takes = |scalar| matches!(scalar, Scalar::Int | Scalar::Double | Scalar::Duration);
-        if !typed.shape.may(takes) {
-            return Err(Fault::new(offset, format!("{} cannot be negated", typed.shape.describe())));
+        if !typed.static_type.may(takes) {
+            return Err(Fault::new(offset, format!("{} cannot be negated", typed.static_type.describe())));
         }
-        Ok(Typed::new(offset, typed.shape, Op::Negate(Box::new(typed.node))))
+        Ok(Typed::new(offset, typed.static_type, Op::Negate(Box::new(typed.node))))
     }
 
     fn conditional(
@@ -61,18 +61,18 @@ impl Checker<'_> {
     ) -> Result<Typed, Fault> {
         let condition = self.typed(condition, Scalar::Bool, "the condition of `?:`")?;
         let (yes, no) = (self.expression(yes)?, self.expression(no)?);
-        let shape = match yes.shape.join(&no.shape) {
-            Some(shape) => shape,
-            None if self.environment.mixes_types() => Shape::Dyn,
+        let static_type = match yes.static_type.join(&no.static_type) {
+            Some(static_type) => static_type,
+            None if self.environment.mixes_types() => StaticType::Dyn,
             None => {
-                let (yes, no) = (yes.shape.describe(), no.shape.describe());
+                let (yes, no) = (yes.static_type.describe(), no.static_type.describe());
                 let message = format!("both results of `?:` must be alike; these are {yes} and {no}");
                 return Err(Fault::new(offset, message));
             }
         };
-        let words = if yes.words == no.words { yes.words } else { None };
+        let enum_values = if yes.enum_values == no.enum_values { yes.enum_values } else { None };
         let op = Op::If(Box::new([condition, yes.node, no.node]));
-        Ok(Typed::new(offset, shape, op).among(words))
+        Ok(Typed::new(offset, static_type, op).among(enum_values))
     }
 
     fn equality(
@@ -88,7 +88,7 @@ impl Checker<'_> {
         if !dynamic && !equatable(&left, &right) {
             return Err(unlike(offset, operator, &left, &right));
         }
-        words::compared(&left, &right)?;
+        enums::compared(&left, &right)?;
         Ok(Typed::boolean(offset, Op::Equal { negated, sides: Box::new([left.node, right.node]) }))
     }
 
@@ -101,9 +101,9 @@ impl Checker<'_> {
         right: &Expression,
     ) -> Result<Typed, Fault> {
         let (left, right) = (self.expression(left)?, self.expression(right)?);
-        let ordered = match (left.shape.scalar(), right.shape.scalar()) {
+        let ordered = match (left.static_type.scalar(), right.static_type.scalar()) {
             (Some(left), Some(right)) => orderable(left, right),
-            _ => [&left, &right].iter().all(|side| side.shape.may(|scalar| orderable(scalar, scalar))),
+            _ => [&left, &right].iter().all(|side| side.static_type.may(|scalar| orderable(scalar, scalar))),
         };
         if !ordered {
             return Err(unlike(offset, operator, &left, &right));
@@ -119,30 +119,31 @@ impl Checker<'_> {
         right: &Expression,
     ) -> Result<Typed, Fault> {
         let (left, right) = (self.expression(left)?, self.expression(right)?);
-        if let (Shape::List(_), Shape::List(_), Operator::Add) = (&left.shape, &right.shape, operator) {
-            let shape = match left.shape.join(&right.shape) {
-                Some(shape) => shape,
-                None if self.environment.mixes_types() => Shape::list(Shape::Dyn),
+        if let (StaticType::List(_), StaticType::List(_), Operator::Add) =
+            (&left.static_type, &right.static_type, operator)
+        {
+            let static_type = match left.static_type.join(&right.static_type) {
+                Some(static_type) => static_type,
+                None if self.environment.mixes_types() => StaticType::list(StaticType::Dyn),
                 None => return Err(unlike(offset, operator, &left, &right)),
             };
-            return Ok(Typed::new(offset, shape, Op::Join(Box::new([left.node, right.node]))));
+            return Ok(Typed::new(offset, static_type, Op::Join(Box::new([left.node, right.node]))));
         }
-        let open = left.shape.is_open() || right.shape.is_open();
-        let found = match (left.shape.scalar(), right.shape.scalar()) {
-            (Some(left), Some(right)) => {
-                arithmetic(operator, left, right).map(|(operation, result)| (operation, Shape::One(result)))
-            }
-            _ if open => operation(operator).map(|operation| (operation, Shape::Dyn)),
+        let open = left.static_type.is_open() || right.static_type.is_open();
+        let found = match (left.static_type.scalar(), right.static_type.scalar()) {
+            (Some(left), Some(right)) => arithmetic(operator, left, right)
+                .map(|(operation, result)| (operation, StaticType::One(result))),
+            _ if open => operation(operator).map(|operation| (operation, StaticType::Dyn)),
             _ => None,
         };
-        let Some((operation, shape)) = found else {
+        let Some((operation, static_type)) = found else {
             return Err(unlike(offset, operator, &left, &right));
         };
         let adds = operation == Arithmetic::Add;
-        let text = matches!(shape, Shape::One(Scalar::String | Scalar::Bytes));
-        let builds = Needs { text: text || (adds && open), slots: adds && open };
+        let text = matches!(static_type, StaticType::One(Scalar::String | Scalar::Bytes));
+        let builds = MemoryNeeds { text: text || (adds && open), slots: adds && open };
         let op = Op::Arithmetic { operation, sides: Box::new([left.node, right.node]), builds };
-        Ok(Typed::new(offset, shape, op))
+        Ok(Typed::new(offset, static_type, op))
     }
 
     /// `list[index]`, `map[key]`; `of[?key]` when it may be missing.
@@ -155,51 +156,51 @@ impl Checker<'_> {
     ) -> Result<Typed, Fault> {
         let container = self.expression(of)?;
         let key_typed = self.expression(key)?;
-        let optional = lenient || matches!(container.shape, Shape::Optional(_));
+        let optional = lenient || matches!(container.static_type, StaticType::Optional(_));
         let empty = !optional && matches!(container.node.op, Op::Constant(_));
-        let (shape, words) = match container.shape.unwrapped() {
-            Shape::List(element) => {
-                if empty && **element == Shape::Never {
+        let (static_type, enum_values) = match container.static_type.unwrapped() {
+            StaticType::List(element) => {
+                if empty && **element == StaticType::Never {
                     return Err(Fault::new(offset, "the empty list has no elements"));
                 }
-                if !key_typed.shape.may(|scalar| matches!(scalar, Scalar::Int | Scalar::Uint)) {
-                    let this = key_typed.shape.describe();
+                if !key_typed.static_type.may(|scalar| matches!(scalar, Scalar::Int | Scalar::Uint)) {
+                    let this = key_typed.static_type.describe();
                     return Err(Fault::new(
                         key.start(),
                         format!("a list index must be an int, this is {this}"),
                     ));
                 }
-                ((**element).clone(), container.words)
+                ((**element).clone(), container.enum_values)
             }
-            Shape::Map(entry) => {
-                if empty && entry.0 == Shape::Never {
+            StaticType::Map(entry) => {
+                if empty && entry.0 == StaticType::Never {
                     return Err(Fault::new(offset, "the empty map has no keys"));
                 }
-                if !key_typed.shape.comparable(&entry.0) {
+                if !key_typed.static_type.comparable(&entry.0) {
                     let message = format!(
                         "the keys of this map are of type {}, this is {}",
                         entry.0.name(3),
-                        key_typed.shape.describe()
+                        key_typed.static_type.describe()
                     );
                     return Err(Fault::new(key_typed.node.offset, message));
                 }
                 if !optional {
-                    words::looked_for(&key_typed, &container)?;
+                    enums::looked_for(&key_typed, &container)?;
                 }
                 (entry.1.clone(), None)
             }
-            Shape::Dyn | Shape::Never => (Shape::Dyn, None),
-            Shape::One(_) | Shape::Optional(_) => {
-                let this = container.shape.describe();
+            StaticType::Dyn | StaticType::Never => (StaticType::Dyn, None),
+            StaticType::One(_) | StaticType::Optional(_) => {
+                let this = container.static_type.describe();
                 let message = format!("what `[…]` is applied to must be a list or a map, this is {this}");
                 return Err(Fault::new(of.start(), message));
             }
         };
         if optional {
-            return Ok(optional_select(container, offset, key_typed.node, shape));
+            return Ok(optional_select(container, offset, key_typed.node, static_type));
         }
         let op = Op::Index(Box::new([container.node, key_typed.node]));
-        Ok(Typed::new(offset, shape, op).among(words))
+        Ok(Typed::new(offset, static_type, op).among(enum_values))
     }
 
     fn containment(
@@ -211,9 +212,9 @@ impl Checker<'_> {
         let dynamic = is_dynamic(needle);
         let needle = self.expression(needle)?;
         let typed = self.expression(container)?;
-        if let Shape::One(_) | Shape::Optional(_) = typed.shape {
+        if let StaticType::One(_) | StaticType::Optional(_) = typed.static_type {
             let message =
-                format!("the right side of `in` must be a list, this is {}", typed.shape.describe());
+                format!("the right side of `in` must be a list, this is {}", typed.static_type.describe());
             return Err(Fault::new(container.start(), message));
         }
         self.membership(offset, needle, typed, dynamic)
@@ -227,17 +228,17 @@ impl Checker<'_> {
         container: Typed,
         dynamic: bool,
     ) -> Result<Typed, Fault> {
-        let among = match &container.shape {
-            Shape::List(element) => (**element).clone(),
-            Shape::Map(entry) => entry.0.clone(),
-            _ => Shape::Dyn,
+        let among = match &container.static_type {
+            StaticType::List(element) => (**element).clone(),
+            StaticType::Map(entry) => entry.0.clone(),
+            _ => StaticType::Dyn,
         };
-        let null = needle.shape == Shape::NULL || among == Shape::NULL;
-        if !(dynamic || null || self.environment.mixes_types() || needle.shape.comparable(&among)) {
-            let (needle, container) = (needle.shape.describe(), container.shape.describe());
+        let null = needle.static_type == StaticType::NULL || among == StaticType::NULL;
+        if !(dynamic || null || self.environment.mixes_types() || needle.static_type.comparable(&among)) {
+            let (needle, container) = (needle.static_type.describe(), container.static_type.describe());
             return Err(Fault::new(offset, format!("{needle} is never in {container}")));
         }
-        words::looked_for(&needle, &container)?;
+        enums::looked_for(&needle, &container)?;
         Ok(Typed::boolean(offset, Op::In(Box::new([needle.node, container.node]))))
     }
 }
@@ -245,14 +246,14 @@ impl Checker<'_> {
 /// Why two operands do not go together.
 fn unlike(offset: u32, operator: Operator, left: &Typed, right: &Typed) -> Fault {
     let symbol = operator.symbol();
-    let (left, right) = (&left.shape, &right.shape);
+    let (left, right) = (&left.static_type, &right.static_type);
     let message = format!("`{symbol}` cannot take {} and {}", left.describe(), right.describe());
     let fault = Fault::new(offset, message);
     match (left, right) {
-        (Shape::List(_), Shape::One(_)) | (Shape::One(_), Shape::List(_)) => {
+        (StaticType::List(_), StaticType::One(_)) | (StaticType::One(_), StaticType::List(_)) => {
             fault.help("look for a value in a list with `in`: `'x' in list`")
         }
-        (Shape::One(Scalar::Null), _) | (_, Shape::One(Scalar::Null)) if left != right => {
+        (StaticType::One(Scalar::Null), _) | (_, StaticType::One(Scalar::Null)) if left != right => {
             fault.help("only a variable can be null")
         }
         _ => fault,
@@ -265,13 +266,13 @@ fn equatable(left: &Typed, right: &Typed) -> bool {
         let written = matches!(typed.node.op, Op::Constant(_) | Op::List(_) | Op::Map(_));
         !written || matches!(typed.node.op, Op::Constant(Constant::Null))
     };
-    if left.shape == Shape::NULL {
+    if left.static_type == StaticType::NULL {
         return nullable(right);
     }
-    if right.shape == Shape::NULL {
+    if right.static_type == StaticType::NULL {
         return nullable(left);
     }
-    left.shape.comparable(&right.shape)
+    left.static_type.comparable(&right.static_type)
 }
 
 /// Whether `<` takes values of the two types.

@@ -3,10 +3,10 @@
 //! Source: the proposal "Optional Types" beside CEL's specification, and its conformance cases.
 
 use super::functions::called_on;
-use super::{Checker, Shape, Typed};
+use super::{Checker, StaticType, Typed};
 use crate::environment::Origin;
 use crate::error::Fault;
-use crate::program::{Ask, Node, Op, Optional};
+use crate::program::{Node, Op, Optional, OptionalQuery};
 use crate::syntax::{Expression, Form};
 use crate::value::Type;
 
@@ -29,16 +29,18 @@ impl Checker<'_> {
         function: &str,
         arguments: &[Expression],
     ) -> Result<Typed, Fault> {
-        let make = |shape, optional| Ok(Typed::new(offset, Shape::optional(shape), Op::Optional(optional)));
+        let make = |static_type, optional| {
+            Ok(Typed::new(offset, StaticType::optional(static_type), Op::Optional(optional)))
+        };
         match (function, arguments) {
-            ("none", []) => make(Shape::Never, Optional::None),
+            ("none", []) => make(StaticType::Never, Optional::None),
             ("of", [value]) => {
                 let value = self.expression(value)?;
-                make(value.shape, Optional::Of(Box::new(value.node)))
+                make(value.static_type, Optional::Of(Box::new(value.node)))
             }
             ("ofNonZeroValue", [value]) => {
                 let value = self.expression(value)?;
-                make(value.shape, Optional::OfNonZero(Box::new(value.node)))
+                make(value.static_type, Optional::OfNonZero(Box::new(value.node)))
             }
             ("unwrap", [list]) => self.unwrap_all(offset, list, "the argument of `optional.unwrap`"),
             _ => {
@@ -62,30 +64,35 @@ impl Checker<'_> {
             return self.unwrap_all(offset, target, &called_on(method));
         }
         let of = self.expression(target)?;
-        let Some(held) = of.shape.held() else {
-            let message = format!("`{method}` is called on an optional, this is {}", of.shape.describe());
+        let Some(held) = of.static_type.held() else {
+            let message =
+                format!("`{method}` is called on an optional, this is {}", of.static_type.describe());
             return Err(Fault::new(target.start(), message)
                 .help("`a.?b` and `a[?b]` are optional, and `optional.of(…)` makes one"));
         };
         let node = Box::new(of.node);
         match (method, arguments) {
-            ("hasValue", []) => Ok(Typed::boolean(offset, Op::Ask(Ask::HasValue(node)))),
-            ("value", []) => Ok(Typed::new(offset, held, Op::Ask(Ask::Value(node)))),
+            ("hasValue", []) => Ok(Typed::boolean(offset, Op::OptionalQuery(OptionalQuery::HasValue(node)))),
+            ("value", []) => Ok(Typed::new(offset, held, Op::OptionalQuery(OptionalQuery::Value(node)))),
             ("orValue", [other]) => {
                 let other = self.expression(other)?;
-                let shape = self.alternative(offset, &held, &other.shape)?;
-                Ok(Typed::new(offset, shape, Op::Ask(Ask::OrValue(Box::new([*node, other.node])))))
+                let static_type = self.alternative(offset, &held, &other.static_type)?;
+                Ok(Typed::new(
+                    offset,
+                    static_type,
+                    Op::OptionalQuery(OptionalQuery::OrValue(Box::new([*node, other.node]))),
+                ))
             }
             ("or", [other]) => {
                 let place = other.start();
                 let other = self.expression(other)?;
-                let Some(other_held) = other.shape.held() else {
-                    let message = format!("`or` takes an optional, this is {}", other.shape.describe());
+                let Some(other_held) = other.static_type.held() else {
+                    let message = format!("`or` takes an optional, this is {}", other.static_type.describe());
                     return Err(Fault::new(place, message).help("a value itself goes into `orValue(…)`"));
                 };
-                let shape = Shape::optional(self.alternative(offset, &held, &other_held)?);
+                let static_type = StaticType::optional(self.alternative(offset, &held, &other_held)?);
                 let op = Op::Optional(Optional::Either(Box::new([*node, other.node])));
-                Ok(Typed::new(offset, shape, op))
+                Ok(Typed::new(offset, static_type, op))
             }
             (_, [name, body]) if OPTIONAL_MACROS.contains(&method) => {
                 self.optional_map(offset, method == "optFlatMap", (held, node), name, body)
@@ -95,10 +102,10 @@ impl Checker<'_> {
     }
 
     /// The type of what an optional holds or of what stands in for it.
-    fn alternative(&self, offset: u32, held: &Shape, other: &Shape) -> Result<Shape, Fault> {
+    fn alternative(&self, offset: u32, held: &StaticType, other: &StaticType) -> Result<StaticType, Fault> {
         match held.join(other) {
-            Some(shape) => Ok(shape),
-            None if self.environment.mixes_types() => Ok(Shape::Dyn),
+            Some(static_type) => Ok(static_type),
+            None if self.environment.mixes_types() => Ok(StaticType::Dyn),
             None => {
                 let (held, other) = (held.describe(), other.describe());
                 Err(Fault::new(offset, format!("both values must be alike; these are {held} and {other}")))
@@ -110,7 +117,7 @@ impl Checker<'_> {
         &mut self,
         offset: u32,
         flat: bool,
-        (held, of): (Shape, Box<Node>),
+        (held, of): (StaticType, Box<Node>),
         name: &Expression,
         body: &Expression,
     ) -> Result<Typed, Fault> {
@@ -119,40 +126,43 @@ impl Checker<'_> {
         let typed = self.expression(body);
         self.scope.truncate(slot);
         let typed = typed?;
-        let shape = match (flat, typed.shape.held()) {
-            (false, _) => Shape::optional(typed.shape),
-            (true, Some(held)) => Shape::optional(held),
+        let static_type = match (flat, typed.static_type.held()) {
+            (false, _) => StaticType::optional(typed.static_type),
+            (true, Some(held)) => StaticType::optional(held),
             (true, None) => {
-                let message = format!("`optFlatMap` needs an optional, this is {}", typed.shape.describe());
+                let message =
+                    format!("`optFlatMap` needs an optional, this is {}", typed.static_type.describe());
                 return Err(Fault::new(body.start(), message).help("a value itself goes into `optMap(…)`"));
             }
         };
         let op = Optional::Map { slot, flat, of, body: Box::new(typed.node) };
-        Ok(Typed::new(offset, shape, Op::Optional(op)))
+        Ok(Typed::new(offset, static_type, Op::Optional(op)))
     }
 
     fn unwrap_all(&mut self, offset: u32, list: &Expression, what: &str) -> Result<Typed, Fault> {
         let (typed, element) = self.list(list, what)?;
         let Some(held) = element.held() else {
-            let message = format!("{what} must be a list of optionals, this is {}", typed.shape.describe());
+            let message =
+                format!("{what} must be a list of optionals, this is {}", typed.static_type.describe());
             return Err(Fault::new(list.start(), message));
         };
-        Ok(Typed::new(offset, Shape::list(held), Op::Present(Box::new(typed.node))))
+        Ok(Typed::new(offset, StaticType::list(held), Op::Present(Box::new(typed.node))))
     }
 
     /// An element or an entry's value, which is left out when it is `?…` and has none.
     pub(super) fn item(&mut self, item: &Expression) -> Result<Typed, Fault> {
         let Form::IfPresent(optional) = &item.form else { return self.expression(item) };
         let typed = self.expression(optional)?;
-        let Some(held) = typed.shape.held() else {
-            let message = format!("what follows `?` must be optional, this is {}", typed.shape.describe());
+        let Some(held) = typed.static_type.held() else {
+            let message =
+                format!("what follows `?` must be optional, this is {}", typed.static_type.describe());
             return Err(Fault::new(optional.start(), message));
         };
         Ok(Typed::new(item.offset, held, Op::IfPresent(Box::new(typed.node))))
     }
 }
 
-impl Shape {
+impl StaticType {
     /// The type of what an optional holds, if it is one or may be.
     pub(super) fn held(&self) -> Option<Self> {
         match self {
@@ -172,13 +182,13 @@ impl Shape {
 }
 
 /// `of[key]` of an optional, or `of[?key]`; what is found is of type `value`.
-pub(super) fn optional_select(of: Typed, offset: u32, key: Node, value: Shape) -> Typed {
-    let chained = matches!(of.shape, Shape::Optional(_));
+pub(super) fn optional_select(of: Typed, offset: u32, key: Node, value: StaticType) -> Typed {
+    let chained = matches!(of.static_type, StaticType::Optional(_));
     let op = Optional::Select { chained, sides: Box::new([of.node, key]) };
-    Typed::new(offset, Shape::optional(value), Op::Optional(op))
+    Typed::new(offset, StaticType::optional(value), Op::Optional(op))
 }
 
 /// `group.?variable`
 pub(super) fn optional_read(offset: u32, origin: Origin, ty: Type) -> Typed {
-    Typed::new(offset, Shape::optional(Shape::of(ty)), Op::Optional(Optional::Read(origin, ty)))
+    Typed::new(offset, StaticType::optional(StaticType::of(ty)), Op::Optional(Optional::Read(origin, ty)))
 }

@@ -1,7 +1,7 @@
 //! Stage 5: `+ - * / %` and unary minus; leaving a type's range is an error, never a wrong number.
 
-use super::walk::Next;
-use super::{Datum, Frame, Outcome};
+use super::iterate::Next;
+use super::{EvalResult, Frame, RawValue};
 use crate::program::{Arithmetic, Node};
 use crate::value::Undecidable;
 
@@ -11,11 +11,11 @@ impl<'a> Frame<'a, '_> {
         operation: Arithmetic,
         sides: &'a [Node; 2],
         at: &'a Node,
-    ) -> Outcome<Datum<'a>> {
+    ) -> EvalResult<RawValue<'a>> {
         let [left_node, right_node] = sides;
         let left = self.present(left_node)?;
         match left {
-            Datum::String(_) | Datum::Built(_) | Datum::Bytes(_) | Datum::BuiltBytes(_)
+            RawValue::String(_) | RawValue::Built(_) | RawValue::Bytes(_) | RawValue::BuiltBytes(_)
                 if operation == Arithmetic::Add =>
             {
                 return self.concatenate(left, right_node, at);
@@ -24,38 +24,46 @@ impl<'a> Frame<'a, '_> {
         }
         let right = self.present(right_node)?;
         let result = match (left, right) {
-            (Datum::Int(left), Datum::Int(right)) => integers(operation, left, right).map(Datum::Int),
-            (Datum::Uint(left), Datum::Uint(right)) => naturals(operation, left, right).map(Datum::Uint),
-            (Datum::Double(left), Datum::Double(right)) => doubles(operation, left, right).map(Datum::Double),
+            (RawValue::Int(left), RawValue::Int(right)) => {
+                integers(operation, left, right).map(RawValue::Int)
+            }
+            (RawValue::Uint(left), RawValue::Uint(right)) => {
+                naturals(operation, left, right).map(RawValue::Uint)
+            }
+            (RawValue::Double(left), RawValue::Double(right)) => {
+                doubles(operation, left, right).map(RawValue::Double)
+            }
             _ if operation == Arithmetic::Add && left.is_list() && right.is_list() => {
                 return self.join_whole([left, right], at);
             }
             _ => instants(operation, left, right),
         };
-        result.map_err(|cause| at.trouble(cause))
+        result.map_err(|cause| at.error(cause))
     }
 
     /// `+` of two lists that only turned out to be lists.
-    fn join_whole(&mut self, sides: [Datum<'a>; 2], at: &'a Node) -> Outcome<Datum<'a>> {
+    fn join_whole(&mut self, sides: [RawValue<'a>; 2], at: &'a Node) -> EvalResult<RawValue<'a>> {
         let range = self.build_from(at, |frame| {
             sides.into_iter().try_for_each(|side| {
-                frame.walk_whole(side, at, &mut |frame, item| {
+                frame.iterate_whole(side, at, &mut |frame, item| {
                     frame.hold(item.value, at)?;
                     Ok(Next::More)
                 })
             })
         })?;
-        Ok(Datum::List(range))
+        Ok(RawValue::List(range))
     }
 
-    pub(super) fn negate(&mut self, operand: &'a Node, at: &Node) -> Outcome<Datum<'a>> {
+    pub(super) fn negate(&mut self, operand: &'a Node, at: &Node) -> EvalResult<RawValue<'a>> {
         match self.value(operand)? {
-            Datum::Int(value) => value.checked_neg().map(Datum::Int).ok_or(at.trouble(Undecidable::Overflow)),
-            Datum::Double(value) => Ok(Datum::Double(-value)),
-            Datum::Duration(value) => {
-                value.checked_neg().map(Datum::Duration).ok_or(at.trouble(Undecidable::Overflow))
+            RawValue::Int(value) => {
+                value.checked_neg().map(RawValue::Int).ok_or(at.error(Undecidable::Overflow))
             }
-            other => Err(operand.unfit(other)),
+            RawValue::Double(value) => Ok(RawValue::Double(-value)),
+            RawValue::Duration(value) => {
+                value.checked_neg().map(RawValue::Duration).ok_or(at.error(Undecidable::Overflow))
+            }
+            other => Err(operand.type_error(other)),
         }
     }
 }
@@ -95,23 +103,27 @@ fn doubles(operation: Arithmetic, left: f64, right: f64) -> Result<f64, Undecida
 }
 
 /// Timestamps and durations.
-fn instants<'a>(operation: Arithmetic, left: Datum<'a>, right: Datum<'a>) -> Result<Datum<'a>, Undecidable> {
+fn instants<'a>(
+    operation: Arithmetic,
+    left: RawValue<'a>,
+    right: RawValue<'a>,
+) -> Result<RawValue<'a>, Undecidable> {
     match (operation, left, right) {
-        (Arithmetic::Add, Datum::Timestamp(moment), Datum::Duration(by))
-        | (Arithmetic::Add, Datum::Duration(by), Datum::Timestamp(moment)) => {
-            moment.plus(by).map(Datum::Timestamp)
+        (Arithmetic::Add, RawValue::Timestamp(timestamp), RawValue::Duration(by))
+        | (Arithmetic::Add, RawValue::Duration(by), RawValue::Timestamp(timestamp)) => {
+            timestamp.plus(by).map(RawValue::Timestamp)
         }
-        (Arithmetic::Subtract, Datum::Timestamp(moment), Datum::Duration(by)) => {
-            moment.minus(by).map(Datum::Timestamp)
+        (Arithmetic::Subtract, RawValue::Timestamp(timestamp), RawValue::Duration(by)) => {
+            timestamp.minus(by).map(RawValue::Timestamp)
         }
-        (Arithmetic::Subtract, Datum::Timestamp(later), Datum::Timestamp(earlier)) => {
-            later.since(earlier).map(Datum::Duration)
+        (Arithmetic::Subtract, RawValue::Timestamp(later), RawValue::Timestamp(earlier)) => {
+            later.since(earlier).map(RawValue::Duration)
         }
-        (Arithmetic::Add, Datum::Duration(left), Datum::Duration(right)) => {
-            left.checked_add(right).map(Datum::Duration)
+        (Arithmetic::Add, RawValue::Duration(left), RawValue::Duration(right)) => {
+            left.checked_add(right).map(RawValue::Duration)
         }
-        (Arithmetic::Subtract, Datum::Duration(left), Datum::Duration(right)) => {
-            left.checked_sub(right).map(Datum::Duration)
+        (Arithmetic::Subtract, RawValue::Duration(left), RawValue::Duration(right)) => {
+            left.checked_sub(right).map(RawValue::Duration)
         }
         _ => return Err(Undecidable::NoOverload),
     }

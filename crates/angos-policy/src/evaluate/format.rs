@@ -2,11 +2,11 @@
 //!
 //! What is written stays together: an argument is evaluated behind it and then moved to its end.
 
-use super::edit::section;
 use super::memory::Mark;
+use super::string_methods::section;
 use super::text::Cursor;
-use super::{Datum, Frame, Outcome, Range};
-use crate::clause::{Clause, Piece, piece};
+use super::{EvalResult, Frame, Range, RawValue};
+use crate::format_spec::{Segment, Spec, segment};
 use crate::limits::TEXT_MAX_BYTES;
 use crate::program::{Arguments, Node};
 use crate::value::Undecidable;
@@ -19,55 +19,55 @@ impl<'a> Frame<'a, '_> {
         text: &'a Node,
         arguments: &'a Arguments,
         at: &'a Node,
-    ) -> Outcome<Datum<'a>> {
+    ) -> EvalResult<RawValue<'a>> {
         let before = self.used;
-        let format = self.words(text, at)?;
+        let format = self.charged_string(text, at)?;
         let (whole, count) = match arguments {
-            Arguments::Written(nodes) => (Datum::Absent, nodes.len()),
+            Arguments::Written(nodes) => (RawValue::Absent, nodes.len()),
             Arguments::List(list) => {
                 let whole = self.value(list)?;
-                (whole, whole.count().filter(|_| whole.is_list()).ok_or(list.unfit(whole))?)
+                (whole, whole.count().filter(|_| whole.is_list()).ok_or(list.type_error(whole))?)
             }
         };
         let start = self.used.text;
         let (mut from, mut used) = (0, 0);
         let length = self.text(format).map_or(0, str::len);
-        while let Some((piece, end)) = self.text(format).and_then(|text| piece(text, from)) {
+        while let Some((segment, end)) = self.text(format).and_then(|text| segment(text, from)) {
             // A built string is looked at in full each time.
-            self.spend(if matches!(format, Datum::Built(_)) { 2 + length / 32 } else { 2 }, at)?;
-            match piece.map_err(|_| at.trouble(Undecidable::Format))? {
-                Piece::Text(range) => {
+            self.charge(if matches!(format, RawValue::Built(_)) { 2 + length / 32 } else { 2 }, at)?;
+            match segment.map_err(|_| at.error(Undecidable::Format))? {
+                Segment::Text(range) => {
                     let part = section(format, range, at)?;
                     self.place(part, self.used.text, at)?;
                 }
-                Piece::Clause(clause) if used < count => {
-                    self.substitute(clause, (arguments, whole), used, at)?;
+                Segment::Spec(spec) if used < count => {
+                    self.substitute(spec, (arguments, whole), used, at)?;
                     used += 1;
                 }
-                Piece::Clause(_) => return Err(at.trouble(Undecidable::Format)),
+                Segment::Spec(_) => return Err(at.error(Undecidable::Format)),
             }
             from = end;
         }
         if used < count {
-            return Err(at.trouble(Undecidable::Format));
+            return Err(at.error(Undecidable::Format));
         }
         let end = self.used.text;
         self.text.copy_within(start..end, before.text);
         let range = Range::new(before.text, before.text + (end - start));
         self.release(Mark { text: range.end(), slots: before.slots });
-        Ok(Datum::Built(range))
+        Ok(RawValue::Built(range))
     }
 
     /// Writes an argument behind what is written.
     fn substitute(
         &mut self,
-        clause: Clause,
-        (arguments, whole): (&'a Arguments, Datum<'a>),
+        spec: Spec,
+        (arguments, whole): (&'a Arguments, RawValue<'a>),
         index: usize,
         at: &'a Node,
-    ) -> Outcome<()> {
+    ) -> EvalResult<()> {
         let end = self.used;
-        let mistyped = at.trouble(Undecidable::Mistyped);
+        let mistyped = at.error(Undecidable::Mistyped);
         let (argument, node) = match arguments {
             Arguments::Written(nodes) => {
                 let node = nodes.get(index).ok_or(mistyped)?;
@@ -75,54 +75,61 @@ impl<'a> Frame<'a, '_> {
             }
             Arguments::List(_) => (self.item(whole, index).ok_or(mistyped)?.value, at),
         };
-        if let (Clause::Text, Datum::String(_) | Datum::Built(_)) = (clause, argument) {
-            self.spend_on_text(argument, node)?;
+        if let (Spec::Text, RawValue::String(_) | RawValue::Built(_)) = (spec, argument) {
+            self.charge_text(argument, node)?;
             let text = self.place(argument, end.text, node)?;
             self.release(Mark { text, slots: end.slots });
             return Ok(());
         }
         let from = self.used.text;
-        self.write_clause(clause, argument, node)?;
+        self.write_spec(spec, argument, node)?;
         let to = self.used.text;
         self.text.copy_within(from..to, end.text);
         self.release(Mark { text: end.text + (to - from), slots: end.slots });
         Ok(())
     }
 
-    fn write_clause(&mut self, clause: Clause, argument: Datum<'a>, at: &Node) -> Outcome<()> {
-        let shown: &dyn fmt::Display = match (clause, argument) {
-            (Clause::Text, _) => return self.write_value(argument, 0, at),
-            (Clause::Decimal, Datum::Int(value)) => &{ value },
-            (Clause::Decimal, Datum::Uint(value)) => &{ value },
-            (Clause::Decimal, Datum::Double(value)) => &Plain(value),
-            (Clause::Fixed(decimals), _) if let Some(value) = double(argument) => &Fixed { value, decimals },
-            (Clause::Scientific(decimals), _) if let Some(value) = double(argument) => {
+    fn write_spec(&mut self, spec: Spec, argument: RawValue<'a>, at: &Node) -> EvalResult<()> {
+        let shown: &dyn fmt::Display = match (spec, argument) {
+            (Spec::Text, _) => return self.write_value(argument, 0, at),
+            (Spec::Decimal, RawValue::Int(value)) => &{ value },
+            (Spec::Decimal, RawValue::Uint(value)) => &{ value },
+            (Spec::Decimal, RawValue::Double(value)) => &Plain(value),
+            (Spec::Fixed(decimals), _) if let Some(value) = double(argument) => &Fixed { value, decimals },
+            (Spec::Scientific(decimals), _) if let Some(value) = double(argument) => {
                 &Scientific { value, decimals }
             }
-            (Clause::Binary, Datum::Bool(value)) => &u8::from(value),
-            (Clause::Hexadecimal { upper }, _) if let Some(bytes) = self.raw(argument) => {
+            (Spec::Binary, RawValue::Bool(value)) => &u8::from(value),
+            (Spec::Hexadecimal { upper }, _) if let Some(bytes) = self.string_or_bytes(argument) => {
                 let length = bytes.len();
                 return self.write_bytes(argument, length, upper, at);
             }
-            (Clause::Binary | Clause::Octal | Clause::Hexadecimal { .. }, Datum::Int(value)) => {
-                &Digits { clause, negative: value < 0, magnitude: value.unsigned_abs() }
+            (Spec::Binary | Spec::Octal | Spec::Hexadecimal { .. }, RawValue::Int(value)) => {
+                &Digits { spec, negative: value < 0, magnitude: value.unsigned_abs() }
             }
-            (Clause::Binary | Clause::Octal | Clause::Hexadecimal { .. }, Datum::Uint(magnitude)) => {
-                &Digits { clause, negative: false, magnitude }
+            (Spec::Binary | Spec::Octal | Spec::Hexadecimal { .. }, RawValue::Uint(magnitude)) => {
+                &Digits { spec, negative: false, magnitude }
             }
-            _ => return Err(at.unfit(argument)),
+            _ => return Err(at.type_error(argument)),
         };
         self.build(shown, at).map(|_| ())
     }
 
     /// The bytes of a string or of bytes, in hexadecimal.
-    fn write_bytes(&mut self, argument: Datum<'a>, length: usize, upper: bool, at: &Node) -> Outcome<()> {
+    fn write_bytes(
+        &mut self,
+        argument: RawValue<'a>,
+        length: usize,
+        upper: bool,
+        at: &Node,
+    ) -> EvalResult<()> {
         if length > TEXT_MAX_BYTES {
-            return Err(at.trouble(Undecidable::TextTooLong));
+            return Err(at.error(Undecidable::TextTooLong));
         }
-        self.spend(length / 64, at)?;
+        self.charge(length / 64, at)?;
         for index in 0..length {
-            let byte = self.raw(argument).and_then(|bytes| bytes.get(index)).copied().unwrap_or(0);
+            let byte =
+                self.string_or_bytes(argument).and_then(|bytes| bytes.get(index)).copied().unwrap_or(0);
             let shown: &dyn fmt::Display =
                 if upper { &format_args!("{byte:02X}") } else { &format_args!("{byte:02x}") };
             self.build(shown, at)?;
@@ -131,16 +138,16 @@ impl<'a> Frame<'a, '_> {
     }
 
     /// `%s`
-    fn write_value(&mut self, value: Datum<'a>, depth: usize, at: &Node) -> Outcome<()> {
+    fn write_value(&mut self, value: RawValue<'a>, depth: usize, at: &Node) -> EvalResult<()> {
         self.descend(depth, at)?;
         match value {
-            Datum::Null => self.put("null", at),
-            Datum::Double(value) => self.build(&Plain(value), at).map(|_| ()),
+            RawValue::Null => self.put("null", at),
+            RawValue::Double(value) => self.build(&Plain(value), at).map(|_| ()),
             _ if value.is_list() => {
                 self.put("[", at)?;
                 for index in 0..value.count().unwrap_or(0) {
                     self.put(if index > 0 { ", " } else { "" }, at)?;
-                    let item = self.item(value, index).ok_or(at.trouble(Undecidable::Mistyped))?;
+                    let item = self.item(value, index).ok_or(at.error(Undecidable::Mistyped))?;
                     self.write_value(item.value, depth + 1, at)?;
                 }
                 self.put("]", at)
@@ -150,9 +157,9 @@ impl<'a> Frame<'a, '_> {
                 let from = self.used.text;
                 match self.write(value, at)? {
                     // It has been written where it belongs.
-                    Datum::Built(range) if range.start() == from => Ok(()),
+                    RawValue::Built(range) if range.start() == from => Ok(()),
                     text => {
-                        self.spend_on_text(text, at)?;
+                        self.charge_text(text, at)?;
                         self.place(text, from, at).map(|_| ())
                     }
                 }
@@ -161,17 +168,17 @@ impl<'a> Frame<'a, '_> {
     }
 
     /// The entries of a map, in the order of their keys as text.
-    fn write_map(&mut self, map: Datum<'a>, depth: usize, at: &Node) -> Outcome<()> {
+    fn write_map(&mut self, map: RawValue<'a>, depth: usize, at: &Node) -> EvalResult<()> {
         let count = map.count().unwrap_or(0);
         self.put("{", at)?;
         let mut last = None;
         for round in 0..count {
             // Each entry is the least of those that have not been written: there is no room for a sorted copy.
-            self.spend(2 * count, at)?;
+            self.charge(2 * count, at)?;
             let mut next = None;
             for index in 0..count {
-                let item = self.item(map, index).ok_or(at.trouble(Undecidable::Mistyped))?;
-                let key = (Key::of(item.place).ok_or(at.unfit(item.place))?, index);
+                let item = self.item(map, index).ok_or(at.error(Undecidable::Mistyped))?;
+                let key = (Key::of(item.place).ok_or(at.type_error(item.place))?, index);
                 let behind = last.is_none_or(|last| self.order(key, last).is_gt());
                 if behind && next.is_none_or(|(other, _)| self.order(key, other).is_lt()) {
                     next = Some((key, item));
@@ -194,14 +201,14 @@ impl<'a> Frame<'a, '_> {
 
     fn key_text<'t>(&'t self, key: &'t Key<'a>) -> &'t [u8] {
         match key {
-            Key::Text(text) => self.raw(*text).unwrap_or_default(),
+            Key::Text(text) => self.string_or_bytes(*text).unwrap_or_default(),
             Key::Bool(value) => (if *value { "true" } else { "false" }).as_bytes(),
             Key::Whole { digits, length } => digits.get(..*length).unwrap_or_default(),
         }
     }
 
-    fn put(&mut self, text: &'static str, at: &Node) -> Outcome<()> {
-        self.place(Datum::String(text), self.used.text, at).map(|_| ())
+    fn put(&mut self, text: &'static str, at: &Node) -> EvalResult<()> {
+        self.place(RawValue::String(text), self.used.text, at).map(|_| ())
     }
 }
 
@@ -217,16 +224,16 @@ enum Key<'a> {
         digits: Places,
         length: usize,
     },
-    Text(Datum<'a>),
+    Text(RawValue<'a>),
 }
 
 impl<'a> Key<'a> {
-    fn of(datum: Datum<'a>) -> Option<Self> {
-        Some(match datum {
-            Datum::Bool(value) => Self::Bool(value),
-            Datum::Int(value) => Self::whole(&value),
-            Datum::Uint(value) => Self::whole(&value),
-            Datum::String(_) | Datum::Built(_) => Self::Text(datum),
+    fn of(raw: RawValue<'a>) -> Option<Self> {
+        Some(match raw {
+            RawValue::Bool(value) => Self::Bool(value),
+            RawValue::Int(value) => Self::whole(&value),
+            RawValue::Uint(value) => Self::whole(&value),
+            RawValue::String(_) | RawValue::Built(_) => Self::Text(raw),
             _ => return None,
         })
     }
@@ -241,11 +248,11 @@ impl<'a> Key<'a> {
 
 /// A number as a double.
 #[allow(clippy::cast_precision_loss, reason = "as `double(…)` does")]
-fn double(datum: Datum<'_>) -> Option<f64> {
-    match datum {
-        Datum::Int(value) => Some(value as f64),
-        Datum::Uint(value) => Some(value as f64),
-        Datum::Double(value) => Some(value),
+fn double(raw: RawValue<'_>) -> Option<f64> {
+    match raw {
+        RawValue::Int(value) => Some(value as f64),
+        RawValue::Uint(value) => Some(value as f64),
+        RawValue::Double(value) => Some(value),
         _ => None,
     }
 }
@@ -303,19 +310,19 @@ impl fmt::Display for Scientific {
 
 /// An integer in binary, octal or hexadecimal: a sign and its magnitude.
 struct Digits {
-    clause: Clause,
+    spec: Spec,
     negative: bool,
     magnitude: u64,
 }
 
 impl fmt::Display for Digits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { clause, negative, magnitude } = *self;
+        let Self { spec, negative, magnitude } = *self;
         f.write_str(if negative { "-" } else { "" })?;
-        match clause {
-            Clause::Binary => write!(f, "{magnitude:b}"),
-            Clause::Octal => write!(f, "{magnitude:o}"),
-            Clause::Hexadecimal { upper: true } => write!(f, "{magnitude:X}"),
+        match spec {
+            Spec::Binary => write!(f, "{magnitude:b}"),
+            Spec::Octal => write!(f, "{magnitude:o}"),
+            Spec::Hexadecimal { upper: true } => write!(f, "{magnitude:X}"),
             _ => write!(f, "{magnitude:x}"),
         }
     }

@@ -5,9 +5,9 @@
 //! expression built unless its value lives there; a walk over a list keeps what it still needs by raising the
 //! floor.
 
-use super::{Datum, Frame, Outcome, Range};
+use super::{EvalResult, Frame, Range, RawValue};
 use crate::limits::{SLOTS_MAX, TEXT_MAX_BYTES};
-use crate::program::{Needs, Node};
+use crate::program::{MemoryNeeds, Node};
 use crate::value::Undecidable;
 
 /// How far each stack is filled.
@@ -18,7 +18,10 @@ pub(super) struct Mark {
 }
 
 /// Runs `work` with as much memory on the stack as the program needs; setting it up takes time.
-pub(crate) fn with_memory<'a, R>(needs: Needs, work: impl FnOnce(&mut [u8], &mut [Datum<'a>]) -> R) -> R {
+pub(crate) fn with_memory<'a, R>(
+    needs: MemoryNeeds,
+    work: impl FnOnce(&mut [u8], &mut [RawValue<'a>]) -> R,
+) -> R {
     match (needs.text, needs.slots) {
         (false, false) => work(&mut [], &mut []),
         (true, false) => work(&mut [0; TEXT_MAX_BYTES], &mut []),
@@ -28,8 +31,8 @@ pub(crate) fn with_memory<'a, R>(needs: Needs, work: impl FnOnce(&mut [u8], &mut
 
 /// Apart, so that decisions that build no lists do not reserve stack for them.
 #[inline(never)]
-fn with_slots<'a, R>(text: bool, work: impl FnOnce(&mut [u8], &mut [Datum<'a>]) -> R) -> R {
-    let mut slots = [Datum::Absent; SLOTS_MAX];
+fn with_slots<'a, R>(text: bool, work: impl FnOnce(&mut [u8], &mut [RawValue<'a>]) -> R) -> R {
+    let mut slots = [RawValue::Absent; SLOTS_MAX];
     if text { work(&mut [0; TEXT_MAX_BYTES], &mut slots) } else { work(&mut [], &mut slots) }
 }
 
@@ -49,20 +52,20 @@ impl<'a> Frame<'a, '_> {
     pub(super) fn build_from(
         &mut self,
         at: &'a Node,
-        fill: impl FnOnce(&mut Self) -> Outcome<()>,
-    ) -> Outcome<Range> {
+        fill: impl FnOnce(&mut Self) -> EvalResult<()>,
+    ) -> EvalResult<Range> {
         let (pending, floor) = (self.pending, self.floor);
         let filled = fill(self);
-        let settled = filled.and_then(|()| self.settle(pending).ok_or(at.trouble(Undecidable::ListTooLong)));
+        let settled = filled.and_then(|()| self.settle(pending).ok_or(at.error(Undecidable::ListTooLong)));
         (self.pending, self.floor) = (pending, floor);
         settled
     }
 
     /// Adds an element to the list that is being built.
-    pub(super) fn hold(&mut self, datum: Datum<'a>, at: &Node) -> Outcome<()> {
+    pub(super) fn hold(&mut self, raw: RawValue<'a>, at: &Node) -> EvalResult<()> {
         let next = self.pending.checked_sub(1).filter(|next| *next >= self.used.slots);
         let slot = next.and_then(|next| self.slots.get_mut(next));
-        *slot.ok_or(at.trouble(Undecidable::ListTooLong))? = datum;
+        *slot.ok_or(at.error(Undecidable::ListTooLong))? = raw;
         self.pending -= 1;
         self.keep();
         Ok(())
@@ -79,9 +82,9 @@ impl<'a> Frame<'a, '_> {
     }
 
     /// Gives a name of a loop or of `cel.bind` its value.
-    pub(super) fn bind(&mut self, slot: usize, datum: Datum<'a>) {
+    pub(super) fn bind(&mut self, slot: usize, raw: RawValue<'a>) {
         if let Some(bound) = self.bound.get_mut(slot) {
-            *bound = datum;
+            *bound = raw;
         }
     }
 }

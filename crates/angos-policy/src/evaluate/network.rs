@@ -1,6 +1,6 @@
 //! Stage 5: the `ip` and `cidr` functions of Kubernetes' CEL library.
 
-use super::{Datum, Frame, Outcome};
+use super::{EvalResult, Frame, RawValue};
 use crate::program::{AddressProperty, NetworkProperty, Node};
 use crate::value::Undecidable;
 use ipnet::IpNet;
@@ -8,10 +8,14 @@ use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
 impl<'a> Frame<'a, '_> {
-    pub(super) fn address_property(&mut self, property: AddressProperty, of: &'a Node) -> Outcome<Datum<'a>> {
+    pub(super) fn address_property(
+        &mut self,
+        property: AddressProperty,
+        of: &'a Node,
+    ) -> EvalResult<RawValue<'a>> {
         let address = match self.value(of)? {
-            Datum::Ip(address) => address,
-            other => return Err(of.unfit(other)),
+            RawValue::Ip(address) => address,
+            other => return Err(of.type_error(other)),
         };
         let loopback = address.is_loopback();
         let link_local_unicast = match address {
@@ -22,8 +26,8 @@ impl<'a> Frame<'a, '_> {
             IpAddr::V4(v4) => v4.octets().starts_with(&[224, 0, 0]),
             IpAddr::V6(v6) => v6.segments().first().is_some_and(|first| first & 0xff0f == 0xff02),
         };
-        Ok(Datum::Bool(match property {
-            AddressProperty::Family => return Ok(Datum::Int(if address.is_ipv4() { 4 } else { 6 })),
+        Ok(RawValue::Bool(match property {
+            AddressProperty::Family => return Ok(RawValue::Int(if address.is_ipv4() { 4 } else { 6 })),
             AddressProperty::Unspecified => address.is_unspecified(),
             AddressProperty::Loopback => loopback,
             AddressProperty::LinkLocalMulticast => link_local_multicast,
@@ -39,46 +43,50 @@ impl<'a> Frame<'a, '_> {
         }))
     }
 
-    pub(super) fn network_property(&mut self, property: NetworkProperty, of: &'a Node) -> Outcome<Datum<'a>> {
+    pub(super) fn network_property(
+        &mut self,
+        property: NetworkProperty,
+        of: &'a Node,
+    ) -> EvalResult<RawValue<'a>> {
         match self.value(of)? {
-            Datum::Cidr(network) => Ok(match property {
-                NetworkProperty::Address => Datum::Ip(network.addr()),
-                NetworkProperty::Masked => Datum::Cidr(network.trunc()),
-                NetworkProperty::PrefixLength => Datum::Int(network.prefix_len().into()),
+            RawValue::Cidr(network) => Ok(match property {
+                NetworkProperty::Address => RawValue::Ip(network.addr()),
+                NetworkProperty::Masked => RawValue::Cidr(network.trunc()),
+                NetworkProperty::PrefixLength => RawValue::Int(network.prefix_len().into()),
             }),
-            other => Err(of.unfit(other)),
+            other => Err(of.type_error(other)),
         }
     }
 
     /// Whether a network holds an address or another network, given as itself or as text.
-    pub(super) fn covers(&mut self, sides: &'a [Node; 2]) -> Outcome<bool> {
+    pub(super) fn covers(&mut self, sides: &'a [Node; 2]) -> EvalResult<bool> {
         let [network_node, part_node] = sides;
         let network = match self.value(network_node)? {
-            Datum::Cidr(network) => network,
-            other => return Err(network_node.unfit(other)),
+            RawValue::Cidr(network) => network,
+            other => return Err(network_node.type_error(other)),
         };
         let part = self.value(part_node)?;
         match part {
-            Datum::Ip(address) => return Ok(network.contains(&address)),
-            Datum::Cidr(part) => return Ok(network.contains(&part)),
+            RawValue::Ip(address) => return Ok(network.contains(&address)),
+            RawValue::Cidr(part) => return Ok(network.contains(&part)),
             _ => {}
         }
-        let text = self.text(part).ok_or(part_node.unfit(part))?;
+        let text = self.text(part).ok_or(part_node.type_error(part))?;
         if text.contains('/') {
             return parse_cidr(text)
                 .map(|part| network.contains(&part))
-                .ok_or(part_node.trouble(Undecidable::Conversion));
+                .ok_or(part_node.error(Undecidable::Conversion));
         }
         parse_ip(text)
             .map(|address| network.contains(&address))
-            .ok_or(part_node.trouble(Undecidable::Conversion))
+            .ok_or(part_node.error(Undecidable::Conversion))
     }
 
     /// `ip.isCanonical(text)`: whether an address is written as `string(ip(text))` writes it.
-    pub(super) fn is_canonical(&mut self, text_node: &'a Node) -> Outcome<bool> {
-        let datum = self.value(text_node)?;
-        let text = self.text(datum).ok_or(text_node.unfit(datum))?;
-        let address = parse_ip(text).ok_or(text_node.trouble(Undecidable::Conversion))?;
+    pub(super) fn is_canonical(&mut self, text_node: &'a Node) -> EvalResult<bool> {
+        let raw = self.value(text_node)?;
+        let text = self.text(raw).ok_or(text_node.type_error(raw))?;
+        let address = parse_ip(text).ok_or(text_node.error(Undecidable::Conversion))?;
         let mut rest = Rest(text);
         Ok(write!(rest, "{address}").is_ok() && rest.0.is_empty())
     }

@@ -1,7 +1,7 @@
 //! Stage 5: `sort` and `sortBy`, in the frame's slots: by insertion, so that equal ones stay in their order.
 
-use super::walk::Next;
-use super::{Datum, Frame, Outcome, Range};
+use super::iterate::Next;
+use super::{EvalResult, Frame, Range, RawValue};
 use crate::limits::SLOTS_MAX;
 use crate::program::{Loop, Node};
 use crate::value::Undecidable;
@@ -9,22 +9,32 @@ use std::cmp::Ordering;
 
 impl<'a> Frame<'a, '_> {
     /// `list.sort()`: a sorted copy.
-    pub(super) fn sort(&mut self, whole: Datum<'a>, count: usize, at: &'a Node) -> Outcome<Datum<'a>> {
+    pub(super) fn sort(
+        &mut self,
+        whole: RawValue<'a>,
+        count: usize,
+        at: &'a Node,
+    ) -> EvalResult<RawValue<'a>> {
         if count > SLOTS_MAX {
-            return Err(at.trouble(Undecidable::ListTooLong));
+            return Err(at.error(Undecidable::ListTooLong));
         }
         let range =
             self.build_from(at, |frame| (0..count).try_for_each(|index| frame.take(whole, index, at)))?;
         self.sort_slots(range, 1, at)?;
-        Ok(Datum::List(range))
+        Ok(RawValue::List(range))
     }
 
     /// `list.sortBy(x, key)`: a copy sorted by the key of each element.
-    pub(super) fn sort_by(&mut self, over: &'a Loop, key: &'a Node, at: &'a Node) -> Outcome<Datum<'a>> {
+    pub(super) fn sort_by(
+        &mut self,
+        over: &'a Loop,
+        key: &'a Node,
+        at: &'a Node,
+    ) -> EvalResult<RawValue<'a>> {
         let pairs = self.build_from(at, |frame| {
-            frame.walk(&over.source, &mut |frame, item| {
+            frame.iterate(&over.source, &mut |frame, item| {
                 if item.is_entry() {
-                    return Err(over.source.trouble(Undecidable::NoOverload));
+                    return Err(over.source.error(Undecidable::NoOverload));
                 }
                 frame.enter(over, &item);
                 let key = frame.present(key)?;
@@ -40,26 +50,26 @@ impl<'a> Frame<'a, '_> {
             self.slots.copy_within(start + 2 * index + 1..start + 2 * index + 2, start + index);
         }
         self.used.slots = start + count;
-        Ok(Datum::List(Range::new(start, start + count)))
+        Ok(RawValue::List(Range::new(start, start + count)))
     }
 
     /// Sorts entries of so many slots by the first slot of each; these must be of one type that has an order.
-    fn sort_slots(&mut self, range: Range, width: usize, at: &Node) -> Outcome<()> {
+    fn sort_slots(&mut self, range: Range, width: usize, at: &Node) -> EvalResult<()> {
         let mut kind = None;
         for end in (range.start()..range.end()).step_by(width) {
             let key = self.slot(end);
             if !key.has_order() || *kind.get_or_insert(key.type_name()) != key.type_name() {
-                return Err(at.unfit(key));
+                return Err(at.type_error(key));
             }
             let mut place = end;
             while place > range.start() {
-                self.spend(1, at)?;
+                self.charge(1, at)?;
                 match self.sorted(self.slot(place - width), self.slot(place)) {
                     Some(Ordering::Greater) => {
                         (0..width).for_each(|part| self.slots.swap(place - width + part, place + part));
                     }
                     Some(_) => break,
-                    None => return Err(at.trouble(Undecidable::NoOverload)),
+                    None => return Err(at.error(Undecidable::NoOverload)),
                 }
                 place -= width;
             }
@@ -67,12 +77,12 @@ impl<'a> Frame<'a, '_> {
         Ok(())
     }
 
-    fn slot(&self, place: usize) -> Datum<'a> {
-        self.slots.get(place).copied().unwrap_or(Datum::Absent)
+    fn slot(&self, place: usize) -> RawValue<'a> {
+        self.slots.get(place).copied().unwrap_or(RawValue::Absent)
     }
 }
 
-impl Datum<'_> {
+impl RawValue<'_> {
     /// Whether values of its type can be sorted.
     fn has_order(self) -> bool {
         matches!(

@@ -1,6 +1,6 @@
 //! Stage 5: strings: searching them, and building them in the frame's memory.
 
-use super::{Datum, Frame, Outcome, Range, datum};
+use super::{EvalResult, Frame, Range, RawValue, raw_value};
 use crate::program::{Node, Search};
 use crate::value::Undecidable;
 use regex::Regex;
@@ -8,56 +8,56 @@ use std::fmt;
 
 impl<'a> Frame<'a, '_> {
     /// The text of a string, borrowed or built.
-    pub(super) fn text<'t>(&'t self, datum: Datum<'t>) -> Option<&'t str> {
-        match datum {
-            Datum::String(text) => Some(text),
-            Datum::Built(range) => datum::text(self.text, range),
+    pub(super) fn text<'t>(&'t self, raw: RawValue<'t>) -> Option<&'t str> {
+        match raw {
+            RawValue::String(text) => Some(text),
+            RawValue::Built(range) => raw_value::text(self.text, range),
             _ => None,
         }
     }
 
     /// Bytes, borrowed or built.
-    pub(super) fn bytes<'t>(&'t self, datum: Datum<'t>) -> Option<&'t [u8]> {
-        match datum {
-            Datum::Bytes(bytes) => Some(bytes),
-            Datum::BuiltBytes(range) => self.text.get(range.start()..range.end()),
+    pub(super) fn bytes<'t>(&'t self, raw: RawValue<'t>) -> Option<&'t [u8]> {
+        match raw {
+            RawValue::Bytes(bytes) => Some(bytes),
+            RawValue::BuiltBytes(range) => self.text.get(range.start()..range.end()),
             _ => None,
         }
     }
 
     /// The bytes of a string or of bytes.
-    pub(super) fn raw<'t>(&'t self, datum: Datum<'t>) -> Option<&'t [u8]> {
-        match datum {
-            Datum::String(text) => Some(text.as_bytes()),
-            Datum::Built(range) => self.text.get(range.start()..range.end()),
-            _ => self.bytes(datum),
+    pub(super) fn string_or_bytes<'t>(&'t self, raw: RawValue<'t>) -> Option<&'t [u8]> {
+        match raw {
+            RawValue::String(text) => Some(text.as_bytes()),
+            RawValue::Built(range) => self.text.get(range.start()..range.end()),
+            _ => self.bytes(raw),
         }
     }
 
     /// One unit of work per 64 bytes that will be looked at.
-    pub(super) fn spend_on_text(&mut self, datum: Datum<'a>, at: &Node) -> Outcome<()> {
-        let length = self.raw(datum).ok_or(at.unfit(datum))?.len();
-        self.spend(length / 64, at)
+    pub(super) fn charge_text(&mut self, raw: RawValue<'a>, at: &Node) -> EvalResult<()> {
+        let length = self.string_or_bytes(raw).ok_or(at.type_error(raw))?.len();
+        self.charge(length / 64, at)
     }
 
     /// The characters of a string, or how many bytes.
-    pub(super) fn length(&mut self, datum: Datum<'a>, at: &Node) -> Outcome<usize> {
-        if let Some(bytes) = self.bytes(datum) {
+    pub(super) fn length(&mut self, raw: RawValue<'a>, at: &Node) -> EvalResult<usize> {
+        if let Some(bytes) = self.bytes(raw) {
             return Ok(bytes.len());
         }
-        self.spend_on_text(datum, at)?;
-        Ok(self.text(datum).map_or(0, |text| text.chars().count()))
+        self.charge_text(raw, at)?;
+        Ok(self.text(raw).map_or(0, |text| text.chars().count()))
     }
 
-    pub(super) fn search(&mut self, search: Search, sides: &'a [Node; 2]) -> Outcome<bool> {
+    pub(super) fn search(&mut self, search: Search, sides: &'a [Node; 2]) -> EvalResult<bool> {
         let [text_node, part_node] = sides;
         let text = self.value(text_node)?;
         let part = self.value(part_node)?;
         if search == Search::Contains {
-            self.spend_on_text(text, text_node)?;
+            self.charge_text(text, text_node)?;
         }
-        let text = self.text(text).ok_or(text_node.unfit(text))?;
-        let part = self.text(part).ok_or(part_node.unfit(part))?;
+        let text = self.text(text).ok_or(text_node.type_error(text))?;
+        let part = self.text(part).ok_or(part_node.type_error(part))?;
         Ok(match search {
             Search::StartsWith => text.starts_with(part),
             Search::EndsWith => text.ends_with(part),
@@ -65,61 +65,61 @@ impl<'a> Frame<'a, '_> {
         })
     }
 
-    pub(super) fn matches(&mut self, operand: &'a Node, pattern: &Regex) -> Outcome<bool> {
-        let datum = self.value(operand)?;
-        self.spend_on_text(datum, operand)?;
-        let text = self.text(datum).ok_or(operand.unfit(datum))?;
+    pub(super) fn matches(&mut self, operand: &'a Node, pattern: &Regex) -> EvalResult<bool> {
+        let raw = self.value(operand)?;
+        self.charge_text(raw, operand)?;
+        let text = self.text(raw).ok_or(operand.type_error(raw))?;
         Ok(pattern.is_match(text))
     }
 
-    pub(super) fn change_case(&mut self, lower: bool, operand: &'a Node) -> Outcome<Datum<'a>> {
-        let datum = self.value(operand)?;
-        self.text(datum).ok_or(operand.unfit(datum))?;
-        self.spend_on_text(datum, operand)?;
+    pub(super) fn change_case(&mut self, lower: bool, operand: &'a Node) -> EvalResult<RawValue<'a>> {
+        let raw = self.value(operand)?;
+        self.text(raw).ok_or(operand.type_error(raw))?;
+        self.charge_text(raw, operand)?;
         // Always a copy: what was built may be the element of a surrounding loop.
         let start = self.used.text;
-        let end = self.place(datum, start, operand)?;
+        let end = self.place(raw, start, operand)?;
         if let Some(built) = self.text.get_mut(start..end) {
             if lower { built.make_ascii_lowercase() } else { built.make_ascii_uppercase() }
         }
-        Ok(Datum::Built(Range::new(start, end)))
+        Ok(RawValue::Built(Range::new(start, end)))
     }
 
     /// `left + right` where both are strings or both are bytes; `left` has been evaluated.
     pub(super) fn concatenate(
         &mut self,
-        left: Datum<'a>,
+        left: RawValue<'a>,
         right_node: &'a Node,
         at: &'a Node,
-    ) -> Outcome<Datum<'a>> {
-        let is_text = matches!(left, Datum::String(_) | Datum::Built(_));
-        self.spend_on_text(left, at)?;
+    ) -> EvalResult<RawValue<'a>> {
+        let is_text = matches!(left, RawValue::String(_) | RawValue::Built(_));
+        self.charge_text(left, at)?;
         let (start, middle) = match left {
             // Nothing is behind it, so it can grow where it stands.
-            Datum::Built(range) | Datum::BuiltBytes(range) if range.end() == self.used.text => {
+            RawValue::Built(range) | RawValue::BuiltBytes(range) if range.end() == self.used.text => {
                 (range.start(), range.end())
             }
             _ => (self.used.text, self.place(left, self.used.text, at)?),
         };
         let right = self.present(right_node)?;
         if self.text(right).is_some() != is_text {
-            return Err(at.trouble(Undecidable::NoOverload));
+            return Err(at.error(Undecidable::NoOverload));
         }
-        self.spend_on_text(right, right_node)?;
+        self.charge_text(right, right_node)?;
         let range = Range::new(start, self.place(right, middle, right_node)?);
-        Ok(if is_text { Datum::Built(range) } else { Datum::BuiltBytes(range) })
+        Ok(if is_text { RawValue::Built(range) } else { RawValue::BuiltBytes(range) })
     }
 
     /// Puts a string or bytes at `start` of the memory, where nothing else is needed but maybe the string
     /// itself; its end, behind which memory is free.
-    pub(super) fn place(&mut self, datum: Datum<'a>, start: usize, at: &Node) -> Outcome<usize> {
-        let length = self.raw(datum).ok_or(at.unfit(datum))?.len();
+    pub(super) fn place(&mut self, raw: RawValue<'a>, start: usize, at: &Node) -> EvalResult<usize> {
+        let length = self.string_or_bytes(raw).ok_or(at.type_error(raw))?.len();
         let end = start + length;
-        let room = self.text.get_mut(start..end).ok_or(at.trouble(Undecidable::TextTooLong))?;
-        match datum {
-            Datum::String(text) => room.copy_from_slice(text.as_bytes()),
-            Datum::Bytes(bytes) => room.copy_from_slice(bytes),
-            Datum::Built(range) | Datum::BuiltBytes(range) if range.start() != start => {
+        let room = self.text.get_mut(start..end).ok_or(at.error(Undecidable::TextTooLong))?;
+        match raw {
+            RawValue::String(text) => room.copy_from_slice(text.as_bytes()),
+            RawValue::Bytes(bytes) => room.copy_from_slice(bytes),
+            RawValue::Built(range) | RawValue::BuiltBytes(range) if range.start() != start => {
                 self.text.copy_within(range.start()..range.end(), start);
             }
             _ => {}
@@ -129,47 +129,47 @@ impl<'a> Frame<'a, '_> {
     }
 
     /// Writes a value as text into the memory.
-    pub(super) fn build(&mut self, value: &dyn fmt::Display, at: &Node) -> Outcome<Datum<'a>> {
+    pub(super) fn build(&mut self, value: &dyn fmt::Display, at: &Node) -> EvalResult<RawValue<'a>> {
         let start = self.used.text;
         let mut cursor = Cursor { memory: self.text, end: start };
         match fmt::write(&mut cursor, format_args!("{value}")) {
             Ok(()) => {
                 let end = cursor.end();
                 self.used.text = end;
-                Ok(Datum::Built(Range::new(start, end)))
+                Ok(RawValue::Built(Range::new(start, end)))
             }
-            Err(fmt::Error) => Err(at.trouble(Undecidable::TextTooLong)),
+            Err(fmt::Error) => Err(at.error(Undecidable::TextTooLong)),
         }
     }
 
     /// `list.join(separator)`: the strings of a list as one.
-    pub(super) fn glue(
+    pub(super) fn join_strings(
         &mut self,
         list: &'a Node,
         separator: Option<&'a Node>,
         at: &'a Node,
-    ) -> Outcome<Datum<'a>> {
+    ) -> EvalResult<RawValue<'a>> {
         let whole = self.value(list)?;
         let separator_value = match separator {
             Some(separator) => self.present(separator)?,
-            None => Datum::String(""),
+            None => RawValue::String(""),
         };
-        self.text(separator_value).ok_or(at.unfit(separator_value))?;
+        self.text(separator_value).ok_or(at.type_error(separator_value))?;
         if !whole.is_list() {
-            return Err(list.unfit(whole));
+            return Err(list.type_error(whole));
         }
         let start = self.used.text;
         for index in 0..whole.count().unwrap_or(0) {
-            self.spend(1, at)?;
+            self.charge(1, at)?;
             if index > 0 {
                 self.place(separator_value, self.used.text, at)?;
             }
-            let part = self.item(whole, index).map_or(Datum::Absent, |item| item.value);
-            self.text(part).ok_or(list.unfit(part))?;
-            self.spend_on_text(part, list)?;
+            let part = self.item(whole, index).map_or(RawValue::Absent, |item| item.value);
+            self.text(part).ok_or(list.type_error(part))?;
+            self.charge_text(part, list)?;
             self.place(part, self.used.text, at)?;
         }
-        Ok(Datum::Built(Range::new(start, self.used.text)))
+        Ok(RawValue::Built(Range::new(start, self.used.text)))
     }
 }
 

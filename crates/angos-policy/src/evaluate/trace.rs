@@ -59,7 +59,7 @@ impl Trace {
         self.visits.get(&offset)
     }
 
-    pub(super) fn note(&mut self, offset: u32, during: Interval, outcome: Result<Value<'_>, Undecidable>) {
+    pub(super) fn record(&mut self, offset: u32, during: Interval, outcome: Result<Value<'_>, Undecidable>) {
         let outcome = outcome.map(|value| match value {
             Value::Absent => Shown::Absent,
             value => Shown::Value(value.to_cel()),
@@ -67,8 +67,8 @@ impl Trace {
         self.keep(offset, Visit { during, outcome });
     }
 
-    /// As [`note`](Self::note), of an optional that is not built.
-    pub(super) fn note_optional(
+    /// As [`record`](Self::record), of an optional that is not built.
+    pub(super) fn record_optional(
         &mut self,
         offset: u32,
         during: Interval,

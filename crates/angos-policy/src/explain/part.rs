@@ -1,6 +1,6 @@
 //! Beside stage 5: the text of a rule and the evaluator's report → what each part of the rule evaluated to.
 
-use super::extent::Tokens;
+use super::span::Tokens;
 use crate::check::is_binding;
 use crate::evaluate::{Interval, Shown, Trace, Visit, Visits};
 use crate::syntax::{Expression, Form, Operator};
@@ -14,21 +14,21 @@ use std::ops::Range;
 /// was computed when the rule was loaded are not parts.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Part {
+pub struct PartExplanation {
     /// Where it stands in the rule, in bytes.
     pub span: Range<usize>,
     /// What it evaluated to.
-    pub finding: Finding,
+    pub outcome: PartOutcome,
     /// How often it was evaluated in the whole rule: more than once in the body of a loop.
     pub rounds: usize,
     /// What it is made of.
-    pub parts: Vec<Part>,
+    pub parts: Vec<PartExplanation>,
 }
 
 /// What a part of a rule evaluated to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Finding {
+pub enum PartOutcome {
     /// This value, as CEL writes it ([`Value::to_cel`](crate::Value::to_cel)).
     Value(String),
     /// A variable this request does not have.
@@ -36,63 +36,64 @@ pub enum Finding {
     /// No value.
     Undecidable(Undecidable),
     /// A list that was walked where it is used and never stood as a whole; its parts have values.
-    Walked,
+    Iterated,
     /// Not evaluated: the answer was settled before.
     NotEvaluated,
     /// Evaluated in a round of a loop that is not kept.
-    NotKept,
+    Truncated,
 }
 
-impl Part {
-    pub(super) fn untold(span: Range<usize>) -> Self {
-        Self { span, finding: Finding::NotKept, rounds: 0, parts: Vec::new() }
+impl PartExplanation {
+    pub(super) fn truncated(span: Range<usize>) -> Self {
+        Self { span, outcome: PartOutcome::Truncated, rounds: 0, parts: Vec::new() }
     }
 }
 
 /// The whole rule as a part.
-pub(super) fn whole(source: &str, expression: &Expression, trace: &Trace) -> Part {
-    let account = Account { tokens: Tokens::of(source), trace };
-    let mut parts = account.parts(expression, Interval::ALL);
-    parts.pop().unwrap_or(Part::untold(0..source.len()))
+pub(super) fn whole(source: &str, expression: &Expression, trace: &Trace) -> PartExplanation {
+    let view = TraceView { tokens: Tokens::of(source), trace };
+    let mut parts = view.parts(expression, Interval::ALL);
+    parts.pop().unwrap_or(PartExplanation::truncated(0..source.len()))
 }
 
-struct Account<'a> {
+struct TraceView<'a> {
     tokens: Tokens<'a>,
     trace: &'a Trace,
 }
 
-impl Account<'_> {
+impl TraceView<'_> {
     /// The evaluations of `expression` during another one's, in order; one entry that says so when there is none.
-    fn parts(&self, expression: &Expression, during: Interval) -> Vec<Part> {
-        let span = self.tokens.extent(expression);
-        let part = |finding, rounds, parts| Part { span: span.clone(), finding, rounds, parts };
+    fn parts(&self, expression: &Expression, during: Interval) -> Vec<PartExplanation> {
+        let span = self.tokens.span_of(expression);
+        let part = |outcome, rounds, parts| PartExplanation { span: span.clone(), outcome, rounds, parts };
         let Some(Visits { count, kept }) = self.visits(expression) else {
-            let parts = self.made_of(expression, during);
-            let is_walked = parts.iter().any(|part| part.finding != Finding::NotEvaluated);
-            return vec![if is_walked {
-                part(Finding::Walked, 0, parts)
+            let parts = self.parts_of(expression, during);
+            let is_iterated = parts.iter().any(|part| part.outcome != PartOutcome::NotEvaluated);
+            return vec![if is_iterated {
+                part(PartOutcome::Iterated, 0, parts)
             } else {
-                part(Finding::NotEvaluated, 0, Vec::new())
+                part(PartOutcome::NotEvaluated, 0, Vec::new())
             }];
         };
         let visits: Vec<&Visit> = kept.iter().filter(|visit| during.contains(visit.during)).collect();
         if visits.is_empty() {
-            let finding = if kept.len() == *count { Finding::NotEvaluated } else { Finding::NotKept };
-            return vec![part(finding, *count, Vec::new())];
+            let outcome =
+                if kept.len() == *count { PartOutcome::NotEvaluated } else { PartOutcome::Truncated };
+            return vec![part(outcome, *count, Vec::new())];
         }
         let one = |visit: &Visit| {
-            let finding = match &visit.outcome {
-                Ok(Shown::Value(text)) => Finding::Value(text.clone()),
-                Ok(Shown::Absent) => Finding::Absent,
-                Err(cause) => Finding::Undecidable(*cause),
+            let outcome = match &visit.outcome {
+                Ok(Shown::Value(text)) => PartOutcome::Value(text.clone()),
+                Ok(Shown::Absent) => PartOutcome::Absent,
+                Err(cause) => PartOutcome::Undecidable(*cause),
             };
-            part(finding, *count, self.made_of(expression, visit.during))
+            part(outcome, *count, self.parts_of(expression, visit.during))
         };
         visits.into_iter().map(one).collect()
     }
 
     /// What an expression is made of, as far as it was evaluated or could have been.
-    fn made_of(&self, expression: &Expression, during: Interval) -> Vec<Part> {
+    fn parts_of(&self, expression: &Expression, during: Interval) -> Vec<PartExplanation> {
         if is_variable(expression) && self.trace.at(expression.offset).is_none() || is_presence(expression) {
             return Vec::new();
         }
@@ -101,12 +102,12 @@ impl Account<'_> {
             .enumerate()
             .filter(|(index, part)| self.has_value(expression, *index, part))
             .flat_map(|(_, part)| {
-                if is_link(expression, part) { self.made_of(part, during) } else { self.parts(part, during) }
+                if is_link(expression, part) { self.parts_of(part, during) } else { self.parts(part, during) }
             });
-        let parts: Vec<Part> = parts.collect();
+        let parts: Vec<PartExplanation> = parts.collect();
         // Nothing of it was ever evaluated, so it was computed when the rule was loaded.
         let is_folded =
-            !chooses(expression) && parts.iter().all(|part| part.finding == Finding::NotEvaluated);
+            !chooses(expression) && parts.iter().all(|part| part.outcome == PartOutcome::NotEvaluated);
         if is_folded && self.visits(expression).is_some() { Vec::new() } else { parts }
     }
 

@@ -1,6 +1,6 @@
 //! Beside stage 6: an explanation in lines for people.
 
-use super::{Finding, Outcome, Part, PolicyExplanation, RuleExplanation};
+use super::{PartExplanation, PartOutcome, PolicyExplanation, RuleExplanation, RuleOutcome};
 use crate::error::show;
 use crate::policy::Reason;
 use crate::value::Undecidable;
@@ -29,7 +29,7 @@ impl Display for RuleExplanation {
     }
 }
 
-impl Display for Outcome {
+impl Display for RuleOutcome {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::True => f.write_str("is true"),
@@ -41,16 +41,16 @@ impl Display for Outcome {
 
 impl RuleExplanation {
     /// The text of a part, as it stands in the rule.
-    pub fn text(&self, part: &Part) -> &str {
+    pub fn text(&self, part: &PartExplanation) -> &str {
         self.source.get(part.span.clone()).unwrap_or_default()
     }
 
-    fn lines(&self, f: &mut Formatter<'_>, part: &Part, depth: usize) -> fmt::Result {
+    fn lines(&self, f: &mut Formatter<'_>, part: &PartExplanation, depth: usize) -> fmt::Result {
         write!(f, "{:indent$}", "", indent = 2 * depth)?;
         f.write_str(&one_line(self.text(part)))?;
-        match &part.finding {
-            Finding::Undecidable(cause) if part.passes_on(*cause) => writeln!(f, " → no value")?,
-            finding => writeln!(f, " → {finding}")?,
+        match &part.outcome {
+            PartOutcome::Undecidable(cause) if part.passes_on(*cause) => writeln!(f, " → no value")?,
+            outcome => writeln!(f, " → {outcome}")?,
         }
         part.parts.iter().try_for_each(|part| self.lines(f, part, depth + 1))
     }
@@ -68,22 +68,22 @@ fn one_line(text: &str) -> String {
     line
 }
 
-impl Part {
+impl PartExplanation {
     /// Whether it has no value because a part of it has none.
     fn passes_on(&self, cause: Undecidable) -> bool {
-        self.parts.iter().any(|part| part.finding == Finding::Undecidable(cause))
+        self.parts.iter().any(|part| part.outcome == PartOutcome::Undecidable(cause))
     }
 }
 
-impl Display for Finding {
+impl Display for PartOutcome {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Value(text) => f.write_str(text),
             Self::Absent => f.write_str("absent"),
             Self::Undecidable(cause) => write!(f, "no value: {cause}"),
-            Self::Walked => f.write_str("walked element by element"),
+            Self::Iterated => f.write_str("walked element by element"),
             Self::NotEvaluated => f.write_str("not evaluated"),
-            Self::NotKept => f.write_str("evaluated in a round that is not shown"),
+            Self::Truncated => f.write_str("evaluated in a round that is not shown"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Stage 4: what a program is made of, and what it reads.
 
-use super::{Arguments, Ask, Node, Op, Optional};
+use super::{Arguments, Node, Op, Optional, OptionalQuery};
 use crate::environment::Origin;
 
 impl Node {
@@ -33,7 +33,7 @@ impl Node {
             | Op::Case { text: of, .. }
             | Op::Convert { value: of, .. }
             | Op::Parses { text: of, .. }
-            | Op::Part { of, .. }
+            | Op::TimeField { of, .. }
             | Op::Address { of, .. }
             | Op::Network { of, .. }
             | Op::Math { of, .. }
@@ -50,7 +50,7 @@ impl Node {
             | Op::Bits { sides, .. }
             | Op::Search { sides, .. } => each(&**sides, visit),
             Op::Optional(optional) => optional.each_part(visit),
-            Op::Ask(ask) => ask.each_part(visit),
+            Op::OptionalQuery(query) => query.each_part(visit),
             Op::If(parts) => each(&**parts, visit),
             Op::List(nodes) | Op::Call { arguments: nodes, .. } => each(nodes, visit),
             Op::Map(entries) => entries.iter().for_each(|(key, value)| pair(key, value, visit)),
@@ -62,7 +62,7 @@ impl Node {
                 each(optional(condition.as_deref()), visit);
                 visit(body);
             }
-            Op::Edit { text: of, arguments, .. } | Op::Arrange { list: of, arguments, .. } => {
+            Op::StringMethod { text: of, arguments, .. } | Op::ListMethod { list: of, arguments, .. } => {
                 led(of, arguments, visit);
             }
             Op::Format { text, arguments } => led(text, arguments.nodes(), visit),
@@ -70,12 +70,12 @@ impl Node {
                 pair(text, separator, visit);
                 each(optional(limit.as_deref()), visit);
             }
-            Op::Glue { list, separator } => led(list, optional(separator.as_deref()), visit),
+            Op::JoinStrings { list, separator } => led(list, optional(separator.as_deref()), visit),
         }
     }
 }
 
-impl Ask {
+impl OptionalQuery {
     fn each_part<'a>(&'a self, visit: &mut dyn FnMut(&'a Node)) {
         match self {
             Self::HasValue(of) | Self::Value(of) => visit(of),

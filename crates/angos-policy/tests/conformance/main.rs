@@ -11,15 +11,15 @@
     reason = "clippy knows functions marked as tests, not their help; the tally is for who walks a folder"
 )]
 
-mod held;
+mod owned_value;
 
 use angos_identity::Identity;
 use angos_policy::{Environment, EnvironmentBuilder, Expression, Facts, NoFacts, Value};
-use held::{Held, held};
+use owned_value::{OwnedValue, from_json};
 use serde_json::{Map, Value as Json};
 use std::path::Path;
 
-struct Bound(Vec<Held>);
+struct Bound(Vec<OwnedValue>);
 
 impl Facts for Bound {
     fn fact(&self, index: usize) -> Value<'_> {
@@ -34,16 +34,16 @@ fn compiled(environment: EnvironmentBuilder, expr: &str) -> Result<Expression, S
 }
 
 /// The value, or the error in the words of the tables.
-fn evaluate(environment: EnvironmentBuilder, expr: &str, facts: &dyn Facts) -> Result<Held, String> {
+fn evaluate(environment: EnvironmentBuilder, expr: &str, facts: &dyn Facts) -> Result<OwnedValue, String> {
     let expression = compiled(environment, expr)?;
     let identity = Identity::new([192, 0, 2, 1].into(), None, None);
     expression.evaluate(&identity, facts, |value| match value {
-        Ok(value) => Ok(Held::of(value)),
+        Ok(value) => Ok(OwnedValue::of(value)),
         Err(cause) => Err(cause.as_str().to_owned()),
     })
 }
 
-fn constant(expr: &str) -> Held {
+fn constant(expr: &str) -> OwnedValue {
     evaluate(Environment::builder(), expr, &NoFacts).expect(expr)
 }
 
@@ -65,7 +65,7 @@ fn check(row: &Map<String, Json>, mixed: bool) -> Result<(), String> {
     let mut environment = builder();
     let mut facts = Bound(Vec::new());
     for (path, json) in row.get("bindings").and_then(Json::as_object).into_iter().flatten() {
-        let value = held(json, &constant);
+        let value = from_json(json, &constant);
         environment = environment.variable(path, value.ty());
         facts.0.push(value);
     }
@@ -83,7 +83,7 @@ fn check(row: &Map<String, Json>, mixed: bool) -> Result<(), String> {
         (None, Some(error)) => Err(error),
         (Some(value), None) => Ok(match value.get("cel").and_then(Json::as_str) {
             Some(cel) => evaluate(builder(), cel, &NoFacts).map_err(|error| format!("{cel}: {error}"))?,
-            None => held(value, &constant),
+            None => from_json(value, &constant),
         }),
         _ => return Err("exactly one of value and error".to_owned()),
     };
@@ -115,7 +115,7 @@ impl Explained {
 }
 
 /// Walks the tables of a folder: how many rows hold, how many do not and are explained, and what is wrong.
-fn walk(folder: &Path, mixed: bool) -> (usize, usize, Vec<String>) {
+fn run_tables(folder: &Path, mixed: bool) -> (usize, usize, Vec<String>) {
     let explained = Explained::of(folder);
     let mut failures = Vec::new();
     let (mut held, mut excused) = (0, 0);
@@ -149,7 +149,8 @@ fn walk(folder: &Path, mixed: bool) -> (usize, usize, Vec<String>) {
 
 #[test]
 fn every_row_of_every_table_holds() {
-    let (rows, _, failures) = walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance"), false);
+    let (rows, _, failures) =
+        run_tables(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance"), false);
     assert!(failures.is_empty(), "{} fail:\n{}", failures.len(), failures.join("\n"));
     assert!(rows >= 200, "only {rows} rows were found");
 }
@@ -157,7 +158,7 @@ fn every_row_of_every_table_holds() {
 #[test]
 fn every_row_of_a_folder_of_your_own_holds() {
     let Some(folder) = std::env::var_os("ANGOS_POLICY_TABLES") else { return };
-    let (rows, excused, failures) = walk(Path::new(&folder), true);
+    let (rows, excused, failures) = run_tables(Path::new(&folder), true);
     assert!(failures.is_empty(), "{} fail:\n{}", failures.len(), failures.join("\n"));
     assert!(rows > 0, "no rows in {}", Path::new(&folder).display());
     println!("{rows} rows hold, {excused} do not and are explained");

@@ -3,7 +3,7 @@
 //! Only what both promise alike is generated: no absent values, no lists' `contains`, no `matches`.
 //! [`EXPLAINED`] lists where they differ, and why.
 
-use crate::callers::{caller, environment, full};
+use crate::fixtures::{caller, environment, full};
 use angos_policy::{DefaultDecision, Policy, Reason, RuleSource, Undecidable};
 use cel_parser::{Context, Env, Value, extensions};
 use proptest::prelude::*;
@@ -236,7 +236,7 @@ const EXPLAINED: &[(&str, Option<bool>, Option<bool>, &str)] = &[
 ];
 
 #[test]
-fn the_differences_are_these() {
+fn known_differences_from_the_other_evaluator() {
     for (expression, we, they, why) in EXPLAINED {
         assert_eq!(ours(expression), *we, "{expression}: {why}");
         assert_eq!(theirs(expression), *they, "{expression}: {why}");

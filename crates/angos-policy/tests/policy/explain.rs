@@ -1,10 +1,10 @@
 //! A decision replayed: the same decision, and the true value of every part.
 
-use crate::callers::{action, caller, environment, full};
+use crate::fixtures::{action, caller, environment, full};
 use angos_identity::Identity;
 use angos_policy::{
-    DefaultDecision, Expression, Facts, Finding, Outcome, Part, Policy, Reason, RuleExplanation, RuleSource,
-    Undecidable,
+    DefaultDecision, Expression, Facts, PartExplanation, PartOutcome, Policy, Reason, RuleExplanation,
+    RuleOutcome, RuleSource, Undecidable,
 };
 use angos_test_ca::Leaf;
 
@@ -18,38 +18,38 @@ fn compile(rules: &[&str]) -> Policy {
 pub(crate) fn check_account(policy: &Policy, identity: &Identity, facts: &dyn Facts) {
     let explanation = policy.explain(identity, facts);
     assert_eq!(explanation.decision, policy.decide(identity, facts));
-    let mut survey = vec![Outcome::False; policy.len()];
-    policy.survey(identity, facts, &mut |reason| match reason {
-        Reason::Rule(rule) => survey[rule] = Outcome::True,
-        Reason::Undecidable { rule, cause, .. } => survey[rule] = Outcome::Undecidable(cause),
+    let mut evaluate_all = vec![RuleOutcome::False; policy.len()];
+    policy.evaluate_all(identity, facts, &mut |reason| match reason {
+        Reason::Rule(rule) => evaluate_all[rule] = RuleOutcome::True,
+        Reason::Undecidable { rule, cause, .. } => evaluate_all[rule] = RuleOutcome::Undecidable(cause),
         Reason::Default => unreachable!("not about a rule"),
     });
     let outcomes: Vec<_> = explanation.rules.iter().map(|rule| rule.outcome).collect();
-    assert_eq!(outcomes, survey);
+    assert_eq!(outcomes, evaluate_all);
     for rule in &explanation.rules {
         let expected = match rule.outcome {
-            Outcome::True => Finding::Value("true".into()),
-            Outcome::False => Finding::Value("false".into()),
-            Outcome::Undecidable(cause) => Finding::Undecidable(cause),
+            RuleOutcome::True => PartOutcome::Value("true".into()),
+            RuleOutcome::False => PartOutcome::Value("false".into()),
+            RuleOutcome::Undecidable(cause) => PartOutcome::Undecidable(cause),
         };
-        if rule.outcome != Outcome::Undecidable(Undecidable::Cost) {
-            assert_eq!(rule.whole.finding, expected, "{rule}");
+        if rule.outcome != RuleOutcome::Undecidable(Undecidable::Cost) {
+            assert_eq!(rule.whole.outcome, expected, "{rule}");
             check_part(rule, &rule.whole, identity, facts);
         }
     }
 }
 
-fn check_part(rule: &RuleExplanation, part: &Part, identity: &Identity, facts: &dyn Facts) {
+fn check_part(rule: &RuleExplanation, part: &PartExplanation, identity: &Identity, facts: &dyn Facts) {
     let text = rule.text(part);
     // Names that loops give are unknown outside; such parts, and lists, are no expressions of their own.
     if let Ok(alone) = Expression::compile(&environment(), text) {
         let expected = alone.evaluate(identity, facts, |value| value.map(|value| value.to_cel()));
-        match &part.finding {
-            Finding::Value(value) => assert_eq!(Ok(value), expected.as_ref(), "{text} in {rule}"),
-            Finding::Absent => assert_eq!(expected, Ok("absent".into()), "{text} in {rule}"),
+        match &part.outcome {
+            PartOutcome::Value(value) => assert_eq!(Ok(value), expected.as_ref(), "{text} in {rule}"),
+            PartOutcome::Absent => assert_eq!(expected, Ok("absent".into()), "{text} in {rule}"),
             // Absence is no value where a boolean is needed.
-            Finding::Undecidable(Undecidable::Absent) if expected == Ok("absent".into()) => {}
-            Finding::Undecidable(cause) => assert_eq!(expected, Err(*cause), "{text} in {rule}"),
+            PartOutcome::Undecidable(Undecidable::Absent) if expected == Ok("absent".into()) => {}
+            PartOutcome::Undecidable(cause) => assert_eq!(expected, Err(*cause), "{text} in {rule}"),
             _ => {}
         }
     }
@@ -201,7 +201,7 @@ fn loops_show_their_rounds() {
 
 /// Of many rounds the first ones and the last are kept, and no value of one round is shown in another.
 #[test]
-fn many_rounds_are_cut_and_never_mixed() {
+fn many_rounds_are_truncated_and_never_mixed() {
     let mut leaf = Leaf::client("alice");
     for index in 0..40 {
         leaf = leaf.organization(format!("o{index}").as_str());
@@ -217,14 +217,14 @@ fn many_rounds_are_cut_and_never_mixed() {
     assert_eq!(rounds.len(), angos_policy::limits::EXPLAINED_ROUNDS_MAX);
     assert!(rounds.iter().all(|round| round.rounds == 31), "{explanation}");
     for round in rounds {
-        let element = |part: &Part| explanation.rules[0].text(part) == "o";
+        let element = |part: &PartExplanation| explanation.rules[0].text(part) == "o";
         let mut values = Vec::new();
         let mut open = vec![round];
         while let Some(part) = open.pop() {
-            values.extend(element(part).then(|| part.finding.clone()));
+            values.extend(element(part).then(|| part.outcome.clone()));
             open.extend(&part.parts);
         }
-        values.retain(|finding| !matches!(finding, Finding::NotKept));
+        values.retain(|outcome| !matches!(outcome, PartOutcome::Truncated));
         values.dedup();
         assert!(values.len() <= 1, "one element in one round: {values:?}\n{explanation}");
     }
@@ -249,13 +249,13 @@ fn the_text_stays_small_and_on_its_lines_whatever_the_values() {
 }
 
 #[test]
-fn every_rule_is_told_beyond_the_one_that_decides() {
+fn rules_after_the_deciding_one_are_explained_too() {
     let policy = compile(&["request.tag.size() > 1", "request.n == 100", "request.n == 1", "request.n > 0"]);
     let identity = caller(None, None);
     let explanation = policy.explain(&identity, &full());
     assert_eq!(explanation.decision.reason, Reason::Rule(1));
     let outcomes: Vec<_> = explanation.rules.iter().map(|rule| rule.outcome).collect();
-    let undecidable = Outcome::Undecidable(Undecidable::Absent);
-    assert_eq!(outcomes, [undecidable, Outcome::True, Outcome::False, Outcome::True]);
+    let undecidable = RuleOutcome::Undecidable(Undecidable::Absent);
+    assert_eq!(outcomes, [undecidable, RuleOutcome::True, RuleOutcome::False, RuleOutcome::True]);
     assert!(explanation.to_string().starts_with("allowed: rules[1] is true\nrules[0] cannot be decided: "));
 }

@@ -8,7 +8,7 @@ const FLOORS: &[&str] = &["cellar", "roof"];
 fn environment() -> Environment {
     Environment::builder()
         .variable("badge", Type::String)
-        .function("floor", &[Type::Word(FLOORS)], Type::Int, |arguments| match arguments {
+        .function("floor", &[Type::Enum(FLOORS)], Type::Int, |arguments| match arguments {
             [Value::String("cellar")] => Ok(Value::Int(-1)),
             [Value::String("roof")] => Ok(Value::Int(9)),
             _ => Err(Undecidable::Function),
@@ -19,7 +19,7 @@ fn environment() -> Environment {
             }
             _ => Err(Undecidable::Mistyped),
         })
-        .function("lift", &[Type::Int], Type::Word(FLOORS), |arguments| match arguments {
+        .function("lift", &[Type::Int], Type::Enum(FLOORS), |arguments| match arguments {
             [Value::Int(1)] => Ok(Value::String("roof")),
             _ => Ok(Value::String("attic")),
         })
@@ -42,14 +42,14 @@ fn functions_are_called_with_what_they_declare() {
         ("last('team/app', '/')", Ok(Value::String("app"))),
         ("last('a' + '/' + 'b', '/') + last('c/' + 'd', '' + '/')", Ok(Value::String("bd"))),
         ("['a/b', 'a/c'].exists(x, last(x, '/') == 'c')", Ok(Value::Bool(true))),
-        ("floor('')", Err(Undecidable::UnknownWord)),
+        ("floor('')", Err(Undecidable::UnknownEnumValue)),
         ("floor('ro' + 'of')", Ok(Value::Int(9))),
-        ("floor('at' + 'tic')", Err(Undecidable::UnknownWord)),
-        ("floor(dyn('at' + 'tic'))", Err(Undecidable::UnknownWord)),
+        ("floor('at' + 'tic')", Err(Undecidable::UnknownEnumValue)),
+        ("floor(dyn('at' + 'tic'))", Err(Undecidable::UnknownEnumValue)),
         ("floor(dyn(9))", Err(Undecidable::Mistyped)),
         ("lift(1)", Ok(Value::String("roof"))),
-        ("lift(2)", Err(Undecidable::UnknownWord)),
-        ("lift(2) != 'roof'", Err(Undecidable::UnknownWord)),
+        ("lift(2)", Err(Undecidable::UnknownEnumValue)),
+        ("lift(2) != 'roof'", Err(Undecidable::UnknownEnumValue)),
         ("last(badge, '/')", Err(Undecidable::Absent)),
         ("liar(1)", Err(Undecidable::Mistyped)),
         ("liar(1) || true", Ok(Value::Bool(true))),

@@ -1,7 +1,7 @@
 //! What expressions mean, absence and errors included.
 
-use crate::callers::{Request, action, caller, environment, full};
 use crate::explain::check_account;
+use crate::fixtures::{Request, action, caller, environment, full};
 use angos_identity::Identity;
 use angos_policy::{DefaultDecision, Facts, Policy, Reason, RuleSource, Undecidable, Value};
 use angos_test_ca::Leaf;
@@ -119,7 +119,7 @@ fn absent_equals_null_and_the_empty_string_and_nothing_else() {
 }
 
 #[test]
-fn a_request_without_values_and_a_caller_without_proof() {
+fn absent_facts_and_anonymous_callers() {
     let (identity, request) = (caller(None, None), action("metrics"));
     for (rule, expected) in [
         ("request.n == null", Ok(true)),
@@ -315,7 +315,7 @@ fn the_rules_of_the_reference_load_and_decide() {
 }
 
 #[test]
-fn certificates_are_seen_whole() {
+fn every_certificate_field_is_readable() {
     check_true(&[
         "identity.certificate.common_names == ['alice', 'alice2']",
         "identity.certificate.organizations == ['DevOps'] && identity.certificate.organizational_units == []",
@@ -336,7 +336,7 @@ fn certificates_are_seen_whole() {
 }
 
 #[test]
-fn a_service_that_breaks_its_word_is_not_believed() {
+fn values_of_undeclared_types_are_undecidable() {
     let request = Request(vec![(0, Value::Int(1)), (1, Value::Bool(true)), (3, Value::String("x"))]);
     let request_time = Request(vec![(5, Value::Timestamp(i64::MAX, 0))]);
     for (rule, facts) in [

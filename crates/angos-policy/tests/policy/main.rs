@@ -1,17 +1,17 @@
 //! Tests of the crate as its users see it.
 //!
-//! - `admitted`: facts outside what was declared
-//! - `broken`: every kind of broken rule, for `refused` and the benchmark
-//! - `built`: strings rules build
-//! - `collected`: lists and maps, however they are held
-//! - `callers`: the identities and requests the tables are walked with
-//! - `consider`: what can be said before everything is known
-//! - `judged`: what looks wrong in rules
+//! - `mistyped_facts`: facts outside what was declared
+//! - `invalid_rules`: every kind of invalid rule, for `rule_errors` and the benchmark
+//! - `string_storage`: strings rules build
+//! - `list_storage`: lists and maps, however they are held
+//! - `fixtures`: the identities and requests the tables are walked with
+//! - `analyze`: what can be said before everything is known
+//! - `lint_analyses`: what looks wrong in rules
 //! - `explain`: decisions replayed
-//! - `seeds`: the rules of the published pages, to the letter
+//! - `published_rules`: the rules of the published pages, to the letter
 //! - `language`: what expressions mean, absence and errors included
 //! - `functions`: functions a service declares
-//! - `refused`: what does not load, with the place and the message
+//! - `rule_errors`: what does not load, with the place and the message
 //! - `differential`: generated expressions against another evaluator of CEL
 #![allow(
     clippy::expect_used,
@@ -20,16 +20,16 @@
     reason = "clippy knows functions marked as tests, not the ones they share"
 )]
 
-mod admitted;
-mod broken;
-mod built;
-mod callers;
-mod collected;
-mod consider;
+mod analyze;
 mod differential;
 mod explain;
+mod fixtures;
 mod functions;
-mod judged;
+mod invalid_rules;
 mod language;
-mod refused;
-mod seeds;
+mod lint_analyses;
+mod list_storage;
+mod mistyped_facts;
+mod published_rules;
+mod rule_errors;
+mod string_storage;

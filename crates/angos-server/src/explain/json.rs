@@ -1,6 +1,6 @@
 //! An explanation as data.
 
-use angos_policy::{Finding, Outcome, Part, RuleExplanation};
+use angos_policy::{PartExplanation, PartOutcome, RuleExplanation, RuleOutcome};
 use serde::{Serialize, Serializer};
 
 use super::{Explanation, ScopeExplanation, Trial};
@@ -100,22 +100,22 @@ fn policy(told: &ScopeExplanation) -> WrittenPolicy<'_> {
 
 fn rule(rule: &RuleExplanation) -> WrittenRule<'_> {
     let value = match rule.outcome {
-        Outcome::True => Evaluated { status: "value", value: Some("true"), cause: None },
-        Outcome::False => Evaluated { status: "value", value: Some("false"), cause: None },
-        Outcome::Undecidable(cause) => {
+        RuleOutcome::True => Evaluated { status: "value", value: Some("true"), cause: None },
+        RuleOutcome::False => Evaluated { status: "value", value: Some("false"), cause: None },
+        RuleOutcome::Undecidable(cause) => {
             Evaluated { status: "undecidable", value: None, cause: Some(cause.as_str()) }
         }
     };
     WrittenRule { rule: &rule.name, text: &rule.source, value, expression: part(rule, &rule.whole) }
 }
 
-fn part<'a>(rule: &'a RuleExplanation, told: &'a Part) -> WrittenPart<'a> {
-    let (status, value, cause) = match &told.finding {
-        Finding::Value(text) => ("value", Some(text.as_str()), None),
-        Finding::Absent => ("absent", None, None),
-        Finding::Undecidable(cause) => ("undecidable", None, Some(cause.as_str())),
-        Finding::Walked => ("walked", None, None),
-        Finding::NotEvaluated => ("not_evaluated", None, None),
+fn part<'a>(rule: &'a RuleExplanation, told: &'a PartExplanation) -> WrittenPart<'a> {
+    let (status, value, cause) = match &told.outcome {
+        PartOutcome::Value(text) => ("value", Some(text.as_str()), None),
+        PartOutcome::Absent => ("absent", None, None),
+        PartOutcome::Undecidable(cause) => ("undecidable", None, Some(cause.as_str())),
+        PartOutcome::Iterated => ("walked", None, None),
+        PartOutcome::NotEvaluated => ("not_evaluated", None, None),
         _ => ("not_kept", None, None),
     };
     WrittenPart {

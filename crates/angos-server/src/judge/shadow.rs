@@ -34,7 +34,7 @@ impl Shadow {
         count: impl Fn(&Tally, Reason),
     ) -> (&'a Policy, Decision) {
         let (mut matching, mut undecidable) = (None, None);
-        self.rules.survey(identity, facts, &mut |reason| {
+        self.rules.evaluate_all(identity, facts, &mut |reason| {
             count(&self.tally, reason);
             let first = if matches!(reason, Reason::Rule(_)) { &mut matching } else { &mut undecidable };
             first.get_or_insert(reason);

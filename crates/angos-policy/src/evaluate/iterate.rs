@@ -1,7 +1,7 @@
 //! Stage 5: walking lists and maps. A list that is written or computed in the rule is walked element by
 //! element as it is evaluated, so that `map(…).exists(…)` needs no memory for it.
 
-use super::{Datum, Frame, Outcome};
+use super::{EvalResult, Frame, RawValue};
 use crate::program::{Loop, Node, Op};
 use crate::value::Undecidable;
 
@@ -15,18 +15,18 @@ pub(super) enum Next {
 /// An element of a list with its index, or a value of a map with its key.
 #[derive(Clone, Copy)]
 pub(super) struct Item<'a> {
-    pub(super) place: Datum<'a>,
-    pub(super) value: Datum<'a>,
+    pub(super) place: RawValue<'a>,
+    pub(super) value: RawValue<'a>,
     keyed: bool,
 }
 
 impl<'a> Item<'a> {
-    fn element(index: usize, value: Datum<'a>) -> Self {
-        let place = Datum::Int(i64::try_from(index).unwrap_or(i64::MAX));
+    fn element(index: usize, value: RawValue<'a>) -> Self {
+        let place = RawValue::Int(i64::try_from(index).unwrap_or(i64::MAX));
         Self { place, value, keyed: false }
     }
 
-    pub(super) fn entry(key: Datum<'a>, value: Datum<'a>) -> Self {
+    pub(super) fn entry(key: RawValue<'a>, value: RawValue<'a>) -> Self {
         Self { place: key, value, keyed: true }
     }
 
@@ -36,27 +36,27 @@ impl<'a> Item<'a> {
     }
 
     /// What a loop with one name sees: the element of a list, the key of a map.
-    pub(super) fn alone(&self) -> Datum<'a> {
+    pub(super) fn alone(&self) -> RawValue<'a> {
         if self.keyed { self.place } else { self.value }
     }
 }
 
-pub(super) type Visitor<'v, 'a, 'm> = dyn FnMut(&mut Frame<'a, 'm>, Item<'a>) -> Outcome<Next> + 'v;
+pub(super) type Visitor<'v, 'a, 'm> = dyn FnMut(&mut Frame<'a, 'm>, Item<'a>) -> EvalResult<Next> + 'v;
 
 impl<'a, 'm> Frame<'a, 'm> {
     /// Shows `visit` each element or entry. Once it has enough, elements that may still fail are evaluated
     /// nevertheless: a list with an error in it is an error, wherever the walk would have stopped.
     /// What was built for an element is given up after its visit, unless the visitor keeps it.
-    pub(super) fn walk(&mut self, node: &'a Node, visit: &mut Visitor<'_, 'a, 'm>) -> Outcome<()> {
+    pub(super) fn iterate(&mut self, node: &'a Node, visit: &mut Visitor<'_, 'a, 'm>) -> EvalResult<()> {
         match &node.op {
             Op::List(elements) => {
-                self.spend(1, node)?;
-                self.walk_elements(elements, visit)
+                self.charge(1, node)?;
+                self.iterate_elements(elements, visit)
             }
             Op::Join(sides) => {
                 let (mut index, mut next) = (0, Next::More);
                 for side in &**sides {
-                    self.walk(side, &mut |frame, item| {
+                    self.iterate(side, &mut |frame, item| {
                         if next == Next::More {
                             next = visit(frame, Item::element(index, item.alone()))?;
                         }
@@ -68,11 +68,11 @@ impl<'a, 'm> Frame<'a, 'm> {
             }
             Op::If(parts) if node.streams() => {
                 let chosen = self.chosen(parts)?;
-                self.walk(chosen, visit)
+                self.iterate(chosen, visit)
             }
             Op::Transform { over, condition, body } => {
-                self.spend(1, node)?;
-                self.walk_transformed(over, condition.as_deref(), body, visit)
+                self.charge(1, node)?;
+                self.iterate_transformed(over, condition.as_deref(), body, visit)
             }
             Op::Split { text, separator, limit } => {
                 let mut index = 0;
@@ -81,19 +81,19 @@ impl<'a, 'm> Frame<'a, 'm> {
                     visit(frame, Item::element(index - 1, part))
                 })
             }
-            Op::Present(list) => self.walk_present(list, node, visit),
-            Op::Range(end) => self.walk_range(end, visit, node),
+            Op::Present(list) => self.iterate_present(list, node, visit),
+            Op::Range(end) => self.iterate_range(end, visit, node),
             _ => {
                 let before = self.used;
                 let whole = self.value(node)?;
-                self.walk_whole(whole, node, visit)?;
+                self.iterate_whole(whole, node, visit)?;
                 self.release(before);
                 Ok(())
             }
         }
     }
 
-    fn walk_elements(&mut self, elements: &'a [Node], visit: &mut Visitor<'_, 'a, 'm>) -> Outcome<()> {
+    fn iterate_elements(&mut self, elements: &'a [Node], visit: &mut Visitor<'_, 'a, 'm>) -> EvalResult<()> {
         let (mut index, mut next) = (0, Next::More);
         for element in elements {
             if let Op::IfPresent(optional) = &element.op {
@@ -115,15 +115,15 @@ impl<'a, 'm> Frame<'a, 'm> {
         Ok(())
     }
 
-    fn walk_transformed(
+    fn iterate_transformed(
         &mut self,
         over: &'a Loop,
         condition: Option<&'a Node>,
         body: &'a Node,
         visit: &mut Visitor<'_, 'a, 'm>,
-    ) -> Outcome<()> {
+    ) -> EvalResult<()> {
         let (mut index, mut next) = (0, Next::More);
-        self.walk(&over.source, &mut |frame, item| {
+        self.iterate(&over.source, &mut |frame, item| {
             frame.enter(over, &item);
             let wanted = match condition {
                 Some(condition) => frame.truth(condition)?,
@@ -137,14 +137,19 @@ impl<'a, 'm> Frame<'a, 'm> {
         })
     }
 
-    fn walk_range(&mut self, end: &'a Node, visit: &mut Visitor<'_, 'a, 'm>, at: &'a Node) -> Outcome<()> {
+    fn iterate_range(
+        &mut self,
+        end: &'a Node,
+        visit: &mut Visitor<'_, 'a, 'm>,
+        at: &'a Node,
+    ) -> EvalResult<()> {
         let end = match self.value(end)? {
-            Datum::Int(end) => usize::try_from(end).map_err(|_| at.trouble(Undecidable::Index))?,
-            other => return Err(end.unfit(other)),
+            RawValue::Int(end) => usize::try_from(end).map_err(|_| at.error(Undecidable::Index))?,
+            other => return Err(end.type_error(other)),
         };
         for index in 0..end {
-            self.spend(1, at)?;
-            let item = Item::element(index, Datum::Int(i64::try_from(index).unwrap_or(i64::MAX)));
+            self.charge(1, at)?;
+            let item = Item::element(index, RawValue::Int(i64::try_from(index).unwrap_or(i64::MAX)));
             if visit(self, item)? == Next::Enough {
                 break;
             }
@@ -153,26 +158,26 @@ impl<'a, 'm> Frame<'a, 'm> {
     }
 
     /// A list or a map that is there as a whole.
-    pub(super) fn walk_whole(
+    pub(super) fn iterate_whole(
         &mut self,
-        whole: Datum<'a>,
+        whole: RawValue<'a>,
         at: &'a Node,
         visit: &mut Visitor<'_, 'a, 'm>,
-    ) -> Outcome<()> {
-        if let Datum::Strings(strings) = whole {
+    ) -> EvalResult<()> {
+        if let RawValue::Strings(strings) = whole {
             for (index, text) in strings.iter().enumerate() {
-                self.spend(1, at)?;
-                if visit(self, Item::element(index, Datum::String(text)))? == Next::Enough {
+                self.charge(1, at)?;
+                if visit(self, Item::element(index, RawValue::String(text)))? == Next::Enough {
                     break;
                 }
             }
             return Ok(());
         }
         let before = self.used;
-        let count = whole.count().ok_or(at.unfit(whole))?;
+        let count = whole.count().ok_or(at.type_error(whole))?;
         for index in 0..count {
-            self.spend(1, at)?;
-            let item = self.item(whole, index).ok_or(at.trouble(Undecidable::Mistyped))?;
+            self.charge(1, at)?;
+            let item = self.item(whole, index).ok_or(at.error(Undecidable::Mistyped))?;
             if visit(self, item)? == Next::Enough {
                 break;
             }
@@ -185,10 +190,10 @@ impl<'a, 'm> Frame<'a, 'm> {
     pub(super) fn show(
         &mut self,
         index: usize,
-        datum: Datum<'a>,
+        raw: RawValue<'a>,
         visit: &mut Visitor<'_, 'a, 'm>,
-    ) -> Outcome<Next> {
-        visit(self, Item::element(index, datum))
+    ) -> EvalResult<Next> {
+        visit(self, Item::element(index, raw))
     }
 
     /// Evaluates an element and, unless there is enough already, shows it to `visit`.
@@ -198,11 +203,11 @@ impl<'a, 'm> Frame<'a, 'm> {
         index: usize,
         next: &mut Next,
         visit: &mut Visitor<'_, 'a, 'm>,
-    ) -> Outcome<()> {
+    ) -> EvalResult<()> {
         let before = self.used;
-        let datum = self.value(node)?;
+        let raw = self.value(node)?;
         if *next == Next::More {
-            *next = visit(self, Item::element(index, datum))?;
+            *next = visit(self, Item::element(index, raw))?;
         }
         self.release(before);
         Ok(())
@@ -219,24 +224,26 @@ impl<'a, 'm> Frame<'a, 'm> {
     }
 
     /// An element or entry of a list or map.
-    pub(super) fn item(&self, whole: Datum<'a>, index: usize) -> Option<Item<'a>> {
+    pub(super) fn item(&self, whole: RawValue<'a>, index: usize) -> Option<Item<'a>> {
         let slot = |place: usize| self.slots.get(place).copied();
         Some(match whole {
-            Datum::Strings(values) => Item::element(index, Datum::String(values.get(index)?)),
-            Datum::Constants(values) => Item::element(index, Datum::from(values.get(index)?)),
-            Datum::Foreign(values) if index < values.len() => {
-                Item::element(index, Datum::of(values.element(index))?)
+            RawValue::Strings(values) => Item::element(index, RawValue::String(values.get(index)?)),
+            RawValue::Constants(values) => Item::element(index, RawValue::from(values.get(index)?)),
+            RawValue::Foreign(values) if index < values.len() => {
+                Item::element(index, RawValue::of(values.element(index))?)
             }
-            Datum::List(range) if index < range.len() => Item::element(index, slot(range.start() + index)?),
-            Datum::ConstantMap(entries) => {
+            RawValue::List(range) if index < range.len() => {
+                Item::element(index, slot(range.start() + index)?)
+            }
+            RawValue::ConstantMap(entries) => {
                 let (key, value) = entries.get(index)?;
-                Item::entry(Datum::from(key), Datum::from(value))
+                Item::entry(RawValue::from(key), RawValue::from(value))
             }
-            Datum::ForeignMap(entries) if index < entries.len() => {
+            RawValue::ForeignMap(entries) if index < entries.len() => {
                 let (key, value) = entries.entry(index);
-                Item::entry(Datum::of(key)?, Datum::of(value)?)
+                Item::entry(RawValue::of(key)?, RawValue::of(value)?)
             }
-            Datum::Map(range) if 2 * index + 1 < range.len() => {
+            RawValue::Map(range) if 2 * index + 1 < range.len() => {
                 let place = range.start() + 2 * index;
                 Item::entry(slot(place)?, slot(place + 1)?)
             }

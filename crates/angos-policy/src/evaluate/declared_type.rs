@@ -1,6 +1,6 @@
 //! Stage 5: values from outside are of the type the service declared, or the rule has no value.
 
-use super::{Datum, Frame, Outcome, is_there};
+use super::{EvalResult, Frame, RawValue, is_there};
 use crate::environment::Origin;
 use crate::program::Node;
 use crate::value::{Type, Undecidable};
@@ -8,15 +8,15 @@ use std::ptr;
 
 impl<'a> Frame<'a, '_> {
     /// The value of a variable.
-    pub(super) fn read(&mut self, origin: Origin, ty: Type, at: &Node) -> Outcome<Datum<'a>> {
+    pub(super) fn read(&mut self, origin: Origin, ty: Type, at: &Node) -> EvalResult<RawValue<'a>> {
         let value = self.source(origin);
-        let datum = Datum::admitted(value, ty).ok_or(at.trouble(Undecidable::Mistyped))?;
-        self.conforms(datum, ty, at)?;
-        Ok(datum)
+        let raw = RawValue::of_declared(value, ty).ok_or(at.error(Undecidable::Mistyped))?;
+        self.conforms(raw, ty, at)?;
+        Ok(raw)
     }
 
     /// What `has(variable)` says. A value that is not of its type is neither there nor absent.
-    pub(super) fn has(&mut self, origin: Origin, ty: Type, at: &Node) -> Outcome<bool> {
+    pub(super) fn has(&mut self, origin: Origin, ty: Type, at: &Node) -> EvalResult<bool> {
         if !is_there(self.source(origin)) {
             return Ok(false);
         }
@@ -24,21 +24,21 @@ impl<'a> Frame<'a, '_> {
     }
 
     /// Fails unless a value is of a declared type, with everything it holds.
-    pub(super) fn conforms(&mut self, datum: Datum<'a>, ty: Type, at: &Node) -> Outcome<()> {
-        self.conforms_within(datum, ty, 0, at)
+    pub(super) fn conforms(&mut self, raw: RawValue<'a>, ty: Type, at: &Node) -> EvalResult<()> {
+        self.conforms_within(raw, ty, 0, at)
     }
 
-    fn conforms_within(&mut self, datum: Datum<'a>, ty: Type, depth: usize, at: &Node) -> Outcome<()> {
-        if !datum.fits(ty) {
-            return Err(at.trouble(Undecidable::Mistyped));
+    fn conforms_within(&mut self, raw: RawValue<'a>, ty: Type, depth: usize, at: &Node) -> EvalResult<()> {
+        if !raw.fits(ty) {
+            return Err(at.error(Undecidable::Mistyped));
         }
-        match (ty, datum) {
-            (Type::Word(words), Datum::String(text)) => self.word(text, words, at),
-            (Type::Word(words), built) => match self.text(built) {
-                Some(text) if !words.contains(&text) => Err(at.trouble(Undecidable::UnknownWord)),
+        match (ty, raw) {
+            (Type::Enum(enum_values), RawValue::String(text)) => self.check_enum_value(text, enum_values, at),
+            (Type::Enum(enum_values), built) => match self.text(built) {
+                Some(text) if !enum_values.contains(&text) => Err(at.error(Undecidable::UnknownEnumValue)),
                 _ => Ok(()),
             },
-            (Type::List(Type::Dyn), _) | (Type::StringList, Datum::Strings(_)) => Ok(()),
+            (Type::List(Type::Dyn), _) | (Type::StringList, RawValue::Strings(_)) => Ok(()),
             (Type::StringList, list) => self.all_conform(list, (None, &Type::String), depth, at),
             (Type::List(element), list) => self.all_conform(list, (None, element), depth, at),
             (Type::Map(key, value), map) => self.all_conform(map, (Some(key), value), depth, at),
@@ -49,14 +49,14 @@ impl<'a> Frame<'a, '_> {
     /// Fails unless all a list or a map holds is of its type.
     fn all_conform(
         &mut self,
-        whole: Datum<'a>,
+        whole: RawValue<'a>,
         (key, value): (Option<&'static Type>, &'static Type),
         depth: usize,
         at: &Node,
-    ) -> Outcome<()> {
+    ) -> EvalResult<()> {
         for index in 0..whole.count().unwrap_or(0) {
             self.descend(depth, at)?;
-            let item = self.item(whole, index).ok_or(at.trouble(Undecidable::Mistyped))?;
+            let item = self.item(whole, index).ok_or(at.error(Undecidable::Mistyped))?;
             if let Some(key) = key {
                 self.conforms_within(item.place, *key, depth + 1, at)?;
             }
@@ -67,14 +67,21 @@ impl<'a> Frame<'a, '_> {
 
     /// Fails unless a word is in its closed set. Rules ask about the same word again and again: the one that was found
     /// last is not searched for a second time.
-    pub(super) fn word(&mut self, text: &'a str, words: &'static [&'static str], at: &Node) -> Outcome<()> {
-        if self.word.is_some_and(|(word, set)| ptr::eq(word, text) && ptr::eq(set, words)) {
+    pub(super) fn check_enum_value(
+        &mut self,
+        text: &'a str,
+        enum_values: &'static [&'static str],
+        at: &Node,
+    ) -> EvalResult<()> {
+        if self.last_enum_value.is_some_and(|(check_enum_value, set)| {
+            ptr::eq(check_enum_value, text) && ptr::eq(set, enum_values)
+        }) {
             return Ok(());
         }
-        if !words.contains(&text) {
-            return Err(at.trouble(Undecidable::UnknownWord));
+        if !enum_values.contains(&text) {
+            return Err(at.error(Undecidable::UnknownEnumValue));
         }
-        self.word = Some((text, words));
+        self.last_enum_value = Some((text, enum_values));
         Ok(())
     }
 }

@@ -1,72 +1,72 @@
 //! Stage 5: the methods of CEL's lists extension. Each builds a new list in the frame's slots.
 
-use super::walk::Next;
-use super::{Datum, Frame, Outcome};
+use super::iterate::Next;
+use super::{EvalResult, Frame, RawValue};
 use crate::limits::VALUE_DEPTH_MAX;
-use crate::program::{Arrange, Node};
+use crate::program::{ListMethod, Node};
 use crate::value::Undecidable;
 
 impl<'a> Frame<'a, '_> {
-    pub(super) fn arrange(
+    pub(super) fn list_method(
         &mut self,
-        arrange: Arrange,
+        method: ListMethod,
         list: &'a Node,
         arguments: &'a [Node],
         at: &'a Node,
-    ) -> Outcome<Datum<'a>> {
+    ) -> EvalResult<RawValue<'a>> {
         let whole = self.value(list)?;
         if !whole.is_list() {
-            return Err(list.unfit(whole));
+            return Err(list.type_error(whole));
         }
         let count = whole.count().unwrap_or(0);
-        self.spend(count, at)?;
-        let range = match (arrange, arguments) {
-            (Arrange::Reverse, _) => {
+        self.charge(count, at)?;
+        let range = match (method, arguments) {
+            (ListMethod::Reverse, _) => {
                 self.build_from(at, |frame| (0..count).rev().try_for_each(|i| frame.take(whole, i, at)))?
             }
-            (Arrange::Slice, [from, to]) => {
+            (ListMethod::Slice, [from, to]) => {
                 let (from, to) = (self.bound_of(from, count)?, self.bound_of(to, count)?);
                 if from > to {
-                    return Err(at.trouble(Undecidable::Index));
+                    return Err(at.error(Undecidable::Index));
                 }
                 self.build_from(at, |frame| (from..to).try_for_each(|i| frame.take(whole, i, at)))?
             }
-            (Arrange::Flatten, depth) => {
+            (ListMethod::Flatten, depth) => {
                 let depth = match depth.first().map(|depth| self.value(depth)).transpose()? {
-                    Some(Datum::Int(depth)) => {
-                        usize::try_from(depth).map_err(|_| at.trouble(Undecidable::Index))?
+                    Some(RawValue::Int(depth)) => {
+                        usize::try_from(depth).map_err(|_| at.error(Undecidable::Index))?
                     }
-                    Some(other) => return Err(at.unfit(other)),
+                    Some(other) => return Err(at.type_error(other)),
                     None => 1,
                 };
                 self.build_from(at, |frame| frame.flatten(whole, depth.min(VALUE_DEPTH_MAX), at))?
             }
-            (Arrange::Distinct, _) => self.build_from(at, |frame| frame.distinct(whole, count, at))?,
-            (Arrange::Sort, _) => return self.sort(whole, count, at),
-            (Arrange::Slice, _) => return Err(at.trouble(Undecidable::Mistyped)),
+            (ListMethod::Distinct, _) => self.build_from(at, |frame| frame.distinct(whole, count, at))?,
+            (ListMethod::Sort, _) => return self.sort(whole, count, at),
+            (ListMethod::Slice, _) => return Err(at.error(Undecidable::Mistyped)),
         };
-        Ok(Datum::List(range))
+        Ok(RawValue::List(range))
     }
 
     /// An end of a slice.
-    fn bound_of(&mut self, node: &'a Node, count: usize) -> Outcome<usize> {
+    fn bound_of(&mut self, node: &'a Node, count: usize) -> EvalResult<usize> {
         match self.value(node)? {
-            Datum::Int(place) => usize::try_from(place)
+            RawValue::Int(place) => usize::try_from(place)
                 .ok()
                 .filter(|place| *place <= count)
-                .ok_or(node.trouble(Undecidable::Index)),
-            other => Err(node.unfit(other)),
+                .ok_or(node.error(Undecidable::Index)),
+            other => Err(node.type_error(other)),
         }
     }
 
     /// Adds an element of a list to the one that is being built.
-    pub(super) fn take(&mut self, whole: Datum<'a>, index: usize, at: &Node) -> Outcome<()> {
-        let item = self.item(whole, index).ok_or(at.trouble(Undecidable::Mistyped))?;
+    pub(super) fn take(&mut self, whole: RawValue<'a>, index: usize, at: &Node) -> EvalResult<()> {
+        let item = self.item(whole, index).ok_or(at.error(Undecidable::Mistyped))?;
         self.hold(item.value, at)
     }
 
-    fn flatten(&mut self, whole: Datum<'a>, depth: usize, at: &'a Node) -> Outcome<()> {
-        self.walk_whole(whole, at, &mut |frame, item| {
+    fn flatten(&mut self, whole: RawValue<'a>, depth: usize, at: &'a Node) -> EvalResult<()> {
+        self.iterate_whole(whole, at, &mut |frame, item| {
             if depth > 0 && item.value.is_list() {
                 frame.flatten(item.value, depth - 1, at)?;
             } else {
@@ -76,13 +76,13 @@ impl<'a> Frame<'a, '_> {
         })
     }
 
-    fn distinct(&mut self, whole: Datum<'a>, count: usize, at: &Node) -> Outcome<()> {
+    fn distinct(&mut self, whole: RawValue<'a>, count: usize, at: &Node) -> EvalResult<()> {
         for index in 0..count {
-            let item = self.item(whole, index).ok_or(at.trouble(Undecidable::Mistyped))?;
+            let item = self.item(whole, index).ok_or(at.error(Undecidable::Mistyped))?;
             let mut seen = false;
             for earlier in 0..index {
-                self.spend(1, at)?;
-                let other = self.item(whole, earlier).ok_or(at.trouble(Undecidable::Mistyped))?;
+                self.charge(1, at)?;
+                let other = self.item(whole, earlier).ok_or(at.error(Undecidable::Mistyped))?;
                 if self.equal(other.value, item.value, at)? {
                     seen = true;
                     break;

@@ -1,10 +1,10 @@
 //! Beside stage 6: what can be said of a policy before everything about a request is known.
 //!
-//! Stage 5 with sets of outcomes instead of one (`evaluate/prospect.rs`): what does not depend on the unknown is
+//! Stage 5 with sets of outcomes instead of one (`evaluate/partial.rs`): what does not depend on the unknown is
 //! evaluated by the same code as in a decision.
 
 use crate::attribute::Attribute;
-use crate::evaluate::{Outcomes, Prospect};
+use crate::evaluate::{Outcomes, PartialEvaluator};
 use crate::limits::RULE_COST_MAX;
 use crate::policy::{DefaultDecision, Policy};
 use crate::program::{Constant, Node, Op, Program};
@@ -79,7 +79,7 @@ impl Caller {
     pub const ANONYMOUS: Self = Self::With { certificate: Presence::Absent, credential: Presence::Absent };
 
     /// Any caller at all.
-    pub const ANYBODY: Self = Self::With { certificate: Presence::Unknown, credential: Presence::Unknown };
+    pub const ANY: Self = Self::With { certificate: Presence::Unknown, credential: Presence::Unknown };
 
     pub(crate) fn known(&self, attribute: Attribute) -> Known<'_> {
         match self {
@@ -104,7 +104,7 @@ impl Caller {
 /// What is known of one request before it is made: [`Facts`] with gaps.
 ///
 /// A completion of it is an identity and [`Facts`] of the declared types of which all this is true.
-pub trait Circumstances {
+pub trait PartialFacts {
     /// Who asks.
     fn caller(&self) -> &Caller;
 
@@ -114,7 +114,7 @@ pub trait Circumstances {
 }
 
 /// Facts of which all that is known is true: what is not known is absent.
-pub(crate) struct Example<'a>(pub(crate) &'a dyn Circumstances);
+pub(crate) struct Example<'a>(pub(crate) &'a dyn PartialFacts);
 
 impl Facts for Example<'_> {
     fn fact(&self, index: usize) -> Value<'_> {
@@ -162,13 +162,14 @@ impl Policy {
     /// Whether a request may be allowed of which only this much is known.
     ///
     /// `Never` and `Always` are proofs: [`decide`](Self::decide) answers no, or yes, in every completion of
-    /// `circumstances`. `Sometimes` is none, it may also mean that the rules are too intricate to tell. Costs
+    /// `partial`. `Sometimes` is none, it may also mean that the rules are too intricate to tell. Costs
     /// at most about [`RULE_COST_MAX`](crate::limits::RULE_COST_MAX) per rule. For tools, not for requests: it
     /// allocates.
-    pub fn consider(&self, circumstances: &dyn Circumstances) -> Possibility {
-        let example = circumstances.caller().example();
-        let follow = |program: &Program| Prospect::follow(&program.root, &example, circumstances, None);
-        let rules: Vec<Outcomes> = self.programs().map(follow).collect();
+    pub fn analyze(&self, partial: &dyn PartialFacts) -> Possibility {
+        let example = partial.caller().example();
+        let outcomes_of =
+            |program: &Program| PartialEvaluator::outcomes_of(&program.root, &example, partial, None);
+        let rules: Vec<Outcomes> = self.programs().map(outcomes_of).collect();
         let (always, possible) = match self.default_decision() {
             // Allowed when a rule is true, whatever the others are.
             DefaultDecision::Deny => {
@@ -183,36 +184,37 @@ impl Policy {
     }
 
     /// Whether the rule at this index may be true in a request of which only this much is known; never,
-    /// when there is no such rule. Proofs and cost as in [`consider`](Self::consider).
-    pub fn consider_rule(&self, rule: usize, circumstances: &dyn Circumstances) -> Possibility {
-        let example = circumstances.caller().example();
-        let follow = |program: &Program| Prospect::follow(&program.root, &example, circumstances, None);
-        let outcomes = self.programs().nth(rule).map(follow);
+    /// when there is no such rule. Proofs and cost as in [`analyze`](Self::analyze).
+    pub fn analyze_rule(&self, rule: usize, partial: &dyn PartialFacts) -> Possibility {
+        let example = partial.caller().example();
+        let outcomes_of =
+            |program: &Program| PartialEvaluator::outcomes_of(&program.root, &example, partial, None);
+        let outcomes = self.programs().nth(rule).map(outcomes_of);
         Possibility::of(
             outcomes.is_some_and(|outcomes| outcomes.is_always(true)),
             outcomes.is_some_and(|outcomes| outcomes.may_be(true)),
         )
     }
 
-    /// About how much work it is to [`consider`](Self::consider) the rule at this index once, in the units of
+    /// About how much work it is to [`analyze`](Self::analyze) the rule at this index once, in the units of
     /// [`RULE_COST_MAX`](crate::limits::RULE_COST_MAX): told from the rule alone, so that a tool can bound what it
     /// spends on many rules, whatever the machine. Some nanoseconds each.
-    pub fn effort(&self, rule: usize) -> u64 {
-        self.programs().nth(rule).map_or(0, |program| effort(&program.root))
+    pub fn analysis_cost(&self, rule: usize) -> u64 {
+        self.programs().nth(rule).map_or(0, |program| analysis_cost(&program.root))
     }
 }
 
 /// What one visit of an expression may cost. Loops over what is not known are not walked, and over what is known to be
 /// absent at once done.
-pub(crate) fn effort(node: &Node) -> u64 {
+pub(crate) fn analysis_cost(node: &Node) -> u64 {
     let mut parts = 0_u64;
-    node.each_part(&mut |part| parts = parts.saturating_add(effort(part)));
+    node.each_part(&mut |part| parts = parts.saturating_add(analysis_cost(part)));
     let rounds = match &node.op {
         Op::Quantified { over, .. } | Op::Transform { over, .. } | Op::TransformMap { over, .. } => {
             rounds(&over.source)
         }
         Op::SortBy { over, .. } => rounds(&over.source).saturating_pow(2),
-        Op::Arrange { list, .. } => rounds(list).saturating_pow(2),
+        Op::ListMethod { list, .. } => rounds(list).saturating_pow(2),
         Op::In(sides) => {
             let [_, list] = &**sides;
             rounds(list)

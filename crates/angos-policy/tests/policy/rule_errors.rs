@@ -1,7 +1,7 @@
 //! What does not load: every kind of mistake, with its place, its message and the suggestion.
 
-use crate::broken::{Broken, broken};
-use crate::callers::{caller, environment, full};
+use crate::fixtures::{caller, environment, full};
+use crate::invalid_rules::{InvalidRules, invalid_rules};
 use angos_policy::{DefaultDecision, Policy, Reason, RuleError, RuleSource, limits};
 use std::time::{Duration, Instant};
 
@@ -185,14 +185,14 @@ fn a_mistake_is_shown_with_its_line_and_a_caret() {
 }
 
 #[test]
-fn broken_input_is_refused_quickly_on_a_small_stack() {
-    let table = broken();
-    assert!(table.len() >= 46 && table.iter().all(|broken| !broken.inputs.is_empty()));
+fn invalid_rules_are_rejected_quickly_on_a_small_stack() {
+    let table = invalid_rules();
+    assert!(table.len() >= 46 && table.iter().all(|rule| !rule.inputs.is_empty()));
     // What the operating system gives a thread that asks for nothing, and less than a worker has.
     let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
     let walk = move || {
         let mut slow = Vec::new();
-        for Broken { kind, inputs } in &table {
+        for InvalidRules { kind, inputs } in &table {
             for rule in inputs {
                 let took = (0..3).map(|_| refused_in(kind, rule)).min().unwrap_or_default();
                 // The bound is 10 ms; the machine may be busy with something else. `cargo bench` prints.
@@ -228,7 +228,7 @@ fn refused_in(kind: &str, rule: &str) -> Duration {
 }
 
 #[test]
-fn limits_are_where_they_say() {
+fn limits_apply_at_their_exact_values() {
     let compile =
         |rule: String| Policy::compile(&environment(), DefaultDecision::Deny, &[RuleSource::from(rule)]);
     let long = |bytes: usize| format!("'{}' != ''", "a".repeat(bytes - 8));

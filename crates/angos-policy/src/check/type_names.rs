@@ -1,6 +1,6 @@
 //! Stage 3: types as values, and `dyn`.
 
-use super::{Checker, Shape, Typed};
+use super::{Checker, StaticType, Typed};
 use crate::error::Fault;
 use crate::program::{Constant, Op, Scalar};
 use crate::syntax::{Expression, Form};
@@ -45,6 +45,6 @@ impl Checker<'_> {
     /// `dyn(…)`: the check forgets what type it is.
     pub(super) fn forget(&mut self, argument: &Expression) -> Result<Typed, Fault> {
         let typed = self.expression(argument)?;
-        Ok(Typed { shape: Shape::Dyn, words: None, places: Vec::new(), node: typed.node })
+        Ok(Typed { static_type: StaticType::Dyn, enum_values: None, places: Vec::new(), node: typed.node })
     }
 }

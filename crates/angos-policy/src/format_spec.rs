@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// How a clause writes its argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Clause {
+pub(crate) enum Spec {
     /// `%s`
     Text,
     /// `%d`
@@ -25,15 +25,15 @@ pub(crate) enum Clause {
 
 /// A part of a format.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Piece {
+pub(crate) enum Segment {
     /// What stands in this range of it.
     Text(Range<usize>),
-    Clause(Clause),
+    Spec(Spec),
 }
 
 /// What is wrong with a clause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Flaw {
+pub(crate) enum SpecError {
     Unknown(char),
     /// It ends before its letter.
     Unfinished,
@@ -46,55 +46,55 @@ pub(crate) enum Flaw {
 }
 
 /// The piece of a format that begins at `from`, and where it ends; none at the end.
-pub(crate) fn piece(format: &str, from: usize) -> Option<(Result<Piece, Flaw>, usize)> {
+pub(crate) fn segment(format: &str, from: usize) -> Option<(Result<Segment, SpecError>, usize)> {
     let rest = format.get(from..).filter(|rest| !rest.is_empty())?;
-    let Some(clause) = rest.strip_prefix('%') else {
+    let Some(spec) = rest.strip_prefix('%') else {
         let end = from + rest.find('%').unwrap_or(rest.len());
-        return Some((Ok(Piece::Text(from..end)), end));
+        return Some((Ok(Segment::Text(from..end)), end));
     };
-    if clause.starts_with('%') {
-        return Some((Ok(Piece::Text(from + 1..from + 2)), from + 2));
+    if spec.starts_with('%') {
+        return Some((Ok(Segment::Text(from + 1..from + 2)), from + 2));
     }
-    let (precision, behind) = match clause.strip_prefix('.') {
+    let (precision, behind) = match spec.strip_prefix('.') {
         Some(digits) => {
             let behind = digits.trim_start_matches(|c: char| c.is_ascii_digit());
             (digits.strip_suffix(behind), behind)
         }
-        None => (None, clause),
+        None => (None, spec),
     };
     let mut letters = behind.chars();
     let letter = letters.next();
-    let found = letter.ok_or(Flaw::Unfinished).and_then(|letter| clause_of(letter, precision));
-    Some((found.map(Piece::Clause), format.len() - letters.as_str().len()))
+    let found = letter.ok_or(SpecError::Unfinished).and_then(|letter| spec_of(letter, precision));
+    Some((found.map(Segment::Spec), format.len() - letters.as_str().len()))
 }
 
-fn clause_of(letter: char, precision: Option<&str>) -> Result<Clause, Flaw> {
-    let clause = match letter {
-        's' => Clause::Text,
-        'd' => Clause::Decimal,
-        'f' => return decimals(precision).map(Clause::Fixed),
-        'e' => return decimals(precision).map(Clause::Scientific),
-        'b' => Clause::Binary,
-        'o' => Clause::Octal,
-        'x' | 'X' => Clause::Hexadecimal { upper: letter == 'X' },
-        _ => return Err(Flaw::Unknown(letter)),
+fn spec_of(letter: char, precision: Option<&str>) -> Result<Spec, SpecError> {
+    let spec = match letter {
+        's' => Spec::Text,
+        'd' => Spec::Decimal,
+        'f' => return decimals(precision).map(Spec::Fixed),
+        'e' => return decimals(precision).map(Spec::Scientific),
+        'b' => Spec::Binary,
+        'o' => Spec::Octal,
+        'x' | 'X' => Spec::Hexadecimal { upper: letter == 'X' },
+        _ => return Err(SpecError::Unknown(letter)),
     };
-    if precision.is_some() { Err(Flaw::NeedlessPrecision(letter)) } else { Ok(clause) }
+    if precision.is_some() { Err(SpecError::NeedlessPrecision(letter)) } else { Ok(spec) }
 }
 
 /// How many are written: six when nothing is said.
-fn decimals(precision: Option<&str>) -> Result<usize, Flaw> {
+fn decimals(precision: Option<&str>) -> Result<usize, SpecError> {
     match precision {
         None => Ok(6),
-        Some("") => Err(Flaw::NoPrecision),
+        Some("") => Err(SpecError::NoPrecision),
         Some(digits) => {
             let decimals = digits.parse().ok().filter(|decimals| *decimals <= FORMAT_PRECISION_MAX);
-            decimals.ok_or(Flaw::TooPrecise)
+            decimals.ok_or(SpecError::TooPrecise)
         }
     }
 }
 
-impl Clause {
+impl Spec {
     /// Whether it writes values of this type. `%s` also writes lists and maps.
     pub(crate) fn takes(self, scalar: Scalar) -> bool {
         match self {
@@ -109,7 +109,7 @@ impl Clause {
     }
 
     /// The clause without its precision, and what it takes, for messages.
-    pub(crate) fn words(self) -> (&'static str, &'static str) {
+    pub(crate) fn describe(self) -> (&'static str, &'static str) {
         const NUMBER: &str = "an int, a uint or a double";
         const HEXADECIMAL: &str = "an int, a uint, a string or bytes";
         match self {
@@ -127,51 +127,42 @@ impl Clause {
 
 #[cfg(test)]
 mod tests {
-    use super::{Clause, Flaw, Piece, piece};
+    use super::{Segment, Spec, SpecError, segment};
 
-    fn pieces(format: &str) -> Vec<Result<Piece, Flaw>> {
+    fn segments(format: &str) -> Vec<Result<Segment, SpecError>> {
         let mut from = 0;
         let next = || {
-            let (piece, end) = piece(format, from)?;
+            let (segment, end) = segment(format, from)?;
             assert!(end > from, "{format}: no progress");
             from = end;
-            Some(piece)
+            Some(segment)
         };
         std::iter::from_fn(next).collect()
     }
 
     #[test]
-    fn a_format_is_text_and_clauses() {
-        let text = |range| Ok(Piece::Text(range));
-        let clause = |clause| Ok(Piece::Clause(clause));
+    fn a_format_is_text_and_specs() {
+        let text = |range| Ok(Segment::Text(range));
+        let spec = |spec| Ok(Segment::Spec(spec));
         for (format, expected) in [
             ("", vec![]),
             ("é", vec![text(0..2)]),
-            ("a%sb", vec![text(0..1), clause(Clause::Text), text(3..4)]),
-            ("%%%d%%", vec![text(1..2), clause(Clause::Decimal), text(5..6)]),
-            (
-                "%f%.0f%.100e",
-                vec![clause(Clause::Fixed(6)), clause(Clause::Fixed(0)), clause(Clause::Scientific(100))],
-            ),
-            ("%b%o", vec![clause(Clause::Binary), clause(Clause::Octal)]),
-            (
-                "%x%X",
-                vec![
-                    clause(Clause::Hexadecimal { upper: false }),
-                    clause(Clause::Hexadecimal { upper: true }),
-                ],
-            ),
-            ("%", vec![Err(Flaw::Unfinished)]),
-            ("%.", vec![Err(Flaw::Unfinished)]),
-            ("%.12", vec![Err(Flaw::Unfinished)]),
-            ("%é%s", vec![Err(Flaw::Unknown('é')), clause(Clause::Text)]),
-            ("%.f", vec![Err(Flaw::NoPrecision)]),
-            ("%.101f", vec![Err(Flaw::TooPrecise)]),
-            ("%.99999999999999999999e", vec![Err(Flaw::TooPrecise)]),
-            ("%.2s", vec![Err(Flaw::NeedlessPrecision('s'))]),
-            ("%.%", vec![Err(Flaw::Unknown('%'))]),
+            ("a%sb", vec![text(0..1), spec(Spec::Text), text(3..4)]),
+            ("%%%d%%", vec![text(1..2), spec(Spec::Decimal), text(5..6)]),
+            ("%f%.0f%.100e", vec![spec(Spec::Fixed(6)), spec(Spec::Fixed(0)), spec(Spec::Scientific(100))]),
+            ("%b%o", vec![spec(Spec::Binary), spec(Spec::Octal)]),
+            ("%x%X", vec![spec(Spec::Hexadecimal { upper: false }), spec(Spec::Hexadecimal { upper: true })]),
+            ("%", vec![Err(SpecError::Unfinished)]),
+            ("%.", vec![Err(SpecError::Unfinished)]),
+            ("%.12", vec![Err(SpecError::Unfinished)]),
+            ("%é%s", vec![Err(SpecError::Unknown('é')), spec(Spec::Text)]),
+            ("%.f", vec![Err(SpecError::NoPrecision)]),
+            ("%.101f", vec![Err(SpecError::TooPrecise)]),
+            ("%.99999999999999999999e", vec![Err(SpecError::TooPrecise)]),
+            ("%.2s", vec![Err(SpecError::NeedlessPrecision('s'))]),
+            ("%.%", vec![Err(SpecError::Unknown('%'))]),
         ] {
-            assert_eq!(pieces(format), expected, "{format}");
+            assert_eq!(segments(format), expected, "{format}");
         }
     }
 }

@@ -9,14 +9,14 @@ mod zone;
 
 /// An instant; CEL's range is the years 1 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Moment {
+pub(crate) struct Timestamp {
     pub(crate) seconds: i64,
     pub(crate) nanoseconds: u32,
 }
 
 /// What `getHours()` and its siblings ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum TimeField {
     FullYear,
     Month,
     Date,
@@ -30,22 +30,22 @@ pub(crate) enum Part {
 }
 
 /// Each part, the method that asks for it, and whether durations have it.
-pub(crate) const PARTS: &[(&str, Part, bool)] = &[
-    ("getFullYear", Part::FullYear, false),
-    ("getMonth", Part::Month, false),
-    ("getDate", Part::Date, false),
-    ("getDayOfMonth", Part::DayOfMonth, false),
-    ("getDayOfWeek", Part::DayOfWeek, false),
-    ("getDayOfYear", Part::DayOfYear, false),
-    ("getHours", Part::Hours, true),
-    ("getMinutes", Part::Minutes, true),
-    ("getSeconds", Part::Seconds, true),
-    ("getMilliseconds", Part::Milliseconds, true),
+pub(crate) const TIME_FIELDS: &[(&str, TimeField, bool)] = &[
+    ("getFullYear", TimeField::FullYear, false),
+    ("getMonth", TimeField::Month, false),
+    ("getDate", TimeField::Date, false),
+    ("getDayOfMonth", TimeField::DayOfMonth, false),
+    ("getDayOfWeek", TimeField::DayOfWeek, false),
+    ("getDayOfYear", TimeField::DayOfYear, false),
+    ("getHours", TimeField::Hours, true),
+    ("getMinutes", TimeField::Minutes, true),
+    ("getSeconds", TimeField::Seconds, true),
+    ("getMilliseconds", TimeField::Milliseconds, true),
 ];
 
 const SECOND: i128 = 1_000_000_000;
 
-impl Moment {
+impl Timestamp {
     const FIRST: i64 = -62_135_596_800;
     const LAST: i64 = 253_402_300_799;
 
@@ -57,8 +57,8 @@ impl Moment {
 
     /// Parses RFC 3339.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-        Self::new(moment.unix_timestamp(), moment.nanosecond())
+        let timestamp = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        Self::new(timestamp.unix_timestamp(), timestamp.nanosecond())
     }
 
     /// The instant `nanoseconds` later.
@@ -85,25 +85,25 @@ impl Moment {
     }
 
     /// A part of the instant as seen in a zone.
-    pub(crate) fn part(self, part: Part, zone: &Zone) -> Option<i64> {
+    pub(crate) fn part(self, part: TimeField, zone: &Zone) -> Option<i64> {
         let east = zone.east(self);
         let local = OffsetDateTime::from_unix_timestamp(self.seconds.checked_add(east)?).ok()?;
         Some(match part {
-            Part::FullYear => local.year().into(),
-            Part::Month => i64::from(u8::from(local.month())) - 1,
-            Part::Date => local.day().into(),
-            Part::DayOfMonth => i64::from(local.day()) - 1,
-            Part::DayOfWeek => local.weekday().number_days_from_sunday().into(),
-            Part::DayOfYear => i64::from(local.ordinal()) - 1,
-            Part::Hours => local.hour().into(),
-            Part::Minutes => local.minute().into(),
-            Part::Seconds => local.second().into(),
-            Part::Milliseconds => i64::from(self.nanoseconds / 1_000_000),
+            TimeField::FullYear => local.year().into(),
+            TimeField::Month => i64::from(u8::from(local.month())) - 1,
+            TimeField::Date => local.day().into(),
+            TimeField::DayOfMonth => i64::from(local.day()) - 1,
+            TimeField::DayOfWeek => local.weekday().number_days_from_sunday().into(),
+            TimeField::DayOfYear => i64::from(local.ordinal()) - 1,
+            TimeField::Hours => local.hour().into(),
+            TimeField::Minutes => local.minute().into(),
+            TimeField::Seconds => local.second().into(),
+            TimeField::Milliseconds => i64::from(self.nanoseconds / 1_000_000),
         })
     }
 }
 
-impl fmt::Display for Moment {
+impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC, with as many decimals as needed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let utc = OffsetDateTime::from_unix_timestamp(self.seconds).map_err(|_| fmt::Error)?;
@@ -142,12 +142,12 @@ fn decimals(f: &mut fmt::Formatter<'_>, nanoseconds: u32) -> fmt::Result {
 }
 
 /// A part of a duration: the whole of it in that unit, milliseconds excepted; none if only timestamps have it.
-pub(crate) fn duration_part(nanoseconds: i64, part: Part) -> Option<i64> {
+pub(crate) fn duration_part(nanoseconds: i64, part: TimeField) -> Option<i64> {
     Some(match part {
-        Part::Hours => nanoseconds / 3_600_000_000_000,
-        Part::Minutes => nanoseconds / 60_000_000_000,
-        Part::Seconds => nanoseconds / 1_000_000_000,
-        Part::Milliseconds => nanoseconds / 1_000_000 % 1000,
+        TimeField::Hours => nanoseconds / 3_600_000_000_000,
+        TimeField::Minutes => nanoseconds / 60_000_000_000,
+        TimeField::Seconds => nanoseconds / 1_000_000_000,
+        TimeField::Milliseconds => nanoseconds / 1_000_000 % 1000,
         _ => return None,
     })
 }
@@ -202,7 +202,7 @@ fn quantity(digits: &str, unit: &str) -> Option<i128> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Moment, Part, Seconds, Zone, parse_duration};
+    use super::{Seconds, TimeField, Timestamp, Zone, parse_duration};
 
     #[test]
     fn durations_are_read_as_go_writes_them() {
@@ -230,28 +230,28 @@ mod tests {
     }
 
     #[test]
-    fn moments_have_a_range_and_parts() {
-        let moment = Moment::parse("2009-02-13T23:31:30.05Z").unwrap();
-        assert_eq!(moment.seconds, 1_234_567_890);
-        assert_eq!(moment.to_string(), "2009-02-13T23:31:30.05Z");
+    fn timestamps_have_a_range_and_parts() {
+        let timestamp = Timestamp::parse("2009-02-13T23:31:30.05Z").unwrap();
+        assert_eq!(timestamp.seconds, 1_234_567_890);
+        assert_eq!(timestamp.to_string(), "2009-02-13T23:31:30.05Z");
         for (part, expected) in [
-            (Part::FullYear, 2009),
-            (Part::Month, 1),
-            (Part::Date, 13),
-            (Part::DayOfMonth, 12),
-            (Part::DayOfWeek, 5),
-            (Part::DayOfYear, 43),
-            (Part::Hours, 23),
-            (Part::Minutes, 31),
-            (Part::Seconds, 30),
-            (Part::Milliseconds, 50),
+            (TimeField::FullYear, 2009),
+            (TimeField::Month, 1),
+            (TimeField::Date, 13),
+            (TimeField::DayOfMonth, 12),
+            (TimeField::DayOfWeek, 5),
+            (TimeField::DayOfYear, 43),
+            (TimeField::Hours, 23),
+            (TimeField::Minutes, 31),
+            (TimeField::Seconds, 30),
+            (TimeField::Milliseconds, 50),
         ] {
-            assert_eq!(moment.part(part, &Zone::UTC), Some(expected), "{part:?}");
+            assert_eq!(timestamp.part(part, &Zone::UTC), Some(expected), "{part:?}");
         }
-        assert_eq!(moment.part(Part::Hours, &Zone::parse("+02:00").unwrap()), Some(1));
-        assert_eq!(Moment::parse("9999-12-31T23:59:59Z").and_then(|m| m.plus(1_000_000_000)), None);
-        assert_eq!(Moment::parse("0001-01-01T00:00:00Z").and_then(|m| m.minus(1)), None);
-        assert_eq!(Moment::parse("yesterday"), None);
+        assert_eq!(timestamp.part(TimeField::Hours, &Zone::parse("+02:00").unwrap()), Some(1));
+        assert_eq!(Timestamp::parse("9999-12-31T23:59:59Z").and_then(|m| m.plus(1_000_000_000)), None);
+        assert_eq!(Timestamp::parse("0001-01-01T00:00:00Z").and_then(|m| m.minus(1)), None);
+        assert_eq!(Timestamp::parse("yesterday"), None);
         assert_eq!(Seconds(-1_500_000_000).to_string(), "-1.5s");
     }
 }

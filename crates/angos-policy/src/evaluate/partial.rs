@@ -1,12 +1,12 @@
-//! Stage 5 for what is only partly known: program + circumstances → every outcome there may be.
+//! Stage 5 for what is only partly known: program + partial facts → every outcome there may be.
 //!
 //! An expression that reads nothing unknown is evaluated as in a decision. Of the others, those that join
 //! and compare are followed; any other may have any outcome, which is always a sound answer.
 
-use super::{Datum, Frame, Outcome, is_there, with_memory};
-use crate::consider::{Circumstances, Example, Known};
+use super::{EvalResult, Frame, RawValue, is_there, with_memory};
+use crate::analyze::{Example, Known, PartialFacts};
 use crate::environment::Origin;
-use crate::program::{Ask, Constant, Needs, Node, Op, Optional, Quantifier, Search};
+use crate::program::{Constant, MemoryNeeds, Node, Op, Optional, OptionalQuery, Quantifier, Search};
 use crate::value::{Type, Undecidable, Value};
 use angos_identity::Identity;
 
@@ -72,12 +72,12 @@ impl Outcomes {
     }
 }
 
-impl From<Outcome<bool>> for Outcomes {
+impl From<EvalResult<bool>> for Outcomes {
     /// Out of budget says nothing: the decision may take a shorter way.
-    fn from(outcome: Outcome<bool>) -> Self {
+    fn from(outcome: EvalResult<bool>) -> Self {
         match outcome {
             Ok(answer) => Self::of(answer),
-            Err(trouble) if trouble.cause == Undecidable::Cost => Self::ANY,
+            Err(error) if error.cause == Undecidable::Cost => Self::ANY,
             Err(_) => Self::FAILS,
         }
     }
@@ -85,37 +85,37 @@ impl From<Outcome<bool>> for Outcomes {
 
 /// What is known of one side of a comparison.
 enum Side<'a> {
-    Exact(Datum<'a>),
+    Exact(RawValue<'a>),
     Variable(Known<'a>),
     Open,
 }
 
 /// Follows one rule.
-pub(crate) struct Prospect<'a, 'm> {
+pub(crate) struct PartialEvaluator<'a, 'm> {
     frame: Frame<'a, 'm>,
     identity: &'a Identity,
-    circumstances: &'a dyn Circumstances,
+    partial: &'a dyn PartialFacts,
     /// A part of the rule that is taken to be true or false, whatever it is.
     assumed: Option<(&'a Node, bool)>,
 }
 
-impl<'a> Prospect<'a, '_> {
+impl<'a> PartialEvaluator<'a, '_> {
     /// Follows a rule, or a part of one outside loops, with a part of it taken to be true or false.
-    pub(crate) fn follow(
+    pub(crate) fn outcomes_of(
         node: &'a Node,
         identity: &'a Identity,
-        circumstances: &'a dyn Circumstances,
+        partial: &'a dyn PartialFacts,
         assumed: Option<(&'a Node, bool)>,
     ) -> Outcomes {
-        let facts = Example(circumstances);
-        with_memory(Needs { text: true, slots: true }, |text, slots| {
+        let facts = Example(partial);
+        with_memory(MemoryNeeds { text: true, slots: true }, |text, slots| {
             let frame = Frame::new(identity, &facts, text, slots);
-            Prospect { frame, identity, circumstances, assumed }.truth(node)
+            PartialEvaluator { frame, identity, partial, assumed }.truth(node)
         })
     }
 
     fn truth(&mut self, node: &'a Node) -> Outcomes {
-        if self.frame.spend(1, node).is_err() {
+        if self.frame.charge(1, node).is_err() {
             return Outcomes::ANY;
         }
         if let Some((_, answer)) = self.assumed.filter(|(part, _)| std::ptr::eq(*part, node)) {
@@ -145,7 +145,9 @@ impl<'a> Prospect<'a, '_> {
                 Known::Nothing => Outcomes::EITHER.or(Outcomes::FAILS),
             },
             Op::Has(origin, ty) => self.has(*origin, *ty, node),
-            Op::Ask(Ask::HasValue(of)) if let Op::Optional(Optional::Read(origin, ty)) = &of.op => {
+            Op::OptionalQuery(OptionalQuery::HasValue(of))
+                if let Op::Optional(Optional::Read(origin, ty)) = &of.op =>
+            {
                 self.has(*origin, *ty, node)
             }
             Op::Equal { negated, sides } => {
@@ -169,15 +171,15 @@ impl<'a> Prospect<'a, '_> {
 
     fn known(&self, origin: Origin) -> Known<'a> {
         match origin {
-            Origin::Identity(attribute) => self.circumstances.caller().known(attribute),
-            Origin::Fact(index) => self.circumstances.fact(index),
+            Origin::Identity(attribute) => self.partial.caller().known(attribute),
+            Origin::Fact(index) => self.partial.fact(index),
         }
     }
 
     fn has(&mut self, origin: Origin, ty: Type, at: &Node) -> Outcomes {
         match self.known(origin) {
             Known::Exactly(value) if !is_there(value) => Outcomes::NO,
-            Known::Exactly(value) => self.admitted(value, ty, at).map_or(Outcomes::ANY, |_| Outcomes::YES),
+            Known::Exactly(value) => self.of_declared(value, ty, at).map_or(Outcomes::ANY, |_| Outcomes::YES),
             Known::StartsWith(_) => Outcomes::YES,
             // A list that is there may be empty.
             Known::Present | Known::Nothing => Outcomes::EITHER,
@@ -185,15 +187,15 @@ impl<'a> Prospect<'a, '_> {
     }
 
     /// A value that is known, if it is of its declared type.
-    fn admitted(&mut self, value: Value<'a>, ty: Type, at: &Node) -> Option<Datum<'a>> {
-        let datum = Datum::admitted(value, ty)?;
-        self.frame.conforms(datum, ty, at).ok().map(|()| datum)
+    fn of_declared(&mut self, value: Value<'a>, ty: Type, at: &Node) -> Option<RawValue<'a>> {
+        let raw = RawValue::of_declared(value, ty)?;
+        self.frame.conforms(raw, ty, at).ok().map(|()| raw)
     }
 
     fn side(&mut self, node: &'a Node) -> Side<'a> {
         if let Op::Read(origin, ty) = &node.op {
             return match self.known(*origin) {
-                Known::Exactly(value) => self.admitted(value, *ty, node).map_or(Side::Open, Side::Exact),
+                Known::Exactly(value) => self.of_declared(value, *ty, node).map_or(Side::Open, Side::Exact),
                 // An absent list is an empty one, and what is `dyn` may be null although it is there.
                 _ if is_list_like(*ty) => Side::Open,
                 known => Side::Variable(known),
@@ -221,10 +223,10 @@ impl<'a> Prospect<'a, '_> {
     }
 
     /// Whether a value of which this is known is equal to `exact`.
-    fn equals(&mut self, known: Known<'a>, exact: Datum<'a>, at: &Node) -> Outcomes {
+    fn equals(&mut self, known: Known<'a>, exact: RawValue<'a>, at: &Node) -> Outcomes {
         let of_present = match (known, exact) {
-            (_, Datum::Null) => Outcomes::NO,
-            (_, Datum::Absent) => Outcomes::EITHER.or(Outcomes::FAILS),
+            (_, RawValue::Null) => Outcomes::NO,
+            (_, RawValue::Absent) => Outcomes::EITHER.or(Outcomes::FAILS),
             (Known::StartsWith(start), exact) => match self.frame.text(exact) {
                 Some(text) if !text.starts_with(start) => Outcomes::NO,
                 _ => Outcomes::EITHER,
@@ -234,13 +236,13 @@ impl<'a> Prospect<'a, '_> {
         if !matches!(known, Known::Nothing) {
             return of_present;
         }
-        Outcomes::from(self.frame.equal(Datum::Absent, exact, at)).or(of_present)
+        Outcomes::from(self.frame.equal(RawValue::Absent, exact, at)).or(of_present)
     }
 
     /// `needle in list` where the list is written out.
     fn contained(&mut self, [needle, list]: &'a [Node; 2], at: &Node) -> Outcomes {
         let Some(Constant::List(elements)) = list.constant() else { return Outcomes::ANY };
-        if self.frame.spend(elements.len(), at).is_err() {
+        if self.frame.charge(elements.len(), at).is_err() {
             return Outcomes::ANY;
         }
         let needle = match self.side(needle) {
@@ -248,7 +250,7 @@ impl<'a> Prospect<'a, '_> {
             needle => needle,
         };
         elements.iter().fold(Outcomes::NO, |found, element| {
-            let element = Datum::from(element);
+            let element = RawValue::from(element);
             let here = match needle {
                 Side::Exact(needle) => self.frame.equal(needle, element, at).into(),
                 Side::Variable(known) => self.equals(known, element, at),
@@ -285,7 +287,7 @@ impl<'a> Prospect<'a, '_> {
 
     /// Whether a list is known to have no element.
     fn is_empty(&mut self, list: &'a Node) -> bool {
-        self.is_closed(list) && matches!(self.frame.size(list), Ok(Datum::Int(0)))
+        self.is_closed(list) && matches!(self.frame.size(list), Ok(RawValue::Int(0)))
     }
 
     /// Whether an expression has no value in any completion, because a part it needs has none.
@@ -294,9 +296,9 @@ impl<'a> Prospect<'a, '_> {
             let used = self.frame.used;
             let outcome = self.frame.value(node);
             self.frame.used = used;
-            return outcome.is_err_and(|trouble| trouble.cause != Undecidable::Cost);
+            return outcome.is_err_and(|error| error.cause != Undecidable::Cost);
         }
-        if self.frame.spend(1, node).is_err() {
+        if self.frame.charge(1, node).is_err() {
             return false;
         }
         match &node.op {

@@ -4,7 +4,7 @@ use angos_policy::{Mapping, Sequence, Type, Value};
 use serde_json::{Map, Value as Json};
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Held {
+pub(crate) enum OwnedValue {
     Absent(Type),
     Null,
     Bool(bool),
@@ -23,14 +23,14 @@ pub(crate) enum Held {
     List(Elements),
     Map(Entries),
     /// Declared as `dyn`.
-    Dyn(Box<Held>),
+    Dyn(Box<OwnedValue>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Elements(pub(crate) Vec<Held>);
+pub(crate) struct Elements(pub(crate) Vec<OwnedValue>);
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Entries(pub(crate) Vec<(Held, Held)>);
+pub(crate) struct Entries(pub(crate) Vec<(OwnedValue, OwnedValue)>);
 
 impl Sequence for Elements {
     fn len(&self) -> usize {
@@ -38,7 +38,7 @@ impl Sequence for Elements {
     }
 
     fn element(&self, index: usize) -> Value<'_> {
-        self.0.get(index).map_or(Value::Absent, Held::value)
+        self.0.get(index).map_or(Value::Absent, OwnedValue::value)
     }
 }
 
@@ -52,7 +52,7 @@ impl Mapping for Entries {
     }
 }
 
-impl Held {
+impl OwnedValue {
     /// As a rule is handed it.
     pub(crate) fn value(&self) -> Value<'_> {
         match self {
@@ -157,43 +157,43 @@ impl Held {
 }
 
 /// A value as a table writes it; `constant` evaluates what only CEL can write.
-pub(crate) fn held(json: &Json, constant: &dyn Fn(&str) -> Held) -> Held {
+pub(crate) fn from_json(json: &Json, constant: &dyn Fn(&str) -> OwnedValue) -> OwnedValue {
     let text = |json: &Json| json.as_str().expect("text").to_owned();
-    let all = |values: &[Json]| values.iter().map(|value| held(value, constant)).collect::<Vec<_>>();
+    let all = |values: &[Json]| values.iter().map(|value| from_json(value, constant)).collect::<Vec<_>>();
     match json {
-        Json::Null => Held::Null,
-        Json::Bool(value) => Held::Bool(*value),
-        Json::String(value) => Held::String(value.clone()),
+        Json::Null => OwnedValue::Null,
+        Json::Bool(value) => OwnedValue::Bool(*value),
+        Json::String(value) => OwnedValue::String(value.clone()),
         Json::Array(values) if !values.is_empty() && values.iter().all(Json::is_string) => {
-            Held::Strings(values.iter().map(text).collect())
+            OwnedValue::Strings(values.iter().map(text).collect())
         }
-        Json::Array(values) => Held::List(Elements(all(values))),
+        Json::Array(values) => OwnedValue::List(Elements(all(values))),
         Json::Number(_) => panic!("{json} may be an int, a uint or a double: write {{\"int\": {json}}}"),
         Json::Object(object) => {
             let (kind, json) = object.iter().next().expect("a kind of value");
             match kind.as_str() {
-                "int" => Held::Int(json.as_i64().or_else(|| text(json).parse().ok()).expect("int")),
-                "uint" => Held::Uint(json.as_u64().or_else(|| text(json).parse().ok()).expect("uint")),
+                "int" => OwnedValue::Int(json.as_i64().or_else(|| text(json).parse().ok()).expect("int")),
+                "uint" => OwnedValue::Uint(json.as_u64().or_else(|| text(json).parse().ok()).expect("uint")),
                 "double" => {
-                    Held::Double(json.as_f64().unwrap_or_else(|| text(json).parse().expect("double")))
+                    OwnedValue::Double(json.as_f64().unwrap_or_else(|| text(json).parse().expect("double")))
                 }
-                "string" => Held::String(text(json)),
-                "bytes" => Held::Bytes(unhex(&text(json))),
-                "type" => Held::Type(text(json)),
-                "net" => Held::Net(text(json)),
-                "dyn" => Held::Dyn(Box::new(held(json, constant))),
-                "map" => Held::Map(Entries(
+                "string" => OwnedValue::String(text(json)),
+                "bytes" => OwnedValue::Bytes(unhex(&text(json))),
+                "type" => OwnedValue::Type(text(json)),
+                "net" => OwnedValue::Net(text(json)),
+                "dyn" => OwnedValue::Dyn(Box::new(from_json(json, constant))),
+                "map" => OwnedValue::Map(Entries(
                     json.as_array().expect("entries").iter().map(|entry| entry_of(&all, entry)).collect(),
                 )),
                 "timestamp" | "duration" => constant(&format!("{kind}('{}')", text(json))),
-                "absent" => Held::Absent(held(&Json::Object(sample(&text(json))), constant).ty()),
+                "absent" => OwnedValue::Absent(from_json(&Json::Object(sample(&text(json))), constant).ty()),
                 other => panic!("unknown kind of value {other}"),
             }
         }
     }
 }
 
-fn entry_of(all: &dyn Fn(&[Json]) -> Vec<Held>, entry: &Json) -> (Held, Held) {
+fn entry_of(all: &dyn Fn(&[Json]) -> Vec<OwnedValue>, entry: &Json) -> (OwnedValue, OwnedValue) {
     let mut pair = all(entry.as_array().expect("[key, value]")).into_iter();
     (pair.next().expect("key"), pair.next().expect("value"))
 }

@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 /// The type of an expression, as far as it is known when the rule is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub(crate) enum StaticType {
     /// Any; what it is shows when it is evaluated.
     Dyn,
     /// What the elements of an empty list are: they fit everything.
     Never,
     One(Scalar),
-    List(Arc<Shape>),
-    Map(Arc<(Shape, Shape)>),
-    Optional(Arc<Shape>),
+    List(Arc<StaticType>),
+    Map(Arc<(StaticType, StaticType)>),
+    Optional(Arc<StaticType>),
 }
 
-impl Shape {
+impl StaticType {
     pub(super) const BOOL: Self = Self::One(Scalar::Bool);
     pub(super) const INT: Self = Self::One(Scalar::Int);
     pub(super) const DOUBLE: Self = Self::One(Scalar::Double);
@@ -43,7 +43,7 @@ impl Shape {
             Type::Int => Scalar::Int,
             Type::Uint => Scalar::Uint,
             Type::Double => Scalar::Double,
-            Type::String | Type::Word(_) => Scalar::String,
+            Type::String | Type::Enum(_) => Scalar::String,
             Type::Bytes => Scalar::Bytes,
             Type::Timestamp => Scalar::Timestamp,
             Type::Duration => Scalar::Duration,

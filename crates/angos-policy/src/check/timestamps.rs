@@ -2,13 +2,13 @@
 
 use super::{Checker, Typed};
 use crate::error::{Fault, quote};
-use crate::moment::{PARTS, Zone};
 use crate::program::{Op, Scalar};
 use crate::syntax::Expression;
+use crate::timestamp::{TIME_FIELDS, Zone};
 
 /// Whether a method asks for a part.
 pub(super) fn is_part(method: &str) -> bool {
-    PARTS.iter().any(|(name, ..)| *name == method)
+    TIME_FIELDS.iter().any(|(name, ..)| *name == method)
 }
 
 impl Checker<'_> {
@@ -21,23 +21,23 @@ impl Checker<'_> {
         zone: Option<&Expression>,
     ) -> Result<Typed, Fault> {
         let of = self.expression(target)?;
-        let found = PARTS.iter().find(|(name, _, of_durations)| {
+        let found = TIME_FIELDS.iter().find(|(name, _, of_durations)| {
             *name == method
-                && of.shape.may(|scalar| {
+                && of.static_type.may(|scalar| {
                     scalar == Scalar::Timestamp || (scalar == Scalar::Duration && *of_durations)
                 })
         });
         let Some((_, part, _)) = found else {
-            return Err(Fault::new(offset, format!("{} has no `{method}`", of.shape.describe())));
+            return Err(Fault::new(offset, format!("{} has no `{method}`", of.static_type.describe())));
         };
         let zone = match zone {
             None => Zone::UTC,
-            Some(zone) if of.shape.scalar() == Some(Scalar::Duration) => {
+            Some(zone) if of.static_type.scalar() == Some(Scalar::Duration) => {
                 return Err(Fault::new(zone.start(), "a duration has no time zone"));
             }
             Some(zone) => self.zone(zone)?,
         };
-        let op = Op::Part { part: *part, zone, of: Box::new(of.node) };
+        let op = Op::TimeField { part: *part, zone, of: Box::new(of.node) };
         Ok(Typed::one(offset, Scalar::Int, op))
     }
 
@@ -51,7 +51,7 @@ impl Checker<'_> {
             let fault = Fault::new(zone.start(), format!("{} is no time zone", quote(name)));
             match Zone::nearest(name) {
                 None => fault.help("write 'UTC', a fixed offset as '+02:00', or a name as 'Europe/Paris'"),
-                near => fault.meant(near),
+                near => fault.did_you_mean(near),
             }
         })
     }

@@ -65,7 +65,7 @@ fn about() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn a_built_string_is_a_string(s in text(), about in about()) {
+    fn every_storage_of_a_string_gives_the_same_values(s in text(), about in about()) {
         let handed = evaluate(&about.replace('S', "s"), &s);
         let written = evaluate(&about.replace('S', &format!("'{s}'")), &s);
         prop_assert_eq!(&handed, &written, "{} with {:?}", &about, &s);

@@ -1,15 +1,15 @@
 //! Stage 5: values while a rule is evaluated, and how they come in and go out.
 
 use crate::collection::{Elements, Entries, List, Map, Mapping, Sequence};
-use crate::moment::Moment;
 use crate::program::Constant;
+use crate::timestamp::Timestamp;
 use crate::value::{Type, Value};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// The value of an expression.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Datum<'a> {
+pub(crate) enum RawValue<'a> {
     Absent,
     Null,
     Bool(bool),
@@ -22,7 +22,7 @@ pub(crate) enum Datum<'a> {
     Built(Range),
     /// Bytes the rule built.
     BuiltBytes(Range),
-    Timestamp(Moment),
+    Timestamp(Timestamp),
     Duration(i64),
     Ip(IpAddr),
     Cidr(IpNet),
@@ -71,18 +71,18 @@ impl Range {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Memory<'s> {
     pub(super) text: &'s [u8],
-    pub(super) slots: &'s [Datum<'s>],
+    pub(super) slots: &'s [RawValue<'s>],
 }
 
 impl<'s> Memory<'s> {
     /// An element of a built list or map.
     pub(crate) fn shown(&'s self, start: u32, end: u32, index: usize) -> Option<Value<'s>> {
         let range = self.slots.get(start as usize..end as usize)?;
-        range.get(index).and_then(|datum| datum.shown(self))
+        range.get(index).and_then(|raw| raw.shown(self))
     }
 }
 
-impl<'a> Datum<'a> {
+impl<'a> RawValue<'a> {
     /// Whether it lives in a frame's memory, wholly or in part.
     pub(super) fn is_built(self) -> bool {
         matches!(
@@ -148,7 +148,7 @@ impl<'a> Datum<'a> {
             Self::Bytes(value) => Value::Bytes(value),
             Self::Built(range) => Value::String(text(memory.text, range)?),
             Self::BuiltBytes(range) => Value::Bytes(memory.text.get(range.start()..range.end())?),
-            Self::Timestamp(moment) => Value::Timestamp(moment.seconds, moment.nanoseconds),
+            Self::Timestamp(timestamp) => Value::Timestamp(timestamp.seconds, timestamp.nanoseconds),
             Self::Duration(value) => Value::Duration(value),
             Self::Ip(address) => Value::Ip(address),
             Self::Cidr(network) => Value::Cidr(network.addr(), network.prefix_len()),
@@ -168,12 +168,12 @@ impl<'a> Datum<'a> {
 
     /// A value from outside as one of the declared type: an absent list is an empty one. Whether it is of that type is
     /// for [`Frame::conforms`](super::Frame::conforms).
-    pub(super) fn admitted(value: Value<'a>, declared: Type) -> Option<Self> {
+    pub(super) fn of_declared(value: Value<'a>, declared: Type) -> Option<Self> {
         match (Self::of(value)?, declared) {
             (Self::Absent, Type::StringList | Type::List(_)) => Some(Self::Constants(&[])),
             (Self::Absent, Type::Map(..)) => Some(Self::ConstantMap(&[])),
-            (datum, Type::StringList) => matches!(datum, Self::Strings(_)).then_some(datum),
-            (datum, _) => Some(datum),
+            (raw, Type::StringList) => matches!(raw, Self::Strings(_)).then_some(raw),
+            (raw, _) => Some(raw),
         }
     }
 
@@ -183,7 +183,7 @@ impl<'a> Datum<'a> {
         match (self, ty) {
             (Self::Absent, _)
             | (_, Type::Dyn)
-            | (Self::String(_) | Self::Built(_), Type::String | Type::Word(_))
+            | (Self::String(_) | Self::Built(_), Type::String | Type::Enum(_))
             | (Self::Bool(_), Type::Bool)
             | (Self::Int(_), Type::Int)
             | (Self::Uint(_), Type::Uint)
@@ -195,8 +195,8 @@ impl<'a> Datum<'a> {
             | (Self::Ip(_), Type::Ip)
             | (Self::Cidr(_), Type::Cidr)
             | (Self::Type(_), Type::Type) => true,
-            (datum, Type::StringList | Type::List(_)) => datum.is_list(),
-            (datum, Type::Map(..)) => datum.is_map(),
+            (raw, Type::StringList | Type::List(_)) => raw.is_list(),
+            (raw, Type::Map(..)) => raw.is_map(),
             _ => false,
         }
     }
@@ -213,7 +213,7 @@ impl<'a> Datum<'a> {
             Value::String(value) => Self::String(value),
             Value::Bytes(value) => Self::Bytes(value),
             Value::Strings(values) => Self::Strings(values),
-            Value::Timestamp(seconds, nanoseconds) => Self::Timestamp(Moment::new(seconds, nanoseconds)?),
+            Value::Timestamp(seconds, nanoseconds) => Self::Timestamp(Timestamp::new(seconds, nanoseconds)?),
             Value::Duration(value) => Self::Duration(value),
             Value::Ip(address) => Self::Ip(address),
             Value::Cidr(address, length) => Self::Cidr(IpNet::new(address, length).ok()?),
@@ -234,7 +234,7 @@ impl<'a> Datum<'a> {
     }
 }
 
-impl<'a> From<&'a Constant> for Datum<'a> {
+impl<'a> From<&'a Constant> for RawValue<'a> {
     fn from(constant: &'a Constant) -> Self {
         match constant {
             Constant::Null => Self::Null,

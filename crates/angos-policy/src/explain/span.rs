@@ -25,7 +25,7 @@ impl<'s> Tokens<'s> {
     }
 
     /// The bytes of an expression, brackets closed.
-    pub(super) fn extent(&self, expression: &Expression) -> Range<usize> {
+    pub(super) fn span_of(&self, expression: &Expression) -> Range<usize> {
         let (mut first, mut last) = (usize::MAX, 0);
         self.cover(expression, &mut first, &mut last);
         let (first, last) = self.balanced(first, last);
@@ -165,7 +165,7 @@ mod tests {
             expression: &Expression,
             all: &mut Vec<&'s str>,
         ) {
-            all.push(&source[tokens.extent(expression)]);
+            all.push(&source[tokens.span_of(expression)]);
             expression.parts().for_each(|part| collect(source, tokens, part, all));
         }
         let expression = on_compiler_thread(|| parse(source)).unwrap().unwrap();
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn every_part_is_cut_out_whole() {
+    fn every_expression_has_its_span() {
         let check = |source: &str, parts: &[&str]| {
             assert_eq!(extents(source), [&[source], parts].concat(), "{source}");
         };

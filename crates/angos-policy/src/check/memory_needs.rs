@@ -1,20 +1,20 @@
 //! Stage 3: what evaluating an expression needs: memory for strings, slots for lists and maps.
 
-use crate::program::{Arguments, Ask, Edit, Needs, Node, Op, Optional, Scalar};
+use crate::program::{Arguments, MemoryNeeds, Node, Op, Optional, OptionalQuery, Scalar, StringMethod};
 use crate::value::Type;
 
-const NOTHING: Needs = Needs { text: false, slots: false };
-const TEXT: Needs = Needs { text: true, slots: false };
-const SLOTS: Needs = Needs { text: false, slots: true };
+const NOTHING: MemoryNeeds = MemoryNeeds { text: false, slots: false };
+const TEXT: MemoryNeeds = MemoryNeeds { text: true, slots: false };
+const SLOTS: MemoryNeeds = MemoryNeeds { text: false, slots: true };
 
 impl Node {
     /// Where its value is looked at as a whole: a list that could be walked is built.
-    pub(crate) fn stored(&self) -> Needs {
+    pub(crate) fn stored(&self) -> MemoryNeeds {
         if self.streams() || self.is_optional() { SLOTS.or(self.needs()) } else { self.needs() }
     }
 
     /// Where a list is walked.
-    pub(crate) fn needs(&self) -> Needs {
+    pub(crate) fn needs(&self) -> MemoryNeeds {
         match &self.op {
             Op::Constant(_) | Op::Read(..) | Op::Bound(_) | Op::Has(..) => NOTHING,
             // Lists that are walked, and optionals that are looked at, wherever these stand.
@@ -23,11 +23,9 @@ impl Node {
             | Op::Range(of)
             | Op::Present(of)
             | Op::IfPresent(of) => of.needs(),
-            Op::Index(sides) | Op::Join(sides) => {
-                sides.iter().fold(NOTHING, |all, side| all.or(side.needs()))
-            }
+            Op::Index(sides) | Op::Join(sides) => each(&**sides),
             Op::In(sides) => contained(sides),
-            Op::Ask(ask) => ask.needs(),
+            Op::OptionalQuery(query) => query.needs(),
             Op::Optional(optional) => optional.needs(),
             Op::Quantified { over, test, .. } => over.source.needs().or(test.needs()),
             Op::Transform { over, condition, body } | Op::TransformMap { over, condition, body } => {
@@ -39,7 +37,7 @@ impl Node {
             Op::Map(entries) => {
                 entries.iter().fold(SLOTS, |needs, (key, value)| needs.or(key.stored()).or(value.stored()))
             }
-            Op::If(parts) => parts.iter().fold(NOTHING, |needs, part| needs.or(part.needs())),
+            Op::If(parts) => each(&**parts),
             Op::Bind { value, body, .. } => value.stored().or(body.stored()),
             Op::Not(of)
             | Op::Negate(of)
@@ -48,7 +46,7 @@ impl Node {
             | Op::HasKey { map: of, .. }
             | Op::Matches { text: of, .. }
             | Op::Parses { text: of, .. }
-            | Op::Part { of, .. }
+            | Op::TimeField { of, .. }
             | Op::Address { of, .. }
             | Op::Network { of, .. }
             | Op::Math { of, .. } => of.stored(),
@@ -66,35 +64,41 @@ impl Node {
                 let needs = value.stored();
                 if *to == Scalar::String { TEXT.or(needs) } else { needs }
             }
-            Op::Edit { edit, text, arguments } => edited(*edit).or(text.stored()).or(all(arguments)),
+            Op::StringMethod { method, text, arguments } => {
+                needs_of_string_method(*method).or(text.stored()).or(all(arguments))
+            }
             Op::Split { text, separator, limit } => {
                 text.needs().or(separator.needs()).or(optional(limit.as_deref()))
             }
             Op::Format { text, arguments } => TEXT.or(text.stored()).or(arguments.needs()),
-            Op::Glue { list, separator } => TEXT.or(list.stored()).or(optional(separator.as_deref())),
-            Op::Arrange { list, arguments, .. } => SLOTS.or(list.stored()).or(all(arguments)),
+            Op::JoinStrings { list, separator } => TEXT.or(list.stored()).or(optional(separator.as_deref())),
+            Op::ListMethod { list, arguments, .. } => SLOTS.or(list.stored()).or(all(arguments)),
             Op::Call { function, arguments } => called(function.result).or(all(arguments)),
         }
     }
 }
 
-fn edited(edit: Edit) -> Needs {
-    match edit {
-        Edit::Quote | Edit::Replace | Edit::Reverse => TEXT,
-        Edit::CharAt | Edit::IndexOf | Edit::LastIndexOf | Edit::Substring | Edit::Trim => NOTHING,
+fn needs_of_string_method(method: StringMethod) -> MemoryNeeds {
+    match method {
+        StringMethod::Quote | StringMethod::Replace | StringMethod::Reverse => TEXT,
+        StringMethod::CharAt
+        | StringMethod::IndexOf
+        | StringMethod::LastIndexOf
+        | StringMethod::Substring
+        | StringMethod::Trim => NOTHING,
     }
 }
 
-fn contained([needle, list]: &[Node; 2]) -> Needs {
+fn contained([needle, list]: &[Node; 2]) -> MemoryNeeds {
     needle.stored().or(list.needs())
 }
 
-fn called(result: Type) -> Needs {
-    if matches!(result, Type::String | Type::Word(_) | Type::Dyn) { TEXT } else { NOTHING }
+fn called(result: Type) -> MemoryNeeds {
+    if matches!(result, Type::String | Type::Enum(_) | Type::Dyn) { TEXT } else { NOTHING }
 }
 
-impl Ask {
-    fn needs(&self) -> Needs {
+impl OptionalQuery {
+    fn needs(&self) -> MemoryNeeds {
         match self {
             Self::HasValue(of) | Self::Value(of) => of.needs(),
             Self::OrValue(sides) => {
@@ -106,7 +110,7 @@ impl Ask {
 }
 
 impl Optional {
-    fn needs(&self) -> Needs {
+    fn needs(&self) -> MemoryNeeds {
         match self {
             Self::None | Self::Read(..) => NOTHING,
             Self::Of(of) | Self::OfNonZero(of) => of.stored(),
@@ -114,7 +118,7 @@ impl Optional {
                 let [of, key] = &**sides;
                 key.stored().or(if *chained { of.needs() } else { of.stored() })
             }
-            Self::Either(sides) => sides.iter().fold(NOTHING, |needs, side| needs.or(side.needs())),
+            Self::Either(sides) => each(&**sides),
             Self::Map { flat, of, body, .. } => {
                 of.needs().or(if *flat { body.needs() } else { body.stored() })
             }
@@ -123,7 +127,7 @@ impl Optional {
 }
 
 impl Arguments {
-    fn needs(&self) -> Needs {
+    fn needs(&self) -> MemoryNeeds {
         match self {
             Self::Written(nodes) => all(nodes),
             Self::List(list) => list.stored(),
@@ -131,10 +135,14 @@ impl Arguments {
     }
 }
 
-fn all(nodes: &[Node]) -> Needs {
+fn each(nodes: &[Node]) -> MemoryNeeds {
+    nodes.iter().fold(NOTHING, |needs, node| needs.or(node.needs()))
+}
+
+fn all(nodes: &[Node]) -> MemoryNeeds {
     nodes.iter().fold(NOTHING, |needs, node| needs.or(node.stored()))
 }
 
-fn optional(node: Option<&Node>) -> Needs {
+fn optional(node: Option<&Node>) -> MemoryNeeds {
     node.map_or(NOTHING, Node::stored)
 }

@@ -2,7 +2,7 @@
 
 use crate::collection::{List, Map};
 use crate::limits::{EXPLAINED_ELEMENTS_MAX, EXPLAINED_LENGTH_MAX_CHARS, EXPLAINED_VALUE_MAX_CHARS};
-use crate::moment::{Moment, Seconds};
+use crate::timestamp::{Seconds, Timestamp};
 use crate::value::Value;
 use std::fmt::{self, Write};
 
@@ -65,8 +65,8 @@ impl Text {
                 let elements = strings.iter().map(|text| Value::String(text));
                 self.list(elements, strings.len())
             }
-            Value::Timestamp(seconds, nanoseconds) => match Moment::new(seconds, nanoseconds) {
-                Some(moment) => write!(self, "timestamp('{moment}')"),
+            Value::Timestamp(seconds, nanoseconds) => match Timestamp::new(seconds, nanoseconds) {
+                Some(timestamp) => write!(self, "timestamp('{timestamp}')"),
                 None => self.write_str("a time outside the years 1 to 9999"),
             },
             Value::Duration(nanoseconds) => write!(self, "duration('{}')", Seconds(nanoseconds)),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_is_cut_and_says_how_long_it_was() {
+    fn long_values_are_truncated_and_state_their_length() {
         let long = "ü".repeat(100_000);
         for (value, end) in [
             (Value::String(&long), "ü…' (200000 bytes)"),

@@ -2,7 +2,7 @@
 //! tests, and timed by the benchmark.
 
 /// One kind, with at least one rule of it.
-pub(crate) struct Broken {
+pub(crate) struct InvalidRules {
     pub(crate) kind: &'static str,
     pub(crate) inputs: Vec<String>,
 }
@@ -73,11 +73,12 @@ const SHORT: &[(&str, &[&str])] = &[
 ];
 
 /// The whole table.
-pub(crate) fn broken() -> Vec<Broken> {
-    let short = SHORT
-        .iter()
-        .map(|(kind, inputs)| Broken { kind, inputs: inputs.iter().copied().map(str::to_owned).collect() });
-    let large = large().into_iter().map(|(kind, inputs)| Broken { kind, inputs });
+pub(crate) fn invalid_rules() -> Vec<InvalidRules> {
+    let short = SHORT.iter().map(|(kind, inputs)| InvalidRules {
+        kind,
+        inputs: inputs.iter().copied().map(str::to_owned).collect(),
+    });
+    let large = large().into_iter().map(|(kind, inputs)| InvalidRules { kind, inputs });
     short.chain(large).collect()
 }
 

@@ -12,7 +12,7 @@ pub(crate) const ACTIONS: &[&str] =
 /// A registry's environment, in small. The order of declaration is the order of [`Request`]'s fields.
 pub(crate) fn environment() -> Environment {
     Environment::builder()
-        .variable("request.action", Type::Word(ACTIONS))
+        .variable("request.action", Type::Enum(ACTIONS))
         .variable("request.namespace", Type::String)
         .variable("request.tag", Type::String)
         .variable("request.tags", Type::StringList)

@@ -1,6 +1,6 @@
 //! The rules of the published pages, to the letter: each rule, each kind of caller, the written answer.
 
-use crate::callers::{action, caller, environment};
+use crate::fixtures::{action, caller, environment};
 use angos_identity::Identity;
 use angos_policy::{DefaultDecision, Policy, Reason, RuleSource};
 use angos_test_ca::Leaf;
@@ -55,7 +55,7 @@ fn check(rules: &[&str], default: DefaultDecision, asked: &'static str, expected
 }
 
 #[test]
-fn the_pages_rules_answer_as_the_pages_say() {
+fn published_rules_decide_as_documented() {
     const DENY: DefaultDecision = DefaultDecision::Deny;
     for asked in ["get-manifest", "put-manifest"] {
         check(GLOBAL, DENY, asked, "nyynnnnnynn");
@@ -75,7 +75,7 @@ fn the_same_rules_deny_when_the_default_is_allow() {
 }
 
 #[test]
-fn both_customary_tests_of_a_user_name_are_false_for_an_anonymous_caller() {
+fn both_user_name_checks_are_false_for_an_anonymous_caller() {
     for rule in ["identity.username != ''", "identity.username != null", "has(identity.username)"] {
         check(&[rule], DefaultDecision::Deny, "get-blob", "nnnnnnnnyyy");
     }

@@ -2,37 +2,39 @@
 
 use super::functions::called_on;
 use super::names::listed;
-use super::{Checker, Shape, Typed};
+use super::{Checker, StaticType, Typed};
 use crate::error::Fault;
-use crate::program::{Edit, Op, Scalar};
+use crate::program::{Op, Scalar, StringMethod};
 use crate::syntax::Expression;
 
 /// The methods on strings: what they do, the types of their arguments, how many must be there, and the type
 /// of the result.
-const EDITS: &[(&str, Edit, &[Scalar], usize, Scalar)] = &[
-    ("charAt", Edit::CharAt, &[Scalar::Int], 1, Scalar::String),
-    ("indexOf", Edit::IndexOf, &[Scalar::String, Scalar::Int], 1, Scalar::Int),
-    ("lastIndexOf", Edit::LastIndexOf, &[Scalar::String, Scalar::Int], 1, Scalar::Int),
-    ("replace", Edit::Replace, &[Scalar::String, Scalar::String, Scalar::Int], 2, Scalar::String),
-    ("substring", Edit::Substring, &[Scalar::Int, Scalar::Int], 1, Scalar::String),
-    ("trim", Edit::Trim, &[], 0, Scalar::String),
+const STRING_METHODS: &[(&str, StringMethod, &[Scalar], usize, Scalar)] = &[
+    ("charAt", StringMethod::CharAt, &[Scalar::Int], 1, Scalar::String),
+    ("indexOf", StringMethod::IndexOf, &[Scalar::String, Scalar::Int], 1, Scalar::Int),
+    ("lastIndexOf", StringMethod::LastIndexOf, &[Scalar::String, Scalar::Int], 1, Scalar::Int),
+    ("replace", StringMethod::Replace, &[Scalar::String, Scalar::String, Scalar::Int], 2, Scalar::String),
+    ("substring", StringMethod::Substring, &[Scalar::Int, Scalar::Int], 1, Scalar::String),
+    ("trim", StringMethod::Trim, &[], 0, Scalar::String),
 ];
 
 /// Whether a method is one of these.
-pub(super) fn is_edit(method: &str) -> bool {
-    EDITS.iter().any(|(name, ..)| *name == method)
+pub(super) fn is_string_method(method: &str) -> bool {
+    STRING_METHODS.iter().any(|(name, ..)| *name == method)
 }
 
 impl Checker<'_> {
     /// A call of one of [`EDITS`].
-    pub(super) fn edit(
+    pub(super) fn string_method(
         &mut self,
         offset: u32,
         method: &str,
         target: &Expression,
         arguments: &[Expression],
     ) -> Result<Typed, Fault> {
-        let Some((_, edit, types, needed, result)) = EDITS.iter().find(|(name, ..)| *name == method) else {
+        let Some((_, string_method, types, needed, result)) =
+            STRING_METHODS.iter().find(|(name, ..)| *name == method)
+        else {
             return Err(Fault::new(offset, "not a function on strings"));
         };
         let text = Box::new(self.typed(target, Scalar::String, &called_on(method))?);
@@ -45,7 +47,7 @@ impl Checker<'_> {
         for (argument, scalar) in arguments.iter().zip(*types) {
             nodes.push(self.typed(argument, *scalar, &format!("this argument of `{method}`"))?);
         }
-        let op = Op::Edit { edit: *edit, text, arguments: nodes.into() };
+        let op = Op::StringMethod { method: *string_method, text, arguments: nodes.into() };
         Ok(Typed::one(offset, *result, op))
     }
 
@@ -65,11 +67,11 @@ impl Checker<'_> {
         };
         let op =
             Op::Split { text: Box::new(text), separator: Box::new(separator), limit: limit.map(Box::new) };
-        Ok(Typed::new(offset, Shape::list(Shape::STRING), op))
+        Ok(Typed::new(offset, StaticType::list(StaticType::STRING), op))
     }
 
     /// `list.join()`, `list.join(separator)`
-    pub(super) fn glue(
+    pub(super) fn join_strings(
         &mut self,
         offset: u32,
         target: &Expression,
@@ -77,21 +79,22 @@ impl Checker<'_> {
     ) -> Result<Typed, Fault> {
         let (list, element) = self.list(target, &called_on("join"))?;
         if !element.may(|scalar| scalar == Scalar::String) {
-            let message = format!("`join` is called on a list of string, this is {}", list.shape.describe());
+            let message =
+                format!("`join` is called on a list of string, this is {}", list.static_type.describe());
             return Err(Fault::new(target.start(), message).help("make them strings: `.map(x, string(x))`"));
         }
         let separator = match separator {
             Some(separator) => Some(self.typed(separator, Scalar::String, "the separator of `join`")?),
             None => None,
         };
-        let op = Op::Glue { list: Box::new(list.node), separator: separator.map(Box::new) };
+        let op = Op::JoinStrings { list: Box::new(list.node), separator: separator.map(Box::new) };
         Ok(Typed::one(offset, Scalar::String, op))
     }
 
     /// `strings.quote(text)`
     pub(super) fn quote(&mut self, offset: u32, text: &Expression) -> Result<Typed, Fault> {
         let text = Box::new(self.typed(text, Scalar::String, "the argument of `strings.quote`")?);
-        let op = Op::Edit { edit: Edit::Quote, text, arguments: Box::new([]) };
+        let op = Op::StringMethod { method: StringMethod::Quote, text, arguments: Box::new([]) };
         Ok(Typed::one(offset, Scalar::String, op))
     }
 }

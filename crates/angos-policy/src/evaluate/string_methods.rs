@@ -1,39 +1,39 @@
 //! Stage 5: the string functions of CEL's strings extension. Positions count characters. Parts of a string
 //! are ranges of it; `replace`, `reverse` and `quote` build new ones.
 
+use super::iterate::Next;
 use super::quote::write_quoted;
-use super::walk::Next;
-use super::{Datum, Frame, Outcome, Range, datum};
-use crate::program::{Edit, Node};
+use super::{EvalResult, Frame, Range, RawValue, raw_value};
+use crate::program::{Node, StringMethod};
 use crate::value::Undecidable;
 
 /// Sees the parts of a string.
-type Visitor<'v, 'a, 'm> = dyn FnMut(&mut Frame<'a, 'm>, Datum<'a>) -> Outcome<Next> + 'v;
+type Visitor<'v, 'a, 'm> = dyn FnMut(&mut Frame<'a, 'm>, RawValue<'a>) -> EvalResult<Next> + 'v;
 
 impl<'a, 'm> Frame<'a, 'm> {
-    pub(super) fn edit(
+    pub(super) fn string_method(
         &mut self,
-        edit: Edit,
+        method: StringMethod,
         text_node: &'a Node,
         arguments: &'a [Node],
         at: &'a Node,
-    ) -> Outcome<Datum<'a>> {
+    ) -> EvalResult<RawValue<'a>> {
         let start = self.used.text;
-        let text = self.words(text_node, at)?;
-        match (edit, arguments) {
-            (Edit::Trim, []) => {
+        let text = self.charged_string(text_node, at)?;
+        match (method, arguments) {
+            (StringMethod::Trim, []) => {
                 let whole = self.text(text).unwrap_or_default();
                 let from = whole.len() - whole.trim_start().len();
                 section(text, from..from + whole.trim().len(), at)
             }
-            (Edit::CharAt, [index]) => {
+            (StringMethod::CharAt, [index]) => {
                 let index = self.character(index)?;
                 let whole = self.text(text).unwrap_or_default();
-                let from = byte_of(whole, index).ok_or(at.trouble(Undecidable::Index))?;
+                let from = byte_of(whole, index).ok_or(at.error(Undecidable::Index))?;
                 let length = whole.get(from..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
                 section(text, from..from + length, at)
             }
-            (Edit::Substring, [from, rest @ ..]) => {
+            (StringMethod::Substring, [from, rest @ ..]) => {
                 let from = self.character(from)?;
                 let to = rest.first().map(|to| self.character(to)).transpose()?;
                 let whole = self.text(text).unwrap_or_default();
@@ -41,14 +41,14 @@ impl<'a, 'm> Frame<'a, 'm> {
                     Some(to) => byte_of(whole, to),
                     None => Some(whole.len()),
                 });
-                let (from, to) = range.ok_or(at.trouble(Undecidable::Index))?;
+                let (from, to) = range.ok_or(at.error(Undecidable::Index))?;
                 section(text, from..to, at)
             }
-            (Edit::IndexOf | Edit::LastIndexOf, [part, rest @ ..]) => {
-                let part = self.words(part, at)?;
+            (StringMethod::IndexOf | StringMethod::LastIndexOf, [part, rest @ ..]) => {
+                let part = self.charged_string(part, at)?;
                 let from = rest.first().map(|from| self.character(from)).transpose()?;
                 let (text, part) = (self.text(text).unwrap_or_default(), self.text(part).unwrap_or_default());
-                let found = if edit == Edit::IndexOf {
+                let found = if method == StringMethod::IndexOf {
                     index_of(text, part, from.unwrap_or(0))
                 } else {
                     last_index_of(text, part, from)
@@ -56,56 +56,56 @@ impl<'a, 'm> Frame<'a, 'm> {
                 // A start must be the place of a character, if there is anything to look for.
                 let outside = from.is_some_and(|from| byte_of(text, from).is_none_or(|at| at == text.len()));
                 if outside && !part.is_empty() {
-                    return Err(at.trouble(Undecidable::Index));
+                    return Err(at.error(Undecidable::Index));
                 }
-                Ok(Datum::Int(found.and_then(|index| i64::try_from(index).ok()).unwrap_or(-1)))
+                Ok(RawValue::Int(found.and_then(|index| i64::try_from(index).ok()).unwrap_or(-1)))
             }
-            (Edit::Replace, [old, new, rest @ ..]) => {
-                let (old, new) = (self.words(old, at)?, self.words(new, at)?);
+            (StringMethod::Replace, [old, new, rest @ ..]) => {
+                let (old, new) = (self.charged_string(old, at)?, self.charged_string(new, at)?);
                 let most = rest.first().map(|most| self.limit(most)).transpose()?.flatten();
                 self.replace(text, [old, new], most.unwrap_or(usize::MAX), start, at)
             }
-            (Edit::Reverse, []) => self.rewrite(text, start, at, |text, push| {
+            (StringMethod::Reverse, []) => self.rewrite(text, start, at, |text, push| {
                 text.char_indices().rev().try_for_each(|(from, c)| push(text.get(from..from + c.len_utf8())?))
             }),
-            (Edit::Quote, []) => self.rewrite(text, start, at, write_quoted),
-            _ => Err(at.trouble(Undecidable::Mistyped)),
+            (StringMethod::Quote, []) => self.rewrite(text, start, at, write_quoted),
+            _ => Err(at.error(Undecidable::Mistyped)),
         }
     }
 
     /// A string that will be read from end to end.
-    pub(super) fn words(&mut self, node: &'a Node, at: &Node) -> Outcome<Datum<'a>> {
-        let datum = self.present(node)?;
-        let length = self.text(datum).ok_or(node.unfit(datum))?.len();
-        self.spend(length / 64, at)?;
-        Ok(datum)
+    pub(super) fn charged_string(&mut self, node: &'a Node, at: &Node) -> EvalResult<RawValue<'a>> {
+        let raw = self.present(node)?;
+        let length = self.text(raw).ok_or(node.type_error(raw))?.len();
+        self.charge(length / 64, at)?;
+        Ok(raw)
     }
 
     /// A position; below zero there is none.
-    fn character(&mut self, node: &'a Node) -> Outcome<usize> {
+    fn character(&mut self, node: &'a Node) -> EvalResult<usize> {
         match self.value(node)? {
-            Datum::Int(index) => usize::try_from(index).map_err(|_| node.trouble(Undecidable::Index)),
-            other => Err(node.unfit(other)),
+            RawValue::Int(index) => usize::try_from(index).map_err(|_| node.error(Undecidable::Index)),
+            other => Err(node.type_error(other)),
         }
     }
 
     /// How often at most; a number below zero is no limit.
-    fn limit(&mut self, node: &'a Node) -> Outcome<Option<usize>> {
+    fn limit(&mut self, node: &'a Node) -> EvalResult<Option<usize>> {
         match self.value(node)? {
-            Datum::Int(limit) => Ok(usize::try_from(limit).ok()),
-            other => Err(node.unfit(other)),
+            RawValue::Int(limit) => Ok(usize::try_from(limit).ok()),
+            other => Err(node.type_error(other)),
         }
     }
 
     /// `text` with `new` in place of `old`, at most so often.
     fn replace(
         &mut self,
-        text: Datum<'a>,
-        [old, new]: [Datum<'a>; 2],
+        text: RawValue<'a>,
+        [old, new]: [RawValue<'a>; 2],
         most: usize,
         start: usize,
         at: &Node,
-    ) -> Outcome<Datum<'a>> {
+    ) -> EvalResult<RawValue<'a>> {
         self.rewrite_with([text, old, new], start, at, |[text, old, new], push| {
             let mut last = 0;
             for (found, _) in text.match_indices(old).take(most) {
@@ -119,42 +119,42 @@ impl<'a, 'm> Frame<'a, 'm> {
 
     fn rewrite(
         &mut self,
-        text: Datum<'a>,
+        text: RawValue<'a>,
         start: usize,
         at: &Node,
         write: impl Fn(&str, &mut dyn FnMut(&str) -> Option<()>) -> Option<()>,
-    ) -> Outcome<Datum<'a>> {
+    ) -> EvalResult<RawValue<'a>> {
         self.rewrite_with([text; 1], start, at, |[text], push| write(text, push))
     }
 
     /// Lets `write` push the result behind the operands, and then moves it over them, to `start`.
     fn rewrite_with<const N: usize>(
         &mut self,
-        operands: [Datum<'a>; N],
+        operands: [RawValue<'a>; N],
         start: usize,
         at: &Node,
         write: impl Fn([&str; N], &mut dyn FnMut(&str) -> Option<()>) -> Option<()>,
-    ) -> Outcome<Datum<'a>> {
+    ) -> EvalResult<RawValue<'a>> {
         let used = self.used.text;
-        let too_long = at.trouble(Undecidable::TextTooLong);
+        let too_long = at.error(Undecidable::TextTooLong);
         let (below, free) = self.text.split_at_mut_checked(used).ok_or(too_long)?;
-        let texts = operands.map(|operand| match operand {
-            Datum::String(text) => text,
-            Datum::Built(range) => datum::text(below, range).unwrap_or_default(),
+        let strings = operands.map(|operand| match operand {
+            RawValue::String(text) => text,
+            RawValue::Built(range) => raw_value::text(below, range).unwrap_or_default(),
             _ => "",
         });
         let mut length = 0;
-        write(texts, &mut |piece| {
+        write(strings, &mut |piece| {
             let room = free.get_mut(length..length + piece.len())?;
             room.copy_from_slice(piece.as_bytes());
             length += piece.len();
             Some(())
         })
         .ok_or(too_long)?;
-        self.spend(length / 64, at)?;
+        self.charge(length / 64, at)?;
         self.text.copy_within(used..used + length, start);
         self.used.text = start + length;
-        Ok(Datum::Built(Range::new(start, self.used.text)))
+        Ok(RawValue::Built(Range::new(start, self.used.text)))
     }
 
     /// Shows `visit` the parts of a string between separators, or its characters if the separator is empty.
@@ -164,10 +164,10 @@ impl<'a, 'm> Frame<'a, 'm> {
         limit: Option<&'a Node>,
         at: &'a Node,
         visit: &mut Visitor<'_, 'a, 'm>,
-    ) -> Outcome<()> {
+    ) -> EvalResult<()> {
         let before = self.used;
-        let text = self.words(text_node, at)?;
-        let separator = self.words(separator_node, at)?;
+        let text = self.charged_string(text_node, at)?;
+        let separator = self.charged_string(separator_node, at)?;
         let mut left = limit.map(|limit| self.limit(limit)).transpose()?.flatten().unwrap_or(usize::MAX);
         let length = self.text(text).map_or(0, str::len);
         let kept = self.used;
@@ -175,7 +175,7 @@ impl<'a, 'm> Frame<'a, 'm> {
         let mut ended = false;
         while left > 0 && !ended {
             // A built string is looked at in full each time.
-            self.spend(if matches!(text, Datum::Built(_)) { 1 + length / 64 } else { 1 }, at)?;
+            self.charge(if matches!(text, RawValue::Built(_)) { 1 + length / 64 } else { 1 }, at)?;
             let rest = self.text(text).and_then(|text| text.get(from..)).unwrap_or_default();
             let by = self.text(separator).unwrap_or_default();
             let (to, next) = match split_at(rest, by) {
@@ -202,16 +202,20 @@ impl<'a, 'm> Frame<'a, 'm> {
 }
 
 /// A range of a string, in bytes.
-pub(super) fn section<'a>(text: Datum<'a>, range: std::ops::Range<usize>, at: &Node) -> Outcome<Datum<'a>> {
+pub(super) fn section<'a>(
+    text: RawValue<'a>,
+    range: std::ops::Range<usize>,
+    at: &Node,
+) -> EvalResult<RawValue<'a>> {
     let part = match text {
-        Datum::String(text) => text.get(range).map(Datum::String),
-        Datum::Built(whole) if range.start <= range.end => {
+        RawValue::String(text) => text.get(range).map(RawValue::String),
+        RawValue::Built(whole) if range.start <= range.end => {
             let start = whole.start();
-            Some(Datum::Built(Range::new(start + range.start, start + range.end)))
+            Some(RawValue::Built(Range::new(start + range.start, start + range.end)))
         }
         _ => None,
     };
-    part.ok_or(at.trouble(Undecidable::Index))
+    part.ok_or(at.error(Undecidable::Index))
 }
 
 /// Where the first part ends and the next begins.

@@ -59,7 +59,7 @@ pub(crate) enum Bits {
 
 /// What a method of the strings extension does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Edit {
+pub(crate) enum StringMethod {
     CharAt,
     IndexOf,
     LastIndexOf,
@@ -72,7 +72,7 @@ pub(crate) enum Edit {
 
 /// What a method of the lists extension does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Arrange {
+pub(crate) enum ListMethod {
     Distinct,
     /// To a depth of one, or of a constant argument.
     Flatten,

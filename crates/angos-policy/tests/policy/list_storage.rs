@@ -1,8 +1,8 @@
 //! A list or a map means the same however it is held: walked as it is written, built as a whole, bound to a
 //! name, taken out of another one, or behind `dyn`.
 
-use crate::callers::{caller, environment, full};
 use crate::differential::{map, nested, strings};
+use crate::fixtures::{caller, environment, full};
 use angos_policy::{Expression, Undecidable};
 use proptest::prelude::*;
 
@@ -54,14 +54,14 @@ const MAPS: &[&str] = &[
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn a_list_is_a_list(list in prop_oneof![strings(), nested()]) {
+    fn every_storage_of_a_list_gives_the_same_values(list in prop_oneof![strings(), nested()]) {
         let plain = evaluate(&list);
         for held in LISTS {
             // An empty list leaves `filter(e, e != [])` nothing to find.
             let missed = plain.as_deref() == Ok("List([])") && held.contains("!= []");
             let source = held.replace("LIST", &list);
             if !missed && compiles(&source) {
-                prop_assert_eq!(shape(&evaluate(&source)), shape(&plain), "{} as {}", &list, held);
+                prop_assert_eq!(static_type(&evaluate(&source)), static_type(&plain), "{} as {}", &list, held);
             }
         }
         let same = format!("{list} == {list}");
@@ -71,7 +71,7 @@ proptest! {
     }
 
     #[test]
-    fn a_map_is_a_map(map in map()) {
+    fn every_storage_of_a_map_gives_the_same_values(map in map()) {
         prop_assume!(compiles(&map));
         let plain = evaluate(&map);
         for held in MAPS {
@@ -84,7 +84,7 @@ proptest! {
 }
 
 /// A list handed in as strings prints otherwise than one that is built; what fails first may depend on the form.
-fn shape(outcome: &Result<String, Undecidable>) -> Option<String> {
+fn static_type(outcome: &Result<String, Undecidable>) -> Option<String> {
     outcome
         .as_ref()
         .ok()

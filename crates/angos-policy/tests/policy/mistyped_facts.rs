@@ -43,11 +43,11 @@ impl Mapping for Held {
 
 fn decide(default: DefaultDecision, rule: &str, facts: [Value<'static>; 5]) -> Decision {
     let environment = Environment::builder()
-        .variable("job.kind", Type::Word(KINDS))
-        .variable("job.kinds", Type::List(&Type::Word(KINDS)))
-        .variable("job.labels", Type::Map(&Type::String, &Type::Word(KINDS)))
+        .variable("job.kind", Type::Enum(KINDS))
+        .variable("job.kinds", Type::List(&Type::Enum(KINDS)))
+        .variable("job.labels", Type::Map(&Type::String, &Type::Enum(KINDS)))
         .variable("job.ports", Type::List(&Type::Int))
-        .nullary("kind", Type::Word(KINDS))
+        .nullary("kind", Type::Enum(KINDS))
         .build()
         .expect("environment");
     let policy = Policy::compile(&environment, default, &[RuleSource::from(rule)]).expect(rule);
@@ -68,29 +68,29 @@ fn facts(good: bool) -> [Value<'static>; 5] {
 
 /// Each rule has a value of good facts; the same rule of odd ones has none, and the answer is no in both modes.
 #[test]
-fn a_fact_outside_its_declaration_lets_nobody_in() {
+fn a_mistyped_fact_denies() {
     for (rule, cause) in [
-        ("job.kind == 'deploy'", Undecidable::UnknownWord),
-        ("job.kind != 'deploy'", Undecidable::UnknownWord),
-        ("!(job.kind == 'deploy')", Undecidable::UnknownWord),
-        ("job.kind in ['deploy', 'build']", Undecidable::UnknownWord),
-        ("!(job.kind in ['deploy'])", Undecidable::UnknownWord),
-        ("job.kind.startsWith('dep')", Undecidable::UnknownWord),
-        ("!job.kind.matches('dep')", Undecidable::UnknownWord),
-        ("job.kind == null", Undecidable::UnknownWord),
-        ("has(job.kind)", Undecidable::UnknownWord),
-        ("!has(job.kind)", Undecidable::UnknownWord),
-        ("job.?kind.orValue('build') == 'deploy'", Undecidable::UnknownWord),
-        ("dyn(job.kind) == 'deploy'", Undecidable::UnknownWord),
-        ("job.kind + 's' == 'deploys'", Undecidable::UnknownWord),
-        ("kind() != 'deploy'", Undecidable::UnknownWord),
-        ("'deploy' in job.kinds", Undecidable::UnknownWord),
-        ("job.kinds.exists(kind, kind == 'deploy')", Undecidable::UnknownWord),
-        ("job.kinds.all(kind, kind != 'deploy')", Undecidable::UnknownWord),
-        ("job.kinds[0] == 'build'", Undecidable::UnknownWord),
-        ("size(job.kinds) == 2", Undecidable::UnknownWord),
-        ("job.labels.build == 'build'", Undecidable::UnknownWord),
-        ("has(job.labels)", Undecidable::UnknownWord),
+        ("job.kind == 'deploy'", Undecidable::UnknownEnumValue),
+        ("job.kind != 'deploy'", Undecidable::UnknownEnumValue),
+        ("!(job.kind == 'deploy')", Undecidable::UnknownEnumValue),
+        ("job.kind in ['deploy', 'build']", Undecidable::UnknownEnumValue),
+        ("!(job.kind in ['deploy'])", Undecidable::UnknownEnumValue),
+        ("job.kind.startsWith('dep')", Undecidable::UnknownEnumValue),
+        ("!job.kind.matches('dep')", Undecidable::UnknownEnumValue),
+        ("job.kind == null", Undecidable::UnknownEnumValue),
+        ("has(job.kind)", Undecidable::UnknownEnumValue),
+        ("!has(job.kind)", Undecidable::UnknownEnumValue),
+        ("job.?kind.orValue('build') == 'deploy'", Undecidable::UnknownEnumValue),
+        ("dyn(job.kind) == 'deploy'", Undecidable::UnknownEnumValue),
+        ("job.kind + 's' == 'deploys'", Undecidable::UnknownEnumValue),
+        ("kind() != 'deploy'", Undecidable::UnknownEnumValue),
+        ("'deploy' in job.kinds", Undecidable::UnknownEnumValue),
+        ("job.kinds.exists(kind, kind == 'deploy')", Undecidable::UnknownEnumValue),
+        ("job.kinds.all(kind, kind != 'deploy')", Undecidable::UnknownEnumValue),
+        ("job.kinds[0] == 'build'", Undecidable::UnknownEnumValue),
+        ("size(job.kinds) == 2", Undecidable::UnknownEnumValue),
+        ("job.labels.build == 'build'", Undecidable::UnknownEnumValue),
+        ("has(job.labels)", Undecidable::UnknownEnumValue),
         ("22 in job.ports", Undecidable::Mistyped),
         ("!job.ports.exists(port, port == 22)", Undecidable::Mistyped),
     ] {
@@ -106,7 +106,7 @@ fn a_fact_outside_its_declaration_lets_nobody_in() {
 }
 
 #[test]
-fn an_empty_word_is_outside_its_set_and_an_absent_one_is_not() {
+fn an_empty_enum_value_is_unknown_and_an_absent_one_is_not() {
     let with = |word| [word, Value::Absent, Value::Absent, Value::Absent, word];
     for (word, rule, expected) in [
         (Value::Absent, "job.kind == null && !has(job.kind) && kind() == ''", Reason::Rule(0)),
@@ -114,7 +114,7 @@ fn an_empty_word_is_outside_its_set_and_an_absent_one_is_not() {
         (
             Value::String(""),
             "job.kind == null",
-            Reason::Undecidable { rule: 0, cause: Undecidable::UnknownWord, offset: 0 },
+            Reason::Undecidable { rule: 0, cause: Undecidable::UnknownEnumValue, offset: 0 },
         ),
         (
             Value::Int(1),

@@ -1,16 +1,16 @@
 //! What tools are told about rules that look wrong: those another makes redundant, and those that rest on absence.
 
-use crate::consider::{Partly, certified, policy};
-use angos_policy::{Caller, Circumstances, DefaultDecision, Known, Redundancy, Value, Variable, limits};
+use crate::analyze::{TestFacts, certified, policy};
+use angos_policy::{Caller, DefaultDecision, Known, PartialFacts, Redundancy, Value, Variable, limits};
 
 /// Anonymous and certified callers, reading and writing, each with or without a tag.
-fn situations() -> Vec<Partly> {
+fn situations() -> Vec<TestFacts> {
     let mut all = Vec::new();
-    for action in crate::callers::ACTIONS {
+    for action in crate::fixtures::ACTIONS {
         for tag in [Known::Present, Known::Exactly(Value::Absent)] {
             for caller in [Caller::ANONYMOUS, certified()] {
                 let facts = vec![(0, Known::Exactly(Value::String(action))), (2, tag)];
-                all.push(Partly { caller, facts });
+                all.push(TestFacts { caller, facts });
             }
         }
     }
@@ -21,7 +21,7 @@ fn situations() -> Vec<Partly> {
 fn redundant_rules_are_found_and_no_others() {
     use DefaultDecision::{Allow, Deny};
     let situations = situations();
-    let situations: Vec<&dyn Circumstances> = situations.iter().map(|it| it as &dyn Circumstances).collect();
+    let situations: Vec<&dyn PartialFacts> = situations.iter().map(|it| it as &dyn PartialFacts).collect();
     let none: &[(usize, usize)] = &[];
     for (default, rules, expected) in [
         (Deny, &["request.n == 1", "request.n == 2"] as &[&str], none),
@@ -80,7 +80,7 @@ fn redundant_rules_are_found_and_no_others() {
 }
 
 #[test]
-fn what_rests_on_absence_is_found_with_its_place() {
+fn rules_that_depend_on_absence_are_found_with_their_offset() {
     let username = Variable::Identity("identity.username");
     let names = Variable::Identity("identity.certificate.common_names");
     for (rule, expected) in [
@@ -113,14 +113,14 @@ fn what_rests_on_absence_is_found_with_its_place() {
         ("request.n != 1", None),
     ] {
         let facts = vec![(0, Known::Exactly(Value::String("metrics"))), (2, Known::Exactly(Value::Absent))];
-        let circumstances = Partly { caller: Caller::ANONYMOUS, facts };
-        let found = policy(DefaultDecision::Deny, &[rule]).rests_on_absence(0, &circumstances);
+        let partial = TestFacts { caller: Caller::ANONYMOUS, facts };
+        let found = policy(DefaultDecision::Deny, &[rule]).depends_on_absence(0, &partial);
         assert_eq!(found.map(|it| (it.offset, it.variable)), expected, "{rule}");
     }
 }
 
 #[test]
-fn what_a_rule_reads() {
+fn variables_of_a_rule_are_listed() {
     let policy =
         policy(DefaultDecision::Deny, &["true", "has(request.tag) && request.tag == identity.username"]);
     assert_eq!(policy.variables(0), []);
@@ -129,7 +129,7 @@ fn what_a_rule_reads() {
 }
 
 #[test]
-fn effort_is_told_from_the_rule_and_bounds_the_search() {
+fn analysis_cost_depends_on_the_rule_alone_and_bounds_the_search() {
     let rules = [
         "true",
         "identity.certificate.organizations.exists(o, o == 'a')",
@@ -138,14 +138,14 @@ fn effort_is_told_from_the_rule_and_bounds_the_search() {
         "lists.range(400).all(a, lists.range(400).all(b, a + b >= 0))",
     ];
     let policy = policy(DefaultDecision::Deny, &rules);
-    let efforts: Vec<u64> = (0..rules.len()).map(|rule| policy.effort(rule)).collect();
-    assert!(efforts.is_sorted_by(|a, b| a < b), "{efforts:?}");
-    assert!(efforts[3] < 100 && efforts[4] == u64::from(limits::RULE_COST_MAX), "{efforts:?}");
-    assert_eq!(policy.effort(rules.len()), 0, "no such rule");
+    let costs: Vec<u64> = (0..rules.len()).map(|rule| policy.analysis_cost(rule)).collect();
+    assert!(costs.is_sorted_by(|a, b| a < b), "{costs:?}");
+    assert!(costs[3] < 100 && costs[4] == u64::from(limits::RULE_COST_MAX), "{costs:?}");
+    assert_eq!(policy.analysis_cost(rules.len()), 0, "no such rule");
 
     let twice =
         self::policy(DefaultDecision::Deny, &["identity.username == 'a'", "identity.username == 'a'"]);
-    let anybody = Partly { caller: Caller::ANYBODY, facts: Vec::new() };
+    let anybody = TestFacts { caller: Caller::ANY, facts: Vec::new() };
     let (mut plenty, mut little) = (1000, 5);
     assert_eq!(twice.redundancies(&[&anybody], &mut plenty).len(), 1);
     assert!((900..1000).contains(&plenty), "{plenty}");

@@ -2,8 +2,7 @@
 //!
 //! A zone is found when a rule is loaded; a decision reads no file, no environment and no clock.
 
-use super::Moment;
-use jiff::Timestamp;
+use super::Timestamp;
 use jiff::tz::TimeZone;
 
 /// A place to see an instant from.
@@ -27,13 +26,15 @@ impl Zone {
     }
 
     /// Seconds east of Greenwich at an instant.
-    pub(super) fn east(&self, moment: Moment) -> i64 {
+    pub(super) fn east(&self, timestamp: Timestamp) -> i64 {
         match self {
             Self::Fixed(east) => *east,
             Self::Named(zone) => {
                 // The database's range ends within days of ours; what holds at its end holds beyond it.
-                let seconds = moment.seconds.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
-                let timestamp = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+                let seconds = timestamp
+                    .seconds
+                    .clamp(jiff::Timestamp::MIN.as_second(), jiff::Timestamp::MAX.as_second());
+                let timestamp = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
                 i64::from(zone.to_offset(timestamp).seconds())
             }
         }
@@ -64,12 +65,12 @@ fn offset(text: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::Zone;
-    use crate::moment::Moment;
+    use crate::timestamp::Timestamp;
 
     #[test]
     fn zones_are_offsets_or_names() {
-        let winter = Moment::parse("2030-01-15T12:00:00Z").unwrap();
-        let summer = Moment::parse("2030-07-15T12:00:00Z").unwrap();
+        let winter = Timestamp::parse("2030-01-15T12:00:00Z").unwrap();
+        let summer = Timestamp::parse("2030-07-15T12:00:00Z").unwrap();
         for (text, expected) in [
             ("UTC", Some((0, 0))),
             ("+02:00", Some((7200, 7200))),
@@ -89,13 +90,13 @@ mod tests {
             assert_eq!(zone, expected, "{text}");
         }
         let berlin = Zone::parse("Europe/Berlin").unwrap();
-        for (moment, expected) in [
+        for (timestamp, expected) in [
             ("0001-01-01T00:00:00Z", 3208),
             ("9999-12-31T23:59:59Z", 3600),
             ("2030-03-31T00:59:59Z", 3600),
             ("2030-03-31T01:00:00Z", 7200),
         ] {
-            assert_eq!(berlin.east(Moment::parse(moment).unwrap()), expected, "{moment}");
+            assert_eq!(berlin.east(Timestamp::parse(timestamp).unwrap()), expected, "{timestamp}");
         }
         assert_eq!(Zone::nearest("Europe/Pariss"), Some("Europe/Paris"));
     }
