@@ -76,7 +76,8 @@ pub(crate) const TAGS_PER_PIECE: usize = 128;
 /// Source: the storage, which runs so short a scan on the calling thread: there are never more of them than workers.
 pub(crate) const SHORT_SCAN_ENTRIES: usize = 256;
 
-/// Longer scans at the same time: 8, or half the processors if that is less. Others wait.
+/// Longer scans, and scans for pages of referrers, at the same time: 8, or half the processors if that is less. Others
+/// wait.
 ///
 /// Source: ours. A scan of [`ENTRIES_PER_SCAN`] holds half a megabyte; each of a thousand requests for long lists could
 /// otherwise hold as much while a thread is found for it. The other processors are left to other requests.

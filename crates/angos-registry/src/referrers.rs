@@ -132,6 +132,8 @@ impl Registry {
         let mut last = after.copied();
         loop {
             let from = last.map(|digest| key::referrer(name, subject, &digest));
+            // Each scan reads up to a megabyte: they take turns, so that processors are left to other requests.
+            let turn = self.scanning().await;
             let page = self.metadata().scan(&prefix, from.as_deref(), REFERRERS_PER_SCAN).await?;
             let is_last = page.len() < REFERRERS_PER_SCAN;
             for entry in page {
@@ -156,7 +158,7 @@ impl Registry {
             if is_last {
                 return Ok(found);
             }
-            // So many are enough of a worker's time at once.
+            drop(turn);
             tokio::task::yield_now().await;
         }
     }

@@ -104,10 +104,14 @@ impl Registry {
 
     /// A scan of the metadata, which waits for its turn if it is long.
     pub(crate) async fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>> {
-        let is_long = limit > SHORT_SCAN_ENTRIES;
-        // The semaphore is never closed.
-        let _turn = if is_long { self.0.scanning.acquire().await.ok() } else { None };
+        let _turn = if limit > SHORT_SCAN_ENTRIES { self.scanning().await } else { None };
         Ok(self.metadata().scan(prefix, after, limit).await?)
+    }
+
+    /// To be held during a scan that takes long, or reads much.
+    pub(crate) async fn scanning(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed.
+        self.0.scanning.acquire().await.ok()
     }
 
     /// The record under a key, unless it was removed.
