@@ -179,6 +179,15 @@ impl MetadataStore for RedbMetadata {
             Health { space, outcome }
         })
     }
+
+    fn ended(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            // The thread holds the receiver, and drops it when it panics, too.
+            if let Some(queue) = &self.queue {
+                queue.closed().await;
+            }
+        })
+    }
 }
 
 /// Refuses what is too large to be a record.

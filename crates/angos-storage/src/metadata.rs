@@ -45,6 +45,12 @@ pub trait MetadataStore: Send + Sync + 'static {
     fn snapshot(&self) -> BoxFuture<'_, Result<Box<dyn Snapshot>, Error>> {
         Box::pin(std::future::ready(Err(Error::Unsupported("a snapshot of the metadata"))))
     }
+
+    /// Resolves when a thread that the engine needs has ended, so that no batch can be applied until the store is
+    /// opened again. Never resolves for an engine without a thread. Cancel safe.
+    fn ended(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// The entries of one moment, read once from the first to the last.

@@ -241,3 +241,14 @@ fn only_its_owner_may_use_what_is_made() {
         assert_eq!(mode, expected, "{path}: {mode:o}");
     }
 }
+
+#[tokio::test]
+async fn the_end_of_the_thread_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path()).unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(10), store.ended()).await.is_err());
+    // The thread drops its end of the queue, however it ends.
+    store.queue = Some(mpsc::channel(1).0);
+    tokio::time::timeout(Duration::from_secs(30), store.ended()).await.unwrap();
+    assert!(matches!(store.apply(Batch::new().put("k", "v")).await, Err(Error::Closed)));
+}

@@ -161,6 +161,7 @@ impl Flow {
 
     /// Writes what waits until nothing does.
     fn drain(&self, mut content: Content) {
+        let _failed = FailedByPanic(self);
         loop {
             let pending = {
                 let mut state = lock(&self.state);
@@ -180,6 +181,18 @@ impl Flow {
             if let Err(error) = content.write(&pending.frames) {
                 lock(&self.state).failed = Some(error);
             }
+        }
+    }
+}
+
+/// A panic of the thread that writes is a failure of the upload: nobody waits for content that is gone.
+struct FailedByPanic<'a>(&'a Flow);
+
+impl Drop for FailedByPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            lock(&self.0.state).failed = Some(Error::Closed);
+            self.0.moved.notify_one();
         }
     }
 }

@@ -75,11 +75,30 @@ impl Directories {
             state.led = true;
             let group = std::mem::take(&mut state.waiting);
             drop(state);
-            sync_group(disk, &group);
+            {
+                let lead = Lead { directories: self, group };
+                sync_group(disk, &lead.group);
+            }
             state = lock(&self.state);
-            state.led = false;
-            self.done.notify_all();
         }
+    }
+}
+
+/// The lead over a group. Given up when dropped, also by a panic: those who wait then get an error, and the next group
+/// finds its own leader.
+struct Lead<'a> {
+    directories: &'a Directories,
+    group: Vec<Arc<Ticket>>,
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        for ticket in &self.group {
+            // Does nothing where there is an outcome already.
+            let _ = ticket.outcome.set(Err(Error::Closed));
+        }
+        lock(&self.directories.state).led = false;
+        self.directories.done.notify_all();
     }
 }
 

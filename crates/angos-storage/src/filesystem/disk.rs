@@ -147,6 +147,8 @@ impl Disk {
     pub(super) fn attempt<T>(&self, step: Step, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         crate::memory::lock(&self.steps).push(step);
         let outcome = match *crate::memory::lock(&self.fault) {
+            // No call of the system answers this.
+            Some((broken, io::ErrorKind::Unsupported)) if broken == step => panic!("a defect"),
             Some((broken, kind)) if broken == step => Err(kind.into()),
             _ => call(),
         };

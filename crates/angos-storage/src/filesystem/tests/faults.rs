@@ -1,11 +1,13 @@
 //! What the disk refuses: typed, nothing visible, and the session goes on.
 
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use super::{super::disk::Step, *};
 
 const TOTAL: usize = 500_000;
 const ACKNOWLEDGED: usize = 100_000;
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Fails `step` while the rest of the content is written and committed, then continues.
 async fn check(step: Step, kind: ErrorKind, expected: &str) {
@@ -131,5 +133,22 @@ async fn health_follows_failures() {
             scene.blobs.store.disk.steps.lock().unwrap().is_empty(),
             "a store that is well is left alone"
         );
+    }
+}
+
+/// A defect in the thread that writes ends that upload. No other waits for it, and nothing waits for ever.
+#[tokio::test]
+async fn a_panic_fails_one_upload_and_leaves_nobody_waiting() {
+    const PANIC: ErrorKind = ErrorKind::Unsupported;
+    let content = content(TOTAL);
+    for step in [Step::Write, Step::SyncDirectory] {
+        let scene = Scene::new();
+        let session = scene.session(&content, ACKNOWLEDGED).await;
+        *scene.blobs.store.disk.fault.lock().unwrap() = Some((step, PANIC));
+        let failed = tokio::time::timeout(PATIENCE, push_rest(&scene, &session, &content, true)).await;
+        assert!(matches!(failed.expect("an answer"), Err(Error::Closed)), "{step:?}");
+        *crate::memory::lock(&scene.blobs.store.disk.fault) = None;
+        let published = tokio::time::timeout(PATIENCE, scene.publish(&content)).await;
+        published.expect("the next push does not wait for the one that panicked");
     }
 }
