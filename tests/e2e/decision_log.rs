@@ -180,6 +180,7 @@ async fn a_full_disk_fails_no_request_and_is_counted() {
         assert!(started.elapsed() < PATIENCE, "{scrape}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    registry.wait_for_log("cannot write the decision log");
     let complaints = registry.log().matches("cannot write the decision log").count();
     assert_eq!(complaints, 1, "said once, not twenty times:\n{}", registry.log());
 }

@@ -345,11 +345,13 @@ impl Registry {
         (self.process, self.address) = spawn(self.folder.path(), "info", &self.log, &self.prelude);
     }
 
-    /// Waits for the process to end by itself.
+    /// Waits for the process to end by itself, and until its log was read to the end.
     pub(crate) fn wait_for_exit(&mut self) -> std::process::ExitStatus {
         let started = Instant::now();
         loop {
-            if let Some(status) = self.process.try_wait().unwrap() {
+            // The thread that reads the log holds it, too.
+            let is_read = || Arc::strong_count(&self.log) == 1;
+            if let Some(status) = self.process.try_wait().unwrap().filter(|_| is_read()) {
                 return status;
             }
             assert!(started.elapsed() < PATIENCE, "still running:\n{}", self.log());

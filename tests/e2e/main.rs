@@ -39,6 +39,7 @@
 //! - [`tls`]: certificates under either version, and handshakes that are cut up or broken off
 //! - [`torture`]: reloads without end and by every means
 //! - [`trust`]: open connections when their certificate ends, or nobody vouches for it any more
+//! - [`unwritable`]: logs and output that cannot be written
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -88,3 +89,4 @@ mod startup;
 mod tls;
 mod torture;
 mod trust;
+mod unwritable;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use angos_config::{Configuration, Loader, Problems, load};
 
+use crate::output::print;
+
 /// `deny_warnings` makes a warning a failure.
 pub(crate) fn run(files: &[PathBuf], deny_warnings: bool) -> Result<(), String> {
     let configuration = Loader::new().lint(files, environment()).map_err(refused)?;
@@ -15,11 +17,11 @@ pub(crate) fn run(files: &[PathBuf], deny_warnings: bool) -> Result<(), String> 
     let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     let names = names.join(", ");
     match configuration.warnings.len() {
-        0 => drop(writeln!(std::io::stdout(), "{names}: no errors")),
+        0 => print(|out| writeln!(out, "{names}: no errors"))?,
         count if deny_warnings => {
             return Err(format!("{names}: no errors, but {}", counted(count, "warning")));
         }
-        count => drop(writeln!(std::io::stdout(), "{names}: no errors, {}", counted(count, "warning"))),
+        count => print(|out| writeln!(out, "{names}: no errors, {}", counted(count, "warning")))?,
     }
     Ok(())
 }

@@ -63,7 +63,7 @@ impl Control {
     }
 
     /// Does what comes, until dropped: a command at a time, so that two never work against each other.
-    pub(crate) async fn serve(self, storage: Storage) {
+    pub(crate) async fn serve(self, storage: Storage) -> Result<(), String> {
         let turn = Arc::new(Semaphore::new(1));
         let mut clients = JoinSet::new();
         loop {

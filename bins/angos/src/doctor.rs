@@ -11,6 +11,7 @@ use clap::Args;
 
 use crate::arguments::{NamedFiles, ReportFormat};
 use crate::check::environment;
+use crate::output::print;
 
 /// Nothing is wrong.
 const HEALTHY: u8 = 0;
@@ -65,12 +66,14 @@ pub(crate) fn run(doctor: &Doctor, configuration: Vec<PathBuf>) -> ExitCode {
             return COULD_NOT_RUN.into();
         }
     };
-    let mut out = io::stdout().lock();
-    // An error means that the reader of standard output is gone; the exit code still says what was found.
-    let _ = match doctor.format {
-        ReportFormat::Text => report.write_text(&mut out),
-        ReportFormat::Json => report.write_json(&mut out),
-    };
+    let printed = print(|out| match doctor.format {
+        ReportFormat::Text => report.write_text(out),
+        ReportFormat::Json => report.write_json(out),
+    });
+    if let Err(message) = printed {
+        let _ = writeln!(io::stderr(), "{message}");
+        return COULD_NOT_RUN.into();
+    }
     if report.is_healthy() { HEALTHY.into() } else { FINDINGS.into() }
 }
 

@@ -54,9 +54,8 @@ fn told(problems: &Problems) -> String {
     format!("{problems}\n{count} {noun}")
 }
 
-/// Writes to standard output. A reader that has seen enough is no error.
-fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+fn print(text: &str) -> Result<(), String> {
+    crate::output::print(|out| out.write_all(text.as_bytes()))
 }
 
 /// `text`, every line so far in.

@@ -8,10 +8,12 @@ use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::process::ExitCode;
 
 use self::certificates::{Authority, Pair};
 use crate::arguments::{LogFormat, Quickstart};
 use crate::limits::QUICKSTART_VALID_DAYS;
+use crate::output::print;
 use crate::serve;
 
 const CONFIG: &str = include_str!("quickstart/templates/config.toml");
@@ -27,7 +29,7 @@ const PUBLIC: u32 = 0o644;
 /// Of every folder: there are keys in it.
 const PRIVATE_FOLDER: u32 = 0o700;
 
-pub(crate) fn run(options: &Quickstart, format: LogFormat) -> Result<(), String> {
+pub(crate) fn run(options: &Quickstart, format: LogFormat) -> Result<ExitCode, String> {
     let folder = std::path::absolute(&options.dir)
         .map_err(|error| format!("cannot use {}: {error}", options.dir.display()))?;
     if !is_pasteable(&folder) {
@@ -37,16 +39,16 @@ pub(crate) fn run(options: &Quickstart, format: LogFormat) -> Result<(), String>
         ));
     }
     if folder.join(FINISHED).is_file() {
-        note(&format!("{} is there already and is used as it is.\n\n", folder.display()));
+        note(&format!("{} is there already and is used as it is.\n\n", folder.display()))?;
     } else {
         write(&folder, options).map_err(|error| explain(&folder, &error))?;
     }
     let commands = fs::read_to_string(folder.join(FINISHED)).map_err(|error| explain(&folder, &error))?;
-    note(&commands);
+    note(&commands)?;
     if options.no_start {
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
-    serve::run(&[folder.join("config.toml")], format)
+    Ok(serve::run(&[folder.join("config.toml")], format))
 }
 
 /// Whether the path means itself in a shell, in TOML and in `oci:PATH:TAG`.
@@ -55,9 +57,8 @@ fn is_pasteable(folder: &Path) -> bool {
     folder.to_str().is_some_and(|text| text.chars().all(is_plain))
 }
 
-fn note(text: &str) {
-    // Whoever closed standard output does not want to read it.
-    let _ = io::stdout().write_all(text.as_bytes());
+fn note(text: &str) -> Result<(), String> {
+    print(|out| out.write_all(text.as_bytes()))
 }
 
 fn explain(folder: &Path, error: &io::Error) -> String {

@@ -27,11 +27,11 @@ pub(crate) struct Reload {
 }
 
 impl Reload {
-    /// Follows changes that `watch` sees, and signals, until dropped.
-    pub(crate) async fn follow(mut self, mut watch: Watch, mut hangup: Signal) {
+    /// Follows changes that `watch` sees, and signals, until dropped. Returns only when the watch cannot go on.
+    pub(crate) async fn follow(mut self, mut watch: Watch, mut hangup: Signal) -> Result<(), String> {
         loop {
             tokio::select! {
-                () = watch.changed() => {}
+                changed = watch.changed() => changed.map_err(|error| error.to_string())?,
                 _ = hangup.recv() => {}
             }
             if let Some(decisions) = &self.decisions {

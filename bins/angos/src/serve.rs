@@ -1,6 +1,8 @@
 //! `angos server`: everything is checked, then the ports are opened, then signals are obeyed.
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use angos_config::{Configuration, Loader, Watch};
@@ -13,14 +15,30 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::arguments::LogFormat;
 use crate::control::Control;
 use crate::limits::{BLOCKING_THREADS_MAX, LAST_WRITES};
+use crate::log::{self, Log};
 use crate::reload::Reload;
-use crate::{check, decisions, log, open_files};
+use crate::{check, decisions, open_files};
 
-/// Serves until a signal ends it. The error is everything that keeps it from starting.
-pub(crate) fn run(files: &[PathBuf], format: LogFormat) -> Result<(), String> {
+/// Serves until a signal ends it. Everything it has to say, what keeps it from starting and why it ended included, goes
+/// to the log.
+pub(crate) fn run(files: &[PathBuf], format: LogFormat) -> ExitCode {
+    let log = match log::start(format) {
+        Ok(log) => log,
+        Err(message) => {
+            // Nothing is left to do when standard error is gone.
+            let _ = writeln!(io::stderr(), "{message}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = start(files, &log);
+    log.close(outcome.as_ref().err().map(String::as_str));
+    if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn start(files: &[PathBuf], log: &Log) -> Result<(), String> {
     let loader = Loader::new();
     let mut configuration = loader.load(files, check::environment()).map_err(check::refused)?;
-    log::start(format);
+    configuration.server.log = Some(log.lines());
     open_files::fit(&mut configuration.server);
     for warning in &configuration.warnings {
         tracing::warn!(target: "angos::config", "{}", warning.summary());
@@ -67,7 +85,7 @@ async fn serve(
     storage: Storage,
     control: Option<Control>,
 ) -> Result<(), String> {
-    let cannot = |error: std::io::Error| format!("cannot listen to signals: {error}");
+    let cannot = |error: io::Error| format!("cannot listen to signals: {error}");
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let hangup = signal(SignalKind::hangup()).map_err(cannot)?;
@@ -81,27 +99,29 @@ async fn serve(
     let watch = Watch::new(loader.clone(), snapshot, log.as_deref()).await;
     let acceptor = tls.map(Acceptor::new);
     let is_plain = acceptor.is_none();
-    let commands = control.map(|control| tokio::spawn(control.serve(storage.clone())));
+    let beside = storage.clone();
     let server = Server::bind(server, acceptor, access, storage).map_err(|error| with_causes(&error))?;
     announce(&server, is_plain);
     let handle = server.handle();
     let decision_log = decisions.clone();
     let reload = Reload { loader, files, fixed, summary, handle: handle.clone(), decisions: decision_log };
-    let reloads = tokio::spawn(reload.follow(watch, hangup));
+    handle.background().service("reload", reload.follow(watch, hangup));
+    if let Some(control) = control {
+        handle.background().service("control", control.serve(beside));
+    }
     let mut running = tokio::spawn(server.run());
-    tokio::select! {
-        _ = &mut running => {}
-        () = obey(&mut terminate, &mut interrupt, &handle, delay) => {}
-    }
-    reloads.abort();
-    if let Some(commands) = commands {
-        commands.abort();
-    }
+    let outcome = tokio::select! {
+        ended = &mut running => match ended {
+            Ok(outcome) => outcome.map_err(|ended| ended.to_string()),
+            Err(panic) => Err(format!("the server ended: {panic}")),
+        },
+        () = obey(&mut terminate, &mut interrupt, &handle, delay) => Ok(()),
+    };
     if let Some(decisions) = decisions {
         tokio::task::block_in_place(|| decisions.close(LAST_WRITES));
     }
     tracing::info!(target: "angos::server", "stopped");
-    Ok(())
+    outcome
 }
 
 /// The error and what caused it, in one line.

@@ -56,4 +56,4 @@ pub use policies::{Policies, Standing, User, load_policies};
 pub use problem::{Origin, Problem, Problems, Severity};
 pub use schema::{Key, SCHEMA};
 pub use summary::{Changes, Summary};
-pub use watch::Watch;
+pub use watch::{Watch, WatchEnded};

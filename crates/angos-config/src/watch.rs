@@ -23,6 +23,8 @@ pub struct Watch {
     /// A load ended without saying what it read.
     is_unknown: bool,
     armed: Arc<Mutex<Armed>>,
+    /// Whether the system tells of changes.
+    is_watching: bool,
     events: mpsc::Receiver<()>,
 }
 
@@ -31,6 +33,11 @@ struct Armed {
     watcher: Option<RecommendedWatcher>,
     folders: BTreeSet<PathBuf>,
 }
+
+/// The thread that receives the system's events has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the thread that watches the configuration files ended")]
+pub struct WatchEnded;
 
 impl Watch {
     /// Starts to watch what was read into `seen`. A change since then is noticed.
@@ -51,8 +58,10 @@ impl Watch {
         let watcher = watcher
             .inspect_err(|error| tracing::warn!(target: "angos::config", %error, "cannot watch files, will compare them every minute"))
             .ok();
+        let is_watching = watcher.is_some();
         let armed = Arc::new(Mutex::new(Armed { watcher, folders: BTreeSet::new() }));
-        let mut watch = Watch { loader, seen: Snapshot::default(), is_unknown: false, armed, events };
+        let mut watch =
+            Watch { loader, seen: Snapshot::default(), is_unknown: false, armed, is_watching, events };
         watch.follow(seen).await;
         watch
     }
@@ -71,21 +80,27 @@ impl Watch {
     }
 
     /// Waits until the content of a watched file is another than last seen. Cancel safe.
-    pub async fn changed(&mut self) {
+    ///
+    /// Fails when the thread that receives the system's events has ended, which it does by a defect alone.
+    pub async fn changed(&mut self) -> Result<(), WatchEnded> {
         loop {
-            // The sender lives in the watcher. Without one there are no events, only the poll.
+            let is_watching = self.is_watching;
             let event = async {
-                if self.events.recv().await.is_none() {
-                    std::future::pending::<()>().await;
+                // The sender lives in the thread of the watcher.
+                match self.events.recv().await {
+                    None if is_watching => Err(WatchEnded),
+                    // Without a watcher there are no events, only the poll.
+                    None => std::future::pending().await,
+                    Some(()) => Ok(()),
                 }
             };
-            let is_event = tokio::time::timeout(WATCH_POLL, event).await.is_ok();
-            if is_event {
+            if let Ok(event) = tokio::time::timeout(WATCH_POLL, event).await {
+                event?;
                 tokio::time::sleep(WATCH_REST).await;
                 let _ = self.events.try_recv();
             }
             if self.look().await {
-                return;
+                return Ok(());
             }
         }
     }

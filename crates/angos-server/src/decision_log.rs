@@ -5,25 +5,16 @@
 
 mod line;
 mod recorded;
-mod writer;
 
 use std::fmt;
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
-
 use crate::limits::DECISION_LOG_QUEUE_BYTES;
+use crate::line_log::{LineLog, LineLogEvent};
 
 pub(crate) use line::Entry;
 pub use recorded::{RecordError, RecordedDecision};
-use writer::Writer;
 
 /// Writes every decision on a request, allowed or denied, as one line of JSON: all that is needed to
 /// [judge it again](RecordedDecision).
@@ -36,26 +27,7 @@ use writer::Writer;
 /// to [`reopen`](Self::reopen) after the file was rotated and to [`close`](Self::close) at the end.
 #[derive(Clone)]
 pub struct DecisionLog {
-    queue: Arc<Queue>,
-}
-
-/// What requests and the writer share.
-#[derive(Debug, Default)]
-struct Queue {
-    state: Mutex<State>,
-    changed: Condvar,
-    written: AtomicU64,
-    dropped: AtomicU64,
-    failed: AtomicU64,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Whole lines, each with its line break.
-    pending: Vec<u8>,
-    reopen: bool,
-    closing: bool,
-    ended: bool,
+    lines: LineLog,
 }
 
 impl DecisionLog {
@@ -63,70 +35,47 @@ impl DecisionLog {
     /// [`reopen`](Self::reopen).
     ///
     /// Blocks as long as `open` does. Fails if `open` does, or if no thread can be started.
-    pub fn start<F, W>(mut open: F) -> io::Result<Self>
+    pub fn start<F, W>(open: F) -> io::Result<Self>
     where
         F: FnMut() -> io::Result<W> + Send + 'static,
         W: Write + Send + 'static,
     {
-        let destination = open()?;
-        let queue = Arc::new(Queue::default());
-        let writer = Writer::new(Arc::clone(&queue), destination, open);
-        thread::Builder::new().name("angos-decision-log".to_owned()).spawn(move || writer.run())?;
-        Ok(Self { queue })
+        LineLog::start("angos-decision-log", DECISION_LOG_QUEUE_BYTES, open, report)
+            .map(|lines| Self { lines })
     }
 
     /// Opens the destination anew before the next line is written; returns at once. If that fails, the old one stays.
     pub fn reopen(&self) {
-        self.queue.lock().reopen = true;
-        self.queue.changed.notify_all();
+        self.lines.reopen();
     }
 
     /// Takes no more lines, and waits until those it has are written, but no longer than `within`.
     pub fn close(&self, within: Duration) {
-        let mut state = self.queue.lock();
-        state.closing = true;
-        self.queue.changed.notify_all();
-        let _ = self.queue.changed.wait_timeout_while(state, within, |state| !state.ended);
+        self.lines.close(within);
     }
 
     /// Hands over one decision.
     pub(crate) fn record(&self, entry: &Entry<'_>) {
-        self.queue.push(&entry.line());
+        self.lines.push(&entry.line());
+    }
+
+    /// The lines on their way.
+    pub(crate) fn lines(&self) -> &LineLog {
+        &self.lines
     }
 }
 
-impl Queue {
-    /// Appends are all or nothing, so that a poisoned lock protects nothing that could be broken.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, line: &[u8]) {
-        let mut state = self.lock();
-        if state.closing || state.pending.len() + line.len() > DECISION_LOG_QUEUE_BYTES {
-            drop(state);
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-            return;
+fn report(event: LineLogEvent) {
+    match event {
+        LineLogEvent::Failed(error) => {
+            tracing::error!(target: "angos::policy", %error, "cannot write the decision log; decisions are lost");
         }
-        let was_empty = state.pending.is_empty();
-        state.pending.extend_from_slice(line);
-        drop(state);
-        if was_empty {
-            self.changed.notify_all();
+        LineLogEvent::Recovered { lost } => {
+            tracing::warn!(target: "angos::policy", lost, "the decision log is written again; decisions were lost");
         }
-    }
-}
-
-impl Collector for DecisionLog {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let help = "Lines of the decision log, by what became of them";
-        let mut family = encoder.encode_descriptor("decision_log_lines", help, None, MetricType::Counter)?;
-        let Queue { written, dropped, failed, .. } = &*self.queue;
-        for (outcome, count) in [("written", written), ("dropped", dropped), ("failed", failed)] {
-            let count = ConstCounter::new(count.load(Ordering::Relaxed));
-            count.encode(family.encode_family(&[("outcome", outcome)])?)?;
+        LineLogEvent::NotReopened(error) => {
+            tracing::error!(target: "angos::policy", %error, "cannot reopen the decision log; the old file stays");
         }
-        Ok(())
     }
 }
 

@@ -1,23 +1,38 @@
 //! What ends soon: told to operators by the log, and to clients in their responses.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use angos_tls::Material;
+use angos_tls::{Acceptor, Generations, Material};
 use hyper::header::HeaderValue;
 
+use crate::background::Job;
 use crate::connection::Connection;
 use crate::limits::EXPIRY_TOLD_EVERY;
 use crate::respond::text;
-use crate::shared::Shared;
 
 /// Warns of what ends within the window: at the start, after each change of the material, and daily.
-pub(crate) async fn remind(shared: Arc<Shared>) {
-    let Some(acceptor) = &shared.acceptor else { return };
-    let mut changes = acceptor.generations();
-    loop {
-        tell(&acceptor.material(), shared.settings.expiry_warning, SystemTime::now());
-        let _ = tokio::time::timeout(EXPIRY_TOLD_EVERY, changes.changed()).await;
+#[derive(Debug)]
+pub(crate) struct ExpiryWarnings {
+    acceptor: Acceptor,
+    changes: Generations,
+    window: Duration,
+}
+
+impl ExpiryWarnings {
+    pub(crate) fn new(acceptor: Acceptor, window: Duration) -> Self {
+        let changes = acceptor.generations();
+        Self { acceptor, changes, window }
+    }
+}
+
+impl Job for ExpiryWarnings {
+    async fn round(&mut self) -> Result<(), String> {
+        tell(&self.acceptor.material(), self.window, SystemTime::now());
+        Ok(())
+    }
+
+    async fn due(&mut self) {
+        let _ = tokio::time::timeout(EXPIRY_TOLD_EVERY, self.changes.changed()).await;
     }
 }
 

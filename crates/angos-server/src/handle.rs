@@ -5,6 +5,7 @@ use std::sync::Arc;
 use angos_tls::Material;
 
 use crate::access::{Access, AccessInForce};
+use crate::background::Background;
 use crate::server::gauge;
 use crate::shared::{Phase, Shared};
 
@@ -55,8 +56,14 @@ impl Handle {
         self.advance(Phase::Leaving);
     }
 
+    /// The background jobs of the server, to add one or to start a round of one.
+    pub fn background(&self) -> &Background {
+        &self.shared.background
+    }
+
     /// Ends the server: see [`Server::run`](crate::Server::run). Returns at once; a second call changes nothing.
     pub fn shutdown(&self) {
+        self.shared.background.expect_ends();
         self.advance(Phase::Draining);
     }
 

@@ -20,7 +20,8 @@
 //! may name), `inquiry.rs` and `judge.rs` (what is asked of policies, and what they answer), `explain.rs` (why), `situation.rs` (what may be asked), `activity.rs` and `wire.rs`
 //! (clients that stand still, connections that close), `trust.rs` and `fate.rs` (whether a connection stays), `expiry.rs` (what
 //! ends soon), `body.rs`, `metrics.rs`,
-//! `management.rs` (probes without policy), `storage_health.rs` (whether the storage takes writes), `request_id.rs`, `decision_log.rs` (every decision, to be judged again).
+//! `management.rs` (probes without policy), `storage_health.rs` (whether the storage takes writes), `request_id.rs`, `decision_log.rs` (every decision, to be judged again),
+//! `line_log.rs` (logs behind a bounded queue), `background.rs` (named jobs, one runner).
 #![doc = include_str!("../README.md")]
 
 mod accept;
@@ -28,6 +29,7 @@ mod access;
 mod activity;
 mod authenticate;
 mod authorize;
+mod background;
 mod body;
 mod connection;
 mod content;
@@ -43,6 +45,7 @@ mod handshake;
 mod inquiry;
 mod judge;
 pub mod limits;
+mod line_log;
 mod listener;
 mod management;
 mod memory;
@@ -67,6 +70,7 @@ mod trust;
 mod wire;
 
 pub use access::{Access, AccessPolicy};
+pub use background::{Background, Job, JobEnded, JobState, UnknownJob};
 pub use decision_log::{DecisionLog, RecordError, RecordedDecision};
 pub use descriptors::TooFewFiles;
 pub use environment::environment;
@@ -74,6 +78,7 @@ pub use explain::{Explanation, ScopeExplanation, Trial};
 pub use handle::Handle;
 pub use inquiry::{Inquiry, InquiryError, Request, moment};
 pub use judge::Judgement;
+pub use line_log::{LineLog, LineLogEvent};
 pub use route::{Action, UnknownAction};
 pub use server::{Server, StartError};
 pub use settings::{Limits, Listener, Settings, Surfaces, Timeouts};

@@ -209,10 +209,21 @@ pub const LISTENER_CONNECTIONS: usize = 1024;
 /// memory.
 pub const DECISION_LOG_QUEUE_BYTES: usize = 8 * 1024 * 1024;
 
-/// Bytes of memory the decision log keeps for each of its two buffers when a burst is over: 256 KiB.
+/// Bytes of memory a log keeps for each of its two buffers when a burst is over: 256 KiB.
 ///
 /// Source: ours, a few hundred decisions.
-pub const DECISION_LOG_KEPT_BYTES: usize = 256 * 1024;
+pub const LINE_LOG_KEPT_BYTES: usize = 256 * 1024;
+
+/// Pause of the thread that writes a log when a pipe in non-blocking mode has no room: 10 ms.
+///
+/// Source: ours. It keeps the thread from spinning, and is short beside the time the queue takes to fill.
+pub const LINE_LOG_RETRY: Duration = Duration::from_millis(10);
+
+/// Pause after a round of a background job that panicked: 1 minute, whatever its own interval.
+///
+/// Source: ours. Readiness fails until a round succeeds, so the next one must come soon; a job that always panics must
+/// not take the processor.
+pub const BACKGROUND_RETRY: Duration = Duration::from_mins(1);
 
 /// Bytes of one line of the decision log: 256 KiB. Of a line that would be longer the names in the certificate are left
 /// out, and what is left fits.

@@ -46,16 +46,19 @@ impl Bound {
         self.socket.local_addr()
     }
 
-    /// Serves until its phase ends; then the places of the connections that are left.
-    pub(crate) async fn serve(self, shared: Arc<Shared>) -> Arc<Places> {
-        let door = Arc::new(Door::new(&self.settings, self.acceptor.as_ref(), &shared));
+    /// What its connections have in common.
+    pub(crate) fn door(&self, shared: &Shared) -> Arc<Door> {
+        Arc::new(Door::new(&self.settings, self.acceptor.as_ref(), shared))
+    }
+
+    /// Serves until its phase ends. The connections that are left then keep their places.
+    pub(crate) async fn serve(self, shared: Arc<Shared>, door: Arc<Door>) {
         let serve = |socket, address, member| {
             let (shared, door) = (Arc::clone(&shared), Arc::clone(&door));
             shake(shared, door, self.acceptor.clone(), socket, (address, member))
         };
         let displaced = shared.metrics.fairness.displaced.clone();
         accept(self.socket, &door.places, shared.until(door.ends), serve, displaced).await;
-        Arc::clone(&door.places)
     }
 }
 

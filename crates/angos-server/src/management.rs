@@ -47,25 +47,29 @@ pub(crate) async fn answer<B>(
     Some(response)
 }
 
-/// Ready: not on the way out, and the storage takes writes and answers. The reason is short and holds nothing internal.
+/// Ready: not on the way out, no background job whose last round panicked, and the storage takes writes and answers. The
+/// reason is short and holds nothing internal.
 pub(crate) async fn ready(shared: &Shared) -> Result<Outcome, Refusal> {
     if *shared.phase.borrow() != Phase::Serving {
-        return Err(Refusal::NotReady("the server is shutting down"));
+        return Err(Refusal::NotReady("the server is shutting down".into()));
+    }
+    if let Some(job) = shared.background.broken() {
+        return Err(Refusal::NotReady(format!("the background job {job} panicked").into()));
     }
     let look = async {
         let mut found = shared.storage_health.subscribe();
         // The sender lives as long as the server; the first look begins with it.
         let look = found.wait_for(Option::is_some).await.ok().and_then(|look| *look);
         if let Some(reason) = look.and_then(Look::problem) {
-            return Err(Refusal::NotReady(reason));
+            return Err(Refusal::NotReady(reason.into()));
         }
         shared.registry.catalog(None, 1).await.map_err(|error| {
             tracing::error!(target: "angos::server", %error, "the metadata store cannot be read");
-            Refusal::NotReady("the metadata store cannot be read")
+            Refusal::NotReady("the metadata store cannot be read".into())
         })
     };
     match tokio::time::timeout(READY_WITHIN, look).await {
         Ok(answered) => answered.map(|_| Outcome::Well),
-        Err(_) => Err(Refusal::NotReady(SILENT)),
+        Err(_) => Err(Refusal::NotReady(SILENT.into())),
     }
 }

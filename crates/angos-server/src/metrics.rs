@@ -23,8 +23,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::access::AccessInForce;
-use crate::decision_log::DecisionLog;
+use crate::background::{Background, JobMetrics};
+use crate::line_log::LineMetrics;
 use crate::route::Action;
+use crate::settings::Settings;
 use crate::storage_health::StorageMetrics;
 
 use damage::DamageMetrics;
@@ -135,11 +137,22 @@ impl Metrics {
         }
     }
 
-    /// Shows what becomes of the lines of the decision log, too.
-    pub(crate) fn with_decision_log(mut self, log: Option<&DecisionLog>) -> Self {
-        if let Some(log) = log {
-            self.registry.register_collector(Box::new(log.clone()));
+    /// Shows the lines of the logs and the background jobs, too.
+    pub(crate) fn beside(mut self, settings: &Settings, background: &Background) -> Self {
+        let decisions = settings.decision_log.as_ref().map(|log| LineMetrics {
+            name: "decision_log_lines",
+            help: "Lines of the decision log, by outcome",
+            log: log.lines().clone(),
+        });
+        let log = settings.log.as_ref().map(|log| LineMetrics {
+            name: "log_lines",
+            help: "Lines of the log, by outcome",
+            log: log.clone(),
+        });
+        for lines in [decisions, log].into_iter().flatten() {
+            self.registry.register_collector(Box::new(lines));
         }
+        self.registry.register_collector(Box::new(JobMetrics(background.clone())));
         self
     }
 

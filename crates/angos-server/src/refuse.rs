@@ -52,7 +52,7 @@ pub(crate) enum Refusal {
     /// The registry refused, or failed.
     Registry(RegistryError),
     /// The server should get no requests now, and why. The reason goes to the client, which is a probe.
-    NotReady(&'static str),
+    NotReady(Cow<'static, str>),
 }
 
 impl From<RegistryError> for Refusal {
@@ -108,7 +108,7 @@ pub(crate) fn refuse(refusal: &Refusal, request: RequestId) -> Response<Response
 }
 
 /// What is said of a 5xx.
-fn unexplained(refusal: &Refusal) -> &'static str {
+fn unexplained(refusal: &Refusal) -> &str {
     match refusal {
         Refusal::NotReady(reason) => reason,
         _ => "internal error",

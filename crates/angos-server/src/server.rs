@@ -8,11 +8,11 @@ use angos_registry::{Registry, Storage};
 use angos_tls::Acceptor;
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::access::{Access, AccessInForce};
-use crate::expiry;
+use crate::background::{Background, Job, JobEnded};
+use crate::expiry::ExpiryWarnings;
 use crate::handle::Handle;
 use crate::limits::{CUT_WITHIN, JUDGED_AT_ONCE, SWEEP_EVERY};
 use crate::listener::{Bound, ends};
@@ -23,13 +23,14 @@ use crate::request_id::RequestIds;
 use crate::settings::{Listener, Settings};
 use crate::shared::{Phase, Shared};
 use crate::shares::Shares;
-use crate::storage_health::{self, StorageMetrics};
+use crate::storage_health::{StorageLook, StorageMetrics};
 
 /// A registry that has its ports and serves once [`run`](Self::run) is awaited.
 #[derive(Debug)]
 pub struct Server {
     shared: Arc<Shared>,
     listeners: Vec<Bound>,
+    storage: Storage,
 }
 
 /// Why a server did not start. Nothing is left open.
@@ -77,16 +78,19 @@ impl Server {
         check(&settings, &listeners)?;
         let listeners = open(listeners, acceptor.as_ref())?;
         let storage_health = watch::Sender::new(None);
+        let background = Background::default();
         let metrics = Metrics::new()
-            .with_decision_log(settings.decision_log.as_ref())
+            .beside(&settings, &background)
             .with_storage(StorageMetrics(storage_health.subscribe()));
         metrics.generation.set(1);
         metrics.loaded_now();
         metrics.tls_generation.set(acceptor.as_ref().map_or(0, |acceptor| gauge(acceptor.generation())));
+        let beside = storage.clone();
         let shared = Shared {
             registry: Registry::new(storage, settings.registry.clone()),
             access: ArcSwap::from_pointee(AccessInForce::new(access, 1)),
             metrics,
+            background,
             request_ids: RequestIds::new(),
             requests: Shares::new(settings.limits.max_requests),
             memory: Arc::new(Memory::new(settings.limits.body_memory)),
@@ -98,7 +102,7 @@ impl Server {
             acceptor,
             settings,
         };
-        Ok(Self { shared: Arc::new(shared), listeners })
+        Ok(Self { shared: Arc::new(shared), listeners, storage: beside })
     }
 
     /// The address of the registry, with the port the system chose if the settings left it open.
@@ -127,24 +131,40 @@ impl Server {
 
     /// Serves until [`Handle::shutdown`], then lets what is in flight finish within `timeouts.drain`, then cuts the rest.
     ///
-    /// Dropping the future stops accepting; connections live on until they end.
-    pub async fn run(self) {
-        let Self { shared, listeners } = self;
-        let (mut doors, mut beside) = (JoinSet::new(), JoinSet::new());
+    /// The same happens when a [background job](Background) that has to run all the time ends; that is the error.
+    /// Dropping the future stops accepting and every job; connections live on until they end.
+    pub async fn run(self) -> Result<(), JobEnded> {
+        let Self { shared, listeners, storage } = self;
+        let _jobs = StopOnDrop(shared.background.clone());
+        let (mut draining, mut beside, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for listener in listeners {
             let until_drained = ends(&listener.settings) == Phase::Draining;
-            let set = if until_drained { &mut doors } else { &mut beside };
-            set.spawn(listener.serve(Arc::clone(&shared)));
+            let name = format!("accept-{}", listener.settings.name);
+            let door = listener.door(&shared);
+            let taken = Arc::clone(&door.places);
+            let serving = Arc::clone(&shared);
+            let accept = async move {
+                listener.serve(serving, door).await;
+                Ok(())
+            };
+            let running = shared.background.start(name, accept);
+            if until_drained {
+                draining.push(running);
+                places.push(taken);
+            } else {
+                beside.push(running);
+            }
         }
-        let sweeping = Arc::clone(&shared);
-        let mut chores = JoinSet::new();
-        chores.spawn(async move { sweep(&sweeping).await });
-        chores.spawn(expiry::remind(Arc::clone(&shared)));
-        chores.spawn(storage_health::watch(Arc::clone(&shared)));
+        start_jobs(&shared, storage);
 
-        let mut places = Vec::new();
-        while let Some(closed) = doors.join_next().await {
-            places.extend(closed);
+        let outcome = tokio::select! {
+            biased;
+            () = shared.until(Phase::Draining) => Ok(()),
+            ended = shared.background.ended() => Err(ended),
+        };
+        Handle { shared: Arc::clone(&shared) }.shutdown();
+        for accept in draining {
+            accept.ended().await;
         }
         // These ports are closed. Every place is free again when the last connection has ended.
         let drained = timeout(shared.settings.timeouts.drain, empty(&places)).await.is_ok();
@@ -153,7 +173,43 @@ impl Server {
             tracing::warn!(target: "angos::server", "requests in flight were cut at the end of the drain time");
             let _ = timeout(CUT_WITHIN, empty(&places)).await;
         }
-        while beside.join_next().await.is_some() {}
+        for accept in beside {
+            accept.ended().await;
+        }
+        outcome
+    }
+}
+
+/// Stops every job when the server has ended, or nobody waits for it any more.
+struct StopOnDrop(Background);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// Everything the server runs beside the requests, but its accept loops.
+fn start_jobs(shared: &Arc<Shared>, storage: Storage) {
+    let (background, settings) = (&shared.background, &shared.settings);
+    background.service("metadata-writer", async move {
+        storage.metadata.ended().await;
+        Err("its thread ended, so nothing can be pushed or deleted".to_owned())
+    });
+    for (name, log) in [
+        ("decision-log-writer", settings.decision_log.as_ref().map(|log| log.lines().clone())),
+        ("log-writer", settings.log.clone()),
+    ] {
+        let Some(log) = log else { continue };
+        background.service(name, async move {
+            log.ended().await;
+            Err("its thread ended, so nothing is written any more".to_owned())
+        });
+    }
+    background.periodic("upload-expiry", UploadExpiry(Arc::clone(shared)));
+    background.periodic("storage-health", StorageLook(Arc::clone(shared)));
+    if let Some(acceptor) = shared.acceptor.clone() {
+        background.periodic("certificate-expiry", ExpiryWarnings::new(acceptor, settings.expiry_warning));
     }
 }
 
@@ -204,18 +260,24 @@ async fn empty(places: &[Arc<Places>]) {
     }
 }
 
-/// Ends uploads that nobody finished. As long as there are some it goes on at once: each call ends a page of them, and
-/// clients may leave them behind faster than a page a minute. A failure is tried again with the next round.
-async fn sweep(shared: &Shared) {
-    loop {
-        match shared.registry.expire_uploads().await {
-            Ok(0) => tokio::time::sleep(SWEEP_EVERY).await,
-            Ok(ended) => tracing::info!(target: "angos::registry", ended, "expired uploads were removed"),
-            Err(error) => {
-                tracing::warn!(target: "angos::registry", %error, "cannot remove expired uploads");
-                tokio::time::sleep(SWEEP_EVERY).await;
+/// Ends uploads that nobody finished. As long as there are some, a round goes on: each call ends a page of them, and
+/// clients may leave them behind faster than a page a minute.
+#[derive(Debug)]
+struct UploadExpiry(Arc<Shared>);
+
+impl Job for UploadExpiry {
+    async fn round(&mut self) -> Result<(), String> {
+        loop {
+            match self.0.registry.expire_uploads().await {
+                Ok(0) => return Ok(()),
+                Ok(ended) => tracing::info!(target: "angos::registry", ended, "expired uploads were removed"),
+                Err(error) => return Err(format!("cannot remove expired uploads: {error}")),
             }
         }
+    }
+
+    async fn due(&mut self) {
+        tokio::time::sleep(SWEEP_EVERY).await;
     }
 }
 

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use crate::decision_log::DecisionLog;
 use crate::limits::{BODY_MEMORY_BYTES, EXPIRY_WARNING, LISTENER_CONNECTIONS, MANAGEMENT_CONNECTIONS};
+use crate::line_log::LineLog;
 
 /// Everything [`Server::bind`](crate::Server::bind) needs to know besides who may do what.
 ///
@@ -27,6 +28,9 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Where every decision is written. Default nowhere.
     pub decision_log: Option<DecisionLog>,
+    /// The log of the process, to be counted in `angos_log_lines_total` and watched: the server ends when its thread
+    /// does. Default none: the process logs in another way. The server itself writes nothing to it.
+    pub log: Option<LineLog>,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// How long before its end the log warns of a certificate or revocation list, and a client is told, in a `Warning`
@@ -46,6 +50,7 @@ impl Default for Settings {
             listeners: Vec::new(),
             trusted_proxies: Vec::new(),
             decision_log: None,
+            log: None,
             timeouts: Timeouts::default(),
             expiry_warning: EXPIRY_WARNING,
             limits: Limits::default(),

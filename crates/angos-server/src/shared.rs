@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 
 use crate::access::AccessInForce;
+use crate::background::Background;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::request_id::RequestIds;
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) acceptor: Option<Acceptor>,
     pub(crate) access: ArcSwap<AccessInForce>,
     pub(crate) metrics: Metrics,
+    pub(crate) background: Background,
     pub(crate) request_ids: RequestIds,
     /// The slots of requests in flight.
     pub(crate) requests: Shares,

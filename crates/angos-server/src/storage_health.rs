@@ -10,6 +10,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 use tokio::sync::watch;
 
+use crate::background::Job;
 use crate::limits::{READY_WITHIN, STORAGE_CHECKED_EVERY};
 use crate::shared::Shared;
 
@@ -49,8 +50,12 @@ impl Look {
 pub(crate) const SILENT: &str = "the storage does not answer";
 
 /// Looks at the storage, again and again. Only one look is under way, also when it hangs.
-pub(crate) async fn watch(shared: Arc<Shared>) {
-    loop {
+#[derive(Debug)]
+pub(crate) struct StorageLook(pub(crate) Arc<Shared>);
+
+impl Job for StorageLook {
+    async fn round(&mut self) -> Result<(), String> {
+        let Self(shared) = self;
         let mut look = std::pin::pin!(shared.registry.storage_health());
         let ended = tokio::time::timeout(READY_WITHIN, &mut look).await;
         let health = if let Ok(health) = ended {
@@ -60,6 +65,10 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
             look.await
         };
         publish(&shared.storage_health, Look::Ended(health));
+        Ok(())
+    }
+
+    async fn due(&mut self) {
         tokio::time::sleep(STORAGE_CHECKED_EVERY).await;
     }
 }

@@ -1,6 +1,7 @@
 //! The server in this process, over real sockets, against storage in memory.
 
 mod access;
+mod background;
 mod distrust;
 mod hostile;
 mod memory;
@@ -22,7 +23,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::{Access, AccessPolicy, Handle, Server, Settings, environment};
+use crate::{Access, AccessPolicy, Handle, JobEnded, Server, Settings, environment};
 
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
@@ -31,7 +32,7 @@ struct Running {
     address: SocketAddr,
     management: Option<SocketAddr>,
     handle: Handle,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), JobEnded>>,
 }
 
 /// A response, read to its end.

@@ -110,8 +110,8 @@ pub(super) fn run(options: &Options, files: &[PathBuf]) -> Result<bool, String> 
         identity: &identity,
     };
     match options.format {
-        ReportFormat::Text => print(&answer.text()),
-        ReportFormat::Json => print(&format!("{:#}\n", answer.json())),
+        ReportFormat::Text => print(&answer.text())?,
+        ReportFormat::Json => print(&format!("{:#}\n", answer.json()))?,
     }
     Ok(answer.is_allowed || !options.exit_code)
 }

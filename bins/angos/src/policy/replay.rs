@@ -29,6 +29,7 @@ use super::policies;
 use crate::arguments::Replay;
 use crate::limits::{REPLAY_COMPLAINTS_MAX, REPLAY_TEXT_MAX_CHARS};
 use crate::log::harmless;
+use crate::output::print;
 
 /// Nothing would change.
 const SAME: u8 = 0;
@@ -46,8 +47,10 @@ pub(crate) fn run(options: &Replay, files: &[PathBuf]) -> ExitCode {
             return COULD_NOT_RUN.into();
         }
     };
-    // Whoever closed standard output does not want to read it.
-    let _ = report::write(&changes, options.format, &mut io::stdout().lock());
+    if let Err(message) = print(|out| report::write(&changes, options.format, out)) {
+        let _ = writeln!(io::stderr(), "{message}");
+        return COULD_NOT_RUN.into();
+    }
     if changes.is_interrupted {
         let _ = writeln!(io::stderr(), "interrupted: the report is about what was read until then");
         return COULD_NOT_RUN.into();

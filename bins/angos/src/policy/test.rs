@@ -65,13 +65,13 @@ pub(super) fn run(options: &Options, files: &[PathBuf]) -> Result<bool, String> 
     let is_covered = coverage.is_complete() || !options.require_coverage;
     match options.format {
         ReportFormat::Text => {
-            print(&failures.iter().map(Failure::text).collect::<String>());
-            print(&coverage.text());
+            print(&failures.iter().map(Failure::text).collect::<String>())?;
+            print(&coverage.text())?;
             let unshown = failed - failures.len();
             let more = if unshown > 0 { format!(" ({unshown} not shown)") } else { String::new() };
             let cases = cases.cases.len();
             let lack = if is_covered { "" } else { ", and rules are not covered" };
-            print(&format!("{count} checks in {cases} cases: {failed} failed{more}{lack}\n"));
+            print(&format!("{count} checks in {cases} cases: {failed} failed{more}{lack}\n"))?;
         }
         ReportFormat::Json => print(&format!(
             "{:#}\n",
@@ -82,7 +82,7 @@ pub(super) fn run(options: &Options, files: &[PathBuf]) -> Result<bool, String> 
                 "failures": failures.iter().map(Failure::json).collect::<Value>(),
                 "coverage": coverage.json(),
             })
-        )),
+        ))?,
     }
     Ok(failed == 0 && is_covered)
 }

@@ -36,7 +36,7 @@ fn check(files: &[PathBuf], change: impl FnOnce()) {
     runtime().block_on(async {
         let mut watch = watch(files).await;
         change();
-        tokio::time::timeout(SOON, watch.changed()).await.expect("the change is noticed");
+        tokio::time::timeout(SOON, watch.changed()).await.expect("the change is noticed").unwrap();
         watch.follow(read(files)).await;
         assert!(tokio::time::timeout(QUIET, watch.changed()).await.is_err(), "and only once");
     });
@@ -71,9 +71,9 @@ fn removed_and_created() {
     runtime().block_on(async {
         let mut watch = watch(std::slice::from_ref(&file)).await;
         std::fs::remove_file(&file).expect("a removal");
-        tokio::time::timeout(SOON, watch.changed()).await.expect("the removal is noticed");
+        tokio::time::timeout(SOON, watch.changed()).await.expect("the removal is noticed").unwrap();
         std::fs::write(&file, "two").expect("a file");
-        tokio::time::timeout(SOON, watch.changed()).await.expect("the new file is noticed");
+        tokio::time::timeout(SOON, watch.changed()).await.expect("the new file is noticed").unwrap();
     });
 }
 
@@ -111,7 +111,7 @@ fn what_is_followed_later_counts_too() {
         let mut watch = watch(std::slice::from_ref(&file)).await;
         watch.follow(read(&[file, later.clone()])).await;
         std::fs::write(&later, "ca").expect("a file");
-        tokio::time::timeout(SOON, watch.changed()).await.expect("the new file is noticed");
+        tokio::time::timeout(SOON, watch.changed()).await.expect("the new file is noticed").unwrap();
     });
 }
 
@@ -141,14 +141,14 @@ fn a_log_of_our_own_is_nothing_to_look_at() {
         tokio::time::sleep(QUIET).await;
         assert!(watch.events.try_recv().is_err(), "the log woke the watch");
         std::fs::write(&file, "two").expect("a change");
-        tokio::time::timeout(SOON, watch.changed()).await.expect("the change is noticed");
+        tokio::time::timeout(SOON, watch.changed()).await.expect("the change is noticed").unwrap();
     });
     // Whoever gives both the same name gets both looked at.
     runtime().block_on(async {
         let log = folder.join("sub/config.toml");
         let mut watch = Watch::new(Loader::new(), read(std::slice::from_ref(&file)), Some(&log)).await;
         std::fs::write(&file, "three").expect("a change");
-        tokio::time::timeout(SOON, watch.changed()).await.expect("the change is noticed");
+        tokio::time::timeout(SOON, watch.changed()).await.expect("the change is noticed").unwrap();
     });
 }
 
@@ -165,5 +165,17 @@ fn a_change_between_load_and_watch_is_noticed() {
         // A load was given up: nobody knows what is in force.
         watch.follow(Snapshot::default()).await;
         assert!(watch.look().await);
+    });
+}
+
+/// The sender of events lives in the thread of the watcher: when it is gone, the thread is.
+#[test]
+fn the_end_of_the_watching_thread_is_an_error() {
+    let (_folder, file) = folder_with("config.toml");
+    runtime().block_on(async {
+        let mut watch = watch(std::slice::from_ref(&file)).await;
+        watch.events = mpsc::channel(1).1;
+        let ended = tokio::time::timeout(SOON, watch.changed()).await.expect("the end is noticed");
+        assert_eq!(ended, Err(WatchEnded));
     });
 }

@@ -67,7 +67,7 @@ async fn every_reason_has_its_status_and_code() {
         (RegistryError::Corrupt { what: "secret" }.into(), 500, "UNKNOWN"),
         (RegistryError::Randomness.into(), 500, "UNKNOWN"),
         (RegistryError::Stopping.into(), 503, "UNKNOWN"),
-        (Refusal::NotReady("x"), 503, "UNKNOWN"),
+        (Refusal::NotReady("x".into()), 503, "UNKNOWN"),
     ] {
         let name = format!("{refusal:?}");
         let (found, found_code, _, text) = told(refusal).await;

@@ -206,7 +206,11 @@ async fn shutdown_lets_requests_finish() {
     slow.read_to_string(&mut answer).await.expect("a whole answer");
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
     drop((slow, idle));
-    tokio::time::timeout(PATIENCE, &mut server.task).await.expect("ended").expect("without a defect");
+    tokio::time::timeout(PATIENCE, &mut server.task)
+        .await
+        .expect("ended")
+        .expect("without a defect")
+        .expect("as it was told");
 }
 
 #[tokio::test]
