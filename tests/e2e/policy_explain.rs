@@ -290,8 +290,8 @@ list-tags a
       listings is true
         request.action == 'list-tags' → true
           request.action → 'list-tags'
-      shadow_rules[1] cannot be decided: a value this request does not have is used without a guard
-        request.tag.startsWith('v') → no value: a value this request does not have is used without a guard
+      shadow_rules[1] cannot be decided: an absent value is used without a guard
+        request.tag.startsWith('v') → no value: an absent value is used without a guard
           request.tag → absent
   with the rules on trial it would be allowed, by global listings
 "

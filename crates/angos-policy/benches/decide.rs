@@ -15,7 +15,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What the seed pages of Angos show.
+/// Rules from the documentation of Angos.
 const REFERENCE: &[&str] = &[
     "identity.certificate.organizations.contains('Infrastructure')",
     "'build-server' in identity.certificate.common_names",

@@ -1,4 +1,4 @@
-//! Beside stage 6: rules that are true of a request because it lacks what they ask about.
+//! Beside stage 6: finds rules that are true only because a value is absent.
 
 use crate::analyze::{Known, PartialFacts};
 use crate::attribute::ATTRIBUTES;
@@ -9,7 +9,7 @@ use crate::policy::Policy;
 use crate::program::{Constant, Node, Op};
 use crate::value::Value;
 
-/// Something rules may name.
+/// A variable or function of rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Variable {
@@ -19,12 +19,12 @@ pub enum Variable {
     Fact(usize),
 }
 
-/// A comparison with something that is absent, without which a rule would not be true.
+/// A comparison with an absent value that makes a rule true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Absence {
-    /// Byte offset in the rule's text of the comparison, or of what is absent in it.
+    /// Byte offset in the rule's text of the comparison, or of the absent variable in it.
     pub offset: usize,
-    /// What is absent.
+    /// The absent variable.
     pub variable: Variable,
 }
 
@@ -41,7 +41,7 @@ impl From<Origin> for Variable {
 }
 
 impl Policy {
-    /// What the rule at this index reads, each once.
+    /// The variables the rule at this index reads, without duplicates.
     pub fn variables(&self, rule: usize) -> Vec<Variable> {
         let mut variables = Vec::new();
         if let Some(program) = self.programs().nth(rule) {
@@ -55,12 +55,12 @@ impl Policy {
         variables
     }
 
-    /// The first comparison the rule at this index may be true by only because what it compares is known to
-    /// be absent: `identity.username != 'bob'` of an anonymous caller, `!('x' in list)` and
-    /// `list.all(…)` of a list without elements. Comparisons with `null` and `''` ask for absence and are meant.
+    /// The first comparison that makes the rule at this index true only because a value is absent:
+    /// `identity.username != 'bob'` for an anonymous caller, `!('x' in list)` and `list.all(…)` for an empty
+    /// list. Comparisons with `null` and `''` test absence on purpose and are not reported.
     ///
-    /// None, too, when there is no such rule, when the rule is never true, and of what stands behind the first
-    /// [`COMPARISONS_MAX`](crate::limits::COMPARISONS_MAX) comparisons.
+    /// `None` also if the index is out of range or the rule is never true. Comparisons after the first
+    /// [`COMPARISONS_MAX`](crate::limits::COMPARISONS_MAX) are not examined.
     pub fn depends_on_absence(&self, rule: usize, partial: &dyn PartialFacts) -> Option<Absence> {
         let root = &self.programs().nth(rule)?.root;
         let identity = partial.caller().example();
@@ -72,7 +72,7 @@ impl Policy {
             let outcomes = outcomes_of(node, None);
             let answer = outcomes.is_always(true);
             let is_settled = answer || outcomes.is_always(false);
-            // To be in a list is to be asked for: such a list contains null or ''.
+            // `absent in list` is true only if the list contains null or '', so the author tests absence.
             let is_meant = answer && matches!(node.op, Op::In(_));
             let decides = || {
                 outcomes_of(root, None).may_be(true) && !outcomes_of(root, Some((node, !answer))).may_be(true)
@@ -83,7 +83,7 @@ impl Policy {
 }
 
 impl Node {
-    /// The comparisons a rule is joined of.
+    /// Collects the comparisons that `&&`, `||`, `!` and `?:` combine.
     fn comparisons<'a>(&'a self, found: &mut Vec<&'a Node>) {
         match &self.op {
             Op::Not(of) => of.comparisons(found),
@@ -106,7 +106,7 @@ impl Node {
     }
 }
 
-/// What is absent in a comparison, if something is and nobody asked whether it is.
+/// The absent variable in a comparison, unless the comparison tests absence itself.
 fn absent_in(node: &Node, partial: &dyn PartialFacts) -> Option<Absence> {
     let is_absent = |origin: Origin| {
         let known = match origin {

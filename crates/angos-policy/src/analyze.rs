@@ -1,6 +1,7 @@
-//! Beside stage 6: what can be said of a policy before everything about a request is known.
+//! Beside stage 6: analyzes a policy when only a part of the request is known.
 //!
-//! Stage 5 with sets of outcomes instead of one (`evaluate/partial.rs`): what does not depend on the unknown is
+//! Stage 5 with sets of outcomes instead of one (`evaluate/partial.rs`): an expression without unknown facts
+//! is
 //! evaluated by the same code as in a decision.
 
 use crate::attribute::Attribute;
@@ -13,14 +14,14 @@ use angos_identity::{Credential, Identity, Method};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-/// What is certain of a question, whatever the unknown turns out to be.
+/// The result of an analysis with unknown facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Possibility {
-    /// Proved: the answer is no in every case.
+    /// Proven: no in every case.
     Never,
-    /// Not proved either way.
+    /// Not proven either way.
     Sometimes,
-    /// Proved: the answer is yes in every case.
+    /// Proven: yes in every case.
     Always,
 }
 
@@ -34,21 +35,21 @@ impl Possibility {
     }
 }
 
-/// What is known of one value.
+/// The knowledge about one value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Known<'a> {
-    /// The value; [`Value::Absent`] says that there is none.
+    /// The exact value; [`Value::Absent`] if it is known to be absent.
     Exactly(Value<'a>),
-    /// There is one.
+    /// The value is present.
     Present,
-    /// There is one, a string that begins so.
+    /// The value is a string with this prefix.
     StartsWith(&'a str),
-    /// Nothing, not even whether there is one.
+    /// Unknown: the value may also be absent.
     Nothing,
 }
 
-/// Whether a caller has something.
+/// Whether a caller has a certificate or a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Presence {
     /// It has.
@@ -59,26 +60,26 @@ pub enum Presence {
     Unknown,
 }
 
-/// What is known of a caller.
+/// The knowledge about a caller.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Caller {
-    /// Everything.
+    /// The complete identity.
     Exactly(Identity),
-    /// What proofs it has, and of these nothing more; its address is unknown.
+    /// Only the presence of a certificate and of a credential; the address is unknown.
     With {
-        /// A certificate that was verified.
+        /// A verified certificate.
         certificate: Presence,
-        /// A credential that was verified.
+        /// A verified credential.
         credential: Presence,
     },
 }
 
 impl Caller {
-    /// A caller that proved nothing, at any address.
+    /// A caller without certificate and credential, at any address.
     pub const ANONYMOUS: Self = Self::With { certificate: Presence::Absent, credential: Presence::Absent };
 
-    /// Any caller at all.
+    /// Any caller.
     pub const ANY: Self = Self::With { certificate: Presence::Unknown, credential: Presence::Unknown };
 
     pub(crate) fn known(&self, attribute: Attribute) -> Known<'_> {
@@ -88,7 +89,7 @@ impl Caller {
         }
     }
 
-    /// A caller of which all this is true. What is known of `self` to be absent is absent in it.
+    /// A concrete identity consistent with the knowledge; unknown facts are absent.
     pub(crate) fn example(&self) -> Identity {
         match self {
             Self::Exactly(identity) => identity.clone(),
@@ -101,19 +102,19 @@ impl Caller {
     }
 }
 
-/// What is known of one request before it is made: [`Facts`] with gaps.
+/// The known part of a request: [`Facts`] with gaps.
 ///
-/// A completion of it is an identity and [`Facts`] of the declared types of which all this is true.
+/// A *completion* is an identity and [`Facts`] of the declared types that are consistent with it.
 pub trait PartialFacts {
-    /// Who asks.
+    /// The caller.
     fn caller(&self) -> &Caller;
 
-    /// What is known of the `index`-th variable or function declared with
+    /// The knowledge about the `index`-th variable or function declared with
     /// [`EnvironmentBuilder`](crate::EnvironmentBuilder), counted from 0.
     fn fact(&self, index: usize) -> Known<'_>;
 }
 
-/// Facts of which all that is known is true: what is not known is absent.
+/// Facts consistent with the partial facts; unknown facts are absent.
 pub(crate) struct Example<'a>(pub(crate) &'a dyn PartialFacts);
 
 impl Facts for Example<'_> {
@@ -125,7 +126,7 @@ impl Facts for Example<'_> {
     }
 }
 
-/// What is known of an attribute, given which proofs there are.
+/// The knowledge about an attribute, given the presence of certificate and credential.
 fn with(certificate: Presence, credential: Presence, attribute: Attribute) -> Known<'static> {
     let has = |presence: Presence| match presence {
         Presence::Present => Known::Present,
@@ -148,7 +149,7 @@ fn with(certificate: Presence, credential: Presence, attribute: Attribute) -> Kn
             Presence::Absent => Known::Exactly(Value::Bool(false)),
             Presence::Unknown => Known::Present,
         },
-        // Of a certificate that is there, these may be missing nevertheless.
+        // A certificate may lack these.
         Attribute::SpiffeId | Attribute::SpiffeTrustDomain | Attribute::SpiffePath | Attribute::Authority
             if certificate == Presence::Present =>
         {
@@ -159,10 +160,10 @@ fn with(certificate: Presence, credential: Presence, attribute: Attribute) -> Kn
 }
 
 impl Policy {
-    /// Whether a request may be allowed of which only this much is known.
+    /// Whether a request that is only partly known may be allowed.
     ///
-    /// `Never` and `Always` are proofs: [`decide`](Self::decide) answers no, or yes, in every completion of
-    /// `partial`. `Sometimes` is none, it may also mean that the rules are too intricate to tell. Costs
+    /// `Never` and `Always` are proofs: [`decide`](Self::decide) denies, or allows, every completion of
+    /// `partial`. `Sometimes` is not a proof: the rules may also be too complex to analyze. Costs
     /// at most about [`RULE_COST_MAX`](crate::limits::RULE_COST_MAX) per rule. For tools, not for requests: it
     /// allocates.
     pub fn analyze(&self, partial: &dyn PartialFacts) -> Possibility {
@@ -171,11 +172,11 @@ impl Policy {
             |program: &Program| PartialEvaluator::outcomes_of(&program.root, &example, partial, None);
         let rules: Vec<Outcomes> = self.programs().map(outcomes_of).collect();
         let (always, possible) = match self.default_decision() {
-            // Allowed when a rule is true, whatever the others are.
+            // Allowed when a rule is true.
             DefaultDecision::Deny => {
                 (rules.iter().any(|rule| rule.is_always(true)), rules.iter().any(|rule| rule.may_be(true)))
             }
-            // Allowed when every rule is false: one that has no value denies too.
+            // Allowed when every rule is false; an undecidable rule denies too.
             DefaultDecision::Allow => {
                 (rules.iter().all(|rule| rule.is_always(false)), rules.iter().all(|rule| rule.may_be(false)))
             }
@@ -183,8 +184,8 @@ impl Policy {
         Possibility::of(always, possible)
     }
 
-    /// Whether the rule at this index may be true in a request of which only this much is known; never,
-    /// when there is no such rule. Proofs and cost as in [`analyze`](Self::analyze).
+    /// Whether the rule at this index may be true for a request that is only partly known; `Never` if the
+    /// index is out of range. Proofs and cost as in [`analyze`](Self::analyze).
     pub fn analyze_rule(&self, rule: usize, partial: &dyn PartialFacts) -> Possibility {
         let example = partial.caller().example();
         let outcomes_of =
@@ -196,16 +197,16 @@ impl Policy {
         )
     }
 
-    /// About how much work it is to [`analyze`](Self::analyze) the rule at this index once, in the units of
-    /// [`RULE_COST_MAX`](crate::limits::RULE_COST_MAX): told from the rule alone, so that a tool can bound what it
-    /// spends on many rules, whatever the machine. Some nanoseconds each.
+    /// The estimated cost to [`analyze`](Self::analyze) the rule at this index once, in the units of
+    /// [`RULE_COST_MAX`](crate::limits::RULE_COST_MAX): computed from the rule alone, so that a tool can
+    /// bound its work on any machine. Some nanoseconds each.
     pub fn analysis_cost(&self, rule: usize) -> u64 {
         self.programs().nth(rule).map_or(0, |program| analysis_cost(&program.root))
     }
 }
 
-/// What one visit of an expression may cost. Loops over what is not known are not walked, and over what is known to be
-/// absent at once done.
+/// The cost of evaluating an expression once. A loop over an unknown list is not iterated, and a loop over an
+/// absent list ends at once.
 pub(crate) fn analysis_cost(node: &Node) -> u64 {
     let mut parts = 0_u64;
     node.each_part(&mut |part| parts = parts.saturating_add(analysis_cost(part)));

@@ -1,4 +1,4 @@
-//! Stage 1: what of a verified identity rules may name, and how it is read.
+//! Stage 1: the attributes of a verified identity that rules can read.
 
 use crate::value::{Type, Value};
 use angos_identity::{Certificate, Identity};

@@ -1,4 +1,4 @@
-//! Stage 3: tree → typed program, or what is wrong, where, and what was probably meant.
+//! Stage 3: syntax tree → typed program, or an error with position and suggestion.
 
 mod calls;
 mod enums;
@@ -69,7 +69,7 @@ struct Bound {
     enum_values: EnumValues,
 }
 
-/// The closed set a string, or each element of a list, belongs to, if any.
+/// The enum of a string, or of each element of a list, if any.
 type EnumValues = Option<&'static [&'static str]>;
 
 /// An expression that passed.
@@ -77,7 +77,7 @@ struct Typed {
     node: Node,
     static_type: StaticType,
     enum_values: EnumValues,
-    /// Where each element of a list, or key of a map, stands that is written out in the rule.
+    /// The offset of each element of a list literal, or key of a map literal.
     places: Vec<u32>,
 }
 

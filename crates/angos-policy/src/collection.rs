@@ -1,46 +1,47 @@
-//! Stages 1 and 5: lists and maps as a service hands them in, and as an expression hands them out.
+//! Stages 1 and 5: lists and maps, as a service passes them in and as an expression returns them.
 
 use crate::evaluate::Memory;
 use crate::program::Constant;
 use crate::value::Value;
 use std::fmt;
 
-/// A list that a service keeps in a form of its own: the claims of a token, say.
+/// A list in a representation of the service, such as the claims of a token.
 ///
 /// Asked while a decision is made, so it must not block and should not allocate. Each element a rule looks
 /// at is charged to the rule.
 pub trait Sequence: fmt::Debug + Sync {
-    /// How many elements there are.
+    /// The number of elements.
     fn len(&self) -> usize;
 
-    /// The element at a position from 0; [`Value::Absent`] when there is none.
+    /// The element at an index from 0; [`Value::Absent`] if out of range.
     fn element(&self, index: usize) -> Value<'_>;
 
-    /// Whether there are none.
+    /// Whether it is empty.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// A map that a service keeps in a form of its own; each key is there once.
+/// A map in a representation of the service. Keys must be unique.
 ///
 /// Asked while a decision is made, so it must not block and should not allocate. Each entry a rule looks at
 /// is charged to the rule.
 pub trait Mapping: fmt::Debug + Sync {
-    /// How many entries there are.
+    /// The number of entries.
     fn len(&self) -> usize;
 
-    /// The entry at a position from 0, in an order that stays: key and value, [`Value::Absent`] when there
-    /// is none. Keys are booleans, numbers or strings.
+    /// The entry at an index from 0, in a stable order: key and value, [`Value::Absent`] if out of range.
+    /// Keys are booleans, numbers or strings.
     fn entry(&self, index: usize) -> (Value<'_>, Value<'_>);
 
-    /// The value of a string key. Walks the entries; a map that can do better should.
+    /// The value of a string key. The default searches all entries; override it if the map has a faster
+    /// lookup.
     fn value(&self, key: &str) -> Option<Value<'_>> {
         let mut entries = (0..self.len()).map(|index| self.entry(index));
         entries.find(|(found, _)| *found == Value::String(key)).map(|(_, value)| value)
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -87,7 +88,7 @@ impl<'a> List<'a> {
         Self(Elements::Foreign(elements))
     }
 
-    /// How many elements there are.
+    /// The number of elements.
     pub fn len(self) -> usize {
         match self.0 {
             Elements::Strings(strings) => strings.len(),
@@ -97,7 +98,7 @@ impl<'a> List<'a> {
         }
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
@@ -124,7 +125,7 @@ impl<'a> Map<'a> {
         Self(Entries::Foreign(entries))
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub fn len(self) -> usize {
         match self.0 {
             Entries::Constant(entries) => entries.len(),
@@ -133,7 +134,7 @@ impl<'a> Map<'a> {
         }
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }

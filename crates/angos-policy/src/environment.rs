@@ -1,4 +1,4 @@
-//! Stage 1: what rules may name.
+//! Stage 1: the names available to rules.
 
 use crate::attribute::{ATTRIBUTES, Attribute};
 use crate::function::{Function, FunctionBody};
@@ -7,7 +7,8 @@ use crate::value::Type;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What rules may name: the variables under `identity`, which are always there, and those a service declares.
+/// The names available to rules: the variables under `identity`, which always exist, and those a service
+/// declares.
 ///
 /// Cloning shares. Built once, used for every policy of the service.
 #[derive(Debug, Clone)]
@@ -21,7 +22,7 @@ struct Declarations {
     nullary: BTreeMap<String, (usize, Type)>,
     functions: BTreeMap<String, Function>,
     mixed_types: bool,
-    /// What names are looked up in first, with their dots: `com.example.`, `com.`, and nothing.
+    /// The containers in order of lookup, each with its dot: `com.example.`, `com.`.
     containers: Vec<String>,
 }
 
@@ -64,7 +65,8 @@ impl Environment {
         self.0.variables.keys().filter_map(|path| path.get(under(path)?..)?.split('.').next()).collect()
     }
 
-    /// The variable a dotted path means, looked up in the container and what surrounds it unless it begins with a dot.
+    /// Resolves a dotted path in the container and its parents; a path with a leading dot is resolved as
+    /// written.
     pub(crate) fn lookup(&self, path: &str, absolute: bool) -> Option<(Origin, Type)> {
         let within = |container: &String| self.variable(&format!("{container}{path}"));
         let contained = if absolute { None } else { self.0.containers.iter().find_map(within) };
@@ -142,11 +144,11 @@ impl EnvironmentBuilder {
         self
     }
 
-    /// Declares a function of one to [`FUNCTION_PARAMETERS_MAX`] arguments. Takes no index: what it knows
-    /// are its arguments.
+    /// Declares a function of one to [`FUNCTION_PARAMETERS_MAX`] arguments. Takes no index: its result
+    /// depends on its arguments alone.
     ///
-    /// The result may be neither a list, a map nor bytes: there is no place they could live. An argument for a
-    /// [`Type::Enum`] that is written in the rule is one of its words; one that is computed and is not makes the rule
+    /// The result must not be a list, a map or bytes: a decision has no memory for them. A constant argument
+    /// outside a [`Type::Enum`] is an error when the rule is loaded; a computed one makes the rule
     /// undecidable.
     #[must_use]
     pub fn function(mut self, function: &str, parameters: &[Type], result: Type, body: FunctionBody) -> Self {
@@ -161,16 +163,17 @@ impl EnvironmentBuilder {
     }
 
     /// Lets rules mix types where the specification of CEL does: `[1, 'a']` is then a `list(dyn)`, the results
-    /// of `?:` may differ, and values of two types are unequal. Without, as is the default, each of these is
-    /// a mistake unless it says `dyn(…)`.
+    /// of `?:` may differ, and values of two types are unequal. By default each of these is an error unless
+    /// the rule uses `dyn(…)`.
     #[must_use]
     pub fn mixed_types(mut self) -> Self {
         self.declarations.mixed_types = true;
         self
     }
 
-    /// Looks names up in a container first, `com.example` say, then in what surrounds it, `com`, and last as they stand;
-    /// `.name` in a rule is only looked up as it stands. Default: none. A name the container does not fit is reported as
+    /// Resolves names in a container first (`com.example`), then in its parents (`com`), and last as written;
+    /// `.name` in a rule is resolved only as written. Default: no container. An invalid container is reported
+    /// as
     /// [`EnvironmentError::Name`], a second container as [`EnvironmentError::Duplicate`].
     ///
     /// Source: CEL specification, "Name Resolution".
@@ -188,7 +191,7 @@ impl EnvironmentBuilder {
         self
     }
 
-    /// Why no function of this name and type can be declared, if so.
+    /// The reason why a function of this name and type cannot be declared, if any.
     fn unfit_function(&self, name: &str, ty: Type) -> Option<EnvironmentError> {
         let Declarations { nullary, functions, .. } = &self.declarations;
         if let Some(error) = type_error(name, ty) {
@@ -223,7 +226,7 @@ impl EnvironmentBuilder {
 
     fn insert(&mut self, path: &str, origin: Origin, ty: Type) {
         let groups: Vec<&str> = path.match_indices('.').filter_map(|(dot, _)| path.get(..dot)).collect();
-        // The fields of a map may have names of their own: the longest name is the one that is meant.
+        // A map and its fields may both be declared: the longest declared name wins.
         let is_map = |path: &str| match self.declarations.variables.get(path) {
             Some((_, ty)) => matches!(ty, Type::Map(..) | Type::Dyn),
             None => true,
@@ -260,7 +263,7 @@ fn type_error(path: &str, ty: Type) -> Option<EnvironmentError> {
     }
 }
 
-/// Words CEL reserves; they may name a field, but nothing on its own.
+/// Words reserved by CEL: valid as a field name, but not as the first name of a path.
 const RESERVED: &[&str] = &[
     "as",
     "break",
@@ -281,12 +284,12 @@ const RESERVED: &[&str] = &[
     "while",
 ];
 
-/// A mistake in declaring an [`Environment`]: the embedding program is at fault, not the operator.
+/// An error in the declaration of an [`Environment`], made by the embedding program and not by the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvironmentError {
-    /// Not identifiers joined by dots, or a word of the language.
-    #[error("`{0}` is not a name a rule could write")]
+    /// Not identifiers joined by dots, or a reserved word.
+    #[error("`{0}` is not a valid name")]
     Name(String),
     /// Declared before, or both a variable that is no map and a group of variables.
     #[error("`{0}` is declared twice")]
@@ -294,19 +297,20 @@ pub enum EnvironmentError {
     /// `identity` belongs to this crate, and built-in functions keep their meaning.
     #[error("`{0}` is reserved")]
     Reserved(String),
-    /// An alias of something that is not declared.
+    /// The target of an alias is not declared.
     #[error("`{0}` is not declared, so it cannot have an alias")]
     UnknownTarget(String),
-    /// A closed set without a word.
-    #[error("`{0}` is one of no words")]
+    /// A [`Type::Enum`] without values.
+    #[error("`{0}` is an enum without values")]
     EmptyEnum(String),
-    /// A variable, or the result of a function, that is optional: any variable may be absent, and `?` asks for it.
-    #[error("`{0}` cannot be optional; what is absent is `Value::Absent`")]
+    /// A variable or function result declared as optional; any variable may be absent, and rules read it with
+    /// `?`.
+    #[error("`{0}` cannot be optional; use `Value::Absent` for an absent value")]
     Optional(String),
     /// A function with no parameters, more than [`limits::FUNCTION_PARAMETERS_MAX`](crate::limits::FUNCTION_PARAMETERS_MAX),
     /// or a result that is a list, a map or bytes.
     #[error(
-        "`{0}` must take 1 to {FUNCTION_PARAMETERS_MAX} values and return one that is no list, map or bytes"
+        "`{0}` must take 1 to {FUNCTION_PARAMETERS_MAX} arguments and must not return a list, a map or bytes"
     )]
     Signature(String),
     /// More than [`limits::VARIABLES_MAX`](crate::limits::VARIABLES_MAX).
@@ -370,7 +374,7 @@ mod tests {
         assert_eq!(container("com.example"), None);
         assert_eq!(container("com..example"), Some(EnvironmentError::Name(owned("com..example"))));
         let containers = a().container("a").container("b");
-        assert_eq!(containers.build().err(), duplicate("b"), "which of two containers is meant?");
+        assert_eq!(containers.build().err(), duplicate("b"), "a second container is an error");
         let enum_values = Environment::builder().variable("a", Type::Enum(&[])).build();
         assert_eq!(enum_values.err(), Some(EnvironmentError::EmptyEnum(owned("a"))));
         let many = (0..2000).fold(Environment::builder(), |all, i| all.variable(&format!("v{i}"), Type::Int));

@@ -3,9 +3,9 @@
 use crate::literal;
 use std::fmt::{self, Write as _};
 
-/// Why a rule was refused, and where in its text.
+/// Why a rule does not load, and the position in its text.
 ///
-/// `Display` is several lines: what is wrong, the line of the rule with a caret below, and a suggestion.
+/// `Display` prints several lines: the message, the line of the rule with a caret below, and a suggestion.
 /// Control characters of the rule are shown escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleError {
@@ -18,13 +18,13 @@ pub struct RuleError {
     caret: usize,
 }
 
-/// A mistake before it knows which rule it is in.
+/// An error that is not yet attributed to a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) offset: usize,
     pub(crate) message: String,
     pub(crate) suggestion: Option<String>,
-    /// It is in the string that begins at `offset`, at this byte of what the string means.
+    /// The error is in the string literal that begins at `offset`, at this byte of its unescaped value.
     within: Option<usize>,
 }
 
@@ -38,12 +38,12 @@ impl Fault {
         }
     }
 
-    /// Says where in a string that is written in the rule.
+    /// Sets the position inside a string literal of the rule.
     pub(crate) fn within(self, literal: u32, position: usize) -> Self {
         Self { offset: literal as usize, within: Some(position), ..self }
     }
 
-    /// Adds what to write instead.
+    /// Adds a suggestion.
     pub(crate) fn help(mut self, suggestion: impl Into<String>) -> Self {
         self.suggestion = Some(suggestion.into());
         self
@@ -112,12 +112,12 @@ impl RuleError {
         self.column
     }
 
-    /// What is wrong, in one line.
+    /// The error message, in one line.
     pub fn message(&self) -> &str {
         &self.fault.message
     }
 
-    /// What to write instead, in one line.
+    /// The suggestion, in one line.
     pub fn suggestion(&self) -> Option<&str> {
         self.fault.suggestion.as_deref()
     }

@@ -1,7 +1,7 @@
-//! Stage 5: program + identity + facts → a value, or the reason there is none.
+//! Stage 5: program + identity + facts → a value, or an error.
 //!
-//! Nothing here allocates. Values borrow from the program, the identity and the facts; what a rule builds
-//! lives in fixed pieces of the caller's stack ([`memory`]).
+//! Evaluation does not allocate. Values borrow from the program, the identity and the facts; strings and
+//! lists built by a rule live in fixed buffers on the caller's stack ([`memory`]).
 
 mod arithmetic;
 mod call;
@@ -40,7 +40,7 @@ use raw_value::Range;
 pub(crate) use raw_value::{Memory, RawValue};
 pub(crate) use trace::{Interval, Shown, Trace, Visit, Visits};
 
-/// Why an expression has no value, and which one.
+/// An undecidable expression: the cause and the position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EvalError {
     pub(crate) cause: Undecidable,
@@ -61,10 +61,10 @@ pub(crate) struct Frame<'a, 'm> {
     slots: &'m mut [RawValue<'a>],
     pending: usize,
     used: Mark,
-    /// What lies below is kept until whoever raised it lowers it again.
+    /// Memory below is kept until the function that raised the floor lowers it again.
     floor: Mark,
     trace: Option<&'m mut Trace>,
-    /// The word that was found in its closed set last, and the set.
+    /// The string that was last found in its enum, and the enum.
     last_enum_value: Option<(&'a str, &'static [&'static str])>,
 }
 
@@ -98,7 +98,7 @@ impl<'a, 'm> Frame<'a, 'm> {
         Self { trace: Some(trace), ..self }
     }
 
-    /// Reports the outcome of an expression that began to be evaluated when so much of the cost bound was left.
+    /// Reports the outcome of an expression to the trace; `from` is the cost budget before its evaluation.
     #[inline]
     fn record(&mut self, node: &Node, from: u32, outcome: EvalResult<RawValue<'a>>) {
         if let Some(trace) = &mut self.trace {
@@ -117,7 +117,7 @@ impl<'a, 'm> Frame<'a, 'm> {
         self.truth(&program.root)
     }
 
-    /// Hands the value of an expression to `then`.
+    /// Calls `then` with the value of an expression.
     pub(crate) fn answer<R>(
         mut self,
         program: &'a Program,
@@ -173,7 +173,7 @@ impl<'a, 'm> Frame<'a, 'm> {
         }
     }
 
-    /// The operations whose answer is yes or no.
+    /// The operations with a boolean result.
     fn test(&mut self, node: &'a Node) -> EvalResult<bool> {
         match &node.op {
             Op::Not(operand) => Ok(!self.truth(operand)?),
@@ -217,7 +217,7 @@ impl<'a, 'm> Frame<'a, 'm> {
             | Op::Present(_) => self.collect(node),
             Op::Optional(optional) => self.build_option(optional, node),
             Op::OptionalQuery(query) => self.optional_query(query, node),
-            // Lists and maps take it apart before it comes here.
+            // Lists and maps handle it before it gets here.
             Op::IfPresent(of) => self.unwrap(of, node),
             Op::Map(entries) => self.map(entries, node),
             Op::TransformMap { over, condition, body } => {
@@ -283,7 +283,7 @@ impl<'a, 'm> Frame<'a, 'm> {
         found.map(RawValue::Int).ok_or(at.error(missing))
     }
 
-    /// `&&` or `||`: one side that settles the answer outweighs an error on the other.
+    /// `&&` or `||`: a side that determines the result hides an error of the other.
     fn junction(&mut self, sides: &'a [Node; 2], settles: bool) -> EvalResult<bool> {
         let [left, right] = sides;
         let left = match self.truth(left) {
@@ -299,7 +299,7 @@ impl<'a, 'm> Frame<'a, 'm> {
     }
 }
 
-/// What `has(variable)` says: whether it is there; of a list or a map, whether anything is in it.
+/// The result of `has(variable)`: whether the value is present; for a list or a map, whether it is not empty.
 fn is_there(value: Value<'_>) -> bool {
     match value {
         Value::Absent | Value::Strings([]) => false,
@@ -314,7 +314,7 @@ impl Node {
         EvalError { cause, offset: self.offset }
     }
 
-    /// What to say of a value of a type the operation does not take.
+    /// The error for a value of a type the operation does not take.
     fn type_error(&self, raw: RawValue<'_>) -> EvalError {
         let absent = matches!(raw, RawValue::Absent);
         self.error(if absent { Undecidable::Absent } else { Undecidable::NoOverload })

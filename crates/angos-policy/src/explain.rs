@@ -1,4 +1,4 @@
-//! Beside stage 6: a decision replayed, with the value of every part of every rule.
+//! Beside stage 6: repeats a decision and reports the value of every part of every rule.
 //!
 //! | file | in → out |
 //! |---|---|
@@ -18,21 +18,21 @@ use crate::value::{Facts, Undecidable};
 use angos_identity::Identity;
 pub use part::{PartExplanation, PartOutcome};
 
-/// Why a policy decides as it does: what every rule says, and what every part of it evaluated to.
+/// The explanation of one decision: the outcome of each rule, and the value of each part of it.
 ///
 /// [`Display`](std::fmt::Display) writes it in lines for people. All texts are bounded, and safe for a terminal.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct PolicyExplanation {
-    /// What [`Policy::decide`] answers.
+    /// The result of [`Policy::decide`].
     pub decision: Decision,
-    /// What is answered when no rule is true.
+    /// The decision when no rule is true.
     pub default: DefaultDecision,
-    /// What each rule says, those after the one that decided too.
+    /// The outcome of each rule, also of those after the deciding one.
     pub rules: Vec<RuleExplanation>,
 }
 
-/// What one rule says, and why.
+/// The outcome of one rule, and why.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RuleExplanation {
@@ -42,26 +42,27 @@ pub struct RuleExplanation {
     pub source: String,
     /// Its value.
     pub outcome: RuleOutcome,
-    /// The whole rule as an expression, with everything it is made of.
+    /// The expression of the rule, with its parts.
     pub whole: PartExplanation,
 }
 
-/// What a rule says about one request.
+/// The outcome of a rule for one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RuleOutcome {
-    /// It is true, and so decides.
+    /// The rule is true and decides.
     True,
-    /// It is false.
+    /// The rule is false.
     False,
-    /// It has no value, so that the answer is no unless another rule is true.
+    /// The rule has no value. The request is denied unless another rule is true.
     Undecidable(Undecidable),
 }
 
 impl Policy {
-    /// Decides one request and says why.
+    /// Decides one request and explains the decision.
     ///
-    /// Rules are evaluated by the evaluator of [`decide`](Self::decide), which reports what it does; the decision is the
-    /// same. Allocates, and blocks for the time of parsing every rule again (tens of microseconds each): for people and
+    /// Uses the evaluator of [`decide`](Self::decide) with tracing enabled; the decision is the same.
+    /// Allocates, and blocks for the time of parsing every rule again (tens of microseconds each): for people
+    /// and
     /// tests, not for each request. Values longer than a line are cut ([`Value::to_cel`](crate::Value::to_cel)).
     ///
     /// ```
@@ -71,10 +72,10 @@ impl Policy {
     /// let environment = Environment::builder().build()?;
     /// let rule = RuleSource::from("identity.username == 'ada' || identity.method == 'certificate'");
     /// let policy = Policy::compile(&environment, DefaultDecision::Deny, &[rule]).unwrap();
-    /// let nobody = Identity::new([192, 0, 2, 1].into(), None, None);
+    /// let anonymous = Identity::new([192, 0, 2, 1].into(), None, None);
     ///
-    /// let explanation = policy.explain(&nobody, &NoFacts);
-    /// assert_eq!(explanation.decision, policy.decide(&nobody, &NoFacts));
+    /// let explanation = policy.explain(&anonymous, &NoFacts);
+    /// assert_eq!(explanation.decision, policy.decide(&anonymous, &NoFacts));
     /// assert_eq!(explanation.rules[0].outcome, RuleOutcome::False);
     /// assert_eq!(
     ///     explanation.to_string(),

@@ -1,4 +1,4 @@
-//! Stages 2 to 5 for one expression of any type: what a service computes besides yes and no.
+//! Stages 2 to 5 for one expression of any type, which a service uses besides policies.
 
 use crate::check::check_value;
 use crate::environment::Environment;
@@ -12,7 +12,7 @@ use angos_identity::Identity;
 
 /// One compiled expression with a value of any type: a log field, a rate, a key.
 ///
-/// Immutable, shared between threads. Everything said of rules holds: checked when compiled, evaluated
+/// Immutable, shared between threads. The guarantees of rules apply: checked when compiled, evaluated
 /// without allocation, within [`RULE_COST_MAX`](crate::limits::RULE_COST_MAX).
 #[derive(Debug)]
 pub struct Expression {
@@ -22,7 +22,7 @@ pub struct Expression {
 }
 
 impl Expression {
-    /// Parses, checks and compiles one expression, or says what is wrong with it. Blocks like
+    /// Parses, checks and compiles one expression, or returns the first error. Blocks like
     /// [`Policy::compile`](crate::Policy::compile).
     pub fn compile(environment: &Environment, source: &str) -> Result<Self, Box<RuleError>> {
         let compiled = on_compiler_thread(|| {
@@ -44,11 +44,11 @@ impl Expression {
         &self.type_name
     }
 
-    /// Evaluates it for one request and hands the value, or why there is none, to `then`; what `then`
-    /// returns is returned. A string the expression built lives as long as that call.
+    /// Evaluates it for one request, calls `then` with the value or the cause of an undecidable expression,
+    /// and returns the result of `then`. A string the expression built lives as long as that call.
     ///
     /// The value is [`Value::Absent`] when the expression is a variable this request does not have.
-    /// Neither allocates nor blocks nor panics, beyond what `facts` and `then` do.
+    /// Neither allocates nor blocks nor panics, except in `facts` and `then`.
     pub fn evaluate<R>(
         &self,
         identity: &Identity,

@@ -1,19 +1,19 @@
-//! Stages 3 and 5: the string `format` is called on: text, and clauses that stand for its arguments.
+//! Stages 3 and 5: format strings: text and format specifiers, one per argument.
 
 use crate::limits::FORMAT_PRECISION_MAX;
 use crate::program::Scalar;
 use std::ops::Range;
 
-/// How a clause writes its argument.
+/// A format specifier: how an argument is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Spec {
     /// `%s`
     Text,
     /// `%d`
     Decimal,
-    /// `%f`, with so many decimals.
+    /// `%f`, with this number of decimals.
     Fixed(usize),
-    /// `%e`, with so many decimals.
+    /// `%e`, with this number of decimals.
     Scientific(usize),
     /// `%b`
     Binary,
@@ -23,15 +23,15 @@ pub(crate) enum Spec {
     Hexadecimal { upper: bool },
 }
 
-/// A part of a format.
+/// A segment of a format string.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Segment {
-    /// What stands in this range of it.
+    /// The text in this range of the format string.
     Text(Range<usize>),
     Spec(Spec),
 }
 
-/// What is wrong with a clause.
+/// The error in a format specifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SpecError {
     Unknown(char),
@@ -41,11 +41,11 @@ pub(crate) enum SpecError {
     NoPrecision,
     /// More decimals than are written.
     TooPrecise,
-    /// Decimals for a clause that has none.
+    /// A precision for a specifier that takes none.
     NeedlessPrecision(char),
 }
 
-/// The piece of a format that begins at `from`, and where it ends; none at the end.
+/// The segment of a format string at `from`, and its end; `None` at the end of the string.
 pub(crate) fn segment(format: &str, from: usize) -> Option<(Result<Segment, SpecError>, usize)> {
     let rest = format.get(from..).filter(|rest| !rest.is_empty())?;
     let Some(spec) = rest.strip_prefix('%') else {
@@ -82,7 +82,7 @@ fn spec_of(letter: char, precision: Option<&str>) -> Result<Spec, SpecError> {
     if precision.is_some() { Err(SpecError::NeedlessPrecision(letter)) } else { Ok(spec) }
 }
 
-/// How many are written: six when nothing is said.
+/// The number of decimals; six if not specified.
 fn decimals(precision: Option<&str>) -> Result<usize, SpecError> {
     match precision {
         None => Ok(6),
@@ -108,7 +108,7 @@ impl Spec {
         }
     }
 
-    /// The clause without its precision, and what it takes, for messages.
+    /// The specifier without its precision and the types it takes, for messages.
     pub(crate) fn describe(self) -> (&'static str, &'static str) {
         const NUMBER: &str = "an int, a uint or a double";
         const HEXADECIMAL: &str = "an int, a uint, a string or bytes";

@@ -3,13 +3,13 @@
 use crate::limits::FUNCTION_PARAMETERS_MAX;
 use crate::value::{Type, Undecidable, Value};
 
-/// What a declared function does: the arguments, in order and of the declared types, to a value of the
-/// declared type or why there is none (then the rule is undecidable).
+/// The implementation of a declared function. It gets the arguments in order and of the declared types, and
+/// returns a value of the declared type, or an error that makes the rule undecidable.
 ///
-/// Never given an absent value or one outside a declared closed set: such an argument makes the rule undecidable before
+/// Arguments are never absent or outside a declared enum: such an argument makes the rule undecidable before
 /// the call. Runs inside
 /// decisions, so it must not block and should not allocate; a rule is charged for the text it passes, not
-/// for what the function does with it. Equal arguments must give equal results.
+/// for the work of the function. Equal arguments must give equal results.
 pub type FunctionBody = for<'v> fn(&[Value<'v>]) -> Result<Value<'v>, Undecidable>;
 
 /// A declared function with arguments.
@@ -22,7 +22,7 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// The function, unless it takes nothing or too much, or returns something that has no place to live.
+    /// The function; `None` if it has no or too many parameters, or returns a list, a map or bytes.
     pub(crate) fn new(parameters: &[Type], result: Type, body: FunctionBody) -> Option<Self> {
         let mut all = [Type::Bool; FUNCTION_PARAMETERS_MAX];
         all.get_mut(..parameters.len())?.copy_from_slice(parameters);

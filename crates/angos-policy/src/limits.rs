@@ -22,20 +22,20 @@ pub const LOOP_DEPTH_MAX: usize = 8;
 
 /// Units of work one rule may spend in one decision: one per visited expression and list element, plus one
 /// per 64 bytes of text searched. About half a millisecond; a certificate with ten thousand names fits, a
-/// nested walk over it does not and makes the rule undecidable.
+/// nested loop over it does not and makes the rule undecidable.
 pub const RULE_COST_MAX: u32 = 100_000;
 
 /// Bytes of strings one rule may build at a time (`+`, `string(…)`, `lowerAscii()`); they live on the stack.
 pub const TEXT_MAX_BYTES: usize = 4 * 1024;
 
-/// Most decimals `%f` and `%e` of `format` write; a double has 17 digits that say something.
+/// Most decimals `%f` and `%e` of `format` write; a double has 17 significant digits.
 pub const FORMAT_PRECISION_MAX: usize = 100;
 
 /// Elements of lists and maps one rule may build at a time, a key and its value counting as two; they live
-/// on the stack. Lists that are only walked (`map(…).exists(…)`) are not built and have no such bound.
+/// on the stack. Lists that are only iterated (`map(…).exists(…)`) are not built and have no such bound.
 pub const SLOTS_MAX: usize = 512;
 
-/// Deepest nesting of lists and maps a service hands in that `==` follows.
+/// Deepest nesting of lists and maps of a service that `==` compares.
 pub const VALUE_DEPTH_MAX: usize = 32;
 
 /// Longest pattern of `matches`, in bytes: compiling takes some microseconds for each.
@@ -57,12 +57,12 @@ pub const VARIABLES_MAX: usize = 1024;
 /// Most arguments a declared function may take; they live on the stack of a decision.
 pub const FUNCTION_PARAMETERS_MAX: usize = 4;
 
-/// Most ways in which a rule may be true (what `||` joins once `&&` is multiplied out) that are told apart when
-/// redundant rules are looked for. People write a handful.
+/// Most ways in which a rule may be true (what `||` joins once `&&` is multiplied out) that the search for
+/// redundant rules distinguishes. People write a handful.
 pub const ALTERNATIVES_MAX: usize = 32;
 
-/// Most comparisons of one rule that are tried when it is asked whether it rests on something absent; each
-/// try follows the rule once.
+/// Most comparisons of one rule that the analysis of absent values examines; each costs one evaluation of the
+/// rule.
 pub const COMPARISONS_MAX: usize = 64;
 
 /// Longest text of one value in an explanation, in characters. An explanation shows a value for every part of every
@@ -86,5 +86,5 @@ pub(crate) const EXCERPT_MAX_CHARS: usize = 60;
 /// Longest unknown name, in characters, for which a known one is suggested: the comparison is quadratic.
 pub(crate) const SUGGESTION_MAX_CHARS: usize = 64;
 
-/// What is kept free in the text of a value to say how long it was, in characters: `…' (` and twenty digits.
+/// Characters reserved in the text of a truncated value for its length: `…' (` and twenty digits.
 pub(crate) const EXPLAINED_LENGTH_MAX_CHARS: usize = 40;

@@ -1,4 +1,4 @@
-//! Stage 3: where in a rule a character of a string stands that is written in it.
+//! Stage 3: the position in a rule of a character of a string literal.
 
 const QUOTES: [&str; 4] = ["\"\"\"", "'''", "\"", "'"];
 
@@ -19,7 +19,7 @@ pub(crate) fn place(source: &str, literal: usize, position: usize) -> usize {
     source.len() - written.len()
 }
 
-/// How long the escape is that a text begins with, and what it means, in bytes.
+/// The length of the escape at the start of a text, and of its value, in bytes.
 fn escape(text: &str) -> (usize, usize) {
     let number = |from: usize, to: usize, radix| {
         let digits = text.get(from..to).and_then(|digits| u32::from_str_radix(digits, radix).ok());

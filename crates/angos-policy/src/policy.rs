@@ -12,7 +12,7 @@ use angos_identity::Identity;
 use std::fmt;
 use std::thread::{self, ScopedJoinHandle};
 
-/// What is answered when no rule is true.
+/// The decision when no rule is true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DefaultDecision {
     /// Rules allow; nothing else is allowed.
@@ -39,28 +39,28 @@ impl<T: Into<String>> From<T> for RuleSource {
 
 /// The answer to one request, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use = "a decision that is not looked at lets everybody in"]
+#[must_use = "an ignored decision lets every request pass"]
 pub struct Decision {
     /// Whether the request may proceed.
     pub allowed: bool,
-    /// What decided.
+    /// The reason of the decision.
     pub reason: Reason,
 }
 
-/// What decided.
+/// The reason of the decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// The rule at this index is true.
     Rule(usize),
     /// Every rule is false.
     Default,
-    /// No rule is true, and this one (the first such) has no value; always denied.
+    /// No rule is true, and this one (the first such) is undecidable; always denied.
     Undecidable {
         /// Index of the rule.
         rule: usize,
-        /// Why it has no value.
+        /// Why it is undecidable.
         cause: Undecidable,
-        /// Byte offset in the rule's text of the expression that has none.
+        /// Byte offset in the rule's text of the expression that failed.
         offset: usize,
     },
 }
@@ -81,7 +81,7 @@ struct Rule {
 }
 
 impl Policy {
-    /// Parses, checks and compiles every rule, or reports what is wrong with each that is not right.
+    /// Parses, checks and compiles every rule; reports the first error of each invalid rule.
     ///
     /// Blocks for the time of compiling (tens of microseconds a rule) on a thread of its own with a deep
     /// stack, so it may be called on any stack and with any input.
@@ -107,8 +107,8 @@ impl Policy {
 
     /// Decides one request.
     ///
-    /// One true rule decides; when none is true and one is undecidable, the answer is no; otherwise the
-    /// default answers. Neither allocates nor blocks nor panics; costs at most
+    /// One true rule decides. When no rule is true and one is undecidable, the request is denied; otherwise
+    /// the default decides. Neither allocates nor blocks nor panics; costs at most
     /// [`RULE_COST_MAX`](crate::limits::RULE_COST_MAX) per rule.
     pub fn decide(&self, identity: &Identity, facts: &dyn Facts) -> Decision {
         with_memory(self.needs, |text, slots| self.decide_within(Frame::new(identity, facts, text, slots)))
@@ -145,9 +145,9 @@ impl Policy {
         self.rules.iter().map(|rule| &rule.program)
     }
 
-    /// Evaluates every rule, whatever the others say, and hands those that are not false to `visit` in their order: as
-    /// [`Reason::Rule`] when true, as [`Reason::Undecidable`] when they have no value. For what is to be known of each
-    /// rule and not only of the first; costs as [`decide`](Self::decide) at its most.
+    /// Evaluates every rule and calls `visit` in rule order for each that is not false: with [`Reason::Rule`]
+    /// if it is true, with [`Reason::Undecidable`] if it has no value. Unlike [`decide`](Self::decide) it
+    /// does not stop at the first true rule, so it always costs the maximum of `decide`.
     pub fn evaluate_all(&self, identity: &Identity, facts: &dyn Facts, visit: &mut dyn FnMut(Reason)) {
         with_memory(self.needs, |text, slots| {
             let mut frame = Frame::new(identity, facts, text, slots);
@@ -163,32 +163,32 @@ impl Policy {
         });
     }
 
-    /// What is answered when no rule is true.
+    /// The decision when no rule is true.
     pub fn default_decision(&self) -> DefaultDecision {
         self.default
     }
 
-    /// How many rules there are.
+    /// The number of rules.
     pub fn len(&self) -> usize {
         self.rules.len()
     }
 
-    /// Whether there are no rules, so that the default answers everything.
+    /// Whether there are no rules, so that the default decides every request.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
 
-    /// The rule's name, or `rules[i]`; empty when there is no such rule.
+    /// The rule's name, or `rules[i]`; empty if the index is out of range.
     pub fn rule_name(&self, index: usize) -> &str {
         self.rules.get(index).map_or("", |rule| &rule.name)
     }
 
-    /// The rule as it was written; empty when there is no such rule.
+    /// The text of the rule; empty if the index is out of range.
     pub fn rule_source(&self, index: usize) -> &str {
         self.rules.get(index).map_or("", |rule| &rule.source)
     }
 
-    /// The reason of one of this policy's decisions, in words for a log, for the operator's eyes only.
+    /// Formats the reason of one of this policy's decisions for a log. Do not show it to clients.
     pub fn describe(&self, reason: Reason) -> impl fmt::Display + '_ {
         fmt::from_fn(move |f| match reason {
             Reason::Rule(rule) => write!(f, "{} is true", self.rule_name(rule)),
@@ -204,7 +204,7 @@ impl Policy {
     }
 }
 
-/// Runs `work` where the stack is deep enough for the parser, or says in one line why it could not.
+/// Runs `work` on a thread with a stack deep enough for the parser; the error is a message in one line.
 pub(crate) fn on_compiler_thread<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String> {
     let done = thread::scope(|scope| {
         thread::Builder::new()

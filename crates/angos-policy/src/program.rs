@@ -22,12 +22,12 @@ pub(crate) struct Program {
     pub(crate) needs: MemoryNeeds,
 }
 
-/// What evaluating a rule needs besides the stack it runs on.
+/// The memory an evaluation needs beyond its stack frames.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct MemoryNeeds {
     /// It may build strings or bytes.
     pub(crate) text: bool,
-    /// It may build lists or maps that are looked at as a whole, not element by element.
+    /// It may build lists or maps that are stored instead of iterated.
     pub(crate) slots: bool,
 }
 
@@ -40,7 +40,7 @@ impl MemoryNeeds {
 /// An expression with one value.
 #[derive(Debug)]
 pub(crate) struct Node {
-    /// Where it stands in the rule.
+    /// Byte offset in the rule.
     pub(crate) offset: u32,
     pub(crate) op: Op,
 }
@@ -83,8 +83,7 @@ pub(crate) enum Constant {
     Map(Box<[(Constant, Constant)]>),
 }
 
-/// What a node does. Operands may have other types than the checker knows only where `dyn` hides them;
-/// then the operation has no value.
+/// The operation of a node. Operands can have unexpected types only behind `dyn`; the operation then fails.
 #[derive(Debug)]
 pub(crate) enum Op {
     Constant(Constant),
@@ -115,7 +114,7 @@ pub(crate) enum Op {
     Arithmetic {
         operation: Arithmetic,
         sides: Box<[Node; 2]>,
-        /// What the result may need: strings, or lists behind `dyn`.
+        /// The memory the result may need: for strings, or for lists behind `dyn`.
         builds: MemoryNeeds,
     },
     Negate(Box<Node>),
@@ -133,7 +132,7 @@ pub(crate) enum Op {
     Optional(Optional),
     /// `?element` of a list, `?key: value` of a map.
     IfPresent(Box<Node>),
-    /// What an optional is asked.
+    /// A query of an optional.
     OptionalQuery(OptionalQuery),
     /// `optional.unwrap(list)`: the values of those optionals that have one.
     Present(Box<Node>),
@@ -265,16 +264,16 @@ pub(crate) enum Op {
     Covers(Box<[Node; 2]>),
 }
 
-/// What the clauses of a format stand for.
+/// The arguments of a format.
 #[derive(Debug)]
 pub(crate) enum Arguments {
     /// Written in the rule, and evaluated one by one.
     Written(Box<[Node]>),
-    /// A list of so many as there will be.
+    /// A list of unknown length.
     List(Box<Node>),
 }
 
-/// Where an optional value comes from. It is looked at as it is evaluated; only one that is kept is built.
+/// The source of an optional value. It is built only if it is stored.
 #[derive(Debug)]
 pub(crate) enum Optional {
     /// `optional.none()`
@@ -287,7 +286,7 @@ pub(crate) enum Optional {
     Read(Origin, Type),
     /// `of.?key`, `of[?key]`; and `of.key`, `of[key]` of an optional.
     Select {
-        /// Whether what the key is asked of is optional itself.
+        /// Whether the container is optional itself.
         chained: bool,
         sides: Box<[Node; 2]>,
     },
@@ -297,7 +296,7 @@ pub(crate) enum Optional {
     Map { slot: usize, flat: bool, of: Box<Node>, body: Box<Node> },
 }
 
-/// What an optional is asked.
+/// A query of an optional.
 #[derive(Debug)]
 pub(crate) enum OptionalQuery {
     /// `optional.hasValue()`
@@ -308,7 +307,7 @@ pub(crate) enum OptionalQuery {
     OrValue(Box<[Node; 2]>),
 }
 
-/// What a loop goes over, and where its names live.
+/// The source of a loop, and the slots of its names.
 #[derive(Debug)]
 pub(crate) struct Loop {
     /// A list, or a map.
@@ -348,7 +347,7 @@ impl Node {
         Self { offset, op }
     }
 
-    /// Whether its value is a list that is walked element by element instead of being built.
+    /// Whether its value is a list that is iterated element by element instead of being built.
     pub(crate) fn streams(&self) -> bool {
         match &self.op {
             Op::List(_)
@@ -362,7 +361,7 @@ impl Node {
         }
     }
 
-    /// Whether its value is an optional that is looked at as it is evaluated instead of being built.
+    /// Whether its value is an optional that is queried instead of being built.
     pub(crate) fn is_optional(&self) -> bool {
         match &self.op {
             Op::Optional(_) => true,

@@ -1,4 +1,4 @@
-//! Beside stage 6: rules that say nothing another rule does not say.
+//! Beside stage 6: finds rules that another rule makes redundant.
 
 use crate::analyze::PartialFacts;
 use crate::evaluate::{Outcomes, PartialEvaluator};
@@ -7,19 +7,19 @@ use crate::policy::{DefaultDecision, Policy, on_compiler_thread};
 use crate::program::{Node, Op};
 use crate::syntax::{self, Expression, Form, Operator};
 
-/// A rule that could be left out, because of another one.
+/// A rule that can be removed because of another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Redundancy {
     /// Index of the rule.
     pub rule: usize,
-    /// Index of the rule that is true whenever it is.
+    /// Index of a rule that is true whenever `rule` is true.
     pub because_of: usize,
 }
 
-/// A rule as what `||` joins, each as what `&&` joins, by their numbers.
+/// A rule in disjunctive form: the operands of `||`, each a list of the operands of `&&` by their numbers.
 type Alternatives = Vec<Vec<usize>>;
 
-/// Parts of rules. What is written the same has the same number.
+/// Parts of rules. Equal expressions have the same number.
 #[derive(Default)]
 struct Parts<'a> {
     written: Vec<Expression>,
@@ -27,16 +27,17 @@ struct Parts<'a> {
 }
 
 impl Policy {
-    /// Rules that could be left out without changing any decision in a completion of `situations`: whenever
-    /// one is true another is, and whenever it has no value that other is not false. Of two rules that say the
-    /// same only the later is named; a rule that is never true is not named at all.
+    /// Rules that can be removed without changing any decision for a completion of `situations`: whenever
+    /// such a rule is true, another is true, and whenever it has no value, that other is not false. Of two
+    /// equivalent rules only the later is reported; a rule that is never true is not reported.
     ///
-    /// Each answer is a proof; not every redundant rule is found. Blocks like [`compile`](Self::compile), for
-    /// a time that grows with the square of the number of rules. `budget` is how much work it may be, in the units of
-    /// [`analysis_cost`](Self::analysis_cost), and is lessened by what it was; at 0 the search ended before its end.
+    /// Each result is proven; not every redundant rule is found. Blocks like [`compile`](Self::compile), for
+    /// a time that grows with the square of the number of rules. `budget` bounds the work in units of
+    /// [`analysis_cost`](Self::analysis_cost) and is reduced by the work done; 0 afterwards means that the
+    /// search is incomplete.
     pub fn redundancies(&self, situations: &[&dyn PartialFacts], budget: &mut u64) -> Vec<Redundancy> {
         let once = (0..self.len()).map(|rule| self.analysis_cost(rule)).fold(0, u64::saturating_add);
-        // Following each rule, and telling their parts apart, which looks at each part beside each other one.
+        // Evaluating each rule, and comparing each part with each other part to number them.
         let cost =
             once.saturating_mul(situations.len() as u64).saturating_add(once.saturating_mul(once) / 16);
         *budget = budget.saturating_sub(cost);
@@ -44,14 +45,14 @@ impl Policy {
             return Vec::new();
         }
         let sources: Vec<&str> = (0..self.len()).map(|rule| self.rule_source(rule)).collect();
-        // A rule that compiled parses; without a thread to parse on, nothing is known.
+        // A compiled rule parses. If the parser thread cannot start, no redundancy is reported.
         let parse = || sources.iter().map(|source| syntax::parse(source).ok()).collect();
         let written: Vec<Option<Expression>> = on_compiler_thread(parse).unwrap_or_default();
         Search::new(self, &written, situations).all(budget)
     }
 }
 
-/// Everything that is compared.
+/// The input of the search.
 struct Search {
     default: DefaultDecision,
     rules: Vec<Alternatives>,
@@ -103,13 +104,13 @@ impl Search {
         })
     }
 
-    /// Whether `rule` being true, or without a value, means that `other` is not false, and in the first case true.
+    /// Whether `other` is true whenever `rule` is true, and not false whenever `rule` has no value.
     ///
     /// An alternative of `rule` that is not false has no false part; an alternative of `other` made of parts of
     /// it and of true ones has none either.
     fn implies(&self, rule: usize, other: usize, budget: &mut u64) -> bool {
         self.outcomes.iter().all(|outcomes| {
-            // About what one situation takes: most pairs of alternatives differ in their first part.
+            // The estimated cost of one situation: most pairs of alternatives differ in their first part.
             let pairs = self.alternatives(rule).len().saturating_mul(self.alternatives(other).len());
             *budget = budget.saturating_sub(pairs as u64 + 1);
             self.alternatives(rule).iter().all(|alternative| {
@@ -122,7 +123,8 @@ impl Search {
         })
     }
 
-    /// Whether an alternative does not count: it is never true, or, where no value denies too, always false.
+    /// Whether an alternative can be ignored: it is never true, or, where an undecidable rule denies too,
+    /// always false.
     fn is_ruled_out(&self, alternative: &[usize], outcomes: &[Outcomes]) -> bool {
         alternative.iter().filter_map(|part| outcomes.get(*part)).any(|part| match self.default {
             DefaultDecision::Deny => !part.may_be(true),
@@ -132,7 +134,7 @@ impl Search {
 }
 
 impl<'a> Parts<'a> {
-    /// Splits a rule along `||` and `&&`, as far as that stays small.
+    /// Splits a rule at `||` and `&&`, up to [`ALTERNATIVES_MAX`] alternatives.
     fn alternatives(&mut self, written: &Expression, compiled: &'a Node) -> Alternatives {
         let (Form::Operation { operator, operands }, Op::And(sides) | Op::Or(sides)) =
             (&written.form, &compiled.op)

@@ -1,4 +1,4 @@
-//! Stage 3: the known name an unknown one was probably meant to be.
+//! Stage 3: suggests a known name for an unknown one.
 
 use crate::limits::SUGGESTION_MAX_CHARS;
 
@@ -25,7 +25,7 @@ pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// What counts of a word; none of one that is too long.
+/// The normalized characters of a word; `None` if it is too long.
 fn folded(word: &str) -> Option<Vec<char>> {
     let fold = |letter: char| if letter == '-' { '_' } else { letter.to_ascii_lowercase() };
     let letters: Vec<char> = word.chars().take(SUGGESTION_MAX_CHARS + 1).map(fold).collect();

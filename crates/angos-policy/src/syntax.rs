@@ -6,14 +6,14 @@ use crate::error::{Fault, quote};
 use crate::limits::{NESTING_MAX, OPERATORS_MAX, RULE_MAX_BYTES};
 use cel_parser::Env;
 
-/// One expression and where it stands in the rule, in bytes.
+/// One expression and its byte offset in the rule.
 #[derive(Debug, Clone)]
 pub(crate) struct Expression {
     pub(crate) offset: u32,
     pub(crate) form: Form,
 }
 
-/// Equal when they say the same, wherever they stand.
+/// Equality ignores offsets.
 impl PartialEq for Expression {
     fn eq(&self, other: &Self) -> bool {
         self.form == other.form
@@ -69,7 +69,7 @@ impl Expression {
     }
 }
 
-/// What an expression is. Macros are ordinary calls here.
+/// The form of an expression. Macros are ordinary calls here.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Form {
     Null,
@@ -102,7 +102,7 @@ pub(crate) enum Form {
     List(Vec<Expression>),
     /// `{key: value}`
     Map(Vec<(Expression, Expression)>),
-    /// `?element` of a list, `?key: value` of a map, where the value stands.
+    /// `?element` of a list, `?key: value` of a map, at the position of the value.
     IfPresent(Box<Expression>),
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct Timestamp {
     pub(crate) nanoseconds: u32,
 }
 
-/// What `getHours()` and its siblings ask for.
+/// The field that `getHours()` and similar methods return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TimeField {
     FullYear,

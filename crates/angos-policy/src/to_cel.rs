@@ -7,11 +7,11 @@ use crate::value::Value;
 use std::fmt::{self, Write};
 
 impl Value<'_> {
-    /// The value as CEL writes it: `'text'`, `7u`, `['a', 'b']`, `timestamp('2026-01-31T08:00:00Z')`; `absent` when
-    /// there is none.
+    /// The value as CEL writes it: `'text'`, `7u`, `['a', 'b']`, `timestamp('2026-01-31T08:00:00Z')`;
+    /// `absent` for an absent value.
     ///
-    /// Strings are escaped, so the text is one line and safe for a terminal. What is long is cut, and says how long it
-    /// was: the text is never longer than some hundreds of characters, whatever the value.
+    /// Strings are escaped, so the text is one line and safe for a terminal. Long values are truncated and
+    /// state their length: the text has at most a few hundred characters.
     ///
     /// ```
     /// use angos_policy::Value;
@@ -26,7 +26,7 @@ impl Value<'_> {
     }
 }
 
-/// Text with room for so many more characters.
+/// Text with a bound on further characters.
 struct Text {
     out: String,
     left: usize,
@@ -155,7 +155,7 @@ impl Text {
     }
 }
 
-/// Control characters, and those that change the direction or the look of what follows.
+/// Control characters, and those that change the direction or the look of the following text.
 fn is_misleading(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

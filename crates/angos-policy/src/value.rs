@@ -1,4 +1,4 @@
-//! Stage 1 and 5: the types rules know, the values a service hands to a decision, and why a rule may have none.
+//! Stage 1 and 5: types of rules, values passed to a decision, and causes of an undecidable rule.
 
 use crate::collection::{List, Map};
 use std::fmt;
@@ -26,9 +26,10 @@ pub enum Type {
     Duration,
     /// `list(string)`, from [`Value::Strings`]; an absent one is empty.
     StringList,
-    /// `string`, one of a closed set: comparing it with any other word is an error when the rule is loaded, and a value
-    /// outside the set, `""` included, makes every rule that reads it undecidable
-    /// ([`Undecidable::UnknownEnumValue`]). [`Value::Absent`] is outside no set.
+    /// `string` from a fixed set of values: comparing it with any other string is an error when the rule is
+    /// loaded.
+    /// A value outside the set, including `""`, makes every rule that reads it undecidable
+    /// ([`Undecidable::UnknownEnumValue`]). [`Value::Absent`] is always accepted.
     Enum(&'static [&'static str]),
     /// `list(T)`, from [`Value::List`]; an absent one is empty.
     List(&'static Type),
@@ -42,9 +43,10 @@ pub enum Type {
     Cidr,
     /// A type, from [`Value::Type`].
     Type,
-    /// An optional value of a type. Only results have it; nothing can be declared as one.
+    /// An optional value of a type. Only results have this type; a variable cannot be declared with it.
     Optional(&'static Type),
-    /// `dyn`: any value. What is done with it is checked when it is done; a misfit makes the rule undecidable.
+    /// `dyn`: any value. Operations on it are checked at evaluation; a type mismatch makes the rule
+    /// undecidable.
     Dyn,
 }
 
@@ -75,7 +77,7 @@ pub enum Value<'a> {
     Timestamp(i64, u32),
     /// Nanoseconds.
     Duration(i64),
-    /// `null`, a value that is there; see [`Absent`](Self::Absent) for one that is not.
+    /// `null`, a present value; see [`Absent`](Self::Absent) for a missing one.
     Null,
     /// A list.
     List(List<'a>),
@@ -87,13 +89,13 @@ pub enum Value<'a> {
     Cidr(IpAddr, u8),
     /// A type, by its name in CEL.
     Type(&'static str),
-    /// An optional value a rule made: a list of it, or of nothing.
+    /// An optional value built by a rule: a list with one element, or an empty list.
     Optional(List<'a>),
 }
 
-/// What one request knows, by the index of declaration.
+/// The facts of one request, by index of declaration.
 ///
-/// Asked at most once per mention of the variable in a rule; must answer without blocking.
+/// Read at most once per use of the variable in a rule. Must not block.
 pub trait Facts {
     /// The value of the `index`-th variable or function declared with
     /// [`EnvironmentBuilder`](crate::EnvironmentBuilder), counted from 0. A value of another type than
@@ -111,11 +113,11 @@ impl Facts for NoFacts {
     }
 }
 
-/// Why a rule has no value in a request.
+/// The cause of an undecidable rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Undecidable {
-    /// A value this request does not have was used; `has(…)` or a comparison with `null` guards it.
+    /// The rule uses an absent value; guard it with `has(…)` or a comparison with `null`.
     Absent,
     /// Arithmetic left the range of its type.
     Overflow,
@@ -125,7 +127,7 @@ pub enum Undecidable {
     Index,
     /// A map has no such key.
     Key,
-    /// An optional that holds nothing was asked for its value.
+    /// The rule reads the value of an empty optional.
     Optional,
     /// A map was given a key twice, or one of a type that cannot be a key.
     BadKey,
@@ -133,7 +135,8 @@ pub enum Undecidable {
     NoOverload,
     /// A conversion was given a value it cannot convert.
     Conversion,
-    /// A format that is not written in the rule has an unknown clause, or not as many as there are arguments.
+    /// A format string computed by the rule has an unknown specifier, or the number of specifiers and
+    /// arguments differ.
     Format,
     /// Strings built by the rule exceed [`limits::TEXT_MAX_BYTES`](crate::limits::TEXT_MAX_BYTES).
     TextTooLong,
@@ -141,16 +144,16 @@ pub enum Undecidable {
     ListTooLong,
     /// The rule spent [`limits::RULE_COST_MAX`](crate::limits::RULE_COST_MAX).
     Cost,
-    /// A function the service declared has no answer for these arguments.
+    /// A function declared by the service failed for these arguments.
     Function,
-    /// The service answered with a value of another type than it declared.
+    /// The service returned a value of another type than it declared.
     Mistyped,
-    /// The service answered with a word outside the closed set it declared.
+    /// The service returned a string outside the enum it declared.
     UnknownEnumValue,
 }
 
 impl Undecidable {
-    /// One stable word for metrics and logs.
+    /// A stable identifier for metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Absent => "absent",
@@ -176,22 +179,22 @@ impl Undecidable {
 impl fmt::Display for Undecidable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Absent => "a value this request does not have is used without a guard",
+            Self::Absent => "an absent value is used without a guard",
             Self::Overflow => "arithmetic overflow",
             Self::DivisionByZero => "division by zero",
             Self::Index => "index outside the list or string",
             Self::Key => "no such key in the map",
-            Self::Optional => "an optional without a value",
-            Self::BadKey => "a key that is in the map already, or cannot be one",
-            Self::NoOverload => "an operation on values of types it does not take",
-            Self::Conversion => "a value that cannot be converted",
-            Self::Format => "a format with an unknown clause, or with other clauses than arguments",
-            Self::TextTooLong => "a string too long to build",
-            Self::ListTooLong => "a list too long to build",
-            Self::Cost => "more work than one rule may cost",
-            Self::Function => "a function without an answer for these arguments",
-            Self::Mistyped => "the service gave a value of another type than it declared",
-            Self::UnknownEnumValue => "the service gave a word outside the closed set it declared",
+            Self::Optional => "the optional is empty",
+            Self::BadKey => "duplicate map key, or a type that cannot be a key",
+            Self::NoOverload => "an operation does not take values of these types",
+            Self::Conversion => "the value cannot be converted",
+            Self::Format => "the format has an unknown specifier, or too few or too many arguments",
+            Self::TextTooLong => "the rule builds a string that is too long",
+            Self::ListTooLong => "the rule builds a list that is too long",
+            Self::Cost => "the rule exceeds its cost limit",
+            Self::Function => "the function failed for these arguments",
+            Self::Mistyped => "the service returned a value of another type than it declared",
+            Self::UnknownEnumValue => "the service returned a string outside the enum it declared",
         })
     }
 }

@@ -16,7 +16,7 @@ use crate::suggest::nearest;
 use crate::syntax::{Expression, Form};
 use crate::value::Type;
 
-/// What functions of extensions are called in, unless a rule or the service uses the name otherwise.
+/// The namespaces of extension functions, unless a rule or the service uses the name otherwise.
 const NAMESPACES: &[&str] = &["base64", "cel", "ip", "lists", "math", "optional", "strings"];
 
 impl Checker<'_> {
@@ -214,7 +214,7 @@ impl Checker<'_> {
     }
 }
 
-/// The closed set of a declared type.
+/// The values of a declared enum.
 fn words_of(ty: Type) -> EnumValues {
     match ty {
         Type::Enum(enum_values) => Some(enum_values),

@@ -1,4 +1,4 @@
-//! Stage 3: closed sets: a comparison no word of the set could ever satisfy is a mistake.
+//! Stage 3: enums: a comparison that no value of the enum satisfies is an error.
 
 use super::names::listed;
 use super::{EnumValues, Typed};
@@ -7,7 +7,7 @@ use crate::program::{Constant, Node, Op, Search};
 use crate::suggest::nearest;
 use regex::Regex;
 
-/// `a == b`, `a != b`: a constant compared with a closed set is in it, or `''` for absent.
+/// `a == b`, `a != b`: a constant compared with an enum is one of its values, or `''` for absent.
 pub(super) fn compared(left: &Typed, right: &Typed) -> Result<(), Fault> {
     one_of(left.enum_values, &right.node)?;
     one_of(right.enum_values, &left.node)?;
@@ -15,13 +15,14 @@ pub(super) fn compared(left: &Typed, right: &Typed) -> Result<(), Fault> {
     each_of(right.enum_values, left)
 }
 
-/// `needle in container`: so is each element or key a closed set is looked for among.
+/// `needle in container`: each constant element or key is a value of the enum of `needle`, and the other way
+/// round.
 pub(super) fn looked_for(needle: &Typed, container: &Typed) -> Result<(), Fault> {
     each_of(needle.enum_values, container)?;
     one_of(container.enum_values, &needle.node)
 }
 
-/// Each constant element of a list, or key of a map, that is written out beside a closed set.
+/// Checks each constant element of a list literal, or key of a map literal, against an enum.
 fn each_of(enum_values: EnumValues, container: &Typed) -> Result<(), Fault> {
     let strings: Vec<Option<&str>> = match &container.node.op {
         Op::Constant(Constant::List(elements)) => elements.iter().map(text).collect(),
@@ -43,7 +44,7 @@ fn text(constant: &Constant) -> Option<&str> {
     }
 }
 
-/// A constant beside a closed set is in it, or `''`.
+/// Checks that a constant is a value of the enum, or `''`.
 pub(super) fn one_of(enum_values: EnumValues, node: &Node) -> Result<(), Fault> {
     node.constant_text().map_or(Ok(()), |text| check(enum_values, text, node.offset))
 }
@@ -61,7 +62,7 @@ fn check(enum_values: EnumValues, text: &str, at: u32) -> Result<(), Fault> {
     }
 }
 
-/// `text.startsWith(part)` and its siblings: at least one word of the set satisfies it.
+/// `text.startsWith(part)` and similar methods: at least one value of the enum satisfies it.
 pub(super) fn searched(text: &Typed, search: Search, part: &Node) -> Result<(), Fault> {
     let (Some(enum_values), Some(constant)) = (text.enum_values, part.constant_text()) else { return Ok(()) };
     let (verb, hit): (_, fn(&str, &str) -> bool) = match search {

@@ -8,11 +8,11 @@ use crate::limits::FORMAT_PRECISION_MAX;
 use crate::program::{Arguments, Op, Scalar};
 use crate::syntax::{Expression, Form};
 
-/// What is known of the arguments.
+/// The static types of the arguments.
 enum Known {
     /// Written one by one, each with its place and type.
     Written(Vec<(u32, StaticType)>),
-    /// A list of so many as there will be, where it stands and the type of its elements.
+    /// A list of unknown length: its offset and the type of its elements.
     List(u32, StaticType),
 }
 
@@ -54,7 +54,7 @@ fn written(list: &Expression) -> Option<&[Expression]> {
     }
 }
 
-/// Whether there is an argument for every clause, of a type it takes, and a clause for every argument.
+/// Checks that each specifier has an argument of a type it takes, and each argument a specifier.
 fn held_against(format: &str, literal: u32, arguments: &Known) -> Result<(), Fault> {
     let (mut from, mut count) = (0, 0);
     while let Some((segment, end)) = segment(format, from) {
@@ -65,8 +65,7 @@ fn held_against(format: &str, literal: u32, arguments: &Known) -> Result<(), Fau
             Known::List(at, element) => (at, element),
             Known::Written(known) => {
                 known.get(count).map(|(at, static_type)| (at, static_type)).ok_or_else(|| {
-                    let message =
-                        format!("there is no argument for this clause; the list has {}", known.len());
+                    let message = format!("no argument for this specifier; the list has {}", known.len());
                     Fault::new(literal, message).within(literal, start)
                 })?
             }
@@ -77,7 +76,7 @@ fn held_against(format: &str, literal: u32, arguments: &Known) -> Result<(), Fau
     match arguments {
         Known::Written(known) => match known.get(count) {
             Some((at, _)) => {
-                Err(Fault::new(*at, format!("there is no clause for this argument; the format has {count}")))
+                Err(Fault::new(*at, format!("no specifier for this argument; the format has {count}")))
             }
             None => Ok(()),
         },
@@ -101,13 +100,14 @@ fn wrong(error: SpecError) -> Fault {
     const KNOWN: &str = "known are %s, %d, %f, %e, %b, %o, %x, %X and %%";
     match error {
         SpecError::Unknown(letter) => {
-            Fault::new(0usize, format!("unknown clause {}", quote(&format!("%{letter}")))).help(KNOWN)
+            Fault::new(0usize, format!("unknown format specifier {}", quote(&format!("%{letter}"))))
+                .help(KNOWN)
         }
         SpecError::Unfinished => {
-            Fault::new(0usize, "the format ends within a clause").help("write `%%` for a percent sign")
+            Fault::new(0usize, "the format ends within a specifier").help("write `%%` for a percent sign")
         }
         SpecError::NoPrecision => {
-            Fault::new(0usize, "there are no digits behind the point").help("write `%.2f`, or `%f`")
+            Fault::new(0usize, "the precision has no digits").help("write `%.2f`, or `%f`")
         }
         SpecError::TooPrecise => {
             Fault::new(0usize, format!("at most {FORMAT_PRECISION_MAX} decimals can be written"))

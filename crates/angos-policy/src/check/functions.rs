@@ -1,4 +1,4 @@
-//! Stage 3: what the built-in functions are called and which types they take.
+//! Stage 3: the names of the built-in functions and the types they take.
 
 use crate::program::{AddressProperty, NetworkProperty, Scalar};
 use std::net::Ipv4Addr;
@@ -97,7 +97,7 @@ pub(super) fn convertible(from: Scalar, to: Scalar) -> bool {
     }
 }
 
-/// What to write instead of a text that does not convert to the type.
+/// The suggestion for a text that does not convert to the type.
 pub(super) fn instead(to: Scalar, text: &str) -> String {
     let inner = text.rsplit_once(':').and_then(|(_, last)| last.parse::<Ipv4Addr>().ok());
     match inner {

@@ -61,7 +61,7 @@ impl Checker<'_> {
         Ok(typed)
     }
 
-    /// The type of what is in a list or map together; `null` is beside everything.
+    /// The common type of the elements of a list or map; `null` is compatible with every type.
     fn common(
         &self,
         first: &StaticType,
@@ -84,7 +84,7 @@ impl Checker<'_> {
     }
 }
 
-/// `map.name`, or what is wrong with asking for it; `map.?name` when it may be missing.
+/// `map.name`, or the error; `map.?name` if the key may be missing.
 pub(super) fn select(of: Typed, offset: u32, name: &str, lenient: bool) -> Result<Typed, Fault> {
     let optional = lenient || matches!(of.static_type, StaticType::Optional(_));
     let value = match of.static_type.unwrapped() {

@@ -18,7 +18,7 @@ pub(crate) fn is_binding(method: &str) -> bool {
     MACROS.contains(&method) || OPTIONAL_MACROS.contains(&method) || method == "bind"
 }
 
-/// What a macro is given: one name or two, and the expressions behind them.
+/// The arguments of a macro: one name or two, and expressions.
 struct Arguments<'e> {
     names: &'e [Expression],
     condition: Option<&'e Expression>,

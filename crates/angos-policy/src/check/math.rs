@@ -122,7 +122,7 @@ impl Checker<'_> {
         Ok(Typed::new(offset, element, op))
     }
 
-    /// Numbers of one type, or of several, of which the result then is any.
+    /// Numbers of one type, or of several; the result then has any of these types.
     fn numbers(&mut self, offset: u32, function: &str, arguments: &[Expression]) -> Result<Typed, Fault> {
         let mut nodes = Vec::with_capacity(arguments.len());
         let mut element = StaticType::Never;

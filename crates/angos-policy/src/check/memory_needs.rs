@@ -1,4 +1,4 @@
-//! Stage 3: what evaluating an expression needs: memory for strings, slots for lists and maps.
+//! Stage 3: the memory an expression needs: text for strings, slots for lists and maps.
 
 use crate::program::{Arguments, MemoryNeeds, Node, Op, Optional, OptionalQuery, Scalar, StringMethod};
 use crate::value::Type;
@@ -8,16 +8,16 @@ const TEXT: MemoryNeeds = MemoryNeeds { text: true, slots: false };
 const SLOTS: MemoryNeeds = MemoryNeeds { text: false, slots: true };
 
 impl Node {
-    /// Where its value is looked at as a whole: a list that could be walked is built.
+    /// The needs if the value is stored: a list that could be iterated is built.
     pub(crate) fn stored(&self) -> MemoryNeeds {
         if self.streams() || self.is_optional() { SLOTS.or(self.needs()) } else { self.needs() }
     }
 
-    /// Where a list is walked.
+    /// The needs if a list is iterated.
     pub(crate) fn needs(&self) -> MemoryNeeds {
         match &self.op {
             Op::Constant(_) | Op::Read(..) | Op::Bound(_) | Op::Has(..) => NOTHING,
-            // Lists that are walked, and optionals that are looked at, wherever these stand.
+            // These iterate lists and query optionals without building them.
             Op::Size(of)
             | Op::Extreme { among: of, .. }
             | Op::Range(of)

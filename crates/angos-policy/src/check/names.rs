@@ -1,4 +1,4 @@
-//! Stage 3: names: variables, loop variables, and what an unknown one was meant to be.
+//! Stage 3: names: variables, loop variables, and suggestions for unknown names.
 
 use super::literals::select;
 use super::optionals::{optional_read, optional_select};
@@ -80,7 +80,7 @@ impl Checker<'_> {
         }
     }
 
-    /// What a name, or the longest beginning of it that is one, stands for; and the fields that are asked of it.
+    /// Resolves the longest prefix of a path that is a name; returns it and the remaining fields.
     fn resolve<'p, 'e>(&self, path: &'p Path<'e>) -> Result<Option<Resolved<'p, 'e>>, Fault> {
         if let Some((slot, bound)) = self.bound(path) {
             let rest = path.parts.get(1..).unwrap_or_default();
@@ -146,7 +146,7 @@ impl Checker<'_> {
         self.scope.iter().enumerate().rev().find(|(_, bound)| bound.name == root)
     }
 
-    /// Why a name means nothing.
+    /// The error for an unknown name.
     fn unknown(&self, path: &Path<'_>) -> Fault {
         let mut known = String::new();
         for Named { name, offset, .. } in &path.parts {

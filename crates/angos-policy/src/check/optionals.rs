@@ -1,4 +1,4 @@
-//! Stage 3: optional values: `optional.of(…)`, `.?name`, `[?key]`, `?element`, and what is asked of them.
+//! Stage 3: optional values: `optional.of(…)`, `.?name`, `[?key]`, `?element`, and their methods.
 //!
 //! Source: the proposal "Optional Types" beside CEL's specification, and its conformance cases.
 
@@ -10,10 +10,10 @@ use crate::program::{Node, Op, Optional, OptionalQuery};
 use crate::syntax::{Expression, Form};
 use crate::value::Type;
 
-/// Methods of optional values that name what they hold for the expression behind.
+/// Methods of optional values that bind their value to a name for an expression.
 pub(super) const OPTIONAL_MACROS: &[&str] = &["optFlatMap", "optMap"];
 
-/// What an unknown one may have been meant to be.
+/// Candidates for the suggestion for an unknown method.
 pub(super) const METHODS: &[&str] =
     &["hasValue", "optFlatMap", "optMap", "or", "orValue", "unwrapOpt", "value"];
 
@@ -101,7 +101,7 @@ impl Checker<'_> {
         }
     }
 
-    /// The type of what an optional holds or of what stands in for it.
+    /// The common type of an optional's value and its replacement.
     fn alternative(&self, offset: u32, held: &StaticType, other: &StaticType) -> Result<StaticType, Fault> {
         match held.join(other) {
             Some(static_type) => Ok(static_type),
@@ -163,7 +163,7 @@ impl Checker<'_> {
 }
 
 impl StaticType {
-    /// The type of what an optional holds, if it is one or may be.
+    /// The type of an optional's value, if the expression is or may be an optional.
     pub(super) fn held(&self) -> Option<Self> {
         match self {
             Self::Optional(held) => Some((**held).clone()),
@@ -172,7 +172,7 @@ impl StaticType {
         }
     }
 
-    /// The type of what an optional holds; any other type itself.
+    /// The type of an optional's value; any other type itself.
     pub(super) fn unwrapped(&self) -> &Self {
         match self {
             Self::Optional(held) => held,
@@ -181,7 +181,7 @@ impl StaticType {
     }
 }
 
-/// `of[key]` of an optional, or `of[?key]`; what is found is of type `value`.
+/// `of[key]` of an optional, or `of[?key]`; the result has type `value`.
 pub(super) fn optional_select(of: Typed, offset: u32, key: Node, value: StaticType) -> Typed {
     let chained = matches!(of.static_type, StaticType::Optional(_));
     let op = Optional::Select { chained, sides: Box::new([of.node, key]) };

@@ -1,10 +1,10 @@
-//! Stage 3: the patterns of `matches`, within bounds of what compiling them may cost.
+//! Stage 3: the patterns of `matches`, with bounds on the cost to compile them.
 
 use crate::limits::{PATTERN_FOLDS_MAX, PATTERN_MAX_BYTES, PATTERN_NESTING_MAX, REGEX_MAX_BYTES};
 use regex::{Regex, RegexBuilder};
 use regex_syntax::ast::{self, Ast, ClassSetItem, ClassUnicode, Flags, GroupKind, Visitor};
 
-/// Compiles a pattern, or says what is wrong in one line.
+/// Compiles a pattern; the error is a message in one line.
 pub(super) fn regex(pattern: &str) -> Result<Regex, String> {
     if pattern.len() > PATTERN_MAX_BYTES {
         return Err(format!("the pattern is longer than {PATTERN_MAX_BYTES} bytes"));
@@ -32,8 +32,8 @@ pub(super) fn regex(pattern: &str) -> Result<Regex, String> {
     }
 }
 
-/// Characters of which the compiler looks up other cases, one by one: those of each class, if the pattern
-/// ignores case. The size of what it compiles to does not bound this.
+/// The number of characters whose other cases the compiler looks up one by one: those of each class, if the
+/// pattern ignores case. The bound on the compiled size does not bound this work.
 fn folds(pattern: &str) -> usize {
     let parsed = ast::parse::ParserBuilder::new().nest_limit(PATTERN_NESTING_MAX).build().parse(pattern);
     // A pattern that does not parse is refused for that.

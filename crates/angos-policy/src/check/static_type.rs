@@ -7,9 +7,9 @@ use std::sync::Arc;
 /// The type of an expression, as far as it is known when the rule is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StaticType {
-    /// Any; what it is shows when it is evaluated.
+    /// Any type, known at evaluation only.
     Dyn,
-    /// What the elements of an empty list are: they fit everything.
+    /// The element type of an empty list: compatible with every type.
     Never,
     One(Scalar),
     List(Arc<StaticType>),
@@ -59,7 +59,7 @@ impl StaticType {
         })
     }
 
-    /// What the service is told it is; what is in lists and maps is told as far as one type deep.
+    /// The type reported to the service; types inside lists and maps are reported one level deep.
     pub(super) fn declared(&self) -> Type {
         match self {
             Self::Dyn | Self::Never => Type::Dyn,
@@ -97,7 +97,7 @@ impl StaticType {
         matches!(self, Self::Dyn | Self::Never)
     }
 
-    /// Whether a value of this type may stand where one of that type must.
+    /// Whether a value of this type is accepted where `wanted` is required.
     pub(super) fn fits(&self, wanted: &Self) -> bool {
         match (self, wanted) {
             (Self::Dyn | Self::Never, _) | (_, Self::Dyn | Self::Never) => true,
@@ -123,7 +123,7 @@ impl StaticType {
         }
     }
 
-    /// Null may stand among the elements of any list.
+    /// Null is allowed among the elements of any list.
     fn comparable_within(&self, other: &Self) -> bool {
         self == &Self::NULL || other == &Self::NULL || self.comparable(other)
     }

@@ -7,7 +7,7 @@ use crate::error::Fault;
 use crate::program::{Op, Scalar, StringMethod};
 use crate::syntax::Expression;
 
-/// The methods on strings: what they do, the types of their arguments, how many must be there, and the type
+/// The methods on strings: the operation, the types of their arguments, how many are required, and the type
 /// of the result.
 const STRING_METHODS: &[(&str, StringMethod, &[Scalar], usize, Scalar)] = &[
     ("charAt", StringMethod::CharAt, &[Scalar::Int], 1, Scalar::String),

@@ -12,7 +12,7 @@ pub(super) fn is_part(method: &str) -> bool {
 }
 
 impl Checker<'_> {
-    /// `getHours()` and its siblings, with a constant time zone or in UTC.
+    /// `getHours()` and similar methods, with a constant time zone or in UTC.
     pub(super) fn part(
         &mut self,
         offset: u32,

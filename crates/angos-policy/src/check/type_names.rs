@@ -42,7 +42,7 @@ impl Checker<'_> {
         Ok(Typed::one(offset, Scalar::Type, Op::TypeOf(Box::new(of.node))))
     }
 
-    /// `dyn(…)`: the check forgets what type it is.
+    /// `dyn(…)`: drops the static type.
     pub(super) fn forget(&mut self, argument: &Expression) -> Result<Typed, Fault> {
         let typed = self.expression(argument)?;
         Ok(Typed { static_type: StaticType::Dyn, enum_values: None, places: Vec::new(), node: typed.node })

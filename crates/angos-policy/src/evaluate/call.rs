@@ -21,7 +21,7 @@ impl<'a> Frame<'a, '_> {
             let length = self.text(*raw).map_or(0, str::len);
             self.charge(length / 64, at)?;
         }
-        // What the arguments built lies below `used`; a string in the result is copied above it.
+        // Values built by the arguments lie below `used`; a string in the result is copied above it.
         let mistyped = at.error(Undecidable::Mistyped);
         let (text, free) = self.text.split_at_mut_checked(self.used.text).ok_or(mistyped)?;
         let memory = Memory { text, slots: self.slots };
@@ -41,7 +41,7 @@ impl<'a> Frame<'a, '_> {
             RawValue::String(text) => {
                 let room = free.get_mut(..text.len()).ok_or(at.error(Undecidable::TextTooLong))?;
                 room.copy_from_slice(text.as_bytes());
-                // A built string begins where its memory began, over what its arguments left there.
+                // The result moves to the start of the memory of its arguments, which are no longer needed.
                 let (from, end) = (self.used.text, self.used.text + text.len());
                 self.text.copy_within(from..end, start);
                 self.used.text = start + (end - from);

@@ -10,7 +10,7 @@ impl<'a> Frame<'a, '_> {
     /// `==` of two expressions.
     pub(super) fn equal_sides(&mut self, sides: &'a [Node; 2], at: &Node) -> EvalResult<bool> {
         let [left, right] = sides;
-        // What most rules ask, answered without a detour.
+        // Fast path for the most frequent comparison.
         if let (Op::Read(origin, ty @ (Type::String | Type::Enum(_))), Some(constant)) =
             (&left.op, right.constant_text())
         {
@@ -71,7 +71,7 @@ impl<'a> Frame<'a, '_> {
         }
     }
 
-    /// As long as each other and equal in each place. One difference outweighs what cannot be compared.
+    /// Equal length and equal elements. One difference hides errors of other elements.
     fn equal_lists(
         &mut self,
         left: RawValue<'a>,
@@ -123,7 +123,7 @@ impl<'a> Frame<'a, '_> {
         answer
     }
 
-    /// What a service hands in may nest deeper than the stack.
+    /// Values of a service may nest deeper than the stack allows.
     pub(super) fn descend(&mut self, depth: usize, at: &Node) -> EvalResult<()> {
         let too_deep = depth >= VALUE_DEPTH_MAX;
         self.charge(if too_deep { usize::MAX } else { 1 }, at)
@@ -139,7 +139,7 @@ impl<'a> Frame<'a, '_> {
             _ if comparable(left, right) => order_of(left, right),
             _ => return Err(at.error(Undecidable::NoOverload)),
         };
-        // A comparison with NaN is false whichever way it is asked.
+        // Every comparison with NaN is false.
         Ok(ordering.is_some_and(|ordering| match order {
             Order::Less => ordering.is_lt(),
             Order::LessEqual => ordering.is_le(),

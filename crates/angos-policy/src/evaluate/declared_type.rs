@@ -1,4 +1,4 @@
-//! Stage 5: values from outside are of the type the service declared, or the rule has no value.
+//! Stage 5: checks that facts have the type the service declared; otherwise the rule is undecidable.
 
 use super::{EvalResult, Frame, RawValue, is_there};
 use crate::environment::Origin;
@@ -15,7 +15,7 @@ impl<'a> Frame<'a, '_> {
         Ok(raw)
     }
 
-    /// What `has(variable)` says. A value that is not of its type is neither there nor absent.
+    /// The result of `has(variable)`. A value of the wrong type is an error, neither present nor absent.
     pub(super) fn has(&mut self, origin: Origin, ty: Type, at: &Node) -> EvalResult<bool> {
         if !is_there(self.source(origin)) {
             return Ok(false);
@@ -23,7 +23,7 @@ impl<'a> Frame<'a, '_> {
         self.read(origin, ty, at).map(|_| true)
     }
 
-    /// Fails unless a value is of a declared type, with everything it holds.
+    /// Fails unless a value and all its elements have the declared type.
     pub(super) fn conforms(&mut self, raw: RawValue<'a>, ty: Type, at: &Node) -> EvalResult<()> {
         self.conforms_within(raw, ty, 0, at)
     }
@@ -46,7 +46,7 @@ impl<'a> Frame<'a, '_> {
         }
     }
 
-    /// Fails unless all a list or a map holds is of its type.
+    /// Fails unless all elements of a list or map have the declared type.
     fn all_conform(
         &mut self,
         whole: RawValue<'a>,
@@ -65,8 +65,8 @@ impl<'a> Frame<'a, '_> {
         Ok(())
     }
 
-    /// Fails unless a word is in its closed set. Rules ask about the same word again and again: the one that was found
-    /// last is not searched for a second time.
+    /// Fails unless a string is in its enum. Rules read the same variable repeatedly, so the last string
+    /// found is cached.
     pub(super) fn check_enum_value(
         &mut self,
         text: &'a str,

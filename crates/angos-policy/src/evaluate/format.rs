@@ -1,6 +1,6 @@
 //! Stage 5: `text.format(list)`, written into the frame's memory.
 //!
-//! What is written stays together: an argument is evaluated behind it and then moved to its end.
+//! The output is contiguous: an argument is evaluated behind it and then moved to its end.
 
 use super::memory::Mark;
 use super::string_methods::section;
@@ -33,7 +33,7 @@ impl<'a> Frame<'a, '_> {
         let (mut from, mut used) = (0, 0);
         let length = self.text(format).map_or(0, str::len);
         while let Some((segment, end)) = self.text(format).and_then(|text| segment(text, from)) {
-            // A built string is looked at in full each time.
+            // A built string is validated as a whole each time.
             self.charge(if matches!(format, RawValue::Built(_)) { 2 + length / 32 } else { 2 }, at)?;
             match segment.map_err(|_| at.error(Undecidable::Format))? {
                 Segment::Text(range) => {
@@ -58,7 +58,7 @@ impl<'a> Frame<'a, '_> {
         Ok(RawValue::Built(range))
     }
 
-    /// Writes an argument behind what is written.
+    /// Writes an argument behind the output so far.
     fn substitute(
         &mut self,
         spec: Spec,
@@ -270,7 +270,7 @@ impl fmt::Display for Plain {
     }
 }
 
-/// A double with so many decimals; half is rounded to even.
+/// A double with `decimals` decimals; half is rounded to even.
 struct Fixed {
     value: f64,
     decimals: usize,
@@ -283,7 +283,7 @@ impl fmt::Display for Fixed {
     }
 }
 
-/// A double with one digit, so many decimals, and an exponent of two digits or more.
+/// A double with one digit, `decimals` decimals, and an exponent of at least two digits.
 struct Scientific {
     value: f64,
     decimals: usize,

@@ -1,11 +1,11 @@
-//! Stage 5: walking lists and maps. A list that is written or computed in the rule is walked element by
-//! element as it is evaluated, so that `map(…).exists(…)` needs no memory for it.
+//! Stage 5: iterates lists and maps. A list literal or computed list is iterated element by element during
+//! evaluation, so that `map(…).exists(…)` needs no memory for it.
 
 use super::{EvalResult, Frame, RawValue};
 use crate::program::{Loop, Node, Op};
 use crate::value::Undecidable;
 
-/// What a visitor wants next.
+/// Whether a visitor wants more elements.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     More,
@@ -35,7 +35,7 @@ impl<'a> Item<'a> {
         self.keyed
     }
 
-    /// What a loop with one name sees: the element of a list, the key of a map.
+    /// The value for a loop with one name: the element of a list, the key of a map.
     pub(super) fn alone(&self) -> RawValue<'a> {
         if self.keyed { self.place } else { self.value }
     }
@@ -44,9 +44,9 @@ impl<'a> Item<'a> {
 pub(super) type Visitor<'v, 'a, 'm> = dyn FnMut(&mut Frame<'a, 'm>, Item<'a>) -> EvalResult<Next> + 'v;
 
 impl<'a, 'm> Frame<'a, 'm> {
-    /// Shows `visit` each element or entry. Once it has enough, elements that may still fail are evaluated
-    /// nevertheless: a list with an error in it is an error, wherever the walk would have stopped.
-    /// What was built for an element is given up after its visit, unless the visitor keeps it.
+    /// Calls `visit` with each element or entry. When the visitor has enough, elements that may fail are
+    /// still evaluated: a list with a failing element fails, wherever the iteration could stop. Memory built
+    /// for an element is released after its visit unless the visitor keeps it.
     pub(super) fn iterate(&mut self, node: &'a Node, visit: &mut Visitor<'_, 'a, 'm>) -> EvalResult<()> {
         match &node.op {
             Op::List(elements) => {

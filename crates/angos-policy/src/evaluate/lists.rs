@@ -1,4 +1,4 @@
-//! Stage 5: what is asked of lists.
+//! Stage 5: operations on lists.
 
 use super::iterate::{Next, Visitor};
 use super::{EvalError, EvalResult, Frame, RawValue};
@@ -6,7 +6,7 @@ use crate::program::{Constant, Loop, Node, Op, Quantifier};
 use crate::value::{Type, Undecidable, Value};
 
 impl<'a, 'm> Frame<'a, 'm> {
-    /// The list an expression walks, as a whole.
+    /// Builds the list that an expression iterates.
     pub(super) fn collect(&mut self, node: &'a Node) -> EvalResult<RawValue<'a>> {
         let range = self.build_from(node, |frame| {
             frame.iterate(node, &mut |frame, item| {
@@ -34,10 +34,10 @@ impl<'a, 'm> Frame<'a, 'm> {
         Ok(RawValue::Int(i64::try_from(size).unwrap_or(i64::MAX)))
     }
 
-    /// `needle in list`: true if any element is equal, whatever becomes of the others. `key in map`.
+    /// `needle in list`: true if any element is equal, even if another one fails. `key in map`.
     pub(super) fn contained(&mut self, sides: &'a [Node; 2], at: &'a Node) -> EvalResult<bool> {
         let [needle_node, list] = sides;
-        // What most rules ask, answered without a detour.
+        // Fast path for the most frequent test.
         if let (Some(needle), Op::Read(origin, Type::StringList)) = (needle_node.constant_text(), &list.op) {
             return match self.source(*origin) {
                 Value::Strings(strings) => {
@@ -130,14 +130,14 @@ impl<'a, 'm> Frame<'a, 'm> {
         }
     }
 
-    /// An element of a list that is walked. What was built for it is kept.
+    /// An element of an iterated list. Memory built for it is kept.
     fn nth(&mut self, list: &'a Node, index: usize) -> EvalResult<Option<RawValue<'a>>> {
         let floor = self.floor;
         let (mut position, mut found) = (0, None);
         let iterated = self.iterate(list, &mut |frame, item| {
             if position == index {
                 found = Some(item.value);
-                // The rest of the list may be walked nevertheless.
+                // The rest of the list may still be iterated.
                 frame.keep();
                 return Ok(Next::Enough);
             }
@@ -155,7 +155,7 @@ impl<'a, 'm> Frame<'a, 'm> {
         test: &'a Node,
         at: &'a Node,
     ) -> EvalResult<bool> {
-        // `exists` is settled by one true, `all` by one false, whatever becomes of the others.
+        // One true result determines `exists`, one false result `all`, even if another element fails.
         let settles = quantifier != Quantifier::All;
         let mut error: Option<EvalError> = None;
         let mut hits = 0_usize;

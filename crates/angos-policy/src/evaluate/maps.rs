@@ -1,4 +1,4 @@
-//! Stage 5: what is asked of maps, and building them.
+//! Stage 5: operations on maps, and building them.
 
 use super::compare::same_number;
 use super::iterate::Next;
@@ -16,7 +16,7 @@ impl<'a> Frame<'a, '_> {
     ) -> EvalResult<Option<RawValue<'a>>> {
         if let (RawValue::ForeignMap(entries), Some(key)) = (map, self.text(key)) {
             let found = entries.value(key).map(RawValue::of);
-            // It may walk its entries.
+            // The lookup may search all entries.
             self.charge(entries.len(), at)?;
             return match found {
                 Some(None) => Err(at.error(Undecidable::Mistyped)),

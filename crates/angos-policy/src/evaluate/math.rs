@@ -54,7 +54,7 @@ impl<'a> Frame<'a, '_> {
         })
     }
 
-    /// The greatest or least of numbers; of none, there is none.
+    /// The greatest or least of numbers; an empty list is an error.
     pub(super) fn extreme(
         &mut self,
         greatest: bool,

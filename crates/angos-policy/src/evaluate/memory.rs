@@ -1,9 +1,9 @@
-//! Stage 5: the memory of what a rule builds: text, and slots for the elements of lists and maps.
+//! Stage 5: memory for values built by a rule: text, and slots for the elements of lists and maps.
 //!
 //! Both are stacks. Finished lists lie at the bottom of the slots, elements of unfinished ones at the top, so
-//! that the elements of each list end up side by side however lists nest. [`Frame::value`] gives back what an
-//! expression built unless its value lives there; a walk over a list keeps what it still needs by raising the
-//! floor.
+//! that the elements of each list end up side by side however lists nest. [`Frame::value`] releases the
+//! memory of an expression unless its value lives there; a loop over a list keeps the memory it still needs
+//! by raising the floor.
 
 use super::{EvalResult, Frame, Range, RawValue};
 use crate::limits::{SLOTS_MAX, TEXT_MAX_BYTES};
@@ -37,7 +37,7 @@ fn with_slots<'a, R>(text: bool, work: impl FnOnce(&mut [u8], &mut [RawValue<'a>
 }
 
 impl<'a> Frame<'a, '_> {
-    /// Gives back what was built since, but for what is kept.
+    /// Releases memory above `to`, except below the floor.
     pub(super) fn release(&mut self, to: Mark) {
         self.used.text = to.text.max(self.floor.text);
         self.used.slots = to.slots.max(self.floor.slots);
@@ -48,7 +48,7 @@ impl<'a> Frame<'a, '_> {
         self.floor = self.used;
     }
 
-    /// Builds a list or a map: `fill` hands over what is in it with [`hold`](Self::hold).
+    /// Builds a list or a map: `fill` adds its elements with [`hold`](Self::hold).
     pub(super) fn build_from(
         &mut self,
         at: &'a Node,

@@ -92,7 +92,7 @@ impl<'a> Frame<'a, '_> {
     }
 }
 
-/// What of a text is yet to be written; writing anything else fails.
+/// The rest of an expected text; writing anything else fails.
 struct Rest<'t>(&'t str);
 
 impl fmt::Write for Rest<'_> {
@@ -103,7 +103,7 @@ impl fmt::Write for Rest<'_> {
 }
 
 /// An address. An IPv4 address in the sixteen bytes of IPv6 is the IPv4 address, so that rules about networks
-/// see it however the socket was opened; written as a mixture of both (`::ffff:192.0.2.1`) it is none, as in
+/// see it however the socket was opened; the mixed form (`::ffff:192.0.2.1`) is not an address, as in
 /// Kubernetes.
 pub(super) fn parse_ip(text: &str) -> Option<IpAddr> {
     let address: IpAddr = text.parse().ok()?;
@@ -111,7 +111,8 @@ pub(super) fn parse_ip(text: &str) -> Option<IpAddr> {
     (!mixed).then(|| address.to_canonical())
 }
 
-/// A network. IPv4 in the bytes of IPv6 is none: its prefix would count other bits than the address has.
+/// A network. IPv4 in the bytes of IPv6 is not a network: its prefix would count bits that the address does
+/// not have.
 pub(super) fn parse_cidr(text: &str) -> Option<IpNet> {
     let network: IpNet = text.parse().ok()?;
     (network.addr().to_canonical() == network.addr()).then_some(network)

@@ -1,5 +1,5 @@
-//! Stage 5: optional values. One that is asked something is looked at as it is evaluated; one that is kept, in a list
-//! or under a name, is built: a range of slots with its value in it, or empty.
+//! Stage 5: optional values. An optional that is queried at once is never built; one that is stored, in a
+//! list or under a name, is a range of slots that holds its value or is empty.
 
 use super::iterate::{Next, Visitor};
 use super::lists::position;
@@ -9,7 +9,7 @@ use crate::timestamp::Timestamp;
 use crate::value::{Undecidable, Value};
 
 impl<'a, 'm> Frame<'a, 'm> {
-    /// What an expression that must be optional holds.
+    /// The content of an expression that must be optional.
     pub(super) fn option(&mut self, node: &'a Node) -> EvalResult<Option<RawValue<'a>>> {
         let from = self.budget;
         self.charge(1, node)?;
@@ -26,7 +26,7 @@ impl<'a, 'm> Frame<'a, 'm> {
         outcome
     }
 
-    /// What a built optional holds.
+    /// The content of a built optional.
     fn held(&self, whole: RawValue<'a>, at: &Node) -> EvalResult<Option<RawValue<'a>>> {
         match whole {
             RawValue::Optional(range) if range.len() == 0 => Ok(None),
@@ -92,7 +92,7 @@ impl<'a, 'm> Frame<'a, 'm> {
         }
     }
 
-    /// An optional that is kept.
+    /// Builds an optional that is stored.
     pub(super) fn build_option(&mut self, optional: &'a Optional, at: &'a Node) -> EvalResult<RawValue<'a>> {
         let range = self.build_from(at, |frame| match frame.look(optional, at)? {
             Some(raw) => frame.hold(raw, at),

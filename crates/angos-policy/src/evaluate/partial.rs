@@ -1,7 +1,7 @@
-//! Stage 5 for what is only partly known: program + partial facts → every outcome there may be.
+//! Stage 5 for partial facts: program + partial facts → every possible outcome.
 //!
-//! An expression that reads nothing unknown is evaluated as in a decision. Of the others, those that join
-//! and compare are followed; any other may have any outcome, which is always a sound answer.
+//! An expression without unknown facts is evaluated as in a decision. Otherwise logic and comparisons are
+//! evaluated over sets of outcomes; any other expression may have any outcome, which is always sound.
 
 use super::{EvalResult, Frame, RawValue, is_there, with_memory};
 use crate::analyze::{Example, Known, PartialFacts};
@@ -10,7 +10,7 @@ use crate::program::{Constant, MemoryNeeds, Node, Op, Optional, OptionalQuery, Q
 use crate::value::{Type, Undecidable, Value};
 use angos_identity::Identity;
 
-/// The outcomes a rule, or a part of one that is yes or no, may have in one completion or another.
+/// The possible outcomes of a boolean expression over all completions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Outcomes(u8);
 
@@ -18,9 +18,9 @@ impl Outcomes {
     const NONE: Self = Self(0);
     const YES: Self = Self(1);
     const NO: Self = Self(2);
-    /// No value.
+    /// Undecidable.
     const FAILS: Self = Self(4);
-    /// No value because of the cost bound, which no other side of `&&` and `||` outweighs.
+    /// Undecidable because of the cost limit, which the other side of `&&` and `||` cannot hide.
     const EXHAUSTS: Self = Self(8);
     const EITHER: Self = Self(1 | 2);
     const ANY: Self = Self(1 | 2 | 4 | 8);
@@ -55,7 +55,7 @@ impl Outcomes {
         Self((bits & !3) | (bits & 1) << 1 | (bits & 2) >> 1)
     }
 
-    /// What [`Frame::junction`] makes of each pair.
+    /// The result of [`Frame::junction`] for each pair of outcomes.
     fn joined(self, right: Self, settles: bool) -> Self {
         let decided = Self::of(settles).or(Self::EXHAUSTS);
         let mut all = self.among(decided);
@@ -73,7 +73,7 @@ impl Outcomes {
 }
 
 impl From<EvalResult<bool>> for Outcomes {
-    /// Out of budget says nothing: the decision may take a shorter way.
+    /// An exhausted budget proves nothing: the decision may be cheaper.
     fn from(outcome: EvalResult<bool>) -> Self {
         match outcome {
             Ok(answer) => Self::of(answer),
@@ -83,24 +83,25 @@ impl From<EvalResult<bool>> for Outcomes {
     }
 }
 
-/// What is known of one side of a comparison.
+/// The knowledge about one side of a comparison.
 enum Side<'a> {
     Exact(RawValue<'a>),
     Variable(Known<'a>),
     Open,
 }
 
-/// Follows one rule.
+/// Evaluates one rule with partial facts.
 pub(crate) struct PartialEvaluator<'a, 'm> {
     frame: Frame<'a, 'm>,
     identity: &'a Identity,
     partial: &'a dyn PartialFacts,
-    /// A part of the rule that is taken to be true or false, whatever it is.
+    /// A part of the rule that is assumed to be true or false.
     assumed: Option<(&'a Node, bool)>,
 }
 
 impl<'a> PartialEvaluator<'a, '_> {
-    /// Follows a rule, or a part of one outside loops, with a part of it taken to be true or false.
+    /// Evaluates a rule, or a part of one outside loops, optionally with one part assumed to be true or
+    /// false.
     pub(crate) fn outcomes_of(
         node: &'a Node,
         identity: &'a Identity,
@@ -196,7 +197,7 @@ impl<'a> PartialEvaluator<'a, '_> {
         if let Op::Read(origin, ty) = &node.op {
             return match self.known(*origin) {
                 Known::Exactly(value) => self.of_declared(value, *ty, node).map_or(Side::Open, Side::Exact),
-                // An absent list is an empty one, and what is `dyn` may be null although it is there.
+                // An absent list is empty, and a present `dyn` value may be null.
                 _ if is_list_like(*ty) => Side::Open,
                 known => Side::Variable(known),
             };
@@ -222,7 +223,7 @@ impl<'a> PartialEvaluator<'a, '_> {
         outcomes
     }
 
-    /// Whether a value of which this is known is equal to `exact`.
+    /// Whether a partly known value equals `exact`.
     fn equals(&mut self, known: Known<'a>, exact: RawValue<'a>, at: &Node) -> Outcomes {
         let of_present = match (known, exact) {
             (_, RawValue::Null) => Outcomes::NO,
@@ -326,7 +327,7 @@ impl<'a> PartialEvaluator<'a, '_> {
         closed
     }
 
-    /// Whether the frame reads here what any completion says.
+    /// Whether the frame reads the same value as every completion.
     fn is_exact(&self, origin: Origin) -> bool {
         match (origin, self.known(origin)) {
             (Origin::Identity(attribute), Known::Exactly(value)) => attribute.read(self.identity) == value,

@@ -1,6 +1,6 @@
 //! Stage 5: `strings.quote(…)`: a string as it could be written in a rule, for messages.
 
-/// Pushes `text` in double quotes, with what cannot be seen or would end it escaped.
+/// Pushes `text` in double quotes, escaping invisible characters, quotes and backslashes.
 pub(super) fn write_quoted(text: &str, push: &mut dyn FnMut(&str) -> Option<()>) -> Option<()> {
     push("\"")?;
     let mut plain = 0;

@@ -40,7 +40,7 @@ pub(crate) enum RawValue<'a> {
     Optional(Range),
 }
 
-/// A piece of a frame's memory, of text or of slots.
+/// A range of a frame's memory, of text or of slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Range {
     pub(crate) start: u32,
@@ -67,7 +67,7 @@ impl Range {
     }
 }
 
-/// What a rule has built, looked at from outside.
+/// Read access to values built by a rule.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Memory<'s> {
     pub(super) text: &'s [u8],
@@ -177,8 +177,8 @@ impl<'a> RawValue<'a> {
         }
     }
 
-    /// Whether it is of a type, as far as that shows on the outside: not what a list or a map holds, nor whether a word
-    /// is in its closed set.
+    /// Whether it has a type. Does not check the elements of a list or map, nor whether a string is in its
+    /// enum.
     pub(super) fn fits(self, ty: Type) -> bool {
         match (self, ty) {
             (Self::Absent, _)

@@ -44,7 +44,7 @@ impl<'a> Frame<'a, '_> {
             })
         })?;
         self.sort_slots(pairs, 2, at)?;
-        // The keys have done their work; what they built is given back with the list.
+        // The keys are no longer needed; their memory is released with the list.
         let (start, count) = (pairs.start(), pairs.len() / 2);
         for index in 0..count {
             self.slots.copy_within(start + 2 * index + 1..start + 2 * index + 2, start + index);
@@ -53,7 +53,8 @@ impl<'a> Frame<'a, '_> {
         Ok(RawValue::List(Range::new(start, start + count)))
     }
 
-    /// Sorts entries of so many slots by the first slot of each; these must be of one type that has an order.
+    /// Sorts entries of `width` slots by the first slot of each; these must have one type, which has an
+    /// order.
     fn sort_slots(&mut self, range: Range, width: usize, at: &Node) -> EvalResult<()> {
         let mut kind = None;
         for end in (range.start()..range.end()).step_by(width) {

@@ -81,7 +81,7 @@ impl<'a, 'm> Frame<'a, 'm> {
         Ok(raw)
     }
 
-    /// A position; below zero there is none.
+    /// A position; a negative one is an error.
     fn character(&mut self, node: &'a Node) -> EvalResult<usize> {
         match self.value(node)? {
             RawValue::Int(index) => usize::try_from(index).map_err(|_| node.error(Undecidable::Index)),
@@ -174,7 +174,7 @@ impl<'a, 'm> Frame<'a, 'm> {
         let mut from = 0;
         let mut ended = false;
         while left > 0 && !ended {
-            // A built string is looked at in full each time.
+            // A built string is validated as a whole each time.
             self.charge(if matches!(text, RawValue::Built(_)) { 1 + length / 64 } else { 1 }, at)?;
             let rest = self.text(text).and_then(|text| text.get(from..)).unwrap_or_default();
             let by = self.text(separator).unwrap_or_default();

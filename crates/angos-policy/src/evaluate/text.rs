@@ -34,7 +34,7 @@ impl<'a> Frame<'a, '_> {
         }
     }
 
-    /// One unit of work per 64 bytes that will be looked at.
+    /// Charges one unit of cost per 64 bytes that will be read.
     pub(super) fn charge_text(&mut self, raw: RawValue<'a>, at: &Node) -> EvalResult<()> {
         let length = self.string_or_bytes(raw).ok_or(at.type_error(raw))?.len();
         self.charge(length / 64, at)
@@ -76,7 +76,7 @@ impl<'a> Frame<'a, '_> {
         let raw = self.value(operand)?;
         self.text(raw).ok_or(operand.type_error(raw))?;
         self.charge_text(raw, operand)?;
-        // Always a copy: what was built may be the element of a surrounding loop.
+        // Always a copy: the built string may be the element of a surrounding loop.
         let start = self.used.text;
         let end = self.place(raw, start, operand)?;
         if let Some(built) = self.text.get_mut(start..end) {
@@ -95,7 +95,7 @@ impl<'a> Frame<'a, '_> {
         let is_text = matches!(left, RawValue::String(_) | RawValue::Built(_));
         self.charge_text(left, at)?;
         let (start, middle) = match left {
-            // Nothing is behind it, so it can grow where it stands.
+            // It is the last value in memory, so it can grow in place.
             RawValue::Built(range) | RawValue::BuiltBytes(range) if range.end() == self.used.text => {
                 (range.start(), range.end())
             }
@@ -185,7 +185,7 @@ impl<'m> Cursor<'m> {
         Self { memory, end: 0 }
     }
 
-    /// Behind what was written.
+    /// The end of the written text.
     pub(super) fn end(&self) -> usize {
         self.end
     }

@@ -1,4 +1,4 @@
-//! Stage 5, watched: what each expression of a rule evaluated to, kept for an explanation.
+//! Stage 5 with tracing: records the outcome of each expression of a rule for an explanation.
 //!
 //! The evaluator reports to a trace if it is given one; it is the same evaluator, and takes the same steps.
 
@@ -6,7 +6,7 @@ use crate::limits::EXPLAINED_ROUNDS_MAX;
 use crate::value::{Undecidable, Value};
 use std::collections::BTreeMap;
 
-/// What a rule's expressions evaluated to, by where they stand in the rule.
+/// The outcomes of a rule's expressions, by their offset in the rule.
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
     visits: BTreeMap<u32, Visits>,
@@ -25,19 +25,19 @@ pub(crate) struct Visits {
 #[derive(Debug, Clone)]
 pub(crate) struct Visit {
     pub(crate) during: Interval,
-    /// The value as CEL writes it, or why there is none.
+    /// The value as CEL writes it, or the cause of the failure.
     pub(crate) outcome: Result<Shown, Undecidable>,
 }
 
-/// A value, kept.
+/// A recorded value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Shown {
     Absent,
     Value(String),
 }
 
-/// From when to when an expression was evaluated. The clock is what is left of the rule's cost bound: every step costs,
-/// so it never stands still, and runs down.
+/// When an expression was evaluated. The clock is the remaining cost budget of the rule: every step costs, so
+/// the clock runs down strictly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Interval {
     pub(crate) from: u32,
@@ -54,7 +54,7 @@ impl Interval {
 }
 
 impl Trace {
-    /// The evaluations of the expression at `offset`; none if there were none.
+    /// The evaluations of the expression at `offset`; `None` if it was not evaluated.
     pub(crate) fn at(&self, offset: u32) -> Option<&Visits> {
         self.visits.get(&offset)
     }
@@ -85,7 +85,7 @@ impl Trace {
 
     fn keep(&mut self, offset: u32, visit: Visit) {
         let Visits { count, kept } = self.visits.entry(offset).or_default();
-        // Two at one place are what is written there, and a conversion that is not.
+        // Two evaluations at one offset: the written expression, and an implicit conversion around it.
         if kept.last().is_some_and(|last| visit.during.contains(last.during)) {
             return;
         }

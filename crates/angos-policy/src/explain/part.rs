@@ -1,4 +1,4 @@
-//! Beside stage 5: the text of a rule and the evaluator's report → what each part of the rule evaluated to.
+//! Beside stage 5: the text of a rule and the trace of its evaluation → the outcome of each part.
 
 use super::span::Tokens;
 use crate::check::is_binding;
@@ -15,17 +15,17 @@ use std::ops::Range;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct PartExplanation {
-    /// Where it stands in the rule, in bytes.
+    /// Its byte range in the rule.
     pub span: Range<usize>,
-    /// What it evaluated to.
+    /// The outcome.
     pub outcome: PartOutcome,
     /// How often it was evaluated in the whole rule: more than once in the body of a loop.
     pub rounds: usize,
-    /// What it is made of.
+    /// Its parts.
     pub parts: Vec<PartExplanation>,
 }
 
-/// What a part of a rule evaluated to.
+/// The outcome of a part of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PartOutcome {
@@ -35,11 +35,11 @@ pub enum PartOutcome {
     Absent,
     /// No value.
     Undecidable(Undecidable),
-    /// A list that was walked where it is used and never stood as a whole; its parts have values.
+    /// A list that was iterated and never built; its parts have values.
     Iterated,
-    /// Not evaluated: the answer was settled before.
+    /// Not evaluated: the result was known before.
     NotEvaluated,
-    /// Evaluated in a round of a loop that is not kept.
+    /// Evaluated in an iteration of a loop that is not recorded.
     Truncated,
 }
 
@@ -62,7 +62,8 @@ struct TraceView<'a> {
 }
 
 impl TraceView<'_> {
-    /// The evaluations of `expression` during another one's, in order; one entry that says so when there is none.
+    /// The evaluations of `expression` during another evaluation, in order; one entry with the reason if
+    /// there are none.
     fn parts(&self, expression: &Expression, during: Interval) -> Vec<PartExplanation> {
         let span = self.tokens.span_of(expression);
         let part = |outcome, rounds, parts| PartExplanation { span: span.clone(), outcome, rounds, parts };
@@ -92,7 +93,7 @@ impl TraceView<'_> {
         visits.into_iter().map(one).collect()
     }
 
-    /// What an expression is made of, as far as it was evaluated or could have been.
+    /// The parts of an expression that were evaluated or could have been.
     fn parts_of(&self, expression: &Expression, during: Interval) -> Vec<PartExplanation> {
         if is_variable(expression) && self.trace.at(expression.offset).is_none() || is_presence(expression) {
             return Vec::new();
@@ -111,13 +112,13 @@ impl TraceView<'_> {
         if is_folded && self.visits(expression).is_some() { Vec::new() } else { parts }
     }
 
-    /// Whether a part can have a value worth telling: literals tell themselves, and names are none.
+    /// Skips literals and bare names, whose values are obvious.
     fn has_value(&self, of: &Expression, index: usize, part: &Expression) -> bool {
         let is_name = names_something(of, index, part) && self.visits(part).is_none();
         !is_name && !is_literal(part)
     }
 
-    /// What the evaluator reported of an expression, at its own token or, for names and `has`, at the name.
+    /// The recorded evaluations of an expression, at its own token or, for names and `has`, at the name.
     fn visits(&self, expression: &Expression) -> Option<&Visits> {
         self.trace.at(expression.offset).or_else(|| match &expression.form {
             _ if is_variable(expression) => self.trace.at(expression.start()),

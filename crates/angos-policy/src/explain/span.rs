@@ -1,4 +1,5 @@
-//! Beside stage 2: from where to where an expression reaches in the rule. The parser tells where its token begins.
+//! Beside stage 2: the byte range of an expression in the rule. The parser reports only where its token
+//! begins.
 
 use crate::syntax::{Expression, Form};
 use std::ops::Range;

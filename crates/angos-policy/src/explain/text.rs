@@ -40,7 +40,7 @@ impl Display for RuleOutcome {
 }
 
 impl RuleExplanation {
-    /// The text of a part, as it stands in the rule.
+    /// The text of a part, as written in the rule.
     pub fn text(&self, part: &PartExplanation) -> &str {
         self.source.get(part.span.clone()).unwrap_or_default()
     }
@@ -81,7 +81,7 @@ impl Display for PartOutcome {
             Self::Value(text) => f.write_str(text),
             Self::Absent => f.write_str("absent"),
             Self::Undecidable(cause) => write!(f, "no value: {cause}"),
-            Self::Iterated => f.write_str("walked element by element"),
+            Self::Iterated => f.write_str("iterated element by element"),
             Self::NotEvaluated => f.write_str("not evaluated"),
             Self::Truncated => f.write_str("evaluated in a round that is not shown"),
         }

@@ -1,4 +1,4 @@
-//! Stage 4: what the operations of a program do, where one operation does several.
+//! Stage 4: the operators of operations that have several.
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
@@ -31,7 +31,7 @@ pub(crate) enum Search {
     Contains,
 }
 
-/// What a function of the math extension does to a number.
+/// The functions of the math extension on one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Math {
     Abs,
@@ -47,7 +47,7 @@ pub(crate) enum Math {
     BitNot,
 }
 
-/// What a function of the math extension does to the bits of two numbers.
+/// The functions of the math extension on the bits of two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bits {
     And,
@@ -57,7 +57,7 @@ pub(crate) enum Bits {
     ShiftRight,
 }
 
-/// What a method of the strings extension does.
+/// The methods of the strings extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StringMethod {
     CharAt,
@@ -70,7 +70,7 @@ pub(crate) enum StringMethod {
     Trim,
 }
 
-/// What a method of the lists extension does.
+/// The methods of the lists extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ListMethod {
     Distinct,

@@ -1,4 +1,4 @@
-//! Stage 4: what a program is made of, and what it reads.
+//! Stage 4: the parts of a program, and the variables it reads.
 
 use super::{Arguments, Node, Op, Optional, OptionalQuery};
 use crate::environment::Origin;

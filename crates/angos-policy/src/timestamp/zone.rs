@@ -30,7 +30,7 @@ impl Zone {
         match self {
             Self::Fixed(east) => *east,
             Self::Named(zone) => {
-                // The database's range ends within days of ours; what holds at its end holds beyond it.
+                // The range of the database ends within days of CEL's; beyond it the last offset applies.
                 let seconds = timestamp
                     .seconds
                     .clamp(jiff::Timestamp::MIN.as_second(), jiff::Timestamp::MAX.as_second());

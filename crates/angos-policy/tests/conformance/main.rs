@@ -1,7 +1,7 @@
-//! Tables of expressions and what they are, walked through the public interface; `README.md` has the form of
-//! a table and what is not covered.
+//! Tables of expressions and their values, evaluated through the public interface; `README.md` describes the
+//! format of a table and the expressions not covered.
 //!
-//! `ANGOS_POLICY_TABLES=folder cargo test -p angos-policy --test conformance` walks the `*.json` of a
+//! `ANGOS_POLICY_TABLES=folder cargo test -p angos-policy --test conformance` runs the `*.json` of a
 //! folder of your own as well.
 #![allow(
     clippy::expect_used,
@@ -49,7 +49,7 @@ fn constant(expr: &str) -> OwnedValue {
 
 const KEYS: &[&str] = &["expr", "bindings", "container", "value", "type", "error", "mixed", "name"];
 
-/// What is wrong with a row, if anything.
+/// The failure of a row, if any.
 fn check(row: &Map<String, Json>, mixed: bool) -> Result<(), String> {
     if let Some(key) = row.keys().find(|key| !KEYS.contains(&key.as_str())) {
         return Err(format!("unknown key {key}"));
@@ -99,7 +99,7 @@ fn check(row: &Map<String, Json>, mixed: bool) -> Result<(), String> {
 }
 
 /// Rows that do not hold, and why that is right: a line each of `explained.txt`, `name: reason`. A name that ends
-/// with `/` stands for all that begin with it.
+/// with `/` covers all names with this prefix.
 struct Explained(Vec<String>);
 
 impl Explained {
@@ -114,7 +114,8 @@ impl Explained {
     }
 }
 
-/// Walks the tables of a folder: how many rows hold, how many do not and are explained, and what is wrong.
+/// Runs the tables of a folder: the number of rows that pass, of rows with an explained failure, and the
+/// other failures.
 fn run_tables(folder: &Path, mixed: bool) -> (usize, usize, Vec<String>) {
     let explained = Explained::of(folder);
     let mut failures = Vec::new();

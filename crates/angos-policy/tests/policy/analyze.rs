@@ -1,4 +1,4 @@
-//! What can be said of a policy before everything is known: a table, and that it never contradicts a decision.
+//! Analysis with partial facts: a table, and a proof by random tests that it never contradicts a decision.
 
 use crate::fixtures::{Request, caller, environment};
 use angos_identity::Identity;
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use std::sync::LazyLock;
 
-/// What is known: a caller, and of the facts those named; nothing of the others.
+/// Partial facts: a caller, and some facts by index; the others are unknown.
 pub(crate) struct TestFacts {
     pub(crate) caller: Caller,
     pub(crate) facts: Vec<(usize, Known<'static>)>,
@@ -246,7 +246,7 @@ fn list() -> impl Strategy<Value = &'static str> {
     ])
 }
 
-/// Closed sets make some comparisons errors; the words below are all members.
+/// Enums make some comparisons errors; the values below are all members.
 fn rules() -> impl Strategy<Value = String> {
     let comparison = || select(vec!["==", "!="]);
     let search = select(vec!["startsWith", "endsWith", "contains"]);
@@ -301,7 +301,7 @@ proptest! {
         worlds in prop::collection::vec(worlds(), 24),
     ) {
         let sources: Vec<RuleSource> = sources.iter().map(|rule| RuleSource::from(rule.as_str())).collect();
-        // Some comparisons with a word that is not in a closed set do not compile, rightly.
+        // Some comparisons with a string outside an enum do not compile, as they should not.
         let Ok(policy) = Policy::compile(&environment(), default, &sources) else { return Ok(()) };
         for world in worlds {
             let request = world.request();

@@ -1,6 +1,6 @@
 //! Generated expressions, decided here and by the evaluator of the crate whose parser we use.
 //!
-//! Only what both promise alike is generated: no absent values, no lists' `contains`, no `matches`.
+//! Generates only expressions that both define alike: no absent values, no `contains` of lists, no `matches`.
 //! [`EXPLAINED`] lists where they differ, and why.
 
 use crate::fixtures::{caller, environment, full};
@@ -65,7 +65,7 @@ fn text() -> impl Strategy<Value = String> {
             (inner.clone(), inner.clone())
                 .prop_map(|(a, b)| format!("'%s: %s'.format([[{a}, {b}], {{'k': {a}, 'a': {b}}}])")),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} + '%X').format([{b}])")),
-            // Put together, so that what is wrong with it shows when it is evaluated.
+            // Concatenated, so that errors occur at evaluation and not at load.
             (inner.clone(), clauses(), value())
                 .prop_map(|(a, clause, value)| format!("({a} + '%' + '{clause}').format([dyn({value})])")),
         ]
@@ -81,7 +81,7 @@ fn value() -> impl Strategy<Value = String> {
     prop_oneof![prop::sample::select(doubles), prop::sample::select(others)].prop_map(str::to_owned)
 }
 
-/// What of a clause of `format` stands behind the percent sign.
+/// A format specifier without its percent sign.
 fn clauses() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec!["s", "d", "f", "e", "b", "o", "x", "X", ".0f", ".2f", ".1e", "q", "."])
 }
@@ -189,7 +189,7 @@ fn theirs(expression: &str) -> Option<bool> {
     }
 }
 
-/// `None` for an error of any kind, at load or later; what it says of types is not part of the comparison.
+/// `None` for an error of any kind, at load or later; messages about types are not compared.
 fn ours(expression: &str) -> Option<bool> {
     let rules = [RuleSource::from(expression)];
     let policy = Policy::compile(&environment(), DefaultDecision::Deny, &rules).ok()?;
@@ -209,7 +209,7 @@ proptest! {
     }
 }
 
-/// Whether it goes beyond what a rule may hold or cost here; the other has no such bounds.
+/// Whether it exceeds a size or cost limit of ours; the other evaluator has none.
 fn is_too_large(expression: &str) -> bool {
     let rules = [RuleSource::from(expression)];
     match Policy::compile(&environment(), DefaultDecision::Deny, &rules) {

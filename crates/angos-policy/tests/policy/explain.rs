@@ -14,7 +14,7 @@ fn compile(rules: &[&str]) -> Policy {
         .unwrap_or_else(|errors| panic!("{}", errors[0]))
 }
 
-/// Replays a decision and holds every part of the account to what the evaluator says of it alone.
+/// Explains a decision and compares the outcome of every part with its evaluation alone.
 pub(crate) fn check_account(policy: &Policy, identity: &Identity, facts: &dyn Facts) {
     let explanation = policy.explain(identity, facts);
     assert_eq!(explanation.decision, policy.decide(identity, facts));
@@ -99,9 +99,9 @@ fn every_part_has_its_value() {
     check(
         "request.tag.startsWith('v') && request.size == 7u",
         &[
-            "rules[0] cannot be decided: a value this request does not have is used without a guard",
+            "rules[0] cannot be decided: an absent value is used without a guard",
             "  request.tag.startsWith('v') && request.size == 7u → no value",
-            "    request.tag.startsWith('v') → no value: a value this request does not have is used without a guard",
+            "    request.tag.startsWith('v') → no value: an absent value is used without a guard",
             "      request.tag → absent",
             "    request.size == 7u → true",
             "      request.size → 7u",
@@ -141,7 +141,7 @@ fn optionals_have_their_values() {
         &[
             "  size([?request.?tag, ?{'a-b': request.n}.?`a-b`.optMap(n, string(n + 1))]) == 1 → true",
             "    size([?request.?tag, ?{'a-b': request.n}.?`a-b`.optMap(n, string(n + 1))]) → 1",
-            "      [?request.?tag, ?{'a-b': request.n}.?`a-b`.optMap(n, string(n + 1))] → walked element by element",
+            "      [?request.?tag, ?{'a-b': request.n}.?`a-b`.optMap(n, string(n + 1))] → iterated element by element",
             "        request.?tag → optional.none()",
             "        {'a-b': request.n}.?`a-b`.optMap(n, string(n + 1)) → optional.of('101')",
             "          {'a-b': request.n}.?`a-b` → optional.of(100)",
@@ -170,7 +170,7 @@ fn formats_and_keys_have_their_values() {
         text.lines().skip(2).collect::<Vec<_>>(),
         [
             "    '%s-%d'.format([request.namespace, 1 + 1]) → 'prod/app-2'",
-            "      [request.namespace, 1 + 1] → walked element by element",
+            "      [request.namespace, 1 + 1] → iterated element by element",
             "        request.namespace → 'prod/app'",
             "        1 + 1 → 2",
             "    ['bb', 'a'].sortBy(e, size(e)) → ['a', 'bb']",
@@ -182,7 +182,7 @@ fn formats_and_keys_have_their_values() {
     );
 }
 
-/// A loop shows its body for each element it came to, and the lists it walked.
+/// A loop shows its body for each visited element, and the lists it iterated.
 #[test]
 fn loops_show_their_rounds() {
     let text = lines("identity.certificate.organizations.exists(o, o.startsWith('Pl'))");

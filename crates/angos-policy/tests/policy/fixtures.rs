@@ -1,4 +1,4 @@
-//! The identities and requests the tables are walked with.
+//! The identities and requests of the tables.
 
 use angos_identity::{Certificate, Credential, Identity};
 use angos_policy::{Environment, Facts, Type, Value};

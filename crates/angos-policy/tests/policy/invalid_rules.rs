@@ -1,4 +1,4 @@
-//! Every kind of broken rule we know: by what is wrong with it, and those that attack by size. Walked by the
+//! Every known kind of invalid rule, by its error, and rules that attack by size. Walked by the
 //! tests, and timed by the benchmark.
 
 /// One kind, with at least one rule of it.
@@ -7,7 +7,7 @@ pub(crate) struct InvalidRules {
     pub(crate) inputs: Vec<String>,
 }
 
-/// What is wrong at a glance.
+/// Small invalid rules.
 const SHORT: &[(&str, &[&str])] = &[
     ("nothing", &["", " ", "\n\t"]),
     ("a lone binary operator", &["&&", "||", "==", "+", "in", "<="]),
@@ -86,7 +86,7 @@ fn matching(pattern: &str) -> String {
     format!("identity.username.matches('{pattern}')")
 }
 
-/// What attacks by size, by depth, or by what it would grow into.
+/// Rules that attack by size, by depth, or by the size of their result.
 fn large() -> Vec<(&'static str, Vec<String>)> {
     let repeat = |unit: &str, times: usize| unit.repeat(times);
     let chain = |first: &str, unit: &str, times: usize| first.to_owned() + &unit.repeat(times);
@@ -135,7 +135,7 @@ fn large() -> Vec<(&'static str, Vec<String>)> {
     ]
 }
 
-/// Each is cheap to write, and would build or walk more than anybody has.
+/// Each is short, and would build or iterate more than any machine can.
 fn grow() -> Vec<String> {
     let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
     let product = |depth: usize| {

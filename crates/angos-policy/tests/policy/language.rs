@@ -1,4 +1,4 @@
-//! What expressions mean, absence and errors included.
+//! Semantics of expressions, with absent values and errors.
 
 use crate::explain::check_account;
 use crate::fixtures::{Request, action, caller, environment, full};
@@ -30,7 +30,7 @@ fn alice() -> Identity {
     caller(Some(&leaf), Some("alice"))
 }
 
-/// Walks rows of an expression and its value, for alice with a request that has everything but a tag.
+/// Checks rows of an expression and its value, for alice with a request that has everything except a tag.
 fn check(rows: &[(&str, Result<bool, Undecidable>)]) {
     let identity = alice();
     for (rule, expected) in rows {
@@ -388,10 +388,10 @@ fn undecidable_denies_in_both_modes_and_says_which_and_why() {
         assert_eq!(decision.reason, reason);
         assert_eq!(
             policy.describe(reason).to_string(),
-            "by tag cannot be decided: a value this request does not have is used without a guard, \
+            "by tag cannot be decided: an absent value is used without a guard, \
              at `request.tag.startsWith('v')`"
         );
-        // One true rule decides, wherever it stands.
+        // One true rule decides, at any position.
         let decision = policy.decide(&alice(), &action("get-blob"));
         assert_eq!(decision.reason, Reason::Rule(0));
         assert_eq!(decision.allowed, default == DefaultDecision::Deny);

@@ -1,4 +1,4 @@
-//! What tools are told about rules that look wrong: those another makes redundant, and those that rest on absence.
+//! The analyses behind lints: redundant rules, and rules that depend on absence.
 
 use crate::analyze::{TestFacts, certified, policy};
 use angos_policy::{Caller, DefaultDecision, Known, PartialFacts, Redundancy, Value, Variable, limits};

@@ -1,4 +1,4 @@
-//! A list or a map means the same however it is held: walked as it is written, built as a whole, bound to a
+//! A list or a map behaves the same in every storage: iterated as written, built as a whole, bound to a
 //! name, taken out of another one, or behind `dyn`.
 
 use crate::differential::{map, nested, strings};
@@ -12,7 +12,7 @@ fn evaluate(source: &str) -> Result<String, Undecidable> {
     expression.evaluate(&caller(None, None), &full(), |value| value.map(|value| format!("{value:?}")))
 }
 
-/// Compiles when a part of an expression is not refused for what it is made of: a constant key twice, say.
+/// Compiles when a part of an expression is not invalid itself: a duplicate constant key, for example.
 fn compiles(source: &str) -> bool {
     Expression::compile(&environment(), source).is_ok()
 }

@@ -4,14 +4,14 @@
 //! - `invalid_rules`: every kind of invalid rule, for `rule_errors` and the benchmark
 //! - `string_storage`: strings rules build
 //! - `list_storage`: lists and maps, however they are held
-//! - `fixtures`: the identities and requests the tables are walked with
-//! - `analyze`: what can be said before everything is known
-//! - `lint_analyses`: what looks wrong in rules
+//! - `fixtures`: the identities and requests of the tables
+//! - `analyze`: analysis with partial facts
+//! - `lint_analyses`: rules that look wrong: redundant, or dependent on absence
 //! - `explain`: decisions replayed
 //! - `published_rules`: the rules of the published pages, to the letter
-//! - `language`: what expressions mean, absence and errors included
+//! - `language`: semantics of expressions, with absent values and errors
 //! - `functions`: functions a service declares
-//! - `rule_errors`: what does not load, with the place and the message
+//! - `rule_errors`: rules that do not load, with position and message
 //! - `differential`: generated expressions against another evaluator of CEL
 #![allow(
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! A fact outside what was declared never lets a request in: no rule that reads it has a value.
+//! A fact outside its declared type never allows a request: every rule that reads it is undecidable.
 
 use angos_identity::Identity;
 use angos_policy::{

@@ -1,4 +1,4 @@
-//! What does not load: every kind of mistake, with its place, its message and the suggestion.
+//! Rules that do not load: every kind of error, with its position, message and suggestion.
 
 use crate::fixtures::{caller, environment, full};
 use crate::invalid_rules::{InvalidRules, invalid_rules};
@@ -14,7 +14,7 @@ fn refusal(rule: &str) -> RuleError {
     }
 }
 
-/// Rule, line and column of the mistake, and what message and suggestion contain.
+/// Rule, line and column of the error, and parts of the message and the suggestion.
 const MISTAKES: &[(&str, usize, usize, &str, &str)] = &[
     // Names.
     ("identity.usrname == 'a'", 1, 10, "`identity` has no field `usrname`", "did you mean `username`?"),
@@ -40,12 +40,12 @@ const MISTAKES: &[(&str, usize, usize, &str, &str)] = &[
     ("has('x')", 1, 5, "`has` asks about a field", ""),
     ("has(identity.usrname)", 1, 14, "has no field `usrname`", "`username`"),
     // Formats, with the place in the string.
-    ("'a%q'.format([1]) == ''", 1, 3, "unknown clause `%q`", "known are %s, %d"),
-    (r"'\x61\n%q'.format([1]) == ''", 1, 8, "unknown clause `%q`", ""),
+    ("'a%q'.format([1]) == ''", 1, 3, "unknown format specifier `%q`", "known are %s, %d"),
+    (r"'\x61\n%q'.format([1]) == ''", 1, 8, "unknown format specifier `%q`", ""),
     ("'é%s %.2d'.format(['a', 1]) == ''", 1, 6, "`%d` has no decimals", "write `%d`"),
-    ("true &&\n  r'''a\n%.'''.format([1]) == ''", 3, 1, "the format ends within a clause", "`%%`"),
-    ("'%s %s'.format([request.tag]) == ''", 1, 5, "there is no argument for this clause; the list has 1", ""),
-    ("'%s'.format(['a', request.tag]) == ''", 1, 19, "there is no clause for this argument", ""),
+    ("true &&\n  r'''a\n%.'''.format([1]) == ''", 3, 1, "the format ends within a specifier", "`%%`"),
+    ("'%s %s'.format([request.tag]) == ''", 1, 5, "no argument for this specifier; the list has 1", ""),
+    ("'%s'.format(['a', request.tag]) == ''", 1, 19, "no specifier for this argument", ""),
     (
         "'%s%d'.format(['a', request.tag]) == ''",
         1,
@@ -98,7 +98,7 @@ const MISTAKES: &[(&str, usize, usize, &str, &str)] = &[
     ("size(1) == 1", 1, 6, "an int has no size", ""),
     ("request.age.getFullYear() == 1", 1, 13, "a duration has no `getFullYear`", ""),
     ("bool(1)", 1, 1, "an int cannot become a bool", ""),
-    // Closed sets.
+    // Enums.
     (
         "request.action == 'pull'",
         1,
@@ -188,7 +188,7 @@ fn a_mistake_is_shown_with_its_line_and_a_caret() {
 fn invalid_rules_are_rejected_quickly_on_a_small_stack() {
     let table = invalid_rules();
     assert!(table.len() >= 46 && table.iter().all(|rule| !rule.inputs.is_empty()));
-    // What the operating system gives a thread that asks for nothing, and less than a worker has.
+    // The default stack of a thread, and less than a worker thread has.
     let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
     let walk = move || {
         let mut slow = Vec::new();

@@ -1,4 +1,4 @@
-//! A string means the same wherever it lives: written in the rule, handed in, or built by the rule itself,
+//! A string behaves the same in every storage: a literal, a fact, or built by the rule itself,
 //! also as the element of a loop whose body builds more.
 
 use angos_identity::Identity;
@@ -29,7 +29,7 @@ fn text() -> impl Strategy<Value = String> {
     "[abé, ]{0,6}"
 }
 
-/// Expressions about `S`, whatever stands for it.
+/// Expressions with a placeholder `S`.
 fn about() -> impl Strategy<Value = String> {
     let part = || text().prop_map(|text| format!("'{text}'"));
     let piece = prop_oneof![
