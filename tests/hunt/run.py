@@ -114,6 +114,9 @@ def run(place, name, user, limit):
             why = f"exit code {code}" if code else None
         except subprocess.TimeoutExpired:
             why = f"not done after {limit:.0f} s"
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     try:
         os.killpg(process.pid, signal.SIGKILL)
         why = why or "it left a process behind"

@@ -60,6 +60,9 @@ impl Caller {
         }
         let status = answer.as_ref().map_or(0, |answer| answer.status.as_u16());
         self.soak.ledger.answered(what, status, started.elapsed());
+        if status == 500 {
+            self.soak.ledger.wrong(format!("{method} {path}: 500; a full disk has a status of its own"));
+        }
         // Whoever is told to come back later does.
         if matches!(status, 0 | 429 | 503 | 507) {
             tokio::time::sleep(Duration::from_millis(50)).await;
