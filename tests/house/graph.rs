@@ -8,6 +8,7 @@ const GRAPH: &[(&str, &[&str])] = &[
     (
         "angos",
         &[
+            "angos-access",
             "angos-auth",
             "angos-config",
             "angos-doctor",
@@ -22,6 +23,7 @@ const GRAPH: &[(&str, &[&str])] = &[
     (
         "angos-config",
         &[
+            "angos-access",
             "angos-auth",
             "angos-identity",
             "angos-oci",
@@ -34,8 +36,17 @@ const GRAPH: &[(&str, &[&str])] = &[
     ),
     (
         "angos-server",
-        &["angos-auth", "angos-identity", "angos-oci", "angos-policy", "angos-registry", "angos-tls"],
+        &[
+            "angos-access",
+            "angos-auth",
+            "angos-identity",
+            "angos-oci",
+            "angos-policy",
+            "angos-registry",
+            "angos-tls",
+        ],
     ),
+    ("angos-access", &["angos-identity", "angos-oci", "angos-policy"]),
     ("angos-registry", &["angos-oci", "angos-storage"]),
     ("angos-auth", &["angos-identity"]),
     ("angos-tls", &["angos-identity"]),
@@ -69,7 +80,7 @@ const OWNERS: &[(&str, &str)] = &[
 ];
 
 /// Crates that promise to hold no I/O and no runtime.
-const PURE: &[&str] = &["angos-oci", "angos-identity", "angos-policy"];
+const PURE: &[&str] = &["angos-oci", "angos-identity", "angos-policy", "angos-access"];
 
 /// Package name to the names of its ordinary (not test-only) dependencies.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {

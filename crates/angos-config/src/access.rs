@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
+use angos_access::{AccessPolicies, AccessPolicy};
 use angos_oci::{Name, RepositoryMap};
 use angos_policy::{DefaultDecision, Environment, Policy, RuleError, RuleSource};
-use angos_server::{Access, AccessPolicy};
+use angos_server::Access;
 
 use crate::configuration::Context;
 use crate::credentials;
@@ -18,13 +19,13 @@ use crate::path::KeyPath;
 pub(crate) fn access(document: &Document, context: &mut Context<'_>) -> Option<Access> {
     let policies = policies(document, context);
     let credentials = credentials::credentials(&document.auth, context)?;
-    Some(Access { credentials, ..policies? })
+    Some(Access { policies: policies?, credentials })
 }
 
 /// All policies, without credentials; `None` when something in them was wrong and is among the problems.
-pub(crate) fn policies(document: &Document, context: &mut Context<'_>) -> Option<Access> {
+pub(crate) fn policies(document: &Document, context: &mut Context<'_>) -> Option<AccessPolicies> {
     let started = Instant::now();
-    let environment = angos_server::environment();
+    let environment = angos_access::environment();
     let mut compiler = Compiler { environment, context, is_deprecated_reported: false };
     let section = KeyPath::of(&["global", "access_policy"]);
     let global = document.global.access_policy.as_ref().map(|written| compiler.policy(written, &section));
@@ -42,7 +43,7 @@ pub(crate) fn policies(document: &Document, context: &mut Context<'_>) -> Option
         None => None,
     };
     let authorities = authorities(document, context);
-    Some(Access { global, repositories: repositories?, authorities, compile_time, ..Access::default() })
+    Some(AccessPolicies { global, repositories: repositories?, authorities, compile_time })
 }
 
 /// What the clients of each named authority may touch, if that is bounded.

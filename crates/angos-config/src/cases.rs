@@ -16,8 +16,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use angos_access::{AccessPolicy, AccessRequests};
 use angos_identity::Identity;
-use angos_server::{AccessPolicy, Request};
 use angos_tls::Files;
 use figment::value::{Dict, Value};
 
@@ -63,7 +63,7 @@ pub struct Check {
     /// Who that is.
     pub identity: Arc<Identity>,
     /// What it asks for.
-    pub request: Request,
+    pub request: AccessRequests,
 }
 
 type Callers = BTreeMap<String, Arc<Identity>>;
@@ -139,7 +139,7 @@ impl Reader<'_> {
         room: usize,
         now: SystemTime,
     ) -> Option<Case> {
-        let known: Vec<&str> = KEYS.iter().chain(angos_server::Inquiry::FIELDS).copied().collect();
+        let known: Vec<&str> = KEYS.iter().chain(angos_access::AccessRequest::FIELDS).copied().collect();
         self.refuse_unknown(case, path, &known);
         let is_allowed = self.word(case, path, "expect", &["allow", "deny"]).map(|word| word == "allow");
         let rule = case.get("rule").and_then(|value| self.rule(value, &path.key("rule")));

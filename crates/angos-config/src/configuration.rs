@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use angos_access::AccessPolicies;
 use angos_server::Access;
 use angos_tls::{Files, Material, Snapshot};
 
@@ -135,7 +136,7 @@ fn read(
     reader: &Files,
     files: &[PathBuf],
     environment: impl Iterator<Item = (String, String)>,
-    judge: impl FnOnce(&Document, &Access, &mut Context<'_>),
+    judge: impl FnOnce(&Document, &AccessPolicies, &mut Context<'_>),
 ) -> Result<Configuration, Problems> {
     let read = read_files(reader, files).map_err(|problems| Problems::new(problems, reader.take()))?;
     let mut problems = Vec::new();
@@ -155,7 +156,7 @@ fn read(
     let decision_log = document.server.decision_log.as_ref().map(|path| layers.resolve(&log, path));
 
     if let Some(access) = access.as_ref().filter(|_| is_sound(&context.problems)) {
-        judge(&document, access, &mut context);
+        judge(&document, &access.policies, &mut context);
     }
     let Context { mut problems, users, .. } = context;
     layers.sort(&mut problems);

@@ -9,8 +9,8 @@ mod rules;
 
 use std::cell::{Cell, OnceCell};
 
+use angos_access::{AccessPolicies, RequestClass};
 use angos_policy::{Caller, DefaultDecision, Policy, Possibility, Presence};
-use angos_server::{Access, Situation};
 
 use crate::configuration::Context;
 use crate::document::{
@@ -87,7 +87,7 @@ enum Place {
 }
 
 /// Judges all policies of a configuration that has no errors.
-pub(crate) fn lint(document: &Document, access: &Access, context: &mut Context<'_>) {
+pub(crate) fn lint(document: &Document, access: &AccessPolicies, context: &mut Context<'_>) {
     let mut linter = Linter {
         access,
         context,
@@ -166,7 +166,7 @@ fn places(rules: &[Option<Rule>], list: &KeyPath) -> Vec<KeyPath> {
 }
 
 struct Linter<'a, 'b> {
-    access: &'a Access,
+    access: &'a AccessPolicies,
     context: &'a mut Context<'b>,
     is_anonymous_possible: bool,
     has_credentials: bool,
@@ -219,7 +219,7 @@ impl Linter<'_, '_> {
     }
 
     /// Whether the policies that are asked allow it: all of them must.
-    fn possibility(&self, repository: Option<&str>, situation: &Situation) -> Possibility {
+    fn possibility(&self, repository: Option<&str>, situation: &RequestClass) -> Possibility {
         let repository = repository.and_then(|name| self.access.repositories.get(name));
         let asked = self.access.global.iter().chain(repository).map(|policy| {
             self.pay_for_all(policy.rules());
@@ -264,8 +264,8 @@ impl Linter<'_, '_> {
 }
 
 /// Every situation of every kind of caller.
-fn everybody(repository: Option<&str>) -> Vec<Situation> {
-    CALLERS.iter().flat_map(|caller| Situation::all(caller, repository)).collect()
+fn everybody(repository: Option<&str>) -> Vec<RequestClass> {
+    CALLERS.iter().flat_map(|caller| RequestClass::all(caller, repository)).collect()
 }
 
 /// What is certain of two questions that must both be answered with yes.
@@ -278,7 +278,7 @@ fn both(left: Possibility, right: Possibility) -> Possibility {
 }
 
 /// The words of the actions, each once, for a message: `a`, `a and b`, `a, b and 3 more`.
-fn listed(situations: &[&Situation]) -> String {
+fn listed(situations: &[&RequestClass]) -> String {
     let mut words: Vec<&str> = situations.iter().map(|situation| situation.action().as_str()).collect();
     words.dedup();
     match words.as_slice() {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use angos_access::AccessPolicies;
 use angos_identity::Certificate;
 use angos_policy::nearest;
-use angos_server::Access;
 use angos_tls::probe::{Vouching, certificates};
 use angos_tls::{AcceptError, Files};
 
@@ -22,8 +22,8 @@ use crate::{access, tls};
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Policies {
-    /// The policies; the set has no credentials.
-    pub access: Access,
+    /// The policies.
+    pub access: AccessPolicies,
     /// Who may log in with a password, as `[auth.identity]` names them.
     pub users: Vec<User>,
     /// Whether the registry has TLS that refuses callers without a certificate.

@@ -132,8 +132,8 @@ fn every_block_loads() {
     for (name, block) in BLOCKS {
         let configuration = loaded(block);
         assert_eq!(configuration.tls.is_some(), block.contains("[server.tls]"), "{name}");
-        let has_policy =
-            configuration.access.global.is_some() || !configuration.access.repositories.is_empty();
+        let has_policy = configuration.access.policies.global.is_some()
+            || !configuration.access.policies.repositories.is_empty();
         assert_eq!(has_policy, block.contains("access_policy"), "{name}");
     }
 }
@@ -152,8 +152,8 @@ fn the_older_spelling_loads_with_one_warning() {
 fn all_blocks_together_load() {
     let all = [0, 2, 6].map(|index| BLOCKS[index].1).concat();
     let configuration = loaded(&all);
-    assert!(configuration.tls.is_some() && configuration.access.global.is_some());
-    assert_eq!(configuration.access.repositories.len(), 2);
+    assert!(configuration.tls.is_some() && configuration.access.policies.global.is_some());
+    assert_eq!(configuration.access.policies.repositories.len(), 2);
     assert_eq!(configuration.server.listen.to_string(), "0.0.0.0:8000");
     assert!(configuration.warnings.is_empty(), "{:?}", configuration.warnings);
 }

@@ -9,6 +9,7 @@
 //! | [`Hasher`] | `hasher.rs` | a stream of bytes, or a saved state |
 //! | [`Name`] | `name.rs` | path, query |
 //! | [`Tag`], [`Reference`] | `tag.rs`, `reference.rs` | path, query |
+//! | [`UploadId`] | `upload_id.rs` | path |
 //! | [`RepositoryMap`] | `repository_map.rs` | – |
 //! | [`MediaType`] | `media_type.rs` | `Content-Type`, JSON |
 //! | [`Descriptor`] | `descriptor.rs` | JSON |
@@ -35,6 +36,7 @@ mod reference;
 mod repository_map;
 mod tag;
 mod text;
+mod upload_id;
 
 pub use byte_range::{ByteRange, RangeError};
 pub use content_range::{ContentRange, ContentRangeError};
@@ -49,6 +51,7 @@ pub use name::{Name, NameError};
 pub use reference::{Reference, ReferenceError};
 pub use repository_map::RepositoryMap;
 pub use tag::{Tag, TagError};
+pub use upload_id::{UploadId, UploadIdError};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -61,7 +61,6 @@ pub use crate::record::TagEntry;
 pub use crate::referrers::{ReferrersPage, ReferrersRest};
 pub use crate::registry::Registry;
 pub use crate::settings::Settings;
-pub use crate::upload_id::{UploadId, UploadIdError};
 
 /// The example of the README compiles and runs.
 #[cfg(doctest)]

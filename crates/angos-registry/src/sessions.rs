@@ -4,7 +4,9 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::limits::SPENT_MAX;
-use crate::{Error, Result, UploadId};
+use angos_oci::UploadId;
+
+use crate::{Error, Result};
 
 #[derive(Default)]
 pub(crate) struct Sessions(Mutex<State>);
@@ -28,7 +30,7 @@ impl Sessions {
         if self.is_spent(id) {
             return Err(Error::UploadUnknown);
         }
-        let claim = self.claim_any(*id.session())?;
+        let claim = self.claim_any(id.session)?;
         // It may have ended between the look and the claim.
         if self.is_spent(id) { Err(Error::UploadUnknown) } else { Ok(claim) }
     }
@@ -42,7 +44,7 @@ impl Sessions {
     }
 
     pub(crate) fn is_spent(&self, id: &UploadId) -> bool {
-        self.state().spent.contains(id.session())
+        self.state().spent.contains(&id.session)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -4,7 +4,7 @@
 //! ([`UploadId`]); a blob that comes in one request is staged, verified and published without any record of a session;
 //! only a chunk that is acknowledged on its own makes a session in the blob store, and a record that binds it to its id.
 
-use angos_oci::{Algorithm, ContentRange, Digest, Name};
+use angos_oci::{Algorithm, ContentRange, Digest, Name, UploadId};
 use angos_storage::{Batch, SessionId, Writer};
 use bytes::Bytes;
 
@@ -12,8 +12,8 @@ use crate::receive::Expectation;
 use crate::record::{Moment, Record as _, Upload};
 use crate::registry::to_the_end;
 use crate::sessions::Claim;
-use crate::upload_id::Secret;
-use crate::{Body, BodyError, Error, Registry, Result, UploadId, key};
+use crate::upload_id::{IssuedId as _, Secret};
+use crate::{Body, BodyError, Error, Registry, Result, key};
 
 impl Registry {
     /// Starts a session that lives for `upload_expiry` and belongs to `name` alone.
@@ -32,7 +32,7 @@ impl Registry {
         if self.0.sessions.is_spent(id) {
             return Err(Error::UploadUnknown);
         }
-        let upload = self.record(&key::upload(name, id.session())).await?;
+        let upload = self.record(&key::upload(name, &id.session)).await?;
         self.offset(upload.as_ref()).await
     }
 
@@ -145,7 +145,7 @@ impl Registry {
     /// What to answer to the end of a session that has no bytes and does not come out right: it may be one that an
     /// earlier process finished, whose answer was lost. Sessions that this process finished are remembered.
     async fn or_finished(&self, name: &Name, id: &UploadId, digest: &Digest, error: Error) -> Result<()> {
-        if id.start() < self.0.started && self.has_blob(name, digest).await? { Ok(()) } else { Err(error) }
+        if id.start < self.0.started && self.has_blob(name, digest).await? { Ok(()) } else { Err(error) }
     }
 
     /// Ends a session and drops what it holds.
@@ -193,7 +193,7 @@ impl Registry {
             return Err(error);
         }
         let Some((id, session)) = recorded else { return self.apply(batch).await };
-        self.apply(without_session(batch, name, id.start(), id.session())).await?;
+        self.apply(without_session(batch, name, id.start, &id.session)).await?;
         if let Err(error) = self.0.storage.blobs.abort(&session).await {
             // The blob is there and owned; what is left of the session expires.
             tracing::warn!(target: "angos::registry", %session, %error, "cannot remove a finished upload");
@@ -221,8 +221,7 @@ impl Registry {
 
     /// Whether the id is one of this registry and name, and still alive.
     async fn check(&self, name: &Name, id: &UploadId) -> Result<()> {
-        if id.belongs_to(self.secret().await?, name) && self.expires(id.start()) > self.0.clock.nanoseconds()
-        {
+        if id.belongs_to(self.secret().await?, name) && self.expires(id.start) > self.0.clock.nanoseconds() {
             Ok(())
         } else {
             Err(Error::UploadUnknown)
@@ -238,7 +237,7 @@ impl Registry {
     async fn open(&self, name: &Name, id: &UploadId) -> Result<Open> {
         self.check(name, id).await?;
         let claim = self.0.sessions.claim(id)?;
-        let upload = self.record(&key::upload(name, id.session())).await?;
+        let upload = self.record(&key::upload(name, &id.session)).await?;
         Ok(Open { claim, upload })
     }
 
@@ -250,14 +249,14 @@ impl Registry {
 
     /// Makes the session in the blob store that an id stands for.
     async fn begin(&self, name: &Name, id: &UploadId) -> Result<SessionId> {
-        let algorithm = id.algorithm().unwrap_or(Algorithm::Sha256);
+        let algorithm = id.named_algorithm().unwrap_or(Algorithm::Sha256);
         let (registry, name, id) = (self.clone(), name.clone(), *id);
         to_the_end(async move {
             let blobs = &registry.0.storage.blobs;
             let session = blobs.begin(algorithm).await?;
             let batch = Batch::new()
-                .put(key::expiry(id.start(), id.session(), &name), Bytes::new())
-                .create(key::upload(&name, id.session()), Upload { session }.encode());
+                .put(key::expiry(id.start, &id.session, &name), Bytes::new())
+                .create(key::upload(&name, &id.session), Upload { session }.encode());
             match registry.metadata().apply(batch).await {
                 Ok(()) => Ok(session),
                 Err(error) => {
@@ -285,7 +284,7 @@ impl Registry {
         let Some(session) = session else { return Ok(()) };
         let (registry, name, id) = (self.clone(), name.clone(), *id);
         to_the_end(async move {
-            registry.forget(&name, id.start(), id.session(), &session).await?;
+            registry.forget(&name, id.start, &id.session, &session).await?;
             drop(claim);
             Ok(())
         })

@@ -4,18 +4,15 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use angos_access::{AccessRequest, Decision, DecisionRecord, Decisions, Operation, RequestMethod};
 use angos_identity::{Certificate, Identity};
 use angos_oci::{Digest, Name};
 use angos_policy::Undecidable;
-use hyper::Method;
 
 use crate::access::AccessInForce;
-use crate::decision_log::{DecisionLog, Entry};
-use crate::inquiry::Inquiry;
-use crate::judge::{Judgement, Verdict};
+use crate::decision_log::DecisionLog;
 use crate::metrics::Metrics;
 use crate::request_id::RequestId;
-use crate::route::Operation;
 
 /// Proof that a policy allowed this operation to this caller. Only this module can make one.
 #[derive(Debug)]
@@ -52,7 +49,7 @@ impl Denied {
 pub(crate) struct Gate<'a> {
     pub(crate) in_force: &'a Arc<AccessInForce>,
     pub(crate) identity: &'a Identity,
-    pub(crate) method: &'a Method,
+    pub(crate) method: RequestMethod,
     pub(crate) time: SystemTime,
     pub(crate) request: RequestId,
     pub(crate) metrics: &'a Metrics,
@@ -62,37 +59,38 @@ pub(crate) struct Gate<'a> {
 impl Gate<'_> {
     /// Asks everything there is to ask about an operation, counts and logs each decision.
     pub(crate) fn admit(&self, operation: Operation) -> Result<Permit, Denied> {
-        Inquiry::all(&operation, self.method, self.time).try_for_each(|inquiry| self.ask(&inquiry))?;
+        AccessRequest::for_operation(&operation, self.method, self.time)
+            .try_for_each(|request| self.ask(&request))?;
         Ok(Permit { operation })
     }
 
     /// Decides again what was permitted before. Counted and logged only where the answer is another one.
     pub(crate) fn confirm(&self, operation: &Operation) -> Result<(), Denied> {
-        Inquiry::all(operation, self.method, self.time)
-            .filter(|inquiry| !self.judge(inquiry).is_allowed())
-            .try_for_each(|inquiry| self.ask(&inquiry))
+        AccessRequest::for_operation(operation, self.method, self.time)
+            .filter(|request| !self.decide(request).is_allowed())
+            .try_for_each(|request| self.ask(&request))
     }
 
     /// Whether the caller may see a repository in a listing. Neither logged nor counted: a page asks this a thousand
     /// times, which would drown what callers ask for.
     pub(crate) fn may_list(&self, name: &Name) -> bool {
-        self.judge(&Inquiry::list(name, self.method, self.time)).is_allowed()
+        self.decide(&AccessRequest::list(name, self.method, self.time)).is_allowed()
     }
 
     /// Whether the caller may read a blob where it was not asked for by name. Neither logged nor counted.
     pub(crate) fn may_read(&self, name: &Name, digest: &Digest) -> bool {
-        self.judge(&Inquiry::read(name, digest, self.method, self.time)).is_allowed()
+        self.decide(&AccessRequest::read(name, digest, self.method, self.time)).is_allowed()
     }
 
-    fn judge(&self, inquiry: &Inquiry) -> Judgement<'_> {
-        self.in_force.access.judge(self.identity, inquiry)
+    fn decide(&self, request: &AccessRequest) -> Decision<'_> {
+        self.in_force.access.policies.decide(self.identity, request)
     }
 
-    fn ask(&self, inquiry: &Inquiry) -> Result<(), Denied> {
+    fn ask(&self, request: &AccessRequest) -> Result<(), Denied> {
         let started = Instant::now();
-        let verdict = self.in_force.access.decide(self.identity, inquiry);
+        let decisions = self.in_force.access.policies.decide_and_count(self.identity, request);
         self.metrics.decision_time.observe(started.elapsed());
-        let allowed = verdict.judgement.is_allowed();
+        let allowed = decisions.enforced.is_allowed();
         let (counter, level_enabled) = if allowed {
             (&self.metrics.allowed, tracing::enabled!(target: "angos::policy", tracing::Level::DEBUG))
         } else {
@@ -100,29 +98,37 @@ impl Gate<'_> {
         };
         counter.inc();
         if level_enabled {
-            self.log(inquiry, verdict);
+            self.log(request, decisions);
         }
-        let Verdict { judgement, shadow } = verdict;
+        let Decisions { enforced, shadow } = decisions;
         if let Some(log) = self.decision_log {
             let (generation, identity) = (self.in_force.generation, self.identity);
-            log.record(&Entry { generation, request: self.request, judgement, shadow, identity, inquiry });
+            let request_id = &self.request;
+            log.record(&DecisionRecord {
+                generation,
+                request_id,
+                decision: enforced,
+                shadow,
+                identity,
+                request,
+            });
         }
-        match judgement {
+        match enforced {
             _ if allowed => Ok(()),
-            Judgement::Authority(_) => Err(Denied::ByAuthority),
+            Decision::Authority(_) => Err(Denied::ByAuthority),
             _ => Err(Denied::ByPolicies),
         }
     }
 
     /// What a certificate or client wrote is a field of the event and never part of its message: subscribers escape fields.
-    fn log(&self, inquiry: &Inquiry, Verdict { judgement, shadow }: Verdict<'_>) {
+    fn log(&self, request: &AccessRequest, Decisions { enforced, shadow }: Decisions<'_>) {
         macro_rules! decision {
             ($level:ident, $outcome:literal) => {
                 tracing::$level!(
                     target: "angos::policy",
-                    policy = judgement.scope(),
-                    rule = judgement.rule(),
-                    undecidable = judgement.undecidable().map(Undecidable::as_str),
+                    policy = enforced.scope(),
+                    rule = enforced.rule(),
+                    undecidable = enforced.undecidable().map(Undecidable::as_str),
                     shadow = shadow.map(|shadow| shadow.outcome()),
                     shadow_policy = shadow.map(|shadow| shadow.scope()),
                     shadow_rule = shadow.map(|shadow| shadow.rule()),
@@ -133,14 +139,14 @@ impl Gate<'_> {
                     subject = self.identity.certificate().map(Certificate::subject),
                     fingerprint = self.identity.certificate().map(Certificate::fingerprint),
                     client_ip = self.identity.client_ip(),
-                    action = inquiry.action().as_str(),
-                    namespace = inquiry.namespace().map(AsRef::<str>::as_ref),
+                    action = request.action().as_str(),
+                    namespace = request.namespace().map(AsRef::<str>::as_ref),
                     request_id = %self.request,
                     $outcome
                 )
             };
         }
-        if judgement.is_allowed() {
+        if enforced.is_allowed() {
             decision!(debug, "allowed");
         } else {
             decision!(info, "denied");

@@ -3,21 +3,17 @@
 //! A request only ever copies its line into a buffer. When the disk is slower than the requests the buffer fills, and
 //! lines are dropped and counted; no request waits.
 
-mod line;
-mod recorded;
-
 use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use angos_access::DecisionRecord;
+
 use crate::limits::DECISION_LOG_QUEUE_BYTES;
 use crate::line_log::{LineLog, LineLogEvent};
 
-pub(crate) use line::Entry;
-pub use recorded::{RecordError, RecordedDecision};
-
 /// Writes every decision on a request, allowed or denied, as one line of JSON: all that is needed to
-/// [judge it again](RecordedDecision).
+/// [decide it again](angos_access::RecordedDecision).
 ///
 /// Guarantee: a request never waits for it. Lines that do not fit into the queue
 /// ([`DECISION_LOG_QUEUE_BYTES`]), or that cannot be written, are lost and counted in
@@ -55,8 +51,8 @@ impl DecisionLog {
     }
 
     /// Hands over one decision.
-    pub(crate) fn record(&self, entry: &Entry<'_>) {
-        self.lines.push(&entry.line());
+    pub(crate) fn record(&self, record: &DecisionRecord<'_>) {
+        self.lines.push(&record.line());
     }
 
     /// The lines on their way.
@@ -84,6 +80,3 @@ impl fmt::Debug for DecisionLog {
         formatter.debug_struct("DecisionLog").finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use angos_access::Action;
 use hyper::body::Incoming;
 use hyper::header::{
     AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, WARNING,
@@ -21,7 +22,7 @@ use crate::operations::{Context, operate};
 use crate::refuse::{Refusal, refuse};
 use crate::request_id::RequestId;
 use crate::respond::{Outcome, respond};
-use crate::route::{Action, route, without_secrets};
+use crate::route::{request_method, route, without_secrets};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -96,6 +97,7 @@ async fn stages(
         return Err(Refusal::HeadInvalid);
     }
     let operation = route(&head.method, head.uri.path(), head.uri.query())?;
+    let method = request_method(&head.method)?;
     *action = Some(operation.action());
     let in_force = shared.access.load_full();
     let credentials = &in_force.access.credentials;
@@ -115,7 +117,7 @@ async fn stages(
     let gate = Gate {
         in_force: &in_force,
         identity: &identity,
-        method: &head.method,
+        method,
         time: SystemTime::now(),
         request: id,
         metrics: &shared.metrics,

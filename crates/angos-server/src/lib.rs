@@ -9,15 +9,14 @@
 //! | 3 connection | `connection.rs` | stream → requests; ALPN picks the HTTP/1.1 or HTTP/2 builder | hyper |
 //! | 4 route | `route.rs` | method + path + query → operation or refusal; pure; parses once | `angos_oci` |
 //! | 5 authenticate | `authenticate.rs` | caller + headers → identity | `angos_auth::Credentials` |
-//! | 6 authorize | `authorize.rs` | identity + operation → permit or denial; writes the decision log | `angos_policy::Policy` |
+//! | 6 authorize | `authorize.rs` | identity + operation → permit or denial; writes the decision log | `angos_access::AccessPolicies` |
 //! | 7 operate | `operations/{manifests,blobs,uploads,tags,referrers,catalog}.rs` | permit + body → outcome | `angos_registry::Registry` |
 //! | 8 store | `angos-registry` → `angos-storage` | verified bytes → rest | storage traits |
 //! | 9 respond | `respond.rs` (success), `refuse.rs` (every refusal) | outcome or reason → HTTP response; statuses are chosen here alone | hyper |
 //!
 //! Stages 4 to 9 are called in their order by `exchange.rs`. Beside the path: `server.rs`, `listener.rs` and `handle.rs`
 //! (bind, run, drain, reload), `places.rs` and `shares.rs` (what a caller may have of connections and requests),
-//! `descriptors.rs` (open files), `settings.rs` and `limits.rs` (every bound with its reason), `environment.rs` (what a policy
-//! may name), `inquiry.rs` and `judge.rs` (what is asked of policies, and what they answer), `explain.rs` (why), `situation.rs` (what may be asked), `activity.rs` and `wire.rs`
+//! `descriptors.rs` (open files), `settings.rs` and `limits.rs` (every bound with its reason), `activity.rs` and `wire.rs`
 //! (clients that stand still, connections that close), `trust.rs` and `fate.rs` (whether a connection stays), `expiry.rs` (what
 //! ends soon), `body.rs`, `metrics.rs`,
 //! `management.rs` (probes without policy), `storage_health.rs` (whether the storage takes writes), `request_id.rs`, `decision_log.rs` (every decision, to be judged again),
@@ -35,15 +34,11 @@ mod connection;
 mod content;
 mod decision_log;
 mod descriptors;
-mod environment;
 mod exchange;
 mod expiry;
-mod explain;
 mod fate;
 mod handle;
 mod handshake;
-mod inquiry;
-mod judge;
 pub mod limits;
 mod line_log;
 mod listener;
@@ -62,24 +57,17 @@ mod server;
 mod settings;
 mod shared;
 mod shares;
-mod situation;
 mod storage_health;
 #[cfg(test)]
 mod tests;
 mod trust;
 mod wire;
 
-pub use access::{Access, AccessPolicy};
+pub use access::Access;
 pub use background::{Background, Job, JobEnded, JobState, UnknownJob};
-pub use decision_log::{DecisionLog, RecordError, RecordedDecision};
+pub use decision_log::DecisionLog;
 pub use descriptors::TooFewFiles;
-pub use environment::environment;
-pub use explain::{Explanation, ScopeExplanation, Trial};
 pub use handle::Handle;
-pub use inquiry::{Inquiry, InquiryError, Request, moment};
-pub use judge::Judgement;
 pub use line_log::{LineLog, LineLogEvent};
-pub use route::{Action, UnknownAction};
 pub use server::{Server, StartError};
 pub use settings::{Limits, Listener, Settings, Surfaces, Timeouts};
-pub use situation::Situation;

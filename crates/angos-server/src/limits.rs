@@ -225,13 +225,6 @@ pub const LINE_LOG_RETRY: Duration = Duration::from_millis(10);
 /// not take the processor.
 pub const BACKGROUND_RETRY: Duration = Duration::from_mins(1);
 
-/// Bytes of one line of the decision log: 256 KiB. Of a line that would be longer the names in the certificate are left
-/// out, and what is left fits.
-///
-/// Source: ours. Certificates met in practice give lines of 2 KiB. The largest one that rules can read (64 KiB) fits, if
-/// it is not written to be escaped.
-pub const DECISION_LINE_BYTES: usize = 256 * 1024;
-
 /// How often the log warns of certificates and lists that end soon: once a day, beside the start and each change.
 ///
 /// Source: ours. Often enough to be seen in time, seldom enough not to be filtered away.

@@ -13,6 +13,7 @@ mod timing;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use angos_access::Action;
 use angos_registry::Damage;
 use angos_tls::{Class, Distrust, Material};
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
@@ -25,7 +26,6 @@ use prometheus_client::registry::Registry;
 use crate::access::AccessInForce;
 use crate::background::{Background, JobMetrics};
 use crate::line_log::LineMetrics;
-use crate::route::Action;
 use crate::settings::Settings;
 use crate::storage_health::StorageMetrics;
 

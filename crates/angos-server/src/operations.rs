@@ -9,6 +9,7 @@ mod uploads;
 
 use std::sync::Arc;
 
+use angos_access::Operation;
 use angos_registry::{Approval, Registry};
 use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
@@ -24,7 +25,6 @@ use crate::memory::Account;
 use crate::recheck::Recheck;
 use crate::refuse::Refusal;
 use crate::respond::Outcome;
-use crate::route::Operation;
 use crate::shared::Shared;
 
 /// What an operation may look at besides its own arguments.

@@ -7,10 +7,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
+use angos_access::{Operation, RequestMethod};
 use angos_identity::Identity;
 use angos_oci::{Reference, Tag};
 use angos_registry::{Approval, BodyError, Error};
-use hyper::Method;
 
 use crate::access::AccessInForce;
 use crate::authenticate::AuthenticationError;
@@ -19,7 +19,6 @@ use crate::connection::Connection;
 use crate::limits::RECHECK_EVERY;
 use crate::refuse::Refusal;
 use crate::request_id::RequestId;
-use crate::route::Operation;
 
 /// Decides one request again, under the policies, credentials and certificates in force at that moment.
 ///
@@ -34,7 +33,7 @@ use crate::route::Operation;
 pub(crate) struct Recheck {
     connection: Arc<Connection>,
     identity: Identity,
-    method: Method,
+    method: RequestMethod,
     request: RequestId,
     /// Whether a denial may ask for a credential.
     challenge: bool,
@@ -78,7 +77,7 @@ impl Recheck {
         Self {
             connection: Arc::clone(connection),
             identity: gate.identity.clone(),
-            method: gate.method.clone(),
+            method: gate.method,
             request: gate.request,
             challenge,
             is_change: permit.operation().action().is_write(),
@@ -169,7 +168,7 @@ impl Recheck {
         Gate {
             in_force,
             identity: &self.identity,
-            method: &self.method,
+            method: self.method,
             time: SystemTime::now(),
             request: self.request,
             metrics: &shared.metrics,

@@ -6,8 +6,9 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 
+use angos_oci::UploadId;
 use angos_oci::{ErrorCode, Name};
-use angos_registry::{BodyError, Error as RegistryError, UploadId};
+use angos_registry::{BodyError, Error as RegistryError};
 use hyper::header::{
     ALLOW, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE, RETRY_AFTER,
 };

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use angos_oci::UploadId;
 use angos_oci::{Digest, MediaType, Name, Tag};
-use angos_registry::{BlobReader, ManifestReceipt, UploadId};
+use angos_registry::{BlobReader, ManifestReceipt};
 use bytes::Bytes;
 use hyper::header::{
     ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap,

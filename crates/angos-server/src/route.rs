@@ -4,98 +4,22 @@
 //! `blobs`, `tags` and so on, so paths are taken apart from the end. Nothing is normalised: a path that needs it (`//`,
 //! `..`, an escaped slash) names nothing.
 
-mod action;
 mod query;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 
-use angos_oci::{Algorithm, Digest, Name, Reference, ReferenceError, Tag};
-use angos_registry::UploadId;
+use angos_access::{Operation, RequestMethod};
+use angos_oci::{Digest, Name, Reference, ReferenceError, UploadId};
 use hyper::Method;
 
-pub use self::action::{Action, UnknownAction};
 use self::query::{Query, decode};
 
-/// One thing a request asks for, with all it names already of its type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Operation {
-    Version,
-    Healthz,
-    Readyz,
-    Metrics,
-    ListCatalog {
-        n: Option<usize>,
-        last: Option<String>,
-    },
-    ListTags {
-        name: Name,
-        n: Option<usize>,
-        last: Option<String>,
-    },
-    GetManifest {
-        name: Name,
-        reference: Reference,
-    },
-    /// `tags` are those of the query; they come with a digest only.
-    PutManifest {
-        name: Name,
-        reference: Reference,
-        tags: Vec<Tag>,
-    },
-    /// `tags` are those that go with a digest. No request names them; they are known when they are looked up.
-    DeleteManifest {
-        name: Name,
-        reference: Reference,
-        tags: Vec<Tag>,
-    },
-    GetBlob {
-        name: Name,
-        digest: Digest,
-    },
-    DeleteBlob {
-        name: Name,
-        digest: Digest,
-    },
-    StartUpload {
-        name: Name,
-        algorithm: Option<Algorithm>,
-    },
-    /// A whole blob in one request: start and completion of an upload at once.
-    PushBlob {
-        name: Name,
-        digest: Digest,
-    },
-    MountBlob {
-        name: Name,
-        digest: Digest,
-        from: Option<Name>,
-    },
-    UpdateUpload {
-        name: Name,
-        id: UploadId,
-    },
-    GetUpload {
-        name: Name,
-        id: UploadId,
-    },
-    CompleteUpload {
-        name: Name,
-        id: UploadId,
-        digest: Digest,
-    },
-    CancelUpload {
-        name: Name,
-        id: UploadId,
-    },
-    GetReferrers {
-        name: Name,
-        digest: Digest,
-        artifact_types: Vec<String>,
-        after: Option<String>,
-        n: Option<usize>,
-    },
+/// The method as policies see it.
+pub(crate) fn request_method(method: &Method) -> Result<RequestMethod, RouteError> {
+    let allow = "GET, HEAD, PUT, POST, PATCH, DELETE";
+    method.as_str().parse().map_err(|_| RouteError::MethodNotAllowed { allow })
 }
 
 /// Why a request names no operation.

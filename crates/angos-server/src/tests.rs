@@ -2,16 +2,20 @@
 
 mod access;
 mod background;
+mod classes;
 mod distrust;
 mod hostile;
 mod memory;
 mod pull;
 mod push;
 mod recheck;
+mod requests;
+mod shadow;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use angos_access::{AccessPolicies, AccessPolicy, environment};
 use angos_oci::{Algorithm, Digest};
 use angos_policy::{DefaultDecision, Policy, RuleSource};
 use angos_registry::Storage;
@@ -23,7 +27,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::{Access, AccessPolicy, Handle, JobEnded, Server, Settings, environment};
+use crate::{Access, Handle, JobEnded, Server, Settings};
 
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
@@ -60,7 +64,7 @@ fn policy(rules: &[&str]) -> AccessPolicy {
 }
 
 fn open() -> Access {
-    Access { global: Some(policy(&["true"])), ..Access::default() }
+    AccessPolicies { global: Some(policy(&["true"])), ..AccessPolicies::default() }.into()
 }
 
 fn settings() -> Settings {

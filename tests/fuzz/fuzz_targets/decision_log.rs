@@ -3,18 +3,18 @@
 #![no_main]
 
 use angos_policy::{DefaultDecision, Policy, RuleSource};
-use angos_server::{Access, RecordedDecision};
+use angos_access::{AccessPolicies, RecordedDecision};
 use libfuzzer_sys::fuzz_target;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
 /// Policies that look at everything a line may say.
-fn access() -> &'static Access {
-    static ACCESS: OnceLock<Access> = OnceLock::new();
+fn access() -> &'static AccessPolicies {
+    static ACCESS: OnceLock<AccessPolicies> = OnceLock::new();
     ACCESS.get_or_init(|| {
         let policy = |default, rules: &[&str]| {
             let rules: Vec<_> = rules.iter().map(|rule| RuleSource::from(*rule)).collect();
-            Policy::compile(&angos_server::environment(), default, &rules).unwrap()
+            Policy::compile(&angos_access::environment(), default, &rules).unwrap()
         };
         let global = policy(
             DefaultDecision::Deny,
@@ -27,11 +27,11 @@ fn access() -> &'static Access {
         );
         let repository =
             policy(DefaultDecision::Allow, &["request.digest_algorithm == 'sha512'", "request.last > 'b'"]);
-        Access {
+        AccessPolicies {
             global: Some(global.into()),
             repositories: HashMap::from([("a".to_owned(), repository.into())]),
             authorities: HashMap::from([("staff".to_owned(), vec!["a".parse().unwrap()])]),
-            ..Access::default()
+            ..AccessPolicies::default()
         }
     })
 }
@@ -45,8 +45,8 @@ fuzz_target!(|line: &[u8]| {
             return;
         }
     };
-    let (identity, inquiry) = (recorded.identity(), recorded.inquiry());
-    let judgement = access().judge(identity, inquiry);
+    let (identity, inquiry) = (recorded.identity(), recorded.request());
+    let judgement = access().decide(identity, inquiry);
     let explained = access().explain(identity, inquiry);
     assert_eq!(explained.is_allowed, judgement.is_allowed());
     assert_eq!((&*explained.scope, &*explained.rule), (judgement.scope(), judgement.rule()));

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use angos_access::{AccessPolicies, AccessRequests};
 use angos_identity::Identity;
 use angos_policy::RuleOutcome;
-use angos_server::{Access, Request};
 use serde_json::{Value, json};
 
 /// What was seen of one rule.
@@ -18,19 +18,19 @@ struct Seen {
 
 /// What was seen of every rule, by policy and position.
 pub(super) struct Coverage<'a> {
-    access: &'a Access,
+    access: &'a AccessPolicies,
     seen: BTreeMap<(String, usize), Seen>,
 }
 
 impl<'a> Coverage<'a> {
-    pub(super) fn new(access: &'a Access) -> Self {
+    pub(super) fn new(access: &'a AccessPolicies) -> Self {
         Self { access, seen: BTreeMap::new() }
     }
 
     /// Counts what each rule that is asked says about a request.
-    pub(super) fn count(&mut self, identity: &Identity, request: &Request) {
+    pub(super) fn count(&mut self, identity: &Identity, request: &AccessRequests) {
         for inquiry in request.required().iter().chain(request.alternatives()) {
-            self.access.survey(identity, inquiry, &mut |scope, rule, outcome| {
+            self.access.evaluate_all(identity, inquiry, &mut |scope, rule, outcome| {
                 let seen = self.seen.entry((scope.to_owned(), rule)).or_default();
                 match outcome {
                     RuleOutcome::True => seen.trues += 1,

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use angos_access::{AccessRequest, AccessRequests, Action, Explanation, ShadowExplanation, UnknownAction};
 use angos_config::{Policies, Standing, read_certificate};
 use angos_identity::{Certificate, Identity};
-use angos_server::{Action, Explanation, Inquiry, Request, Trial, UnknownAction};
 use angos_tls::AcceptError;
 use clap::Args;
 use serde_json::{Value, json};
@@ -92,11 +92,11 @@ fn action(word: &str) -> Result<Action, String> {
 pub(super) fn run(options: &Options, files: &[PathBuf]) -> Result<bool, String> {
     let policies = policies(files)?;
     let inquiry = options.inquiry()?;
-    let request = Request::of(&inquiry).map_err(|error| error.to_string())?;
+    let request = AccessRequests::of(&inquiry).map_err(|error| error.to_string())?;
     let certificate = options.certificate.as_deref();
     let shown = certificate.map(|file| options.shown(file, &policies, inquiry.time())).transpose()?;
     let identity = options.identity(shown.as_ref(), &policies)?;
-    let told = |inquiry: &Inquiry| (inquiry.to_string(), policies.access.explain(&identity, inquiry));
+    let told = |inquiry: &AccessRequest| (inquiry.to_string(), policies.access.explain(&identity, inquiry));
     let required: Vec<_> = request.required().iter().map(told).collect();
     let is_out_of_bounds = required.iter().any(|(_, explanation)| explanation.reason == "authority");
     let answer = Answer {
@@ -153,8 +153,8 @@ impl Options {
         }
     }
 
-    fn inquiry(&self) -> Result<Inquiry, String> {
-        let mut inquiry = Inquiry::new(self.action, SystemTime::now());
+    fn inquiry(&self) -> Result<AccessRequest, String> {
+        let mut inquiry = AccessRequest::new(self.action, SystemTime::now());
         let single = [
             ("namespace", &self.namespace),
             ("reference", &self.reference),
@@ -277,12 +277,12 @@ pub(super) fn explained(explanation: &Explanation) -> String {
         let asked = if policy.is_asked { "" } else { " (not asked, since it is denied before)" };
         let _ = writeln!(text, "  policy {}{asked}", policy.scope.escape_debug());
         text.push_str(&indented(&policy.explanation.to_string(), 4));
-        if let Some(told) = policy.on_trial.as_ref().filter(|told| !told.rules.is_empty()) {
+        if let Some(told) = policy.shadow.as_ref().filter(|told| !told.rules.is_empty()) {
             text.push_str("    on trial, not enforced\n");
             told.rules.iter().for_each(|rule| text.push_str(&indented(&rule.to_string(), 6)));
         }
     }
-    if let Some(Trial { is_allowed, scope, rule, .. }) = &explanation.trial {
+    if let Some(ShadowExplanation { is_allowed, scope, rule, .. }) = &explanation.shadow {
         let answer = if *is_allowed { "allowed" } else { "denied" };
         let (scope, rule) = (scope.escape_debug(), rule.escape_debug());
         let _ = writeln!(text, "  with the rules on trial it would be {answer}, by {scope} {rule}");

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use angos_server::{Access, RecordedDecision};
+use angos_access::{AccessPolicies, RecordedDecision};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -88,7 +88,7 @@ fn locked(changes: &Mutex<Changes>) -> MutexGuard<'_, Changes> {
     changes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn read(access: &Access, logs: &[PathBuf], changes: &Mutex<Changes>) -> Result<(), String> {
+fn read(access: &AccessPolicies, logs: &[PathBuf], changes: &Mutex<Changes>) -> Result<(), String> {
     for log in logs {
         let failed = |error: io::Error| format!("cannot read {}: {error}", shown(log));
         if log.as_os_str() == "-" {
@@ -107,13 +107,18 @@ fn shown(log: &Path) -> String {
 }
 
 /// Judges every line of one log.
-fn follow(access: &Access, log: &str, reader: impl BufRead, changes: &Mutex<Changes>) -> io::Result<()> {
+fn follow(
+    access: &AccessPolicies,
+    log: &str,
+    reader: impl BufRead,
+    changes: &Mutex<Changes>,
+) -> io::Result<()> {
     let mut lines = Lines::new(reader);
     while let Some((number, line)) = lines.next()? {
         let problem = match line {
             Line::Whole(line) => match RecordedDecision::parse(line) {
                 Ok(recorded) => {
-                    let judgement = access.judge(recorded.identity(), recorded.inquiry());
+                    let judgement = access.decide(recorded.identity(), recorded.request());
                     locked(changes).add(&recorded, &judgement);
                     lines.understood();
                     continue;

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use angos_access::{AccessPolicies, Explanation};
 use angos_config::{Case, Cases, Check};
-use angos_server::{Access, Explanation};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -89,7 +89,7 @@ pub(super) fn run(options: &Options, files: &[PathBuf]) -> Result<bool, String> 
 
 impl<'a> Failure<'a> {
     /// Asks, and compares.
-    fn of(access: &Access, case: &'a Case, check: &'a Check) -> Option<Self> {
+    fn of(access: &AccessPolicies, case: &'a Case, check: &'a Check) -> Option<Self> {
         let Check { identity, request, .. } = check;
         let is_allowed = access.allows(identity, request);
         if is_allowed == case.is_allowed && case.rule.is_none() {

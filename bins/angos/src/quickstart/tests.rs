@@ -39,7 +39,7 @@ fn the_folder_is_complete_private_and_loads() {
     let loaded = angos_config::load(&[folder.join("config.toml")], std::iter::empty());
     let configuration = loaded.unwrap_or_else(|problems| panic!("{problems}"));
     assert!(configuration.warnings.is_empty(), "{:?}", configuration.warnings);
-    assert!(configuration.tls.is_some() && configuration.access.global.is_some());
+    assert!(configuration.tls.is_some() && configuration.access.policies.global.is_some());
     assert_eq!(configuration.server.listen.to_string(), "127.0.0.1:8443");
 
     run(&options(folder.clone()), LogFormat::Text).expect("a finished folder is used");

@@ -161,7 +161,7 @@ impl Reader<'_> {
     /// A moment in RFC 3339, in seconds since 1970; without one, 1970.
     fn seconds(&mut self, table: &Dict, path: &KeyPath, key: &str) -> i64 {
         let Some(text) = table.get(key).and_then(|value| self.text(value, path)) else { return 0 };
-        match angos_server::moment(&text) {
+        match angos_access::parse_time(&text) {
             Ok(moment) => moment
                 .duration_since(std::time::UNIX_EPOCH)
                 .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX)),

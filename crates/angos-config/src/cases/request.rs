@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use angos_server::{Action, Inquiry, Request};
+use angos_access::{AccessRequest, AccessRequests, Action};
 use figment::value::Dict;
 
 use super::reader::Reader;
@@ -35,10 +35,10 @@ impl Reader<'_> {
         path: &KeyPath,
         room: usize,
         now: SystemTime,
-    ) -> Option<Vec<Request>> {
+    ) -> Option<Vec<AccessRequests>> {
         let actions = self.actions(case, path);
         let mut choices = Vec::new();
-        for field in Inquiry::FIELDS {
+        for field in AccessRequest::FIELDS {
             let Some(value) = case.get(*field) else { continue };
             let path = path.key(field);
             let values = self.texts(value, &path);
@@ -53,18 +53,18 @@ impl Reader<'_> {
         }
         let mut requests = Vec::new();
         for action in actions {
-            let mut inquiries = vec![Inquiry::new(action, now)];
+            let mut variants = vec![AccessRequest::new(action, now)];
             for choice in choices.iter().filter(|choice| choice.suits(action)) {
                 let count = if choice.together { 1 } else { choice.values.len() };
-                if inquiries.len().saturating_mul(count) > room {
+                if variants.len().saturating_mul(count) > room {
                     let message = format!("the cases ask more than {CHECKS_MAX} times");
                     self.error(path, At::Key, message, "shorten the lists, or split the file");
                     return None;
                 }
-                inquiries = self.chosen(&inquiries, choice)?;
+                variants = self.chosen(&variants, choice)?;
             }
-            for inquiry in inquiries {
-                match Request::of(&inquiry) {
+            for variant in variants {
+                match AccessRequests::of(&variant) {
                     Ok(request) => requests.push(request),
                     Err(error) => {
                         self.error(path, At::Key, error.to_string(), "");
@@ -77,9 +77,9 @@ impl Reader<'_> {
     }
 
     /// Each inquiry with each value of a choice; none when a value is wrong.
-    fn chosen(&mut self, inquiries: &[Inquiry], choice: &Choice) -> Option<Vec<Inquiry>> {
-        let mut chosen = Vec::with_capacity(inquiries.len() * choice.values.len());
-        for inquiry in inquiries {
+    fn chosen(&mut self, requests: &[AccessRequest], choice: &Choice) -> Option<Vec<AccessRequest>> {
+        let mut chosen = Vec::with_capacity(requests.len() * choice.values.len());
+        for inquiry in requests {
             let mut inquiry = inquiry.clone();
             for (path, text) in &choice.values {
                 if let Err(error) = inquiry.set(choice.field, text) {

@@ -432,7 +432,7 @@ fn variables_come_last() {
     assert_eq!(read.server.registry.max_blob_size, Some(1 << 30));
     assert_eq!(read.server.timeouts.idle.as_secs(), 9);
     assert!(read.server.registry.immutable_tags);
-    assert_eq!(read.access.repositories.len(), 1);
+    assert_eq!(read.access.policies.repositories.len(), 1);
     let storage = format!("{:?}", read.storage);
     assert!(storage.contains(&format!("{:?}", folder.path().join("here"))), "{storage}");
     assert!(storage.contains("\"there\""), "{storage}");

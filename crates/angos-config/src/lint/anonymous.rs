@@ -1,7 +1,7 @@
 //! Lints about callers who have shown neither certificate nor credential.
 
+use angos_access::{Action, RequestClass};
 use angos_policy::{Caller, Possibility, Variable};
-use angos_server::{Action, Situation};
 
 use super::{
     ABSENCE_TIMES, ABSENT_IDENTITY, ANONYMOUS_VERSION_CHECK, ANONYMOUS_WRITE, Linter, OPEN_REGISTRY, Place,
@@ -13,7 +13,7 @@ impl Linter<'_, '_> {
         if self.is_spent() {
             return;
         }
-        let situations = Situation::all(&Caller::ANONYMOUS, written.repository);
+        let situations = RequestClass::all(&Caller::ANONYMOUS, written.repository);
         if written.policy.is_empty() && !written.allows_by_rules() {
             self.open_registry(written, &situations);
             return;
@@ -26,8 +26,12 @@ impl Linter<'_, '_> {
     }
 
     /// Those of the situations that are writes and are not ruled out.
-    fn possible_writes<'s>(&self, written: &Written<'_>, situations: &'s [Situation]) -> Vec<&'s Situation> {
-        let is_possible = |situation: &&Situation| {
+    fn possible_writes<'s>(
+        &self,
+        written: &Written<'_>,
+        situations: &'s [RequestClass],
+    ) -> Vec<&'s RequestClass> {
+        let is_possible = |situation: &&RequestClass| {
             !self.is_spent()
                 && situation.action().is_write()
                 && self.possibility(written.repository, situation) != Possibility::Never
@@ -35,7 +39,7 @@ impl Linter<'_, '_> {
         situations.iter().filter(is_possible).collect()
     }
 
-    fn open_registry(&mut self, written: &Written<'_>, situations: &[Situation]) {
+    fn open_registry(&mut self, written: &Written<'_>, situations: &[RequestClass]) {
         if self.possible_writes(written, situations).is_empty() {
             return;
         }
@@ -51,7 +55,7 @@ impl Linter<'_, '_> {
         self.warn(OPEN_REGISTRY, written, &Place::Policy, message, help);
     }
 
-    fn writes(&mut self, written: &Written<'_>, situations: &[Situation]) {
+    fn writes(&mut self, written: &Written<'_>, situations: &[RequestClass]) {
         let writes = self.possible_writes(written, situations);
         if !written.allows_by_rules() {
             if !writes.is_empty() {
@@ -65,16 +69,16 @@ impl Linter<'_, '_> {
             if self.is_spent() {
                 break;
             }
-            let how = |situation: &Situation| {
+            let how = |situation: &RequestClass| {
                 self.pay(written.policy, rule, 1);
                 written.policy.analyze_rule(rule, situation)
             };
-            let by_rule: Vec<&Situation> =
+            let by_rule: Vec<&RequestClass> =
                 writes.iter().copied().filter(|situation| how(situation) != Possibility::Never).collect();
             if by_rule.is_empty() {
                 continue;
             }
-            let certainty = |situation: &&Situation| self.possibility(written.repository, situation);
+            let certainty = |situation: &&RequestClass| self.possibility(written.repository, situation);
             let is_certain = by_rule.iter().any(|situation| certainty(situation) == Possibility::Always);
             let adverb = if is_certain { "" } else { ", under some circumstances," };
             let message = format!("this rule lets anonymous callers{adverb} {}", listed(&by_rule));
@@ -84,7 +88,7 @@ impl Linter<'_, '_> {
     }
 
     /// Clients ask `GET /v2/` first, and send the credential they have only if that is answered with a challenge.
-    fn version_check(&mut self, written: &Written<'_>, situations: &[Situation]) {
+    fn version_check(&mut self, written: &Written<'_>, situations: &[RequestClass]) {
         let version = situations.iter().find(|situation| situation.action() == Action::GetApiVersion);
         let Some(version) = version.filter(|_| self.has_credentials) else { return };
         let Some(needed) = self.credential_needed() else { return };
@@ -123,9 +127,9 @@ impl Linter<'_, '_> {
     fn find_credential_needed(&self) -> Option<&'static str> {
         let repositories = self.access.repositories.iter().map(|(name, _)| Some(name.as_str()));
         [None].into_iter().chain(repositories).find_map(|repository| {
-            let without = Situation::all(&Caller::ANONYMOUS, repository);
-            let with = Situation::all(&WITHOUT_CERTIFICATE, repository);
-            let is_needed = |(without, with): &(&Situation, &Situation)| {
+            let without = RequestClass::all(&Caller::ANONYMOUS, repository);
+            let with = RequestClass::all(&WITHOUT_CERTIFICATE, repository);
+            let is_needed = |(without, with): &(&RequestClass, &RequestClass)| {
                 !self.is_spent()
                     && self.possibility(repository, without) != Possibility::Always
                     && self.possibility(repository, with) != Possibility::Never
@@ -134,7 +138,7 @@ impl Linter<'_, '_> {
         })
     }
 
-    fn absent_identity(&mut self, written: &Written<'_>, situations: &[Situation]) {
+    fn absent_identity(&mut self, written: &Written<'_>, situations: &[RequestClass]) {
         for rule in 0..written.policy.len() {
             if self.is_spent() {
                 break;
@@ -146,7 +150,7 @@ impl Linter<'_, '_> {
                 (matches!(absence.variable, Variable::Identity(_)) && is_possible()).then_some(absence)
             });
             let Some(absence) = found else { continue };
-            let path = Situation::path(absence.variable);
+            let path = RequestClass::path(absence.variable);
             let message = format!("an anonymous caller has no `{path}`, and so this is true of every one");
             let help = guard(path);
             self.warn(ABSENT_IDENTITY, written, &Place::Rule(rule, absence.offset), message, &help);

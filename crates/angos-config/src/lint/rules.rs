@@ -1,7 +1,7 @@
 //! Lints about what rules say, whoever asks.
 
+use angos_access::RequestClass;
 use angos_policy::{Caller, PartialFacts, Policy, Possibility, Redundancy, RuleSource, Variable};
-use angos_server::Situation;
 
 use super::{
     ABSENCE_TIMES, ABSENT_FIELD, CONSTANT_RULE, Linter, NEVER_TRUE, NOBODY_PASSES, Place, REDUNDANT_RULE,
@@ -10,7 +10,7 @@ use super::{
 
 impl Linter<'_, '_> {
     /// The indices of the rules that say the same of every request.
-    pub(super) fn judge_rules(&mut self, written: &Written<'_>, everybody: &[Situation]) -> Vec<usize> {
+    pub(super) fn judge_rules(&mut self, written: &Written<'_>, everybody: &[RequestClass]) -> Vec<usize> {
         if written.in_force.is_none() {
             self.nobody_passes(written, everybody);
         }
@@ -21,8 +21,8 @@ impl Linter<'_, '_> {
         constant
     }
 
-    fn nobody_passes(&mut self, written: &Written<'_>, everybody: &[Situation]) {
-        let never = |situation: &Situation| {
+    fn nobody_passes(&mut self, written: &Written<'_>, everybody: &[RequestClass]) {
+        let never = |situation: &RequestClass| {
             self.pay_for_all(written.policy);
             !self.is_spent() && written.policy.analyze(situation) == Possibility::Never
         };
@@ -40,13 +40,13 @@ impl Linter<'_, '_> {
     }
 
     /// Reports the rules that are always or never true; the indices of the former, and of those that read nothing.
-    fn constants(&mut self, written: &Written<'_>, everybody: &[Situation]) -> Vec<usize> {
+    fn constants(&mut self, written: &Written<'_>, everybody: &[RequestClass]) -> Vec<usize> {
         let mut constant = Vec::new();
         for rule in 0..written.policy.len() {
             if self.is_spent() {
                 break;
             }
-            let consider = |situation: &Situation| {
+            let consider = |situation: &RequestClass| {
                 self.pay(written.policy, rule, 1);
                 written.policy.analyze_rule(rule, situation)
             };
@@ -91,7 +91,7 @@ impl Linter<'_, '_> {
         // Compiled apart, they compile together; too many of them are not compared.
         let together = written.in_force.map(|in_force| {
             let sources: Vec<RuleSource> = sources(in_force).chain(sources(written.policy)).collect();
-            Policy::compile(&angos_server::environment(), in_force.default_decision(), &sources)
+            Policy::compile(&angos_access::environment(), in_force.default_decision(), &sources)
         });
         let (policy, before) = match &together {
             None => (written.policy, 0),
@@ -111,7 +111,7 @@ impl Linter<'_, '_> {
     }
 
     fn absent_field(&mut self, written: &Written<'_>) {
-        let mut situations = Situation::all(&Caller::ANY, written.repository);
+        let mut situations = RequestClass::all(&Caller::ANY, written.repository);
         // Which tags such a request changes is asked about one by one.
         situations.retain(|situation| !situation.is_change_by_digest());
         for rule in 0..written.policy.len() {
@@ -128,12 +128,12 @@ impl Linter<'_, '_> {
                 .filter(|(_, absence)| matches!(absence.variable, Variable::Fact(_)))
                 .collect();
             let Some((_, first)) = absences.first() else { continue };
-            let of_first: Vec<&Situation> = absences
+            let of_first: Vec<&RequestClass> = absences
                 .iter()
                 .filter(|(_, absence)| absence == first)
                 .map(|(situation, _)| *situation)
                 .collect();
-            let path = Situation::path(first.variable);
+            let path = RequestClass::path(first.variable);
             let message = format!("a request without `{path}` passes here: {}", listed(&of_first));
             let help = format!("name the actions that are meant, or add `has({path}) && …`");
             self.warn(ABSENT_FIELD, written, &Place::Rule(rule, first.offset), message, &help);

@@ -69,7 +69,7 @@ fn half_a_file_is_never_taken() {
         let started = Instant::now();
         let (loaded, readings) = run(folder.path(), Duration::from_mins(1), &changes);
         let loaded = loaded.unwrap_or_else(|problems| panic!("{what}: {problems}"));
-        assert!(!loaded.access.repositories.is_empty(), "{what}: half was taken");
+        assert!(!loaded.access.policies.repositories.is_empty(), "{what}: half was taken");
         assert_eq!(readings, changes.len() + 1, "{what}");
         if age == Duration::ZERO {
             assert!(started.elapsed() >= REST_QUIET, "{what}: taken without being watched");

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use angos_oci::{Algorithm, Digest, MediaType, Name, Reference, Tag};
+use angos_oci::{Algorithm, Digest, MediaType, Name, Reference, Tag, UploadId};
 use angos_registry::{
-    Body, BodyError, Clock, Error, ManifestReceipt, PutManifest, Registry, Settings, Storage, UploadId,
+    Body, BodyError, Clock, Error, ManifestReceipt, PutManifest, Registry, Settings, Storage,
 };
 use angos_storage::{Batch, BoxFuture, MetadataStore};
 use bytes::Bytes;

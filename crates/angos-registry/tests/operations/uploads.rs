@@ -1,7 +1,7 @@
 //! Upload sessions: every way to the end, and every way out.
 
-use angos_oci::{Algorithm, ContentRange, Name};
-use angos_registry::{BodyError, Error, Registry, Settings, UploadId};
+use angos_oci::{Algorithm, ContentRange, Name, UploadId};
+use angos_registry::{BodyError, Error, Registry, Settings};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
+use angos_access::{AccessPolicies, AccessPolicy, environment};
 use angos_identity::Credential;
 use angos_oci::Algorithm;
 use angos_policy::{DefaultDecision, Policy, RuleSource};
 
 use super::*;
-use crate::access::{Access, AccessPolicy};
-use crate::environment::environment;
 use crate::request_id::RequestIds;
 
 fn policy(rule: &str) -> AccessPolicy {
@@ -19,8 +18,8 @@ fn policy(rule: &str) -> AccessPolicy {
 fn policies(global: Option<&str>, repositories: &[(&str, &str)]) -> Arc<AccessInForce> {
     let repositories =
         repositories.iter().map(|(name, rule)| (name.parse().unwrap(), policy(rule))).collect();
-    let access = Access { global: global.map(policy), repositories, ..Access::default() };
-    Arc::new(AccessInForce::new(access, 1))
+    let access = AccessPolicies { global: global.map(policy), repositories, ..AccessPolicies::default() };
+    Arc::new(AccessInForce::new(access.into(), 1))
 }
 
 fn caller(username: Option<&str>) -> Identity {
@@ -38,7 +37,7 @@ fn admits(policies: &Arc<AccessInForce>, username: Option<&str>, operation: Oper
     let gate = Gate {
         in_force: policies,
         identity: &identity,
-        method: &Method::GET,
+        method: RequestMethod::Get,
         time: SystemTime::now(),
         request: RequestIds::new().next(),
         metrics: &metrics,

@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::UNIX_EPOCH;
 
+use angos_access::{AccessPolicies, DecisionCounters};
 use angos_policy::{DefaultDecision, Policy};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
@@ -16,8 +17,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 
-use crate::access::{Access, AccessInForce, AccessPolicy};
-use crate::judge::Tally;
+use crate::access::AccessInForce;
 
 /// Reads one set.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct PolicyMetrics(pub(crate) Arc<AccessInForce>);
 impl Collector for PolicyMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         moments(&self.0, &mut encoder)?;
-        let access = &self.0.access;
+        let access = &self.0.access.policies;
         decisions(access, &mut encoder)?;
         rules(access, &mut encoder)?;
         shadows(access, &mut encoder)
@@ -48,19 +48,20 @@ fn moments(set: &AccessInForce, encoder: &mut DescriptorEncoder<'_>) -> fmt::Res
     gauge(
         "policy_compile_seconds",
         "How long reading and compiling the access policies in force took",
-        set.access.compile_time.as_secs_f64(),
+        set.access.policies.compile_time.as_secs_f64(),
     )
 }
 
-fn decisions(access: &Access, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+fn decisions(access: &AccessPolicies, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let help = "Decisions of each policy, by outcome";
     let mut family = encoder.encode_descriptor("policy_decisions", help, None, MetricType::Counter)?;
-    for (scope, AccessPolicy { rules, tally, .. }) in access.policies() {
-        let matches: u64 = (0..rules.len()).map(|rule| tally.matches(rule)).sum();
-        let undecidable: u64 = (0..rules.len()).map(|rule| tally.undecidable(rule)).sum();
+    for (scope, policy) in access.policies() {
+        let (rules, counters) = (policy.rules(), policy.counters());
+        let matches: u64 = (0..rules.len()).map(|rule| counters.matches(rule)).sum();
+        let undecidable: u64 = (0..rules.len()).map(|rule| counters.undecidable(rule)).sum();
         let (allowed, denied) = match rules.default_decision() {
-            DefaultDecision::Deny => (matches, tally.defaults() + undecidable),
-            DefaultDecision::Allow => (tally.defaults(), matches + undecidable),
+            DefaultDecision::Deny => (matches, counters.defaults() + undecidable),
+            DefaultDecision::Allow => (counters.defaults(), matches + undecidable),
         };
         for (outcome, count) in [("allow", allowed), ("deny", denied)] {
             let labels = [("policy", scope), ("outcome", outcome)];
@@ -70,55 +71,56 @@ fn decisions(access: &Access, encoder: &mut DescriptorEncoder<'_>) -> fmt::Resul
     Ok(())
 }
 
-fn rules(access: &Access, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+fn rules(access: &AccessPolicies, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let help = "Decisions a rule made by being true";
     let family = encoder.encode_descriptor("policy_rule_matches", help, None, MetricType::Counter)?;
-    each_rule(enforced(access), family, Tally::matches)?;
+    each_rule(enforced(access), family, DecisionCounters::matches)?;
     let help = "Requests denied because a rule could not be decided";
     let family = encoder.encode_descriptor("policy_rule_undecidable", help, None, MetricType::Counter)?;
-    each_rule(enforced(access), family, Tally::undecidable)?;
+    each_rule(enforced(access), family, DecisionCounters::undecidable)?;
     let help = "Rules that have decided nothing since they were loaded";
     let mut family =
         encoder.encode_descriptor("policy_rules_never_matched", help, None, MetricType::Gauge)?;
-    for (scope, AccessPolicy { rules, tally, .. }) in access.policies() {
-        let idle = (0..rules.len()).filter(|rule| tally.matches(*rule) == 0).count();
+    for (scope, policy) in access.policies() {
+        let (rules, counters) = (policy.rules(), policy.counters());
+        let idle = (0..rules.len()).filter(|rule| counters.matches(*rule) == 0).count();
         let idle = i64::try_from(idle).unwrap_or(i64::MAX);
         ConstGauge::new(idle).encode(family.encode_family(&[("policy", scope)])?)?;
     }
     Ok(())
 }
 
-fn shadows(access: &Access, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+fn shadows(access: &AccessPolicies, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let help = "Decisions a rule on trial was true in";
     let family = encoder.encode_descriptor("policy_shadow_rule_matches", help, None, MetricType::Counter)?;
-    each_rule(on_trial(access), family, Tally::matches)?;
+    each_rule(shadow_rules(access), family, DecisionCounters::matches)?;
     let help = "Decisions a rule on trial had no value in";
     let family =
         encoder.encode_descriptor("policy_shadow_rule_undecidable", help, None, MetricType::Counter)?;
-    each_rule(on_trial(access), family, Tally::undecidable)?;
+    each_rule(shadow_rules(access), family, DecisionCounters::undecidable)?;
     let help = "Decisions the rules on trial would change, by what the outcome would be";
     let mut family = encoder.encode_descriptor("policy_shadow_changes", help, None, MetricType::Counter)?;
     for (scope, policy) in access.policies() {
-        let Some(shadow) = &policy.shadow else { continue };
-        for (outcome, count) in [("allow", &shadow.would_allow), ("deny", &shadow.would_deny)] {
+        let Some(shadow) = policy.shadow() else { continue };
+        for (outcome, count) in [("allow", shadow.would_allow()), ("deny", shadow.would_deny())] {
             let labels = [("policy", scope), ("outcome", outcome)];
-            ConstCounter::new(count.load(Ordering::Relaxed)).encode(family.encode_family(&labels)?)?;
+            ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
         }
     }
     Ok(())
 }
 
 /// The rules of one policy, under its name, with their numbers.
-type Counted<'a> = (&'a str, &'a Policy, &'a Tally);
+type Counted<'a> = (&'a str, &'a Policy, &'a DecisionCounters);
 
-fn enforced(access: &Access) -> impl Iterator<Item = Counted<'_>> {
-    access.policies().map(|(scope, policy)| (scope, &policy.rules, &policy.tally))
+fn enforced(access: &AccessPolicies) -> impl Iterator<Item = Counted<'_>> {
+    access.policies().map(|(scope, policy)| (scope, policy.rules(), policy.counters()))
 }
 
-fn on_trial(access: &Access) -> impl Iterator<Item = Counted<'_>> {
+fn shadow_rules(access: &AccessPolicies) -> impl Iterator<Item = Counted<'_>> {
     access.policies().filter_map(|(scope, policy)| {
-        let shadow = policy.shadow.as_ref()?;
-        Some((scope, &shadow.rules, &shadow.tally))
+        let shadow = policy.shadow()?;
+        Some((scope, shadow.rules(), shadow.counters()))
     })
 }
 
@@ -126,12 +128,12 @@ fn on_trial(access: &Access) -> impl Iterator<Item = Counted<'_>> {
 fn each_rule<'a>(
     counted: impl Iterator<Item = Counted<'a>>,
     mut family: MetricEncoder<'_>,
-    count: impl Fn(&Tally, usize) -> u64,
+    count: impl Fn(&DecisionCounters, usize) -> u64,
 ) -> fmt::Result {
-    for (scope, rules, tally) in counted {
+    for (scope, rules, counters) in counted {
         let mut counts = BTreeMap::new();
         for rule in 0..rules.len() {
-            *counts.entry(rules.rule_name(rule)).or_insert(0) += count(tally, rule);
+            *counts.entry(rules.rule_name(rule)).or_insert(0) += count(counters, rule);
         }
         for (rule, count) in counts {
             let labels = [("policy", scope), ("rule", rule)];

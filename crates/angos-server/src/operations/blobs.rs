@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use angos_access::Operation;
 use angos_oci::{ByteRange, Digest, Name};
 use hyper::header::{IF_RANGE, RANGE};
 
@@ -12,7 +13,6 @@ use crate::limits::RECHECK_BLOB_BYTES;
 use crate::recheck::Recheck;
 use crate::refuse::Refusal;
 use crate::respond::Outcome;
-use crate::route::Operation;
 
 pub(super) async fn pull(
     cx: &Context<'_>,

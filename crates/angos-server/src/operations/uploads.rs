@@ -1,7 +1,8 @@
 //! Stage 7: upload sessions.
 
+use angos_oci::UploadId;
 use angos_oci::{Algorithm, ContentRange, Digest, Name};
-use angos_registry::{Error, UploadId};
+use angos_registry::Error;
 use hyper::header::CONTENT_RANGE;
 
 use super::Context;

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use angos_access::Action;
+use angos_oci::Algorithm;
 use angos_oci::limits::PUSH_TAGS_MAX;
 use proptest::prelude::*;
 

@@ -1,6 +1,7 @@
 //! Who is told what: challenges, denials, listings, replaced policies, probes.
 
 use super::*;
+use angos_access::AccessPolicies;
 use angos_auth::{Credentials, PasswordHash};
 
 pub(super) const RIGHT: (&str, &str) = ("authorization", "Basic YWRtaW46c2VjcmV0"); // admin:secret
@@ -17,8 +18,11 @@ pub(super) fn credentials() -> Credentials {
 #[tokio::test]
 async fn a_challenge_is_sent_only_where_a_credential_may_help() {
     let rules = ["identity.username == 'admin' && request.namespace != 'closed'"];
-    let with = Access { global: Some(policy(&rules)), credentials: credentials(), ..Access::default() };
-    let without = Access { global: Some(policy(&rules)), ..Access::default() };
+    let with = Access {
+        policies: AccessPolicies { global: Some(policy(&rules)), ..AccessPolicies::default() },
+        credentials: credentials(),
+    };
+    let without = AccessPolicies { global: Some(policy(&rules)), ..AccessPolicies::default() }.into();
     let (with, without) = (start(settings(), with), start(settings(), without));
     let challenge = "Basic realm=\"Angos\", charset=\"UTF-8\"";
     for (server, header, target, status, code, expected) in [
@@ -41,15 +45,22 @@ async fn a_challenge_is_sent_only_where_a_credential_may_help() {
 
 #[tokio::test]
 async fn hidden_and_missing_repositories_answer_alike() {
-    let access = Access { global: Some(policy(&["request.namespace != 'hidden'"])), ..Access::default() };
+    let access = AccessPolicies {
+        global: Some(policy(&["request.namespace != 'hidden'"])),
+        ..AccessPolicies::default()
+    }
+    .into();
     let server = start(settings(), open());
     server.push_blob("hidden", b"there").await;
     server.handle.replace_access(access);
     let hidden = server.get("/v2/hidden/tags/list").await;
-    server.handle.replace_access(Access {
-        global: Some(policy(&["request.namespace == 'other'"])),
-        ..Access::default()
-    });
+    server.handle.replace_access(
+        AccessPolicies {
+            global: Some(policy(&["request.namespace == 'other'"])),
+            ..AccessPolicies::default()
+        }
+        .into(),
+    );
     let missing = server.get("/v2/missing/tags/list").await;
     let without_id =
         |reply: &Reply| String::from_utf8_lossy(&reply.body).replace(reply.header("x-request-id"), "id");
@@ -65,11 +76,9 @@ async fn the_catalog_shows_what_the_caller_may_list() {
     }
     let repositories =
         [("b".parse().unwrap(), policy(&["request.action != 'list-tags'"]))].into_iter().collect();
-    server.handle.replace_access(Access {
-        global: Some(policy(&["true"])),
-        repositories,
-        ..Access::default()
-    });
+    server.handle.replace_access(
+        AccessPolicies { global: Some(policy(&["true"])), repositories, ..AccessPolicies::default() }.into(),
+    );
     let all = server.get("/v2/_catalog").await;
     assert_eq!((&*all.body, all.header("link")), (&br#"{"repositories":["a","c","d"]}"#[..], ""));
     let first = server.get("/v2/_catalog?n=1").await;
@@ -92,7 +101,9 @@ async fn a_catalog_that_shows_little_is_walked_by_its_links() {
         registry.push_blob(&name.parse().expect("a name"), &digest, None, body).await.expect("stored");
     }
     let rule = "request.action == 'list-catalog' || request.namespace.endsWith('/mine')";
-    server.handle.replace_access(Access { global: Some(policy(&[rule])), ..Access::default() });
+    server
+        .handle
+        .replace_access(AccessPolicies { global: Some(policy(&[rule])), ..AccessPolicies::default() }.into());
     for n in ["?n=1", "?n=2", "?n=60", ""] {
         let (mut target, mut seen, mut empty, mut pages) = (format!("/v2/_catalog{n}"), Vec::new(), 0, 0);
         loop {
@@ -158,7 +169,11 @@ async fn a_replaced_policy_rules_the_next_request_of_an_open_connection() {
 #[tokio::test]
 async fn probes_obey_the_policy_on_the_main_listener_alone() {
     let settings = Settings { management: Some(([127, 0, 0, 1], 0).into()), ..settings() };
-    let access = Access { global: Some(policy(&["request.action == 'healthz'"])), ..Access::default() };
+    let access = AccessPolicies {
+        global: Some(policy(&["request.action == 'healthz'"])),
+        ..AccessPolicies::default()
+    }
+    .into();
     let server = start(settings, access);
     let management = server.management.expect("bound");
     for (target, status, managed) in [

@@ -1,6 +1,7 @@
 //! Pushing: blobs in every way, manifests, mounts.
 
 use super::*;
+use angos_access::AccessPolicies;
 
 #[tokio::test]
 async fn a_blob_arrives_in_chunks() {
@@ -99,7 +100,7 @@ async fn a_mount_needs_the_source_to_be_readable() {
     ]
     .into_iter()
     .collect();
-    let server = start(settings(), Access { repositories, ..Access::default() });
+    let server = start(settings(), AccessPolicies { repositories, ..AccessPolicies::default() }.into());
     let shared = server.push_blob("open", b"shared").await;
     let hidden = server.push_blob("secret", b"hidden").await;
     let nowhere = Digest::of(Algorithm::Sha256, b"nowhere");
@@ -126,7 +127,7 @@ async fn a_mount_needs_the_source_to_be_readable() {
 async fn a_mount_that_finds_nothing_needs_a_permit_to_upload() {
     let repositories =
         [("a".parse().unwrap(), policy(&["request.action == 'mount-blob'"]))].into_iter().collect();
-    let server = start(settings(), Access { repositories, ..Access::default() });
+    let server = start(settings(), AccessPolicies { repositories, ..AccessPolicies::default() }.into());
     let digest = Digest::of(Algorithm::Sha256, b"nowhere");
     let reply = server.send("POST", &format!("/v2/a/blobs/uploads/?mount={digest}&from=b"), &[], "").await;
     assert_eq!((reply.status, reply.code().as_str()), (403, "DENIED"));

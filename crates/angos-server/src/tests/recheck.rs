@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use angos_access::AccessPolicies;
 use angos_oci::{MediaType, Name, Reference, Tag};
 use angos_policy::{DefaultDecision, Policy, RuleSource};
 use angos_registry::{PutManifest, StoredManifest};
@@ -10,7 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::access::{RIGHT, credentials};
 use super::*;
-use crate::route::{Action, route};
+use crate::route::route;
+use angos_access::Action;
 use angos_auth::{Credentials, PasswordHash};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,7 +25,10 @@ fn index(note: usize) -> Bytes {
 /// Everything to the user `admin`.
 fn admins(credentials: Credentials) -> Access {
     let rules = ["identity.username == 'admin'"];
-    Access { global: Some(policy(&rules)), credentials, ..Access::default() }
+    Access {
+        policies: AccessPolicies { global: Some(policy(&rules)), ..AccessPolicies::default() },
+        credentials,
+    }
 }
 
 fn changed_password() -> Credentials {
@@ -225,7 +230,7 @@ async fn no_route_changes_a_tag_that_its_rules_forbid() {
         }
         let (kept, free) = TAGS.split_at(1 + random.below(3));
         let global = Some(rules(round % 4, kept));
-        server.handle.replace_access(Access { global, ..Access::default() });
+        server.handle.replace_access(AccessPolicies { global, ..AccessPolicies::default() }.into());
         for _ in 0..15 {
             let mut before = Vec::new();
             for tag in TAGS {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-use angos_server::{Judgement, RecordedDecision};
+use angos_access::{Decision, RecordedDecision};
 
 use crate::limits::{REPLAY_GROUPS_MAX, REPLAY_TEXT_MAX_CHARS};
 use crate::log::harmless;
@@ -71,7 +71,7 @@ impl Times {
 
 impl Changes {
     /// Counts one decision, and gathers it if it would be another one.
-    pub(super) fn add(&mut self, recorded: &RecordedDecision, judgement: &Judgement<'_>) {
+    pub(super) fn add(&mut self, recorded: &RecordedDecision, judgement: &Decision<'_>) {
         self.decisions += 1;
         let is_denied = !judgement.is_allowed();
         if recorded.is_allowed() == judgement.is_allowed() {
@@ -82,13 +82,13 @@ impl Changes {
         let change = Change {
             is_denied,
             caller: shown(recorded.caller()),
-            action: recorded.inquiry().action().as_str(),
-            namespace: recorded.inquiry().namespace().map(|name| shown(name.as_ref())),
+            action: recorded.request().action().as_str(),
+            namespace: recorded.request().namespace().map(|name| shown(name.as_ref())),
             old: (shown(recorded.policy()), shown(recorded.rule())),
             new: (shown(judgement.scope()), shown(judgement.rule())),
             undecidable: judgement.undecidable().map(|cause| shown(cause.as_str())),
         };
-        let moment = recorded.moment();
+        let moment = recorded.timestamp();
         if let Some(times) = self.groups.get_mut(&change) {
             times.add(moment, recorded.time());
         } else if self.groups.len() < REPLAY_GROUPS_MAX {
@@ -131,10 +131,10 @@ mod tests {
     }
 
     fn replayed(decisions: impl Iterator<Item = RecordedDecision>) -> Changes {
-        let access = angos_server::Access::default();
+        let access = angos_access::AccessPolicies::default();
         let mut changes = Changes::default();
         for decision in decisions {
-            changes.add(&decision, &access.judge(decision.identity(), decision.inquiry()));
+            changes.add(&decision, &access.decide(decision.identity(), decision.request()));
         }
         changes
     }

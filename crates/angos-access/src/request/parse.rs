@@ -1,20 +1,20 @@
-//! An inquiry from text: what a person writes in a test case or on a command line, or a log says.
+//! Request fields from text: of a test case, a command line or a line of the decision log.
 
 use std::str::FromStr;
 use std::time::SystemTime;
 
 use angos_policy::nearest;
-use hyper::Method;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Inquiry;
-use crate::route::Action;
+use super::AccessRequest;
+use crate::action::Action;
+use crate::method::RequestMethod;
 
-/// Why a text is no part of an inquiry; whoever wrote it is at fault.
+/// The value cannot be parsed as this request field, or the action does not have the field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum InquiryError {
+pub enum AccessRequestError {
     /// A request has no such field.
     #[error("a request has no such field{}", nearest.map_or_else(String::new, |name| format!("; did you mean `{name}`?")))]
     UnknownField {
@@ -24,7 +24,7 @@ pub enum InquiryError {
     /// The text is not what the field holds.
     #[error("{0}")]
     Invalid(String),
-    /// A request of this kind has no such field, or not in this company.
+    /// The action has no such field, or not together with the others.
     #[error("{}", foreign(*action, field))]
     Foreign {
         /// What is asked for.
@@ -32,7 +32,7 @@ pub enum InquiryError {
         /// What it does not have.
         field: &'static str,
     },
-    /// A request of this kind is none without it.
+    /// The action requires the field.
     #[error("{} needs a `{field}`", action.as_str())]
     Missing {
         /// What is asked for.
@@ -57,7 +57,7 @@ fn foreign(action: Action, field: &str) -> String {
     }
 }
 
-impl Inquiry {
+impl AccessRequest {
     /// The fields [`set`](Self::set) knows: those under `request` that rules can name, but for the action.
     pub const FIELDS: &'static [&'static str] = &[
         "namespace",
@@ -82,17 +82,17 @@ impl Inquiry {
     /// `reference` may be left out where `tag` or `digest` says the same.
     ///
     /// ```
-    /// use angos_server::{Action, Inquiry};
+    /// use angos_access::{AccessRequest, Action};
     /// use std::time::SystemTime;
     ///
-    /// let mut inquiry = Inquiry::new(Action::PutManifest, SystemTime::now());
-    /// inquiry.set("namespace", "prod/app")?;
-    /// inquiry.set("tag", "v1")?;
-    /// assert!(inquiry.set("tag", "no tag").is_err());
-    /// assert_eq!(inquiry.set("tagg", "v1").unwrap_err().to_string(), "a request has no such field; did you mean `tag`?");
-    /// # Ok::<(), angos_server::InquiryError>(())
+    /// let mut request = AccessRequest::new(Action::PutManifest, SystemTime::now());
+    /// request.set("namespace", "prod/app")?;
+    /// request.set("tag", "v1")?;
+    /// assert!(request.set("tag", "no tag").is_err());
+    /// assert_eq!(request.set("tagg", "v1").unwrap_err().to_string(), "a request has no such field; did you mean `tag`?");
+    /// # Ok::<(), angos_access::AccessRequestError>(())
     /// ```
-    pub fn set(&mut self, field: &str, text: &str) -> Result<(), InquiryError> {
+    pub fn set(&mut self, field: &str, text: &str) -> Result<(), AccessRequestError> {
         let mut changed = self.clone();
         match field {
             "namespace" | "repository" => changed.namespace = Some(parsed(text)?),
@@ -106,19 +106,19 @@ impl Inquiry {
             "last" => changed.last = Some(plain(text)?),
             "artifact_type" => changed.artifact_type = Some(plain(text)?),
             "digest_algorithm" => changed.algorithm = Some(parsed(text)?),
-            "method" => changed.method = method(text)?,
-            "time" => changed.time = moment(text)?,
+            "method" => changed.method = parsed::<RequestMethod>(text)?,
+            "time" => changed.time = parse_time(text)?,
             _ => {
-                return Err(InquiryError::UnknownField {
+                return Err(AccessRequestError::UnknownField {
                     nearest: nearest(field, Self::FIELDS.iter().copied()),
                 });
             }
         }
         let referred = changed.reference.as_ref().and_then(|reference| reference.digest());
         if referred.zip(changed.digest.as_ref()).is_some_and(|(referred, digest)| referred != digest) {
-            return Err(InquiryError::Contradiction);
+            return Err(AccessRequestError::Contradiction);
         }
-        // What was written out before may have been about something else.
+        // Cached texts may be those of the replaced values.
         changed.digest_text.take();
         changed.session_text.take();
         changed.tag_texts.take();
@@ -127,37 +127,31 @@ impl Inquiry {
     }
 }
 
-fn parsed<T: FromStr<Err: ToString>>(text: &str) -> Result<T, InquiryError> {
-    text.parse().map_err(|error: T::Err| InquiryError::Invalid(error.to_string()))
+fn parsed<T: FromStr<Err: ToString>>(text: &str) -> Result<T, AccessRequestError> {
+    text.parse().map_err(|error: T::Err| AccessRequestError::Invalid(error.to_string()))
 }
 
 /// A page size; one too large to count is as good as the largest one.
-fn count(text: &str) -> Result<usize, InquiryError> {
+fn count(text: &str) -> Result<usize, AccessRequestError> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(InquiryError::Invalid("not a number of entries".to_owned()));
+        return Err(AccessRequestError::Invalid("not a number of entries".to_owned()));
     }
     Ok(text.parse().unwrap_or(usize::MAX))
 }
 
 /// What a query may say.
-fn plain(text: &str) -> Result<String, InquiryError> {
+fn plain(text: &str) -> Result<String, AccessRequestError> {
     if text.is_empty() || text.contains(char::is_control) {
-        return Err(InquiryError::Invalid("empty, or with control characters".to_owned()));
+        return Err(AccessRequestError::Invalid("empty, or with control characters".to_owned()));
     }
     Ok(text.to_owned())
 }
 
-fn method(text: &str) -> Result<Method, InquiryError> {
-    const KNOWN: [Method; 6] =
-        [Method::GET, Method::HEAD, Method::PUT, Method::POST, Method::PATCH, Method::DELETE];
-    let known = KNOWN.into_iter().find(|method| method.as_str() == text);
-    known.ok_or_else(|| InquiryError::Invalid("not GET, HEAD, PUT, POST, PATCH or DELETE".to_owned()))
-}
-
-/// A moment since 1970 in RFC 3339, as `time` of an [`Inquiry`] is written.
-pub fn moment(text: &str) -> Result<SystemTime, InquiryError> {
-    let moment = OffsetDateTime::parse(text, &Rfc3339);
-    let moment = moment.ok().filter(|moment| *moment >= OffsetDateTime::UNIX_EPOCH).map(SystemTime::from);
-    moment
-        .ok_or_else(|| InquiryError::Invalid("not a moment since 1970 like 2026-01-31T08:00:00Z".to_owned()))
+/// Parses a time in RFC 3339, not before 1970: the form of the field `time`.
+pub fn parse_time(text: &str) -> Result<SystemTime, AccessRequestError> {
+    let time = OffsetDateTime::parse(text, &Rfc3339);
+    let time = time.ok().filter(|time| *time >= OffsetDateTime::UNIX_EPOCH).map(SystemTime::from);
+    time.ok_or_else(|| {
+        AccessRequestError::Invalid("not a moment since 1970 like 2026-01-31T08:00:00Z".to_owned())
+    })
 }

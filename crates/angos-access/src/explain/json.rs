@@ -3,7 +3,7 @@
 use angos_policy::{PartExplanation, PartOutcome, RuleExplanation, RuleOutcome};
 use serde::{Serialize, Serializer};
 
-use super::{Explanation, ScopeExplanation, Trial};
+use super::{Explanation, ScopeExplanation, ShadowExplanation};
 
 #[derive(Serialize)]
 struct Written<'a> {
@@ -16,7 +16,7 @@ struct Written<'a> {
     trial: Option<WrittenTrial<'a>>,
 }
 
-/// What would be answered with the rules on trial.
+/// What would be answered with the shadow rules.
 #[derive(Serialize)]
 struct WrittenTrial<'a> {
     allowed: bool,
@@ -77,11 +77,8 @@ impl Serialize for Explanation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let policies = self.policies.iter().map(policy).collect();
         let (allowed, reason) = (self.is_allowed, self.reason);
-        let trial = self.trial.as_ref().map(|Trial { is_allowed, scope, rule, reason }| WrittenTrial {
-            allowed: *is_allowed,
-            policy: scope,
-            reason,
-            rule,
+        let trial = self.shadow.as_ref().map(|ShadowExplanation { is_allowed, scope, rule, reason }| {
+            WrittenTrial { allowed: *is_allowed, policy: scope, reason, rule }
         });
         Written { allowed, policy: &self.scope, reason, rule: &self.rule, policies, trial }
             .serialize(serializer)
@@ -94,7 +91,7 @@ fn policy(told: &ScopeExplanation) -> WrittenPolicy<'_> {
         asked: told.is_asked,
         allowed: told.explanation.decision.allowed,
         rules: told.explanation.rules.iter().map(rule).collect(),
-        on_trial: told.on_trial.iter().flat_map(|told| &told.rules).map(rule).collect(),
+        on_trial: told.shadow.iter().flat_map(|told| &told.rules).map(rule).collect(),
     }
 }
 

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use angos_identity::{Certificate, CertificateFacts};
-use angos_policy::{DefaultDecision, RuleSource};
+use angos_access::{AccessPolicies, AccessPolicy, AccessRequest, Action, Decisions, environment};
+use angos_identity::{Certificate, CertificateFacts, Identity};
+use angos_policy::{DefaultDecision, Policy, RuleSource};
 
-use super::*;
 use crate::access::AccessInForce;
-use crate::environment::environment;
 use crate::metrics::Metrics;
 
 /// Rules that are true, false and undecidable in every test.
@@ -29,15 +28,19 @@ fn tried(default: DefaultDecision, rules: &[&str], shadow: &[&str]) -> AccessPol
     AccessPolicy::new(compiled(default, rules)).with_shadow(compiled(default, shadow))
 }
 
-fn asked(access: &Access) -> Verdict<'_> {
-    let mut inquiry = Inquiry::new(Action::ListTags, SystemTime::now());
+fn asked(access: &AccessPolicies) -> Decisions<'_> {
+    let mut inquiry = AccessRequest::new(Action::ListTags, SystemTime::now());
     inquiry.set("namespace", "team/app").unwrap();
     let nobody = Identity::new([127, 0, 0, 1].into(), None, None);
-    access.decide(&nobody, &inquiry)
+    access.decide_and_count(&nobody, &inquiry)
 }
 
-fn scraped(access: Access) -> String {
-    Metrics::new().encode(Arc::new(AccessInForce::new(access, 1)), None, angos_registry::Damage::default())
+fn scraped(access: AccessPolicies) -> String {
+    Metrics::new().encode(
+        Arc::new(AccessInForce::new(access.into(), 1)),
+        None,
+        angos_registry::Damage::default(),
+    )
 }
 
 #[track_caller]
@@ -56,17 +59,25 @@ fn rules_on_trial_decide_as_if_they_stood_among_the_others() {
             for shadow in
                 [&[][..], &[TRUE], &[FALSE], &[UNDECIDABLE], &[UNDECIDABLE, TRUE], &[FALSE, UNDECIDABLE]]
             {
-                let access = Access { global: Some(tried(default, rules, shadow)), ..Access::default() };
+                let access = AccessPolicies {
+                    global: Some(tried(default, rules, shadow)),
+                    ..AccessPolicies::default()
+                };
                 let together = [rules, shadow].concat();
-                let alone = Access { global: Some(compiled(default, rules).into()), ..Access::default() };
-                let joined =
-                    Access { global: Some(compiled(default, &together).into()), ..Access::default() };
-                let verdict = asked(&access);
-                let would = verdict.shadow.unwrap();
+                let alone = AccessPolicies {
+                    global: Some(compiled(default, rules).into()),
+                    ..AccessPolicies::default()
+                };
+                let joined = AccessPolicies {
+                    global: Some(compiled(default, &together).into()),
+                    ..AccessPolicies::default()
+                };
+                let decisions = asked(&access);
+                let would = decisions.shadow.unwrap();
                 let case = format!("{default:?} {rules:?} {shadow:?}");
-                assert_eq!(verdict.judgement.is_allowed(), asked(&alone).judgement.is_allowed(), "{case}");
-                assert_eq!(would.is_allowed(), asked(&joined).judgement.is_allowed(), "{case}");
-                assert_eq!(would.reason(), asked(&joined).judgement.reason(), "{case}");
+                assert_eq!(decisions.enforced.is_allowed(), asked(&alone).enforced.is_allowed(), "{case}");
+                assert_eq!(would.is_allowed(), asked(&joined).enforced.is_allowed(), "{case}");
+                assert_eq!(would.reason(), asked(&joined).enforced.reason(), "{case}");
             }
         }
     }
@@ -74,10 +85,12 @@ fn rules_on_trial_decide_as_if_they_stood_among_the_others() {
 
 #[test]
 fn without_rules_on_trial_there_is_no_shadow() {
-    let access =
-        Access { global: Some(compiled(DefaultDecision::Deny, &[TRUE]).into()), ..Access::default() };
+    let access = AccessPolicies {
+        global: Some(compiled(DefaultDecision::Deny, &[TRUE]).into()),
+        ..AccessPolicies::default()
+    };
     assert!(asked(&access).shadow.is_none());
-    assert!(asked(&Access::default()).shadow.is_none());
+    assert!(asked(&AccessPolicies::default()).shadow.is_none());
 }
 
 #[test]
@@ -85,7 +98,7 @@ fn an_authority_vouches_where_it_may_and_nowhere_else() {
     let global = Some(compiled(DefaultDecision::Allow, &[]).into());
     let names = ["a/b", "c"].map(|name| name.parse().unwrap()).to_vec();
     let authorities = [("bound".to_owned(), names)].into();
-    let access = Access { global, authorities, ..Access::default() };
+    let access = AccessPolicies { global, authorities, ..AccessPolicies::default() };
     let caller = |authority: Option<&str>| {
         let facts =
             CertificateFacts { authority: authority.map(str::to_owned), ..CertificateFacts::default() };
@@ -106,15 +119,19 @@ fn an_authority_vouches_where_it_may_and_nowhere_else() {
         (Some("free"), Action::ListTags, Some("a"), "default"),
         (None, Action::Metrics, None, "default"),
     ] {
-        let mut inquiry = Inquiry::new(action, SystemTime::now());
+        let mut inquiry = AccessRequest::new(action, SystemTime::now());
         if let Some(namespace) = namespace {
             inquiry.set("namespace", namespace).unwrap();
         }
         let caller = caller(authority);
-        let judgement = access.judge(&caller, &inquiry);
-        assert_eq!(judgement.reason(), expected, "{authority:?} {action:?} {namespace:?}");
-        assert_eq!(judgement.is_allowed(), expected != "authority");
-        assert_eq!(access.decide(&caller, &inquiry).judgement.reason(), expected, "the same when counted");
+        let decision = access.decide(&caller, &inquiry);
+        assert_eq!(decision.reason(), expected, "{authority:?} {action:?} {namespace:?}");
+        assert_eq!(decision.is_allowed(), expected != "authority");
+        assert_eq!(
+            access.decide_and_count(&caller, &inquiry).enforced.reason(),
+            expected,
+            "the same when counted"
+        );
     }
 }
 
@@ -124,13 +141,13 @@ fn a_counted_decision_does_not_allocate() {
     let global = tried(DefaultDecision::Deny, &[FALSE, UNDECIDABLE], &[UNDECIDABLE, TRUE, FALSE]);
     let repositories =
         [("team".parse().unwrap(), tried(DefaultDecision::Allow, &[FALSE], &[TRUE]))].into_iter().collect();
-    let access = Access { global: Some(global), repositories, ..Access::default() };
-    let mut inquiry = Inquiry::new(Action::ListTags, SystemTime::now());
+    let access = AccessPolicies { global: Some(global), repositories, ..AccessPolicies::default() };
+    let mut inquiry = AccessRequest::new(Action::ListTags, SystemTime::now());
     inquiry.set("namespace", "team/app").unwrap();
     let nobody = Identity::new([127, 0, 0, 1].into(), None, None);
     let metrics = Metrics::new();
     let allocated = allocation_counter::measure(|| {
-        assert!(access.decide(&nobody, &inquiry).shadow.is_some());
+        assert!(access.decide_and_count(&nobody, &inquiry).shadow.is_some());
         metrics.decision_time.observe(std::time::Duration::from_nanos(1));
     });
     assert_eq!(allocated.count_total, 0);
@@ -143,12 +160,12 @@ fn every_answer_is_counted_once() {
     let repositories = [("team".parse().unwrap(), compiled(DefaultDecision::Allow, &[UNDECIDABLE]).into())]
         .into_iter()
         .collect();
-    let access = Access { global: Some(global), repositories, ..Access::default() };
+    let access = AccessPolicies { global: Some(global), repositories, ..AccessPolicies::default() };
     for _ in 0..3 {
-        assert!(!asked(&access).judgement.is_allowed());
+        assert!(!asked(&access).enforced.is_allowed());
     }
     let nobody = Identity::new([127, 0, 0, 1].into(), None, None);
-    access.judge(&nobody, &Inquiry::new(Action::ListTags, SystemTime::now())); // asking what if does not count
+    access.decide(&nobody, &AccessRequest::new(Action::ListTags, SystemTime::now())); // asking what if does not count
     let scrape = scraped(access);
     assert_has(
         &scrape,
@@ -174,10 +191,10 @@ fn what_would_change_is_counted_where_it_would_change() {
     let global = tried(DefaultDecision::Deny, &[FALSE], &[FALSE, TRUE, TRUE, UNDECIDABLE]);
     let repositories =
         [("team".parse().unwrap(), compiled(DefaultDecision::Deny, &[TRUE]).into())].into_iter().collect();
-    let access = Access { global: Some(global), repositories, ..Access::default() };
-    let verdict = asked(&access);
-    assert_eq!(verdict.judgement.outcome(), "deny");
-    let would = verdict.shadow.unwrap();
+    let access = AccessPolicies { global: Some(global), repositories, ..AccessPolicies::default() };
+    let decisions = asked(&access);
+    assert_eq!(decisions.enforced.outcome(), "deny");
+    let would = decisions.shadow.unwrap();
     assert_eq!((would.outcome(), would.scope(), would.rule()), ("allow", "team", "r0"));
     assert_has(
         &scraped(access),
@@ -195,7 +212,7 @@ fn what_would_change_is_counted_where_it_would_change() {
     let global = tried(DefaultDecision::Deny, &[FALSE], &[TRUE]);
     let repositories =
         [("team".parse().unwrap(), tried(DefaultDecision::Allow, &[], &[TRUE]))].into_iter().collect();
-    let access = Access { global: Some(global), repositories, ..Access::default() };
+    let access = AccessPolicies { global: Some(global), repositories, ..AccessPolicies::default() };
     assert_eq!(asked(&access).shadow.unwrap().outcome(), "deny");
     let scrape = scraped(access);
     for policy in ["global", "team"] {
@@ -210,9 +227,9 @@ fn what_would_change_is_counted_where_it_would_change() {
     let repositories = [("team".parse().unwrap(), tried(DefaultDecision::Deny, &[TRUE], &[UNDECIDABLE]))]
         .into_iter()
         .collect();
-    let access = Access { global: Some(global), repositories, ..Access::default() };
-    let verdict = asked(&access);
-    assert_eq!((verdict.judgement.outcome(), verdict.shadow.unwrap().outcome()), ("allow", "deny"));
+    let access = AccessPolicies { global: Some(global), repositories, ..AccessPolicies::default() };
+    let decisions = asked(&access);
+    assert_eq!((decisions.enforced.outcome(), decisions.shadow.unwrap().outcome()), ("allow", "deny"));
     assert_has(
         &scraped(access),
         &[
@@ -226,9 +243,9 @@ fn what_would_change_is_counted_where_it_would_change() {
 fn a_repository_called_global_is_not_the_global_policy() {
     let repositories =
         [("global".parse().unwrap(), compiled(DefaultDecision::Deny, &[TRUE]).into())].into_iter().collect();
-    let access = Access { repositories, ..Access::default() };
-    let mut inquiry = Inquiry::new(Action::ListTags, SystemTime::now());
+    let access = AccessPolicies { repositories, ..AccessPolicies::default() };
+    let mut inquiry = AccessRequest::new(Action::ListTags, SystemTime::now());
     inquiry.set("namespace", "global/app").unwrap();
     let nobody = Identity::new([127, 0, 0, 1].into(), None, None);
-    assert_eq!(access.judge(&nobody, &inquiry).scope(), "repository.global");
+    assert_eq!(access.decide(&nobody, &inquiry).scope(), "repository.global");
 }

@@ -1,21 +1,21 @@
-//! From one inquiry that is written out to everything the server asks about such a request.
+//! From one described request to all requests that the server decides for it.
 
-use angos_oci::{Algorithm, Digest, Reference};
-use angos_registry::UploadId;
-use hyper::Method;
+use angos_oci::{Algorithm, Digest, Reference, UploadId};
 
-use super::{Inquiry, InquiryError};
-use crate::route::{Action, Operation};
+use super::{AccessRequest, AccessRequestError};
+use crate::action::Action;
+use crate::method::RequestMethod;
+use crate::operation::Operation;
 
-/// A whole request as policies see it: all that the server asks before and while it carries it out.
+/// All requests that the server decides before and while it runs one operation.
 #[derive(Debug, Clone)]
-pub struct Request {
-    required: Vec<Inquiry>,
-    alternatives: Vec<Inquiry>,
+pub struct AccessRequests {
+    required: Vec<AccessRequest>,
+    alternatives: Vec<AccessRequest>,
 }
 
-impl Request {
-    /// The request that `inquiry` describes.
+impl AccessRequests {
+    /// The requests of the operation that `inquiry` describes.
     ///
     /// A push that names further tags, or a delete of a digest with tags, is asked about for each; a `start-upload` with a digest is a push in one request,
     /// and needs `complete-upload` too; a `mount-blob` needs to read its source (without
@@ -23,35 +23,39 @@ impl Request {
     ///
     /// What no such request says (a tag of a blob) is refused, and so is a request that names too little to be one. The
     /// digest and the session id, which rules hardly look at, may be left out: then they are that of no bytes, and zeros.
-    pub fn of(inquiry: &Inquiry) -> Result<Self, InquiryError> {
+    pub fn of(inquiry: &AccessRequest) -> Result<Self, AccessRequestError> {
         inquiry.check_fields()?;
-        let (method, time) = (&inquiry.method, inquiry.time);
+        let (method, time) = (inquiry.method, inquiry.time);
         let operation = operation(inquiry)?;
-        let required = Inquiry::all(&operation, method, time).collect();
+        let required = AccessRequest::for_operation(&operation, method, time).collect();
         let mut alternatives = Vec::new();
         if let Operation::MountBlob { name, digest, from } = operation {
             let source = from.unwrap_or_else(|| name.clone());
-            alternatives.extend(Inquiry::all(&Operation::GetBlob { name: source, digest }, method, time));
+            alternatives.extend(AccessRequest::for_operation(
+                &Operation::GetBlob { name: source, digest },
+                method,
+                time,
+            ));
             let upload = Operation::StartUpload { name, algorithm: Some(digest.algorithm()) };
-            alternatives.extend(Inquiry::all(&upload, method, time));
+            alternatives.extend(AccessRequest::for_operation(&upload, method, time));
         }
         Ok(Self { required, alternatives })
     }
 
     /// What has to be allowed, all of it.
-    pub fn required(&self) -> &[Inquiry] {
+    pub fn required(&self) -> &[AccessRequest] {
         &self.required
     }
 
     /// Of these one has to be allowed too, unless there are none. Whether the first one suffices depends on what is
     /// stored.
-    pub fn alternatives(&self) -> &[Inquiry] {
+    pub fn alternatives(&self) -> &[AccessRequest] {
         &self.alternatives
     }
 }
 
 impl Action {
-    /// The fields of [`Inquiry::FIELDS`] that a request of this kind may say; every request has a `method` and a `time`.
+    /// The fields of [`AccessRequest::FIELDS`] that a request of this kind may say; every request has a `method` and a `time`.
     pub fn fields(self) -> &'static [&'static str] {
         match self {
             Self::GetManifest => &["namespace", "reference", "tag", "digest"],
@@ -69,9 +73,9 @@ impl Action {
     }
 }
 
-impl Inquiry {
+impl AccessRequest {
     /// Refuses what such a request does not say.
-    fn check_fields(&self) -> Result<(), InquiryError> {
+    fn check_fields(&self) -> Result<(), AccessRequestError> {
         let said = [
             ("namespace", self.namespace.is_some()),
             ("reference", self.reference.is_some()),
@@ -87,19 +91,24 @@ impl Inquiry {
         ];
         let known = self.action.fields();
         if let Some((field, _)) = said.iter().find(|(field, is_said)| *is_said && !known.contains(field)) {
-            return Err(InquiryError::Foreign { action: self.action, field });
+            return Err(AccessRequestError::Foreign { action: self.action, field });
         }
         let usual = self.action.method();
-        let is_usual = self.method == usual || (self.method == Method::HEAD && usual == Method::GET);
-        if is_usual { Ok(()) } else { Err(InquiryError::Foreign { action: self.action, field: "method" }) }
+        let is_usual =
+            self.method == usual || (self.method == RequestMethod::Head && usual == RequestMethod::Get);
+        if is_usual {
+            Ok(())
+        } else {
+            Err(AccessRequestError::Foreign { action: self.action, field: "method" })
+        }
     }
 
-    fn missing(&self, field: &'static str) -> InquiryError {
-        InquiryError::Missing { action: self.action, field }
+    fn missing(&self, field: &'static str) -> AccessRequestError {
+        AccessRequestError::Missing { action: self.action, field }
     }
 }
 
-fn operation(inquiry: &Inquiry) -> Result<Operation, InquiryError> {
+fn operation(inquiry: &AccessRequest) -> Result<Operation, AccessRequestError> {
     let n = inquiry.n;
     let last = inquiry.last.clone();
     let name = || inquiry.namespace.clone().ok_or(inquiry.missing("namespace"));
@@ -118,7 +127,7 @@ fn operation(inquiry: &Inquiry) -> Result<Operation, InquiryError> {
             let first = inquiry.tag.as_ref().filter(|_| reference.digest().is_some());
             let tags: Vec<_> = first.into_iter().chain(&inquiry.tags).cloned().collect();
             if !tags.is_empty() && reference.tag().is_some() {
-                return Err(InquiryError::Foreign { action: inquiry.action, field: "tags" });
+                return Err(AccessRequestError::Foreign { action: inquiry.action, field: "tags" });
             }
             if inquiry.action == Action::PutManifest {
                 Operation::PutManifest { name, reference, tags }
@@ -150,7 +159,7 @@ fn operation(inquiry: &Inquiry) -> Result<Operation, InquiryError> {
 }
 
 /// What a manifest is named by: its reference, its digest, or its tag.
-fn reference(inquiry: &Inquiry) -> Result<Reference, InquiryError> {
+fn reference(inquiry: &AccessRequest) -> Result<Reference, AccessRequestError> {
     let by_digest = inquiry.digest.map(Reference::Digest);
     let by_tag = || inquiry.tag.clone().map(Reference::Tag);
     let named = inquiry.reference.clone().or(by_digest).or_else(by_tag);
@@ -165,19 +174,20 @@ mod tests {
 
     const SHA256: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-    fn request(action: Action, fields: &[(&str, &str)]) -> Result<Request, InquiryError> {
-        let mut inquiry = Inquiry::new(action, UNIX_EPOCH);
+    fn request(action: Action, fields: &[(&str, &str)]) -> Result<AccessRequests, AccessRequestError> {
+        let mut inquiry = AccessRequest::new(action, UNIX_EPOCH);
         for (field, text) in fields {
             inquiry.set(field, text).unwrap_or_else(|error| panic!("{field} = {text}: {error}"));
         }
-        Request::of(&inquiry)
+        AccessRequests::of(&inquiry)
     }
 
     #[test]
     fn a_request_is_all_the_server_asks() {
         let check = |action, fields: &[(&str, &str)], required: &[&str], alternatives: &[&str]| {
             let request = request(action, fields).unwrap_or_else(|error| panic!("{fields:?}: {error}"));
-            let texts = |inquiries: &[Inquiry]| inquiries.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let texts =
+                |requests: &[AccessRequest]| requests.iter().map(ToString::to_string).collect::<Vec<_>>();
             assert_eq!(texts(request.required()), required, "{fields:?}");
             assert_eq!(texts(request.alternatives()), alternatives, "{fields:?}");
         };
@@ -230,7 +240,7 @@ mod tests {
             let fields: Vec<_> =
                 all.into_iter().filter(|(field, _)| action.fields().contains(field)).collect();
             let request = request(action, &fields).unwrap_or_else(|error| panic!("{action:?}: {error}"));
-            assert_eq!(request.required().first().map(Inquiry::action), Some(action));
+            assert_eq!(request.required().first().map(AccessRequest::action), Some(action));
         }
     }
 

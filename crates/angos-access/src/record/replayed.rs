@@ -1,18 +1,18 @@
-//! A line of the decision log, read back: who asked for what, and what was answered.
+//! A line of the decision log, read back: the caller, the request and the decision.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use angos_identity::{Certificate, CertificateError, CertificateFacts, Credential, Identity};
 
-use super::line::{Answer, CertificateLine, IdentityFacts, Line, Outcome};
-use crate::inquiry::{Inquiry, InquiryError};
+use super::{Answer, CertificateLine, IdentityFacts, Line, Outcome};
+use crate::request::{AccessRequest, AccessRequestError};
 
-/// A decision as [`DecisionLog`](super::DecisionLog) wrote it, ready to be judged again with
-/// [`Access::judge`](crate::Access::judge).
+/// A decision read from the decision log, ready to be decided again with
+/// [`AccessPolicies::decide`](crate::AccessPolicies::decide).
 ///
-/// Proves nothing: whoever wrote the line made it up or did not. What differs from the request itself: the code in an
-/// upload's session id is zeros, since it is a secret.
+/// It proves nothing, since anyone may write such a line. The secret code in the session id of an upload is not
+/// recorded and reads as zeros.
 #[derive(Debug)]
 pub struct RecordedDecision {
     time: String,
@@ -21,10 +21,10 @@ pub struct RecordedDecision {
     policy: String,
     rule: String,
     identity: Identity,
-    inquiry: Inquiry,
+    request: AccessRequest,
 }
 
-/// Why a line cannot be judged again.
+/// Why a line cannot be decided again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
@@ -47,7 +47,7 @@ pub enum RecordError {
         field: &'static str,
         /// What is wrong with it.
         #[source]
-        error: InquiryError,
+        error: AccessRequestError,
     },
 }
 
@@ -55,12 +55,12 @@ impl RecordedDecision {
     /// Reads one line, with or without its line break. Unknown fields are passed over.
     pub fn parse(line: &[u8]) -> Result<Self, RecordError> {
         let line: Line<'_> = serde_json::from_slice(line).map_err(RecordError::Malformed)?;
-        let inquiry = Inquiry::recorded(&line.request, &line.time)
+        let request = AccessRequest::from_record(&line.request, &line.time)
             .map_err(|(field, error)| RecordError::Request { field, error })?;
         let Answer { outcome, policy, rule, reason, .. } = line.answer;
         Ok(Self {
             identity: identity(line.identity)?,
-            inquiry,
+            request,
             time: line.time,
             generation: line.generation,
             is_allowed: outcome == Outcome::Allow,
@@ -74,9 +74,9 @@ impl RecordedDecision {
         &self.time
     }
 
-    /// The same as a moment.
-    pub fn moment(&self) -> SystemTime {
-        self.inquiry.time()
+    /// The time of the request.
+    pub fn timestamp(&self) -> SystemTime {
+        self.request.time()
     }
 
     /// Which set of policies answered.
@@ -89,12 +89,12 @@ impl RecordedDecision {
         self.is_allowed
     }
 
-    /// The policy that answered, as [`Judgement::scope`](crate::Judgement::scope) names it.
+    /// The policy that answered, as [`Decision::scope`](crate::Decision::scope) names it.
     pub fn policy(&self) -> &str {
         &self.policy
     }
 
-    /// The rule that answered, as [`Judgement::rule`](crate::Judgement::rule) names it.
+    /// The rule that answered, as [`Decision::rule`](crate::Decision::rule) names it.
     pub fn rule(&self) -> &str {
         &self.rule
     }
@@ -105,8 +105,8 @@ impl RecordedDecision {
     }
 
     /// What for.
-    pub fn inquiry(&self) -> &Inquiry {
-        &self.inquiry
+    pub fn request(&self) -> &AccessRequest {
+        &self.request
     }
 
     /// Who asked, in a word or two: the user name, else the SPIFFE id, else the subject, else the fingerprint of the

@@ -1,18 +1,16 @@
-//! What a line says, and that hostile text stays inside it.
+//! What a line says, and how hostile text is written and read.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use angos_identity::{Certificate, CertificateFacts, Credential, Identity};
-use angos_policy::{DefaultDecision, Policy, RuleSource};
+use angos_policy::{DefaultDecision, Facts as _, Policy, RuleSource};
 
 use super::*;
-use crate::access::Access;
+use crate::action::Action;
+use crate::decide::Decisions;
 use crate::environment::environment;
-use crate::inquiry::Inquiry;
-use crate::limits::DECISION_LINE_BYTES;
-use crate::request_id::RequestIds;
-use crate::route::Action;
+use crate::policy_set::{AccessPolicies, AccessPolicy};
 
 /// A caller with everything a rule can name.
 fn somebody(facts: CertificateFacts) -> Identity {
@@ -42,19 +40,18 @@ fn facts() -> CertificateFacts {
     }
 }
 
-fn inquiry(action: Action, fields: &[(&str, &str)]) -> Inquiry {
-    let mut inquiry = Inquiry::new(action, SystemTime::now());
+fn request(action: Action, fields: &[(&str, &str)]) -> AccessRequest {
+    let mut request = AccessRequest::new(action, SystemTime::now());
     for (field, text) in fields {
-        inquiry.set(field, text).unwrap();
+        request.set(field, text).unwrap();
     }
-    inquiry
+    request
 }
 
-fn line_of(identity: &Identity, inquiry: &Inquiry) -> Vec<u8> {
-    let access = Access::default();
-    let request = RequestIds::new().next();
-    let judgement = access.judge(identity, inquiry);
-    Entry { generation: 7, request, judgement, shadow: None, identity, inquiry }.line()
+fn line_of(identity: &Identity, request: &AccessRequest) -> Vec<u8> {
+    let access = AccessPolicies::default();
+    let decision = access.decide(identity, request);
+    DecisionRecord { generation: 7, request_id: &"id", decision, shadow: None, identity, request }.line()
 }
 
 /// All that rules can see of a request and its caller is the same after a round trip; a code is not.
@@ -64,23 +61,23 @@ fn a_line_read_back_is_the_same_question() {
     let session = "5".repeat(50) + &"c".repeat(32);
     let identity = somebody(facts());
     let cases = [
-        inquiry(Action::GetApiVersion, &[("method", "HEAD")]),
-        inquiry(
+        request(Action::GetApiVersion, &[("method", "HEAD")]),
+        request(
             Action::PutManifest,
             &[("namespace", "a/b"), ("reference", "v1"), ("tags", "v2"), ("tags", "v3")],
         ),
-        inquiry(
+        request(
             Action::PutManifest,
             &[("namespace", "a/b"), ("reference", DIGEST), ("tag", "v2"), ("tags", "v2")],
         ),
-        inquiry(Action::MountBlob, &[("namespace", "a"), ("digest", DIGEST), ("from", "other/one")]),
-        inquiry(Action::CompleteUpload, &[("namespace", "a"), ("session_id", &session), ("digest", DIGEST)]),
-        inquiry(Action::StartUpload, &[("namespace", "a"), ("digest_algorithm", "sha512")]),
-        inquiry(
+        request(Action::MountBlob, &[("namespace", "a"), ("digest", DIGEST), ("from", "other/one")]),
+        request(Action::CompleteUpload, &[("namespace", "a"), ("session_id", &session), ("digest", DIGEST)]),
+        request(Action::StartUpload, &[("namespace", "a"), ("digest_algorithm", "sha512")]),
+        request(
             Action::ListTags,
             &[("namespace", "a"), ("n", "18446744073709551615"), ("last", "é \u{202e}x")],
         ),
-        inquiry(Action::GetReferrers, &[("namespace", "a"), ("digest", DIGEST), ("artifact_type", "a/b+c")]),
+        request(Action::GetReferrers, &[("namespace", "a"), ("digest", DIGEST), ("artifact_type", "a/b+c")]),
     ];
     for asked in cases {
         let line = line_of(&identity, &asked);
@@ -93,7 +90,7 @@ fn a_line_read_back_is_the_same_question() {
         assert_eq!((read.policy(), read.rule(), read.caller()), ("none", "unconfigured", "réader\"\\"));
         assert_eq!(format!("{:?}", read.identity()), format!("{identity:?}"));
         for fact in (0..14).filter(|fact| *fact != 6) {
-            assert_eq!(read.inquiry().fact(fact), asked.fact(fact), "fact {fact} of {text}");
+            assert_eq!(read.request().fact(fact), asked.fact(fact), "fact {fact} of {text}");
         }
     }
 }
@@ -104,8 +101,8 @@ fn a_line_says_what_decided() {
     let rules = [rule("pull", "request.action == 'get-blob'"), rule("tags", "request.tag.startsWith('v')")];
     let policy = Policy::compile(&environment(), DefaultDecision::Deny, &rules).unwrap();
     let trial = Policy::compile(&environment(), DefaultDecision::Deny, &[rule("try", "true")]).unwrap();
-    let global = crate::access::AccessPolicy::new(policy).with_shadow(trial);
-    let access = Access { global: Some(global), ..Access::default() };
+    let global = AccessPolicy::new(policy).with_shadow(trial);
+    let access = AccessPolicies { global: Some(global), ..AccessPolicies::default() };
     let nobody = Identity::new([127, 0, 0, 1].into(), None, None);
     for (action, answer, shadow) in [
         (
@@ -119,11 +116,16 @@ fn a_line_says_what_decided() {
             r#""shadow":{"outcome":"allow","policy":"global","reason":"rule","rule":"try"}"#,
         ),
     ] {
-        let asked = inquiry(action, &[("namespace", "a")]);
-        let crate::judge::Verdict { judgement, shadow: would } = access.decide(&nobody, &asked);
-        let request = RequestIds::new().next();
-        let entry =
-            Entry { generation: 1, request, judgement, shadow: would, identity: &nobody, inquiry: &asked };
+        let asked = request(action, &[("namespace", "a")]);
+        let Decisions { enforced: decision, shadow: would } = access.decide_and_count(&nobody, &asked);
+        let entry = DecisionRecord {
+            generation: 1,
+            request_id: &"id",
+            decision,
+            shadow: would,
+            identity: &nobody,
+            request: &asked,
+        };
         let text = String::from_utf8(entry.line()).unwrap();
         assert!(text.contains(answer) && text.contains(shadow), "{text}");
         assert!(text.contains(r#""identity":{"method":"anonymous","client_ip":"127.0.0.1"}"#), "{text}");
@@ -137,11 +139,11 @@ fn the_length_of_a_line_is_bounded() {
         let names = vec!["x".repeat(2048); count];
         CertificateFacts { subject: names.concat(), common_names: names, ..facts() }
     };
-    let asked = inquiry(Action::ListTags, &[("namespace", "a"), ("last", "x")]);
+    let asked = request(Action::ListTags, &[("namespace", "a"), ("last", "x")]);
     let whole = line_of(&somebody(described(60)), &asked);
     assert!(whole.len() > 240_000 && whole.len() <= DECISION_LINE_BYTES, "{}", whole.len());
     RecordedDecision::parse(&whole).unwrap();
-    let asked = inquiry(Action::ListTags, &[("namespace", "a"), ("last", &"\u{202e}".repeat(10_000))]);
+    let asked = request(Action::ListTags, &[("namespace", "a"), ("last", &"\u{202e}".repeat(10_000))]);
     let cut = line_of(&somebody(described(62)), &asked);
     assert!(cut.len() > 60_000 && cut.len() < 70_000, "{}", cut.len());
     assert!(std::str::from_utf8(&cut).unwrap().contains(r#""cut":true"#));
@@ -151,7 +153,7 @@ fn the_length_of_a_line_is_bounded() {
 #[test]
 fn what_is_no_line_is_refused() {
     let line =
-        String::from_utf8(line_of(&somebody(facts()), &inquiry(Action::GetBlob, &[("namespace", "a")])))
+        String::from_utf8(line_of(&somebody(facts()), &request(Action::GetBlob, &[("namespace", "a")])))
             .unwrap();
     RecordedDecision::parse(line.as_bytes()).unwrap();
     for (from, to) in [
@@ -179,7 +181,7 @@ proptest::proptest! {
         place in 0usize..1200,
         cut in 0usize..1200,
     ) {
-        let asked = inquiry(Action::ListTags, &[("namespace", "a"), ("n", "1"), ("last", "x")]);
+        let asked = request(Action::ListTags, &[("namespace", "a"), ("n", "1"), ("last", "x")]);
         let mut line = line_of(&somebody(facts()), &asked);
         if cut < 600 {
             line.truncate(line.len() - cut.min(line.len()));
@@ -188,7 +190,7 @@ proptest::proptest! {
         line.splice(end..(end + bytes.len()).min(line.len()), bytes);
         if let Ok(read) = RecordedDecision::parse(&line) {
             proptest::prop_assert!(!read.caller().is_empty());
-            Access::default().judge(read.identity(), read.inquiry());
+            AccessPolicies::default().decide(read.identity(), read.request());
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Stage 6, the words: what a policy may say about a request.
+//! The variables of a request that a policy may name.
 //!
-//! The order of [`VARIABLES`] is that of `Inquiry::fact`, and held to it by the tests of `inquiry.rs`.
+//! The order of [`VARIABLES`] is that of `AccessRequest::fact`; tests compare the two.
 
 use angos_policy::{Environment, EnvironmentError, Type};
 
-use crate::route::Action;
+use crate::action::Action;
 
 /// The environment every access policy of the registry is compiled in: `request.*` and `has_repository_policy()`
 /// besides the `identity.*` that `angos-policy` always declares.

@@ -1,5 +1,4 @@
-//! How often each answer of a policy was given: one number for each, made with the policy, and one atomic add for each
-//! decision.
+//! How often each rule of a policy decided: one counter for each possible answer, and one atomic add per decision.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,12 +7,12 @@ use angos_policy::{Policy, Reason};
 /// One number for each answer a policy can give: first those of the rules that are true, then those of the rules that
 /// cannot be decided, and last the default's.
 #[derive(Debug)]
-pub(crate) struct Tally {
+pub struct DecisionCounters {
     rules: usize,
     counts: Box<[AtomicU64]>,
 }
 
-impl Tally {
+impl DecisionCounters {
     pub(crate) fn new(policy: &Policy) -> Self {
         let rules = policy.len();
         Self { rules, counts: (0..=2 * rules).map(|_| AtomicU64::new(0)).collect() }
@@ -32,17 +31,17 @@ impl Tally {
     }
 
     /// Decisions this rule made by being true.
-    pub(crate) fn matches(&self, rule: usize) -> u64 {
+    pub fn matches(&self, rule: usize) -> u64 {
         self.read(rule)
     }
 
     /// Decisions this rule made by having no value.
-    pub(crate) fn undecidable(&self, rule: usize) -> u64 {
+    pub fn undecidable(&self, rule: usize) -> u64 {
         self.read(self.rules + rule)
     }
 
     /// Decisions the default made.
-    pub(crate) fn defaults(&self) -> u64 {
+    pub fn defaults(&self) -> u64 {
         self.read(2 * self.rules)
     }
 

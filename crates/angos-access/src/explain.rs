@@ -1,39 +1,39 @@
-//! Beside stage 6: why the policies answer as they do, for tools.
+//! Why a request is allowed or denied, for tools.
 
 mod json;
 
 use angos_identity::Identity;
 use angos_policy::{Policy, PolicyExplanation, Reason, RuleOutcome};
 
-use crate::access::Access;
-use crate::inquiry::{Inquiry, Request};
-use crate::judge::{GLOBAL, Judgement};
+use crate::decide::{Decision, GLOBAL};
+use crate::policy_set::AccessPolicies;
+use crate::request::{AccessRequest, AccessRequests};
 
-/// Why a set of policies answers one inquiry as it does: every policy that is about it, with every rule and the value of
+/// Why a set of policies answers one request as it does: every policy that is about it, with every rule and the value of
 /// every part of it.
 ///
 /// [`Serialize`](serde::Serialize) writes all of it, texts bounded.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// Whether the caller may, as [`Access::judge`] says.
+    /// Whether the caller may, as [`AccessPolicies::decide`] says.
     pub is_allowed: bool,
-    /// The policy that decided: [`Judgement::scope`](crate::Judgement::scope).
+    /// The policy that decided: [`Decision::scope`](crate::Decision::scope).
     pub scope: String,
-    /// The rule that decided: [`Judgement::rule`](crate::Judgement::rule).
+    /// The rule that decided: [`Decision::rule`](crate::Decision::rule).
     pub rule: String,
-    /// What kind of answer it is: [`Judgement::reason`](crate::Judgement::reason).
+    /// What kind of answer it is: [`Decision::reason`](crate::Decision::reason).
     pub reason: &'static str,
     /// The policies that must allow, in the order they are asked; one after a denial was not asked any more.
     pub policies: Vec<ScopeExplanation>,
-    /// What would be answered if the rules on trial were enforced; none when none is about the inquiry.
-    pub trial: Option<Trial>,
+    /// What would be answered if the shadow rules were enforced; none when none is about the request.
+    pub shadow: Option<ShadowExplanation>,
 }
 
 /// What would be answered, in the words of [`Explanation`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Trial {
+pub struct ShadowExplanation {
     /// Whether the caller might.
     pub is_allowed: bool,
     /// The policy that would decide.
@@ -54,8 +54,8 @@ pub struct ScopeExplanation {
     pub is_asked: bool,
     /// What it says, whether it is asked or not.
     pub explanation: PolicyExplanation,
-    /// What its rules on trial say. Their own decision plays no part: see [`Explanation::trial`].
-    pub on_trial: Option<PolicyExplanation>,
+    /// What its shadow rules say. Their own decision plays no part: see [`Explanation::shadow`].
+    pub shadow: Option<PolicyExplanation>,
 }
 
 impl Explanation {
@@ -71,20 +71,20 @@ impl Explanation {
     }
 }
 
-impl Access {
-    /// What the policies answer, as [`judge`](Self::judge) does, and why. Allocates, and parses every rule again: for
+impl AccessPolicies {
+    /// What the policies answer, as [`decide`](Self::decide) does, and why. Allocates, and parses every rule again: for
     /// people and tests.
-    pub fn explain(&self, identity: &Identity, inquiry: &Inquiry) -> Explanation {
-        let judgement = self.judge(identity, inquiry);
-        let mut is_asked = !matches!(judgement, Judgement::Authority(_));
-        let policies = self.about(inquiry).map(|(scope, policy, asked)| {
+    pub fn explain(&self, identity: &Identity, request: &AccessRequest) -> Explanation {
+        let decision = self.decide(identity, request);
+        let mut is_asked = !matches!(decision, Decision::Authority(_));
+        let policies = self.applicable(request).map(|(scope, policy, asked)| {
             let explanation = policy.rules().explain(identity, &asked);
-            let on_trial = policy.shadow_rules().map(|rules| rules.explain(identity, &asked));
-            let told = ScopeExplanation { scope: scope.to_owned(), is_asked, explanation, on_trial };
+            let shadow = policy.shadow_rules().map(|rules| rules.explain(identity, &asked));
+            let told = ScopeExplanation { scope: scope.to_owned(), is_asked, explanation, shadow };
             is_asked &= told.explanation.decision.allowed;
             told
         });
-        let trial = self.judge_with_trial(identity, inquiry).map(|would| Trial {
+        let shadow = self.decide_with_shadow(identity, request).map(|would| ShadowExplanation {
             is_allowed: would.is_allowed(),
             scope: would.scope().to_owned(),
             rule: would.rule().to_owned(),
@@ -92,26 +92,26 @@ impl Access {
         });
         Explanation {
             policies: policies.collect(),
-            trial,
-            is_allowed: judgement.is_allowed(),
-            scope: judgement.scope().to_owned(),
-            rule: judgement.rule().to_owned(),
-            reason: judgement.reason(),
+            shadow,
+            is_allowed: decision.is_allowed(),
+            scope: decision.scope().to_owned(),
+            rule: decision.rule().to_owned(),
+            reason: decision.reason(),
         }
     }
 
-    /// What every rule says that the server would ask about an inquiry, for counting which rules are ever true: the
+    /// What every rule says that the server would ask about a request, for counting which rules are ever true: the
     /// scope of its policy, its position there, and its value.
-    pub fn survey(
+    pub fn evaluate_all(
         &self,
         identity: &Identity,
-        inquiry: &Inquiry,
+        request: &AccessRequest,
         visit: &mut dyn FnMut(&str, usize, RuleOutcome),
     ) {
-        if matches!(self.judge(identity, inquiry), Judgement::Authority(_)) {
+        if matches!(self.decide(identity, request), Decision::Authority(_)) {
             return;
         }
-        for (scope, policy, asked) in self.about(inquiry) {
+        for (scope, policy, asked) in self.applicable(request) {
             let rules = policy.rules();
             let mut next = 0;
             rules.evaluate_all(identity, &asked, &mut |reason| {
@@ -140,9 +140,9 @@ impl Access {
     }
 
     /// Whether a whole request passes.
-    pub fn allows(&self, identity: &Identity, request: &Request) -> bool {
-        let may = |inquiry: &Inquiry| self.judge(identity, inquiry).is_allowed();
-        let alternatives = request.alternatives();
-        request.required().iter().all(may) && (alternatives.is_empty() || alternatives.iter().any(may))
+    pub fn allows(&self, identity: &Identity, requests: &AccessRequests) -> bool {
+        let may = |request: &AccessRequest| self.decide(identity, request).is_allowed();
+        let alternatives = requests.alternatives();
+        requests.required().iter().all(may) && (alternatives.is_empty() || alternatives.iter().any(may))
     }
 }

@@ -1,16 +1,16 @@
-//! An inquiry as the decision log holds it: what it was made of, so that making it again gives the same.
+//! A request as the decision log holds it: its fields, from which the same request is made again.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Inquiry, InquiryError};
-use crate::route::Action;
+use super::{AccessRequest, AccessRequestError};
+use crate::action::{Action, UnknownAction};
 
-/// The fields of an inquiry but its time, under the names rules use; `tags` are those besides the reference.
+/// The fields of a request but its time, under the names rules use; `tags` are those besides the reference.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct RequestFacts<'a> {
+pub(crate) struct RecordedRequest<'a> {
     action: Cow<'a, str>,
     method: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,15 +37,15 @@ pub(crate) struct RequestFacts<'a> {
     digest_algorithm: Option<Cow<'a, str>>,
 }
 
-impl Inquiry {
-    /// When it was asked.
+impl AccessRequest {
+    /// The time of the request.
     pub fn time(&self) -> SystemTime {
         self.time
     }
 
-    /// What [`recorded`](Self::recorded) needs. The secret code of a session id is left out.
-    pub(crate) fn facts(&self) -> RequestFacts<'_> {
-        RequestFacts {
+    /// What [`from_record`](Self::from_record) needs. The secret code of a session id is left out.
+    pub(crate) fn to_record(&self) -> RecordedRequest<'_> {
+        RecordedRequest {
             action: self.action.as_str().into(),
             method: self.method.as_str().into(),
             namespace: self.namespace.as_ref().map(|name| name.as_ref().into()),
@@ -62,15 +62,16 @@ impl Inquiry {
         }
     }
 
-    /// The inquiry that was recorded so, or the field that is at fault.
-    pub(crate) fn recorded(
-        facts: &RequestFacts<'_>,
+    /// The request with these recorded fields, or the name of the field that cannot be parsed.
+    pub(crate) fn from_record(
+        facts: &RecordedRequest<'_>,
         time: &str,
-    ) -> Result<Self, (&'static str, InquiryError)> {
-        let action: Action = facts.action.parse().map_err(|error: crate::route::UnknownAction| {
-            ("action", InquiryError::Invalid(error.to_string()))
-        })?;
-        let mut inquiry = Self::new(action, SystemTime::UNIX_EPOCH);
+    ) -> Result<Self, (&'static str, AccessRequestError)> {
+        let action: Action = facts
+            .action
+            .parse()
+            .map_err(|error: UnknownAction| ("action", AccessRequestError::Invalid(error.to_string())))?;
+        let mut request = Self::new(action, SystemTime::UNIX_EPOCH);
         let n = facts.n.map(|n| n.to_string());
         let single = [
             ("time", Some(time)),
@@ -89,9 +90,9 @@ impl Inquiry {
         let tags = facts.tags.iter().map(|tag| ("tags", Some(&**tag)));
         for (field, text) in single.into_iter().chain(tags) {
             if let Some(text) = text {
-                inquiry.set(field, text).map_err(|error| (field, error))?;
+                request.set(field, text).map_err(|error| (field, error))?;
             }
         }
-        Ok(inquiry)
+        Ok(request)
     }
 }

@@ -1,32 +1,32 @@
-//! Stage 6, the question: one thing a caller wants, as policies see it, without HTTP.
+//! One request as policies see it.
 
-mod recorded;
-mod request;
-mod written;
+mod expand;
+mod parse;
+mod record;
 
 use std::cell::OnceCell;
 use std::fmt::{self, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use angos_oci::{Algorithm, Digest, Name, Reference, Tag};
-use angos_policy::Value;
-use angos_registry::UploadId;
-use hyper::Method;
+use angos_oci::{Algorithm, Digest, Name, Reference, Tag, UploadId};
+use angos_policy::{Facts, Value};
 
-pub(crate) use self::recorded::RequestFacts;
-pub use self::request::Request;
-pub use self::written::{InquiryError, moment};
-use crate::route::{Action, Operation};
+pub use self::expand::AccessRequests;
+pub use self::parse::{AccessRequestError, parse_time};
+pub(crate) use self::record::RecordedRequest;
+use crate::action::Action;
+use crate::method::RequestMethod;
+use crate::operation::Operation;
 
-/// One thing a caller wants to do, which policies answer with yes or no.
+/// One request that policies allow or deny.
 ///
-/// The server makes one or several of each request; tools make them by name ([`Inquiry::set`]) and ask
-/// [`Access::judge`](crate::Access::judge), which is what the server asks.
+/// The server makes one or several of each operation ([`AccessRequest::for_operation`]); tools set the fields by name
+/// ([`AccessRequest::set`]). Both call [`AccessPolicies::decide`](crate::AccessPolicies::decide).
 ///
-/// Making one and asking about it costs no more than reference counts, except that lists of tags and artifact types,
-/// and the text of a digest, are written out when a rule asks for them.
+/// Making one costs reference counts only. Lists of tags and the text of a digest are formatted when a rule reads
+/// them.
 #[derive(Debug, Clone)]
-pub struct Inquiry {
+pub struct AccessRequest {
     action: Action,
     namespace: Option<Name>,
     reference: Option<Reference>,
@@ -40,15 +40,15 @@ pub struct Inquiry {
     last: Option<String>,
     artifact_type: Option<String>,
     algorithm: Option<Algorithm>,
-    method: Method,
+    method: RequestMethod,
     time: SystemTime,
     digest_text: OnceCell<Text>,
     session_text: OnceCell<Text>,
     tag_texts: OnceCell<Vec<String>>,
 }
 
-impl Inquiry {
-    /// An inquiry about an action at a moment, and nothing more particular. The method is the one clients use for it.
+impl AccessRequest {
+    /// A request for `action` at `time` without any other field. The method is the one clients use for the action.
     pub fn new(action: Action, time: SystemTime) -> Self {
         Self {
             action,
@@ -71,16 +71,16 @@ impl Inquiry {
         }
     }
 
-    /// Everything there is to ask about an operation; all of it has to be allowed.
+    /// Every request that must be allowed before an operation runs.
     ///
-    /// What a request is about several of, tags to set or remove, artifact types to list, is asked about one by one too, so that
-    /// a rule about `request.tag` cannot be passed by naming the tag where only `request.tags` tells.
-    pub(crate) fn all<'a>(
-        operation: &'a Operation,
-        method: &'a Method,
+    /// An operation on several tags or artifact types gives a request for each of them as well, so that a client cannot
+    /// evade a rule about `request.tag` by sending the tag where only `request.tags` shows it.
+    pub fn for_operation(
+        operation: &Operation,
+        method: RequestMethod,
         time: SystemTime,
-    ) -> impl Iterator<Item = Self> + 'a {
-        let about = move || Self::about(operation, method, time);
+    ) -> impl Iterator<Item = Self> + '_ {
+        let first = move || Self::from_operation(operation, method, time);
         let (tags, types): (&[Tag], &[String]) = match operation {
             Operation::PutManifest { tags, .. } | Operation::DeleteManifest { tags, .. } => (tags, &[]),
             Operation::GetReferrers { artifact_types, .. } => (&[], artifact_types),
@@ -88,67 +88,66 @@ impl Inquiry {
         };
         // One request that starts an upload and completes it needs both.
         let completion = matches!(operation, Operation::PushBlob { .. })
-            .then(|| Self { action: Action::CompleteUpload, ..about() });
-        let each_tag = tags.iter().map(move |tag| Self { tag: Some(tag.clone()), ..about() });
+            .then(|| Self { action: Action::CompleteUpload, ..first() });
+        let each_tag = tags.iter().map(move |tag| Self { tag: Some(tag.clone()), ..first() });
         let each_type =
-            types.iter().skip(1).map(move |wanted| Self { artifact_type: Some(wanted.clone()), ..about() });
-        std::iter::once(about()).chain(completion).chain(each_tag).chain(each_type)
+            types.iter().skip(1).map(move |wanted| Self { artifact_type: Some(wanted.clone()), ..first() });
+        std::iter::once(first()).chain(completion).chain(each_tag).chain(each_type)
     }
 
-    /// What an operation asks first, and mostly all it asks.
-    pub(crate) fn about(operation: &Operation, method: &Method, time: SystemTime) -> Self {
-        let mut inquiry = Self::new(operation.action(), time);
-        inquiry.namespace = operation.namespace().cloned();
-        inquiry.method = method.clone();
+    /// The first request of an operation, and for most operations the only one.
+    pub fn from_operation(operation: &Operation, method: RequestMethod, time: SystemTime) -> Self {
+        let mut request = Self::new(operation.action(), time);
+        request.namespace = operation.namespace().cloned();
+        request.method = method;
         match operation {
-            Operation::GetManifest { reference, .. } => inquiry.reference = Some(reference.clone()),
+            Operation::GetManifest { reference, .. } => request.reference = Some(reference.clone()),
             Operation::PutManifest { reference, tags, .. }
             | Operation::DeleteManifest { reference, tags, .. } => {
-                inquiry.reference = Some(reference.clone());
-                inquiry.tags.clone_from(tags);
+                request.reference = Some(reference.clone());
+                request.tags.clone_from(tags);
             }
             Operation::GetBlob { digest, .. }
             | Operation::DeleteBlob { digest, .. }
-            | Operation::PushBlob { digest, .. } => inquiry.digest = Some(*digest),
+            | Operation::PushBlob { digest, .. } => request.digest = Some(*digest),
             Operation::MountBlob { digest, from, .. } => {
-                inquiry.digest = Some(*digest);
-                inquiry.from.clone_from(from);
+                request.digest = Some(*digest);
+                request.from.clone_from(from);
             }
-            Operation::StartUpload { algorithm, .. } => inquiry.algorithm = *algorithm,
+            Operation::StartUpload { algorithm, .. } => request.algorithm = *algorithm,
             Operation::GetUpload { id, .. }
             | Operation::UpdateUpload { id, .. }
-            | Operation::CancelUpload { id, .. } => inquiry.session = Some(*id),
+            | Operation::CancelUpload { id, .. } => request.session = Some(*id),
             Operation::CompleteUpload { id, digest, .. } => {
-                inquiry.session = Some(*id);
-                inquiry.digest = Some(*digest);
+                request.session = Some(*id);
+                request.digest = Some(*digest);
             }
             Operation::GetReferrers { digest, artifact_types, n, .. } => {
-                inquiry.digest = Some(*digest);
-                inquiry.artifact_type = artifact_types.first().cloned();
-                inquiry.n = *n;
+                request.digest = Some(*digest);
+                request.artifact_type = artifact_types.first().cloned();
+                request.n = *n;
             }
             Operation::ListTags { n, last, .. } | Operation::ListCatalog { n, last } => {
-                inquiry.n = *n;
-                inquiry.last.clone_from(last);
+                request.n = *n;
+                request.last.clone_from(last);
             }
             _ => {}
         }
-        inquiry
+        request
     }
 
-    /// Whether a caller may see a repository in a listing.
-    pub(crate) fn list(name: &Name, method: &Method, time: SystemTime) -> Self {
-        Self { namespace: Some(name.clone()), method: method.clone(), ..Self::new(Action::ListTags, time) }
+    /// The request that must be allowed for a repository to appear in a listing.
+    pub fn list(name: &Name, method: RequestMethod, time: SystemTime) -> Self {
+        Self { namespace: Some(name.clone()), method, ..Self::new(Action::ListTags, time) }
     }
 
-    /// Whether a caller may read a blob.
-    pub(crate) fn read(name: &Name, digest: &Digest, method: &Method, time: SystemTime) -> Self {
-        let method = method.clone();
+    /// The request that must be allowed to read a blob which the client did not ask for by name.
+    pub fn read(name: &Name, digest: &Digest, method: RequestMethod, time: SystemTime) -> Self {
         let (namespace, digest) = (Some(name.clone()), Some(*digest));
         Self { namespace, digest, method, ..Self::new(Action::GetBlob, time) }
     }
 
-    /// What the caller wants to do.
+    /// What the caller asks for.
     pub fn action(&self) -> Action {
         self.action
     }
@@ -156,31 +155,6 @@ impl Inquiry {
     /// The repository it is about.
     pub fn namespace(&self) -> Option<&Name> {
         self.namespace.as_ref()
-    }
-
-    /// The value of the `index`-th variable that [`environment`](crate::environment) declares.
-    pub(crate) fn fact(&self, index: usize) -> Value<'_> {
-        match index {
-            0 => Value::String(self.action.as_str()),
-            1 => text(self.namespace.as_ref()),
-            2 => match self.tag() {
-                Some(tag) if self.has_reference() => Value::String(tag.as_ref()),
-                None if self.has_reference() => self.digest_text(),
-                _ => Value::Absent,
-            },
-            3 => text(self.tag()),
-            4 => self.digest_text(),
-            5 => Value::Strings(self.tag_texts.get_or_init(|| self.tag_list())),
-            6 => written(self.session.as_ref(), &self.session_text),
-            7 => text(self.from.as_ref()),
-            8 => self.n.map_or(Value::Absent, |n| Value::Int(i64::try_from(n).unwrap_or(i64::MAX))),
-            9 => text(self.last.as_ref()),
-            10 => text(self.artifact_type.as_ref()),
-            11 => self.algorithm().map_or(Value::Absent, |algorithm| Value::String(algorithm.as_str())),
-            12 => Value::String(self.method.as_str()),
-            13 => timestamp(self.time),
-            _ => Value::Absent,
-        }
     }
 
     /// Manifests have references: a tag or a digest, and of both it is the tag that a rule has to know.
@@ -197,7 +171,7 @@ impl Inquiry {
     }
 
     fn digest_text(&self) -> Value<'_> {
-        written(self.digest(), &self.digest_text)
+        lazy_text(self.digest(), &self.digest_text)
     }
 
     fn algorithm(&self) -> Option<Algorithm> {
@@ -214,7 +188,35 @@ impl Inquiry {
     }
 }
 
-impl fmt::Display for Inquiry {
+/// The variables of [`environment`](crate::environment()) in their order. Whether a repository policy applies is not
+/// known to a request alone.
+impl Facts for AccessRequest {
+    fn fact(&self, index: usize) -> Value<'_> {
+        match index {
+            0 => Value::String(self.action.as_str()),
+            1 => text(self.namespace.as_ref()),
+            2 => match self.tag() {
+                Some(tag) if self.has_reference() => Value::String(tag.as_ref()),
+                None if self.has_reference() => self.digest_text(),
+                _ => Value::Absent,
+            },
+            3 => text(self.tag()),
+            4 => self.digest_text(),
+            5 => Value::Strings(self.tag_texts.get_or_init(|| self.tag_list())),
+            6 => lazy_text(self.session.as_ref(), &self.session_text),
+            7 => text(self.from.as_ref()),
+            8 => self.n.map_or(Value::Absent, |n| Value::Int(i64::try_from(n).unwrap_or(i64::MAX))),
+            9 => text(self.last.as_ref()),
+            10 => text(self.artifact_type.as_ref()),
+            11 => self.algorithm().map_or(Value::Absent, |algorithm| Value::String(algorithm.as_str())),
+            12 => Value::String(self.method.as_str()),
+            13 => timestamp(self.time),
+            _ => Value::Absent,
+        }
+    }
+}
+
+impl fmt::Display for AccessRequest {
     /// The action, the repository and what else is said, for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.action.as_str())?;
@@ -223,7 +225,7 @@ impl fmt::Display for Inquiry {
         }
         let tags = self.tags.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let algorithm = self.algorithm.map(Algorithm::as_str);
-        let method = (self.method != self.action.method()).then_some(&self.method);
+        let method = (self.method != self.action.method()).then_some(self.method.as_str());
         let fields: [(&str, Option<&dyn fmt::Display>); 10] = [
             ("tag", self.tag().map(|tag| tag as _)),
             ("digest", self.digest().map(|digest| digest as _)),
@@ -234,7 +236,7 @@ impl fmt::Display for Inquiry {
             ("last", self.last.as_ref().map(|last| last as _)),
             ("artifact_type", self.artifact_type.as_ref().map(|wanted| wanted as _)),
             ("digest_algorithm", algorithm.as_ref().map(|algorithm| algorithm as _)),
-            ("method", method.map(|method| method as _)),
+            ("method", method.as_ref().map(|method| method as _)),
         ];
         fields.into_iter().try_for_each(|(name, value)| match value {
             Some(value) => write!(f, ", {name} {value}"),
@@ -253,7 +255,7 @@ fn timestamp(time: SystemTime) -> Value<'static> {
 }
 
 /// The text of a value that is only spelled out when a rule asks for it.
-fn written<'a>(value: Option<&impl fmt::Display>, cell: &'a OnceCell<Text>) -> Value<'a> {
+fn lazy_text<'a>(value: Option<&impl fmt::Display>, cell: &'a OnceCell<Text>) -> Value<'a> {
     value.map_or(Value::Absent, |value| Value::String(cell.get_or_init(|| Text::of(value)).as_str()))
 }
 
@@ -292,6 +294,3 @@ impl fmt::Write for Text {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,12 +1,10 @@
-//! The words for what a request does.
+//! The action of a request: one closed set of words for policies, metrics and the decision log.
 
 use std::str::FromStr;
 
-use angos_oci::Name;
 use angos_policy::nearest;
-use hyper::Method;
 
-use super::Operation;
+use crate::method::RequestMethod;
 
 /// One list for the type, its words and their order.
 macro_rules! actions {
@@ -56,8 +54,8 @@ actions! {
 }
 
 impl Action {
-    /// The method clients use for it, GET rather than HEAD.
-    pub(crate) const fn method(self) -> Method {
+    /// The HTTP method clients use for it, GET rather than HEAD.
+    pub const fn method(self) -> RequestMethod {
         match self {
             Self::GetApiVersion
             | Self::GetManifest
@@ -68,11 +66,11 @@ impl Action {
             | Self::ListCatalog
             | Self::Healthz
             | Self::Readyz
-            | Self::Metrics => Method::GET,
-            Self::PutManifest | Self::CompleteUpload => Method::PUT,
-            Self::StartUpload | Self::MountBlob => Method::POST,
-            Self::UpdateUpload => Method::PATCH,
-            Self::DeleteManifest | Self::DeleteBlob | Self::CancelUpload => Method::DELETE,
+            | Self::Metrics => RequestMethod::Get,
+            Self::PutManifest | Self::CompleteUpload => RequestMethod::Put,
+            Self::StartUpload | Self::MountBlob => RequestMethod::Post,
+            Self::UpdateUpload => RequestMethod::Patch,
+            Self::DeleteManifest | Self::DeleteBlob | Self::CancelUpload => RequestMethod::Delete,
         }
     }
 
@@ -99,7 +97,8 @@ impl Action {
         )
     }
 
-    pub(crate) const fn is_about_manifest(self) -> bool {
+    /// Whether it reads or changes a manifest, and so has a reference.
+    pub const fn is_about_manifest(self) -> bool {
         matches!(self, Self::GetManifest | Self::PutManifest | Self::DeleteManifest)
     }
 }
@@ -120,52 +119,5 @@ impl FromStr for Action {
         named(word).ok_or_else(|| UnknownAction {
             nearest: nearest(word, Self::WORDS.iter().copied()).and_then(named),
         })
-    }
-}
-
-impl Operation {
-    /// The action that has to be permitted; a [`PushBlob`](Operation::PushBlob) needs `complete-upload` as well.
-    pub(crate) const fn action(&self) -> Action {
-        match self {
-            Self::Version => Action::GetApiVersion,
-            Self::Healthz => Action::Healthz,
-            Self::Readyz => Action::Readyz,
-            Self::Metrics => Action::Metrics,
-            Self::ListCatalog { .. } => Action::ListCatalog,
-            Self::ListTags { .. } => Action::ListTags,
-            Self::GetManifest { .. } => Action::GetManifest,
-            Self::PutManifest { .. } => Action::PutManifest,
-            Self::DeleteManifest { .. } => Action::DeleteManifest,
-            Self::GetBlob { .. } => Action::GetBlob,
-            Self::DeleteBlob { .. } => Action::DeleteBlob,
-            Self::StartUpload { .. } | Self::PushBlob { .. } => Action::StartUpload,
-            Self::MountBlob { .. } => Action::MountBlob,
-            Self::UpdateUpload { .. } => Action::UpdateUpload,
-            Self::GetUpload { .. } => Action::GetUpload,
-            Self::CompleteUpload { .. } => Action::CompleteUpload,
-            Self::CancelUpload { .. } => Action::CancelUpload,
-            Self::GetReferrers { .. } => Action::GetReferrers,
-        }
-    }
-
-    /// The repository it happens in.
-    pub(crate) const fn namespace(&self) -> Option<&Name> {
-        match self {
-            Self::Version | Self::Healthz | Self::Readyz | Self::Metrics | Self::ListCatalog { .. } => None,
-            Self::ListTags { name, .. }
-            | Self::GetManifest { name, .. }
-            | Self::PutManifest { name, .. }
-            | Self::DeleteManifest { name, .. }
-            | Self::GetBlob { name, .. }
-            | Self::DeleteBlob { name, .. }
-            | Self::StartUpload { name, .. }
-            | Self::PushBlob { name, .. }
-            | Self::MountBlob { name, .. }
-            | Self::UpdateUpload { name, .. }
-            | Self::GetUpload { name, .. }
-            | Self::CompleteUpload { name, .. }
-            | Self::CancelUpload { name, .. }
-            | Self::GetReferrers { name, .. } => Some(name),
-        }
     }
 }

@@ -1,6 +1,9 @@
-//! One decision as a line: the shape that is written and read.
+//! One decision as a line of the decision log: the format, its writer and its reader.
+
+mod replayed;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::{self, Write};
 
 use angos_identity::{Certificate, Identity};
@@ -9,97 +12,104 @@ use serde_json::ser::Formatter;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::inquiry::{Inquiry, RequestFacts};
-use crate::judge::Judgement;
+use crate::decide::Decision;
 use crate::limits::DECISION_LINE_BYTES;
-use crate::request_id::RequestId;
+use crate::request::{AccessRequest, RecordedRequest};
+
+pub use replayed::{RecordError, RecordedDecision};
 
 /// One decision, before it is written.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry<'a> {
-    pub(crate) generation: u64,
-    pub(crate) request: RequestId,
-    pub(crate) judgement: Judgement<'a>,
-    pub(crate) shadow: Option<Judgement<'a>>,
-    pub(crate) identity: &'a Identity,
-    pub(crate) inquiry: &'a Inquiry,
+#[derive(Clone, Copy)]
+pub struct DecisionRecord<'a> {
+    /// The generation of the policies.
+    pub generation: u64,
+    /// The id of the HTTP request.
+    pub request_id: &'a dyn fmt::Display,
+    /// The decision that was enforced.
+    pub decision: Decision<'a>,
+    /// The decision with the shadow rules.
+    pub shadow: Option<Decision<'a>>,
+    /// The caller.
+    pub identity: &'a Identity,
+    /// The request.
+    pub request: &'a AccessRequest,
 }
 
 /// The fields of a line, in their order. Absent ones are left out.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Line<'a> {
-    pub(super) time: String,
-    pub(super) generation: u64,
-    pub(super) request_id: String,
+pub(crate) struct Line<'a> {
+    pub(crate) time: String,
+    pub(crate) generation: u64,
+    pub(crate) request_id: String,
     #[serde(flatten)]
-    pub(super) answer: Answer<'a>,
+    pub(crate) answer: Answer<'a>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) shadow: Option<Answer<'a>>,
-    pub(super) identity: IdentityFacts<'a>,
-    pub(super) request: RequestFacts<'a>,
+    pub(crate) shadow: Option<Answer<'a>>,
+    pub(crate) identity: IdentityFacts<'a>,
+    pub(crate) request: RecordedRequest<'a>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Answer<'a> {
-    pub(super) outcome: Outcome,
-    pub(super) policy: Cow<'a, str>,
-    pub(super) reason: Cow<'a, str>,
+pub(crate) struct Answer<'a> {
+    pub(crate) outcome: Outcome,
+    pub(crate) policy: Cow<'a, str>,
+    pub(crate) reason: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) rule: Option<Cow<'a, str>>,
+    pub(crate) rule: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) undecidable: Option<Cow<'a, str>>,
+    pub(crate) undecidable: Option<Cow<'a, str>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     Allow,
     Deny,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct IdentityFacts<'a> {
-    pub(super) method: Cow<'a, str>,
+pub(crate) struct IdentityFacts<'a> {
+    pub(crate) method: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) id: Option<Cow<'a, str>>,
+    pub(crate) id: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) username: Option<Cow<'a, str>>,
-    pub(super) client_ip: Cow<'a, str>,
+    pub(crate) username: Option<Cow<'a, str>>,
+    pub(crate) client_ip: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) certificate: Option<CertificateLine<'a>>,
+    pub(crate) certificate: Option<CertificateLine<'a>>,
 }
 
 /// Everything a rule can name, but for the SPIFFE id, which is among the URIs.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct CertificateLine<'a> {
-    pub(super) fingerprint: Cow<'a, str>,
-    pub(super) public_key_fingerprint: Cow<'a, str>,
-    pub(super) serial_number: Cow<'a, str>,
-    pub(super) not_before: i64,
-    pub(super) not_after: i64,
+pub(crate) struct CertificateLine<'a> {
+    pub(crate) fingerprint: Cow<'a, str>,
+    pub(crate) public_key_fingerprint: Cow<'a, str>,
+    pub(crate) serial_number: Cow<'a, str>,
+    pub(crate) not_before: i64,
+    pub(crate) not_after: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) authority: Option<Cow<'a, str>>,
+    pub(crate) authority: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "is_empty")]
-    pub(super) subject: Cow<'a, str>,
+    pub(crate) subject: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "is_empty")]
-    pub(super) issuer: Cow<'a, str>,
+    pub(crate) issuer: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "is_none")]
-    pub(super) common_names: Cow<'a, [String]>,
+    pub(crate) common_names: Cow<'a, [String]>,
     #[serde(default, skip_serializing_if = "is_none")]
-    pub(super) organizations: Cow<'a, [String]>,
+    pub(crate) organizations: Cow<'a, [String]>,
     #[serde(default, skip_serializing_if = "is_none")]
-    pub(super) organizational_units: Cow<'a, [String]>,
+    pub(crate) organizational_units: Cow<'a, [String]>,
     #[serde(default, skip_serializing_if = "is_none")]
-    pub(super) dns_names: Cow<'a, [String]>,
+    pub(crate) dns_names: Cow<'a, [String]>,
     #[serde(default, skip_serializing_if = "is_none")]
-    pub(super) email_addresses: Cow<'a, [String]>,
+    pub(crate) email_addresses: Cow<'a, [String]>,
     #[serde(default, skip_serializing_if = "is_none")]
-    pub(super) uris: Cow<'a, [String]>,
+    pub(crate) uris: Cow<'a, [String]>,
     #[serde(default, skip_serializing_if = "is_none")]
-    pub(super) ip_addresses: Cow<'a, [String]>,
+    pub(crate) ip_addresses: Cow<'a, [String]>,
     /// Subject, issuer and all lists were left out, to keep the line within its bound.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) cut: bool,
+    pub(crate) cut: bool,
 }
 
 fn is_empty(text: &str) -> bool {
@@ -110,9 +120,16 @@ fn is_none(list: &[String]) -> bool {
     list.is_empty()
 }
 
-impl Entry<'_> {
-    /// The line with its line break.
-    pub(super) fn line(&self) -> Vec<u8> {
+impl fmt::Debug for DecisionRecord<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("DecisionRecord");
+        shown.field("request", self.request).field("decision", &self.decision).finish_non_exhaustive()
+    }
+}
+
+impl DecisionRecord<'_> {
+    /// The line with its line break, at most [`DECISION_LINE_BYTES`] long.
+    pub fn line(&self) -> Vec<u8> {
         let mut line = self.described();
         let mut text = write(&line);
         if text.len() > DECISION_LINE_BYTES
@@ -125,28 +142,28 @@ impl Entry<'_> {
     }
 
     fn described(&self) -> Line<'_> {
-        let time = OffsetDateTime::from(self.inquiry.time());
+        let time = OffsetDateTime::from(self.request.time());
         Line {
             // A moment of this millennium can be written.
             time: time.format(&Rfc3339).unwrap_or_default(),
             generation: self.generation,
-            request_id: self.request.to_string(),
-            answer: Answer::of(&self.judgement),
+            request_id: self.request_id.to_string(),
+            answer: Answer::of(&self.decision),
             shadow: self.shadow.as_ref().map(Answer::of),
             identity: IdentityFacts::of(self.identity),
-            request: self.inquiry.facts(),
+            request: self.request.to_record(),
         }
     }
 }
 
 impl<'a> Answer<'a> {
-    fn of(judgement: &Judgement<'a>) -> Self {
+    fn of(decision: &Decision<'a>) -> Self {
         Self {
-            outcome: if judgement.is_allowed() { Outcome::Allow } else { Outcome::Deny },
-            policy: judgement.scope().into(),
-            reason: judgement.reason().into(),
-            rule: judgement.rule_name().map(Cow::from),
-            undecidable: judgement.undecidable().map(|cause| cause.as_str().into()),
+            outcome: if decision.is_allowed() { Outcome::Allow } else { Outcome::Deny },
+            policy: decision.scope().into(),
+            reason: decision.reason().into(),
+            rule: decision.rule_name().map(Cow::from),
+            undecidable: decision.undecidable().map(|cause| cause.as_str().into()),
         }
     }
 }
@@ -230,3 +247,6 @@ fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,23 +1,23 @@
 //! Every word a policy may use means what the operation says.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
+use angos_access::{AccessPolicies, AccessRequest, AccessRequestError, Action, environment};
 use angos_identity::Identity;
 use angos_policy::{DefaultDecision, Policy, RuleSource};
 use hyper::Method;
 
-use super::*;
-use crate::access::Access;
-use crate::environment::environment;
-use crate::route::route;
+use crate::route::{request_method, route};
 
 const SHA256: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-fn decide(rule: &str, inquiry: &Inquiry) -> bool {
+fn decide(rule: &str, inquiry: &AccessRequest) -> bool {
     let policy = Policy::compile(&environment(), DefaultDecision::Deny, &[RuleSource::from(rule)]);
     let policy = policy.unwrap_or_else(|errors| panic!("{rule}: {errors:?}"));
     let anonymous = Identity::new([127, 0, 0, 1].into(), None, None);
-    Access { global: Some(policy.into()), ..Access::default() }.judge(&anonymous, inquiry).is_allowed()
+    AccessPolicies { global: Some(policy.into()), ..AccessPolicies::default() }
+        .decide(&anonymous, inquiry)
+        .is_allowed()
 }
 
 /// Each request with rules that must be true about it.
@@ -28,7 +28,7 @@ fn words_mean_what_the_request_says() {
         let (path, query) =
             target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
         let operation = route(&method, path, query).unwrap_or_else(|error| panic!("{target}: {error:?}"));
-        let inquiry = Inquiry::about(&operation, &method, time);
+        let inquiry = AccessRequest::from_operation(&operation, request_method(&method).unwrap(), time);
         for rule in rules {
             assert!(decide(rule, &inquiry), "{method} {target}: {rule}");
         }
@@ -93,7 +93,7 @@ fn a_word_that_is_no_action_is_refused_when_loaded() {
 fn what_is_written_out_means_what_a_request_means() {
     let id = "0".repeat(82);
     let check = |action: Action, fields: &[(&str, &str)], rules: &[&str]| {
-        let mut inquiry = Inquiry::new(action, UNIX_EPOCH);
+        let mut inquiry = AccessRequest::new(action, UNIX_EPOCH);
         for (field, text) in fields {
             inquiry.set(field, text).unwrap_or_else(|error| panic!("{field} = {text}: {error}"));
         }
@@ -140,7 +140,7 @@ fn what_is_written_out_means_what_a_request_means() {
 #[test]
 fn what_no_request_says_is_refused_and_changes_nothing() {
     let other = SHA256.replace('e', "f");
-    let mut inquiry = Inquiry::new(Action::PutManifest, UNIX_EPOCH);
+    let mut inquiry = AccessRequest::new(Action::PutManifest, UNIX_EPOCH);
     inquiry.set("digest", SHA256).expect("a digest");
     let before = format!("{inquiry:?}");
     for (field, text) in [
@@ -169,7 +169,7 @@ fn what_no_request_says_is_refused_and_changes_nothing() {
         assert_eq!(format!("{inquiry:?}"), before, "{field} = {text}");
     }
     let nearest = |field: &str| match inquiry.clone().set(field, "x") {
-        Err(InquiryError::UnknownField { nearest }) => nearest,
+        Err(AccessRequestError::UnknownField { nearest }) => nearest,
         other => panic!("{field}: {other:?}"),
     };
     assert_eq!(nearest("namespaces"), Some("namespace"));

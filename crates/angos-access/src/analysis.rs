@@ -1,16 +1,15 @@
-//! Stage 6, before there is a request: what is known of every inquiry of a kind, for tools that judge policies.
+//! Classes of requests: what is known of every request of a kind, for tools that analyze policies.
 
 use angos_policy::{Caller, Known, PartialFacts, Value, Variable};
 
+use crate::action::Action;
 use crate::environment::VARIABLES;
-use crate::route::Action;
 
-/// What is known of an inquiry before it is made: who asks, what for, and in which policy's reach.
+/// What is known of every request of one kind: the kind of caller, the action and the repository.
 ///
-/// Every [`Inquiry`](crate::Inquiry) the server makes of a caller's request is one of those that
-/// [`Situation::all`] describes.
+/// Every [`AccessRequest`](crate::AccessRequest) of the server belongs to one of [`RequestClass::all`].
 #[derive(Debug, Clone)]
-pub struct Situation {
+pub struct RequestClass {
     caller: Caller,
     action: Action,
     reference: Reference,
@@ -28,8 +27,8 @@ enum Reference {
 
 const ABSENT: Known<'static> = Known::Exactly(Value::Absent);
 
-impl Situation {
-    /// Every situation of a caller; those below the configured repository of that name, or else those that
+impl RequestClass {
+    /// Every class of a caller; those below the configured repository of that name, or else those that
     /// no repository's policy is about.
     pub fn all(caller: &Caller, repository: Option<&str>) -> Vec<Self> {
         let of = |action: Action| {
@@ -108,7 +107,7 @@ impl Situation {
     }
 }
 
-impl PartialFacts for Situation {
+impl PartialFacts for RequestClass {
     fn caller(&self) -> &Caller {
         &self.caller
     }
@@ -144,83 +143,5 @@ impl PartialFacts for Situation {
             14 => Known::Exactly(Value::Bool(self.repository.is_some())),
             _ => Known::Nothing,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::UNIX_EPOCH;
-
-    use hyper::Method;
-
-    use super::*;
-    use crate::inquiry::Inquiry;
-    use crate::route::route;
-
-    fn is_true_of(known: Known<'_>, value: Value<'_>) -> bool {
-        match (known, value) {
-            (Known::Exactly(Value::Absent), Value::Absent | Value::Strings([]))
-            | (Known::Nothing, _)
-            | (Known::Present, Value::Strings(_)) => true,
-            (Known::Exactly(known), value) => known == value,
-            (Known::StartsWith(start), Value::String(text)) => text.starts_with(start),
-            (Known::Present, value) => value != Value::Absent,
-            _ => false,
-        }
-    }
-
-    /// Every inquiry of a request is one of the situations, by every variable; and the other actions are none.
-    #[test]
-    fn every_inquiry_is_one_of_the_situations() {
-        let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        let id = "0".repeat(82);
-        let mut seen = Vec::new();
-        for (method, target) in [
-            (Method::GET, "/v2/".to_owned()),
-            (Method::GET, "/v2/_catalog?n=3&last=x".to_owned()),
-            (Method::GET, "/v2/a/b/manifests/v1".to_owned()),
-            (Method::HEAD, format!("/v2/a/b/manifests/{digest}")),
-            (Method::PUT, "/v2/a/b/manifests/v1".to_owned()),
-            (Method::PUT, format!("/v2/a/b/manifests/{digest}")),
-            (Method::PUT, format!("/v2/a/b/manifests/{digest}?tag=one&tag=two")),
-            (Method::DELETE, "/v2/a/b/manifests/v1".to_owned()),
-            (Method::DELETE, format!("/v2/a/b/manifests/{digest}")),
-            (Method::GET, format!("/v2/a/b/blobs/{digest}")),
-            (Method::DELETE, format!("/v2/a/b/blobs/{digest}")),
-            (Method::POST, "/v2/a/b/blobs/uploads/".to_owned()),
-            (Method::POST, "/v2/a/b/blobs/uploads/?digest-algorithm=sha512".to_owned()),
-            (Method::POST, format!("/v2/a/b/blobs/uploads/?digest={digest}")),
-            (Method::POST, format!("/v2/a/b/blobs/uploads/?mount={digest}&from=b")),
-            (Method::POST, format!("/v2/a/b/blobs/uploads/?mount={digest}")),
-            (Method::GET, format!("/v2/a/b/blobs/uploads/{id}")),
-            (Method::PATCH, format!("/v2/a/b/blobs/uploads/{id}")),
-            (Method::PUT, format!("/v2/a/b/blobs/uploads/{id}?digest={digest}")),
-            (Method::DELETE, format!("/v2/a/b/blobs/uploads/{id}")),
-            (Method::GET, "/v2/a/b/tags/list?n=3&last=x".to_owned()),
-            (Method::GET, "/v2/a/b/tags/list".to_owned()),
-            (Method::GET, format!("/v2/a/b/referrers/{digest}?artifactType=a/b&artifactType=c/d&n=1")),
-            (Method::GET, "/healthz".to_owned()),
-            (Method::GET, "/readyz".to_owned()),
-            (Method::GET, "/metrics".to_owned()),
-        ] {
-            let (path, query) =
-                target.split_once('?').map_or((&*target, None), |(path, query)| (path, Some(query)));
-            let operation = route(&method, path, query).unwrap_or_else(|error| panic!("{target}: {error:?}"));
-            for inquiry in Inquiry::all(&operation, &method, UNIX_EPOCH) {
-                seen.push(inquiry.action());
-                let scopes: &[Option<&str>] =
-                    if inquiry.namespace().is_some() { &[None, Some("a")] } else { &[None] };
-                for scope in scopes {
-                    let all = Situation::all(&Caller::ANONYMOUS, *scope);
-                    let fits = |situation: &Situation| {
-                        (0..14).all(|index| is_true_of(situation.fact(index), inquiry.fact(index)))
-                    };
-                    let fitting = all.iter().filter(|situation| fits(situation)).count();
-                    assert!(fitting > 0, "{method} {target} {scope:?}: {inquiry:?}");
-                    assert!(all.iter().all(|it| !fits(it) || it.action() == inquiry.action()), "{target}");
-                }
-            }
-        }
-        assert!(Action::ALL.iter().all(|action| seen.contains(action)), "{seen:?}");
     }
 }
