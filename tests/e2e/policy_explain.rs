@@ -317,7 +317,8 @@ fn a_mount_may_leave_its_source_open() {
         text.contains("\nmount-blob prod/a, digest ") && text.contains("\nstart-upload prod/a"),
         "{text}"
     );
-    assert!(text.contains("\nget-blob prod/a, digest "), "{text}");
+    assert!(text.contains("note: a mount without a source takes the blob from any repository"), "{text}");
+    assert!(!text.contains("get-blob "), "{text}");
 }
 
 /// What cannot be asked is refused with 2 and a sentence, whatever is handed in.

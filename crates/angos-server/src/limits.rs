@@ -105,6 +105,12 @@ pub const PAGE_ENTRIES: usize = 1000;
 /// referrer.
 pub const ARTIFACT_TYPES_MAX: usize = 16;
 
+/// Owners of a blob that are considered as the source of a mount that names none: 32.
+///
+/// Source: ours. Each such mount makes exactly as many decisions, some microseconds together; if no owner among them may
+/// be read, an upload starts.
+pub const MOUNT_SOURCES: usize = 32;
+
 /// Names that one page of the catalog decides about at least, if there are as many: 1000, or half of it by chance.
 ///
 /// Source: ours; some milliseconds with fifty rules. A caller who may see one name in a thousand finds it.

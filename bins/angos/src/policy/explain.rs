@@ -102,7 +102,7 @@ pub(super) fn run(options: &Options, files: &[PathBuf]) -> Result<bool, String> 
     let answer = Answer {
         is_allowed: shown.as_ref().is_none_or(|it| it.refusal.is_none())
             && policies.access.allows(&identity, &request),
-        notes: notes(shown.as_ref(), &policies),
+        notes: notes(shown.as_ref(), &policies, &request),
         refusal: shown.as_ref().and_then(|it| it.refusal.as_ref()),
         is_challenged: identity.username().is_none() && !policies.users.is_empty() && !is_out_of_bounds,
         required,
@@ -187,10 +187,13 @@ struct Shown {
 }
 
 /// What the answer rests on, and what it does not take into account.
-fn notes<'a>(shown: Option<&'a Shown>, policies: &Policies) -> Vec<&'a str> {
+fn notes<'a>(shown: Option<&'a Shown>, policies: &Policies, request: &AccessRequests) -> Vec<&'a str> {
     let mut notes: Vec<&str> = shown.iter().map(|shown| &*shown.note).collect();
     if shown.is_none() && policies.requires_certificate {
         notes.push("the server wants a certificate (client_auth = \"required\"): without one the handshake fails first");
+    }
+    if request.has_unnamed_source() {
+        notes.push("a mount without a source takes the blob from any repository that the caller may read, if one has it");
     }
     notes
 }

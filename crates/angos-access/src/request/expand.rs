@@ -12,14 +12,15 @@ use crate::operation::Operation;
 pub struct AccessRequests {
     required: Vec<AccessRequest>,
     alternatives: Vec<AccessRequest>,
+    has_unnamed_source: bool,
 }
 
 impl AccessRequests {
     /// The requests of the operation that `inquiry` describes.
     ///
-    /// A push that names further tags, or a delete of a digest with tags, is asked about for each; a `start-upload` with a digest is a push in one request,
-    /// and needs `complete-upload` too; a `mount-blob` needs to read its source (without
-    /// one the repository itself), or else to start an upload instead.
+    /// A push that names further tags, or a delete of a digest with tags, needs one decision per tag. A `start-upload` with
+    /// a digest is a push in one request and needs `complete-upload` too. A `mount-blob` needs to read its source, or else
+    /// to start an upload instead.
     ///
     /// What no such request says (a tag of a blob) is refused, and so is a request that names too little to be one. The
     /// digest and the session id, which rules hardly look at, may be left out: then they are that of no bytes, and zeros.
@@ -29,17 +30,17 @@ impl AccessRequests {
         let operation = operation(inquiry)?;
         let required = AccessRequest::for_operation(&operation, method, time).collect();
         let mut alternatives = Vec::new();
+        let mut has_unnamed_source = false;
         if let Operation::MountBlob { name, digest, from } = operation {
-            let source = from.unwrap_or_else(|| name.clone());
-            alternatives.extend(AccessRequest::for_operation(
-                &Operation::GetBlob { name: source, digest },
-                method,
-                time,
-            ));
+            has_unnamed_source = from.is_none();
+            if let Some(name) = from {
+                let read = Operation::GetBlob { name, digest };
+                alternatives.extend(AccessRequest::for_operation(&read, method, time));
+            }
             let upload = Operation::StartUpload { name, algorithm: Some(digest.algorithm()) };
             alternatives.extend(AccessRequest::for_operation(&upload, method, time));
         }
-        Ok(Self { required, alternatives })
+        Ok(Self { required, alternatives, has_unnamed_source })
     }
 
     /// What has to be allowed, all of it.
@@ -51,6 +52,12 @@ impl AccessRequests {
     /// stored.
     pub fn alternatives(&self) -> &[AccessRequest] {
         &self.alternatives
+    }
+
+    /// Whether this is a mount without a source. Then reading the blob in any repository that owns it is an alternative too;
+    /// which repositories own it, only the storage knows.
+    pub fn has_unnamed_source(&self) -> bool {
+        self.has_unnamed_source
     }
 }
 
@@ -230,10 +237,7 @@ mod tests {
             Action::MountBlob,
             &[("namespace", "a")],
             &[&format!("mount-blob a, digest {SHA256}")],
-            &[
-                &format!("get-blob a, digest {SHA256}, method POST"),
-                "start-upload a, digest_algorithm sha256",
-            ],
+            &["start-upload a, digest_algorithm sha256"],
         );
         for action in Action::ALL {
             let all = [("namespace", "a"), ("from", "b"), ("tag", "v1")];

@@ -9,7 +9,7 @@ use hyper::header::{IF_RANGE, RANGE};
 use super::{Context, uploads};
 use crate::authorize::Permit;
 use crate::body::RequestBody;
-use crate::limits::RECHECK_BLOB_BYTES;
+use crate::limits::{MOUNT_SOURCES, RECHECK_BLOB_BYTES};
 use crate::recheck::Recheck;
 use crate::refuse::Refusal;
 use crate::respond::Outcome;
@@ -59,25 +59,43 @@ pub(super) async fn push(
 /// Makes a blob of another repository one of this repository, or starts an upload when there is none the caller may
 /// read; which of the two was the case is not told.
 ///
-/// Without a source only the repository itself is looked at. So the answer and its time are the same whatever others own.
+/// Without a source, the first owner that the caller may read is the source.
 pub(super) async fn mount(
     cx: &Context<'_>,
     name: &Name,
     digest: &Digest,
     from: Option<&Name>,
 ) -> Result<Outcome, Refusal> {
-    // A source the client named is asked about like any operation; the repository itself leaves no trace.
-    if from.is_some() || cx.gate.may_read(name, digest) {
-        let source = from.unwrap_or(name).clone();
-        if let Ok(permit) = cx.admit(Operation::GetBlob { name: source, digest: *digest })
-            && mount_from(cx, &permit, name).await?
-        {
-            return Ok(Outcome::BlobStored { name: name.clone(), digest: *digest });
-        }
+    let source = match from {
+        Some(from) => Some(from.clone()),
+        None => readable_owner(cx, name, digest).await?,
+    };
+    if let Some(source) = source
+        && let Ok(permit) = cx.admit(Operation::GetBlob { name: source, digest: *digest })
+        && mount_from(cx, &permit, name).await?
+    {
+        return Ok(Outcome::BlobStored { name: name.clone(), digest: *digest });
     }
     let algorithm = Some(digest.algorithm());
     cx.admit(Operation::StartUpload { name: name.clone(), algorithm })?;
     uploads::start(cx, name, algorithm).await
+}
+
+/// The first owner of a blob that the caller may read.
+///
+/// It always makes [`MOUNT_SOURCES`] decisions, however many repositories own the blob and whatever the answers are, so
+/// that the time of a mount does not depend on what others own. They are not recorded: a refusal would name owners.
+async fn readable_owner(cx: &Context<'_>, name: &Name, digest: &Digest) -> Result<Option<Name>, Refusal> {
+    let owners = cx.registry().blob_owners(digest, None, MOUNT_SOURCES).await?;
+    let mut readable = None;
+    for position in 0..MOUNT_SOURCES {
+        let owner = owners.get(position);
+        let may_read = cx.gate.may_read(owner.unwrap_or(name), digest);
+        if may_read && readable.is_none() {
+            readable = owner.cloned();
+        }
+    }
+    Ok(readable)
 }
 
 /// `source` is the permit to read the blob where it is; the one to mount it was given before.

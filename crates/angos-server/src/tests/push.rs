@@ -105,8 +105,6 @@ async fn a_mount_needs_the_source_to_be_readable() {
     let hidden = server.push_blob("secret", b"hidden").await;
     let nowhere = Digest::of(Algorithm::Sha256, b"nowhere");
     for (digest, from, status) in [
-        // Without a source it is the repository itself that has to have it.
-        (shared, "", 202),
         (shared, "&from=open", 201),
         (shared, "", 201),
         (hidden, "&from=secret", 202),
