@@ -38,7 +38,7 @@ pub struct PolicyExplanation {
 pub struct RuleExplanation {
     /// Its name, or `rules[i]`.
     pub name: String,
-    /// Its text; the spans of [`Part`]s are byte ranges of it.
+    /// Its text; the spans of [`PartExplanation`]s are byte ranges of it.
     pub source: String,
     /// Its value.
     pub outcome: RuleOutcome,
