@@ -44,7 +44,8 @@ fn silent(address: SocketAddr, count: usize) -> Vec<TcpStream> {
     (0..count).map(|_| TcpStream::connect(address).unwrap()).collect()
 }
 
-const SLOTS: u64 = 512;
+/// Fewer than a server with 1024 open files may have, so that the setting is what counts.
+const SLOTS: u64 = 256;
 const STREAMS: u32 = 128;
 
 /// Connections that ask for more than there are slots, and take nothing of the answers; each got all heads.
@@ -78,7 +79,7 @@ async fn a_reader_of_nothing_leaves_slots_to_others() {
     let readers = readers_of_nothing(&registry.client_h2(Some(&eve)), &path).await;
     let in_flight = metric(&registry, "angos_requests_in_flight").await;
     // 38 % of the slots.
-    assert_eq!(in_flight, 196);
+    assert_eq!(in_flight, 98);
     assert!(metric(&registry, "angos_requests_over_share_total").await > 0);
     assert_serves(&registry, &alice, 20).await;
     // Without a certificate, too: the answer is a refusal by the policy, and not of the slot.

@@ -1,8 +1,8 @@
 //! Reloads without end and by every means: who is trusted follows the files, whoever stays trusted does not notice, and
 //! nothing is left behind in memory.
 
-use crate::harness::{Client, PATIENCE, Registry, Setup};
-use angos_test_ca::{Authority, Leaf, RevocationList};
+use crate::harness::{Client, PATIENCE, Registry, Sender, Setup};
+use angos_test_ca::{Authority, Issued, Leaf, RevocationList};
 use hyper::StatusCode;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -15,6 +15,7 @@ use tempfile::TempDir;
 const ANYONE: &str = "[server.management]\nport = 0\n[global.access_policy]\ndefault = \"allow\"\n";
 
 const CONNECTIONS: usize = 200;
+const CALLERS: usize = 40;
 const RELOADS: usize = 1000;
 /// Reloads after which memory is taken as what it has to be.
 const WARM: usize = 100;
@@ -65,8 +66,7 @@ struct Load {
 }
 
 /// Asks over one connection until told to stop. It must never fail, and never be closed.
-async fn keep_asking(client: Client, load: Arc<Load>) {
-    let mut connection = client.connect().await.unwrap();
+async fn keep_asking(client: Client, mut connection: Sender, load: Arc<Load>) {
     while !load.stop.load(Ordering::Relaxed) {
         let answer = connection(client.request("GET", "/v2/", &[], "")).await.unwrap();
         assert_eq!(answer.status, StatusCode::OK);
@@ -87,12 +87,22 @@ async fn keep_connecting(client: Client, load: Arc<Load>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_reloads_under_two_hundred_connections() {
     let registry = Setup::mutual("required", ANYONE).start();
-    let certificate = registry.pki.client("steady", "Team");
-    let clients = [registry.client(Some(&certificate)), registry.client_h2(Some(&certificate))];
+    // So many callers that each has its share also where 1024 open files leave room for few connections.
+    let certificate = |number| registry.pki.client(&format!("steady-{number}"), "Team");
+    let both = |it: &Issued| [registry.client(Some(it)), registry.client_h2(Some(it))];
+    let clients: Vec<_> = (0..CALLERS).flat_map(|number| both(&certificate(number))).collect();
     let load = Arc::new(Load::default());
-    let steady = (0..CONNECTIONS).map(|number| keep_asking(clients[number % 2].clone(), Arc::clone(&load)));
-    let mut tasks: Vec<_> = steady.map(tokio::spawn).collect();
-    tasks.extend(clients.iter().map(|it| tokio::spawn(keep_connecting(it.clone(), Arc::clone(&load)))));
+    let mut tasks = Vec::new();
+    for number in 0..CONNECTIONS {
+        let client = clients[number % clients.len()].clone();
+        // One after the other: so many handshakes at once are more than the share of one address.
+        let mut connection = client.connect().await.unwrap();
+        assert_eq!(connection(client.request("GET", "/v2/", &[], "")).await.unwrap().status, StatusCode::OK);
+        tasks.push(tokio::spawn(keep_asking(client, connection, Arc::clone(&load))));
+    }
+    tasks.extend(
+        clients.iter().take(2).map(|it| tokio::spawn(keep_connecting(it.clone(), Arc::clone(&load)))),
+    );
 
     let management = registry.management_client();
     let mut warm = 0;

@@ -13,6 +13,7 @@ use rustls::{SignatureAlgorithm, SignatureScheme};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
+use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -240,20 +241,36 @@ where
     let io = TokioIo::new(stream);
     Ok(match wire {
         Wire::Http1 => {
-            let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await?;
+            let (sender, connection) = hyper::client::conn::http1::handshake(io).await?;
             tokio::spawn(connection);
+            let sender = Arc::new(Mutex::new(sender));
             Box::new(move |request| {
-                let answer = sender.send_request(request);
-                Box::pin(async move { collect(answer.await?).await })
+                let sender = Arc::clone(&sender);
+                Box::pin(async move {
+                    let mut sender = sender.lock().await;
+                    // An answer that was read does not mean that the connection has noticed it, too.
+                    sender.ready().await?;
+                    let answer = sender.send_request(request);
+                    drop(sender);
+                    collect(answer.await?).await
+                })
             })
         }
         Wire::Http2 => {
-            let (mut sender, connection) =
+            let (sender, connection) =
                 hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await?;
             tokio::spawn(connection);
+            let sender = Arc::new(Mutex::new(sender));
             Box::new(move |request| {
-                let answer = sender.send_request(request);
-                Box::pin(async move { collect(answer.await?).await })
+                let sender = Arc::clone(&sender);
+                Box::pin(async move {
+                    let mut sender = sender.lock().await;
+                    // An answer that was read does not mean that the connection has noticed it, too.
+                    sender.ready().await?;
+                    let answer = sender.send_request(request);
+                    drop(sender);
+                    collect(answer.await?).await
+                })
             })
         }
     })
