@@ -29,7 +29,7 @@ fn access() -> &'static AccessPolicies {
             policy(DefaultDecision::Allow, &["request.digest_algorithm == 'sha512'", "request.last > 'b'"]);
         AccessPolicies {
             global: Some(global.into()),
-            repositories: HashMap::from([("a".to_owned(), repository.into())]),
+            repositories: [("a".parse().unwrap(), repository.into())].into_iter().collect(),
             authorities: HashMap::from([("staff".to_owned(), vec!["a".parse().unwrap()])]),
             ..AccessPolicies::default()
         }
