@@ -34,7 +34,7 @@ pub(crate) fn binary() -> &'static Path {
 /// The binary, to be given arguments: without the variable that names it, which would be no key of its configuration.
 pub(crate) fn angos() -> Command {
     let mut command = Command::new(binary());
-    command.env_remove(BINARY);
+    command.env_remove(BINARY).env_remove("ANGOS_SOAK_MINUTES");
     command
 }
 

@@ -173,7 +173,7 @@ async fn everything_at_once_for_a_while() {
     let minutes: f64 = std::env::var(MINUTES).map_or(2.0, |text| text.parse().unwrap());
     let length = Duration::from_secs_f64(minutes * 60.0);
     let folder = tempfile::tempdir().unwrap();
-    let mut disk = Disk::mount(&folder.path().join("data"));
+    let mut disk = Disk::mount(&folder.path().join("data"), length);
     let pki = Pki::new(folder.path());
     let registry = Arc::new(configuration().start_in(folder, pki, &[]));
     let steady = registry.pki.client("steady", "Team");

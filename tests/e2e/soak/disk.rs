@@ -15,13 +15,13 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    const SIZE: &str = "size=160m,mode=0755";
-
-    /// None where this process may not mount.
-    pub(super) fn mount(folder: &Path) -> Option<Self> {
+    /// Deleting frees no space yet, so that the disk has to hold all that is pushed: some MiB a second on a fast machine.
+    /// `None` where this process may not mount.
+    pub(super) fn mount(folder: &Path, length: Duration) -> Option<Self> {
+        let options = format!("size={}m,mode=0755", 160 + 2 * length.as_secs());
         std::fs::create_dir(folder).unwrap();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", Self::SIZE, "angos-soak"]).arg(folder);
+        mount.args(["-t", "tmpfs", "-o", &options, "angos-soak"]).arg(folder);
         let is_mounted = mount.output().is_ok_and(|output| output.status.success());
         let (folder, full) = (folder.to_owned(), Duration::ZERO);
         is_mounted.then_some(Self { folder, ballast: None, times: 0, full })
