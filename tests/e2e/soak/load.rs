@@ -9,6 +9,8 @@ use tokio::task::JoinHandle;
 
 const WRITERS: usize = 3;
 const READERS: usize = 4;
+/// Pause of a writer after each image, which has 200 KB on average: less than 1.2 MB a second for all of them.
+const PACE: Duration = Duration::from_millis(500);
 /// Images each writer keeps; it deletes the oldest beyond them.
 const LIVE: usize = 12;
 /// Longest an answer is waited for, so that a server that hangs ends the soak.
@@ -169,6 +171,8 @@ async fn write(soak: Arc<Soak>, number: usize) {
             }
         }
         litter = left;
+        // Deleting frees no space yet: what is pushed must fit the disk, which grows by 2 MiB a second.
+        tokio::time::sleep(PACE).await;
     }
 }
 
