@@ -64,7 +64,7 @@ fn each_lint_is_reported_with_its_place_and_denied_on_request() {
         let (code, said) = check(&policy, &["--deny-warnings"]);
         assert_eq!(code, Some(1), "{lint}: {said}");
         assert!(said.contains("no errors, but 1 warning"), "{said}");
-        let silenced = format!("silenced_lints = [\"{lint}\"]\n{policy}");
+        let silenced = format!("allowed_lints = [\"{lint}\"]\n{policy}");
         let (code, said) = check(&silenced, &["--deny-warnings"]);
         assert_eq!((code, said.contains("warning")), (Some(0), false), "{lint}: {said}");
     }

@@ -14,7 +14,7 @@ const LISTENERS: &str = r#"
 name = "probes"
 port = 0
 tls = false
-surfaces = ["management"]
+serve = ["management"]
 
 [[server.listener]]
 name = "inside"
@@ -24,7 +24,7 @@ tls = false
 [[server.listener]]
 name = "both"
 port = 0
-surfaces = ["registry", "management"]
+serve = ["registry", "management"]
 max_connections = 2
 "#;
 

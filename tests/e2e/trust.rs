@@ -134,7 +134,7 @@ async fn metric(client: &Client, line: &str) -> i64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_lost_trust_is_served_no_more_and_others_lose_nothing() {
-    let registry = Setup::mutual("required", ANYONE).server("distrust_timeout = \"30s\"\n").start();
+    let registry = Setup::mutual("required", ANYONE).server("untrusted_drain_timeout = \"30s\"\n").start();
     trust(&registry, &both(&registry.pki)).await;
     let alice = registry.pki.client("alice", "Team");
     let (good, good_h2) = (registry.client(Some(&alice)), registry.client_h2(Some(&alice)));
@@ -235,7 +235,7 @@ async fn whose_certificate_is_revoked_is_served_no_more() {
 
 #[tokio::test]
 async fn what_is_in_flight_is_cut_in_the_end() {
-    let registry = Setup::mutual("required", ANYONE).server("distrust_timeout = \"1s\"\n").start();
+    let registry = Setup::mutual("required", ANYONE).server("untrusted_drain_timeout = \"1s\"\n").start();
     trust(&registry, &both(&registry.pki)).await;
     let eve = eve(&registry);
     let client = registry.client(Some(&eve));

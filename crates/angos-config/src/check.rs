@@ -85,7 +85,9 @@ impl Checker<'_> {
     fn unknown(&mut self, path: &KeyPath, names: &[&str]) {
         let Some((name, above)) = names.split_last() else { return };
         let known = schema::names_below(above);
-        let help = if let Some(meant) = nearest(name, known.iter().copied()) {
+        let help = if let Some(renamed) = schema::renamed(names) {
+            format!("this key is now called `{}`", path.parent().unwrap_or_default().key(renamed))
+        } else if let Some(meant) = nearest(name, known.iter().copied()) {
             let meant = path.parent().unwrap_or_default().key(meant);
             format!("did you mean `{meant}`?")
         } else if let Some(elsewhere) = elsewhere(name) {

@@ -31,7 +31,7 @@ pub(crate) struct Server {
     pub(crate) request_head_timeout: Option<Span>,
     pub(crate) idle_timeout: Option<Span>,
     pub(crate) body_progress_timeout: Option<Span>,
-    pub(crate) distrust_timeout: Option<Span>,
+    pub(crate) untrusted_drain_timeout: Option<Span>,
     pub(crate) shutdown_delay: Option<Span>,
     pub(crate) drain_timeout: Option<Span>,
     pub(crate) max_connections: Option<usize>,
@@ -114,7 +114,7 @@ pub(crate) struct Listener {
     pub(crate) port: Option<u16>,
     pub(crate) tls: Option<bool>,
     pub(crate) client_auth: Option<ListenerClientAuth>,
-    pub(crate) surfaces: Option<Vec<Option<Surface>>>,
+    pub(crate) serve: Option<Vec<Option<Surface>>>,
     pub(crate) max_connections: Option<usize>,
 }
 
@@ -161,7 +161,7 @@ pub(crate) struct AccessPolicy {
     pub(crate) default_allow: Option<bool>,
     pub(crate) rules: Vec<Option<Rule>>,
     pub(crate) shadow_rules: Vec<Option<Rule>>,
-    pub(crate) silenced_lints: Vec<Option<String>>,
+    pub(crate) allowed_lints: Vec<Option<String>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

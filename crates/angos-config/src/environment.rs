@@ -106,6 +106,10 @@ fn variable(name: &str, text: &str, files: &[ConfigFile]) -> Result<Variable, Bo
     let parts: Vec<&str> = lower.split(SEPARATOR).collect();
     let Found::Key(key) = schema::find(&parts) else {
         let problem = error("sets no known key".to_owned());
+        if let (Some(name), Some((_, above))) = (schema::renamed(&parts), parts.split_last()) {
+            let path = [above, &[name]].concat().join(SEPARATOR).to_ascii_uppercase();
+            return Err(Box::new(problem.with_help(format!("this key is now called {PREFIX}{path}"))));
+        }
         let example = "levels are separated by two underscores, e.g. ANGOS_SERVER__PORT";
         return Err(Box::new(match suggestion(&lower) {
             Some(meant) => problem.with_help(format!("did you mean {meant}?")),

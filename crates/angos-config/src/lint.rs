@@ -24,7 +24,7 @@ use crate::path::KeyPath;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lint {
-    /// What it is called in warnings and in `silenced_lints`.
+    /// What it is called in warnings and in `allowed_lints`.
     pub name: &'static str,
     /// What it finds, in one sentence.
     pub doc: &'static str,
@@ -35,7 +35,7 @@ macro_rules! lints {
     ($($constant:ident = $name:literal, $doc:literal;)*) => {
         $(pub(crate) const $constant: Lint = Lint { name: $name, doc: $doc };)*
 
-        /// Every lint there is: drives `silenced_lints` and the reference documentation.
+        /// Every lint there is: drives `allowed_lints` and the reference documentation.
         pub static LINTS: &[Lint] = &[$($constant,)*];
 
         /// Their names.
@@ -76,7 +76,7 @@ struct Written<'a> {
     rules: Vec<KeyPath>,
     /// The rules in force, when these are on trial beside them.
     in_force: Option<&'a Policy>,
-    silenced: Vec<&'a str>,
+    allowed: Vec<&'a str>,
 }
 
 /// Where a finding is shown.
@@ -122,7 +122,7 @@ pub(crate) fn lint(document: &Document, access: &AccessPolicies, context: &mut C
 fn may_be_anonymous(server: &Server) -> bool {
     let is_required = server.tls.as_ref().is_some_and(|tls| tls.client_auth == Some(ClientAuth::Required));
     let is_open = |listener: &Listener| {
-        let surfaces = listener.surfaces.as_deref();
+        let surfaces = listener.serve.as_deref();
         let is_lenient = listener.client_auth.is_some_and(|wanted| wanted != ListenerClientAuth::Required);
         (listener.tls == Some(false) || is_lenient)
             && surfaces.is_none_or(|it| it.contains(&Some(Surface::Registry)))
@@ -138,8 +138,8 @@ impl<'a> Written<'a> {
         section: &KeyPath,
     ) -> Self {
         let rules = places(&written.rules, &section.key("rules"));
-        let silenced = written.silenced_lints.iter().flatten().map(String::as_str).collect();
-        Self { policy, repository, section: section.clone(), rules, in_force: None, silenced }
+        let allowed = written.allowed_lints.iter().flatten().map(String::as_str).collect();
+        Self { policy, repository, section: section.clone(), rules, in_force: None, allowed }
     }
 
     /// The rules on trial in its place.
@@ -244,7 +244,7 @@ impl Linter<'_, '_> {
     }
 
     fn warn(&mut self, lint: Lint, written: &Written<'_>, place: &Place, message: String, help: &str) {
-        if written.silenced.contains(&lint.name) {
+        if written.allowed.contains(&lint.name) {
             return;
         }
         let layers = self.context.layers;

@@ -162,8 +162,8 @@ fn client_auth(
 
 /// What it serves; at least one thing, each once.
 fn surfaces(written: &document::Listener, section: &KeyPath, context: &mut Context<'_>) -> Option<Surfaces> {
-    let path = section.key("surfaces");
-    let Some(written) = &written.surfaces else { return Some(Surfaces::REGISTRY) };
+    let path = section.key("serve");
+    let Some(written) = &written.serve else { return Some(Surfaces::REGISTRY) };
     if written.is_empty() {
         let help = "write [\"registry\"], [\"management\"] or both";
         context.error_with_help(&path, At::Value, format!("`{section}` serves nothing"), help);
@@ -195,7 +195,7 @@ fn in_the_clear(listener: &Listener, section: &KeyPath, insecure: bool, context:
     }
     if listener.surfaces.management {
         context.warning(
-            &section.key("surfaces"),
+            &section.key("serve"),
             format!(
                 "listener \"{name}\" shows health and metrics, without policy, to everybody who can reach {}",
                 listener.address

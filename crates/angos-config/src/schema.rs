@@ -46,7 +46,7 @@ pub static SCHEMA: &[Key] = &[
     fixed("server.request_head_timeout", TIMEOUT, "\"30s\"", "From a connection being open to its first complete request head."),
     fixed("server.idle_timeout", TIMEOUT, "\"75s\"", "From the end of one request to the complete head of the next."),
     fixed("server.body_progress_timeout", TIMEOUT, "\"1m\"", "Longest pause between two pieces of a request or response body."),
-    fixed("server.distrust_timeout", TIMEOUT, "\"10s\"", "How long requests in flight may go on when the certificate of their connection is no longer accepted; new ones are refused at once."),
+    fixed("server.untrusted_drain_timeout", TIMEOUT, "\"10s\"", "How long requests in flight may go on when the certificate of their connection is no longer accepted; new ones are refused at once."),
     fixed("server.shutdown_delay", Kind::Duration { min: Duration::ZERO, max: Duration::from_hours(1) }, "\"5s\"", "How long after SIGTERM connections are still accepted, while `/readyz` answers 503; SIGINT does not wait."),
     fixed("server.drain_timeout", TIMEOUT, "\"20s\"", "How long a server that accepts no more connections lets requests in flight finish."),
     fixed("server.max_connections", COUNT, "16384", "Open connections; callers share them, and past it older ones without a request are closed."),
@@ -77,7 +77,7 @@ pub static SCHEMA: &[Key] = &[
     fixed("server.listener[].port", PORT, "", "Port this listener listens on; required, 0 lets the system choose one."),
     fixed("server.listener[].tls", Kind::Flag, "true", "Whether it speaks TLS, with the material of [server.tls]."),
     fixed("server.listener[].client_auth", Kind::Word(&["none", "optional", "required"]), "", "Whether its clients must present a certificate; as server.tls.client_auth when absent. none: they are not asked."),
-    fixed("server.listener[].surfaces", Kind::Words(SURFACES), "[\"registry\"]", "What it serves: registry (under the policies), management (health and metrics, without policy)."),
+    fixed("server.listener[].serve", Kind::Words(SURFACES), "[\"registry\"]", "What it serves: registry (under the policies), management (health and metrics, without policy)."),
     fixed("server.listener[].max_connections", COUNT, "1024", "Open connections of this listener; as server.max_connections."),
     fixed("server.management.bind_address", Kind::Address, "\"127.0.0.1\"", "Address of the management listener: health and metrics over plain HTTP, without policy."),
     fixed("server.management.port", PORT, "", "Port of the management listener; required with [server.management]."),
@@ -94,12 +94,12 @@ pub static SCHEMA: &[Key] = &[
     live("global.access_policy.default_allow", Kind::Flag, "false", "Older spelling of default; deprecated."),
     live("global.access_policy.rules", Kind::Rules, "[]", "CEL rules, as strings or as tables { name = \"...\", when = \"...\" }; their order never matters."),
     live("global.access_policy.shadow_rules", Kind::Rules, "[]", "Rules on trial: evaluated, counted and logged as if they stood among the rules, and never enforced."),
-    live("global.access_policy.silenced_lints", LINTS, "[]", "Lints of `angos check` that are not to be reported of this policy."),
+    live("global.access_policy.allowed_lints", LINTS, "[]", "Lints of `angos check` that are not to be reported of this policy."),
     live("repository.<name>.access_policy.default", MODES, "\"deny\"", "As in [global.access_policy], for this repository and those below it."),
     live("repository.<name>.access_policy.default_allow", Kind::Flag, "false", "Older spelling of default; deprecated."),
     live("repository.<name>.access_policy.rules", Kind::Rules, "[]", "As in [global.access_policy], for this repository and those below it."),
     live("repository.<name>.access_policy.shadow_rules", Kind::Rules, "[]", "As in [global.access_policy], for this repository and those below it."),
-    live("repository.<name>.access_policy.silenced_lints", LINTS, "[]", "As in [global.access_policy], for this policy."),
+    live("repository.<name>.access_policy.allowed_lints", LINTS, "[]", "As in [global.access_policy], for this policy."),
     live("auth.identity.<id>.username", Kind::Text, "", "User name of a Basic credential; required, and each may appear once."),
     live("auth.identity.<id>.password", Kind::Secret, "", "argon2id or bcrypt hash of the password, made with `angos hash-password`."),
     live("auth.identity.<id>.password_file", Kind::Path, "", "File that holds the hash instead."),
@@ -108,6 +108,20 @@ pub static SCHEMA: &[Key] = &[
     fixed("metadata_store.fs.cache_size", Kind::Size { min: 1 << 20, max: TIB }, "\"8MiB\"", "Memory for pages of the metadata database."),
     fixed("storage.sync", Kind::Flag, "true", "Whether what is acknowledged survives a power failure; false is faster and loses the last seconds."),
 ];
+
+/// Keys of earlier versions whose name changed: the path, and the last part of its new name.
+const RENAMED_KEYS: &[(&str, &str)] = &[
+    ("server.distrust_timeout", "untrusted_drain_timeout"),
+    ("server.listener[].surfaces", "serve"),
+    ("global.access_policy.silenced_lints", "allowed_lints"),
+    ("repository.<name>.access_policy.silenced_lints", "allowed_lints"),
+];
+
+/// The new name of a key that had another one in an earlier version.
+pub(crate) fn renamed(path: &[&str]) -> Option<&'static str> {
+    let renamed = RENAMED_KEYS.iter().find(|(key, _)| matched(key, path) == Some(0));
+    renamed.map(|(_, name)| *name)
+}
 
 /// What stands at a path.
 pub(crate) enum Found {

@@ -16,13 +16,13 @@ client_auth = "none"
 name = "probes"
 port = 3
 tls = false
-surfaces = ["management"]
+serve = ["management"]
 
 [[server.listener]]
 name = "health"
 bind_address = "0.0.0.0"
 port = 4
-surfaces = ["management"]
+serve = ["management"]
 
 [[server.listener]]
 name = "strict"

@@ -94,6 +94,31 @@ fn unknown_keys_name_the_nearest_known_one() {
 }
 
 #[test]
+fn a_key_of_an_earlier_version_names_its_new_name() {
+    check(
+        "[server]\ndistrust_timeout = '1s'\n[[server.listener]]\nname = 'a'\nport = 1\ntls = false\nsurfaces = ['registry']",
+        &[
+            "2:1 unknown key `server.distrust_timeout` | this key is now called `server.untrusted_drain_timeout`",
+            "7:1 unknown key `server.listener[0].surfaces` | this key is now called `server.listener[0].serve`",
+        ],
+    );
+    check(
+        "[global.access_policy]\nsilenced_lints = []\n[repository.a.access_policy]\nsilenced_lints = []",
+        &[
+            "2:1 unknown key `global.access_policy.silenced_lints` | this key is now called `global.access_policy.allowed_lints`",
+            "4:1 unknown key `repository.a.access_policy.silenced_lints` | this key is now called `repository.a.access_policy.allowed_lints`",
+        ],
+    );
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let old = [("ANGOS_SERVER__DISTRUST_TIMEOUT", "1s")];
+    let problems = load(&written(folder.path(), "[server]\nport = 1\n"), variables(&old)).expect_err("an old name");
+    assert_eq!(
+        rendered(problems.iter()),
+        ["ANGOS_SERVER__DISTRUST_TIMEOUT sets no known key | this key is now called ANGOS_SERVER__UNTRUSTED_DRAIN_TIMEOUT"]
+    );
+}
+
+#[test]
 fn wrong_kinds_and_ranges() {
     check(
         "[server]\nport = 70000",
@@ -533,19 +558,19 @@ fn listeners_are_checked_one_by_one_and_together() {
     check(
         &plain("bogus = 1"),
         &[
-            "5:1 unknown key `server.listener[0].bogus` | known here: name, bind_address, port, tls, client_auth, surfaces, max_connections",
+            "5:1 unknown key `server.listener[0].bogus` | known here: name, bind_address, port, tls, client_auth, serve, max_connections",
         ],
     );
     check(
-        &plain("surfaces = ['registry', 'managment']"),
+        &plain("serve = ['registry', 'managment']"),
         &[
-            "5:25 `server.listener[0].surfaces[1]`: expected \"registry\" or \"management\", found the string \"managment\" | did you mean \"management\"?",
+            "5:22 `server.listener[0].serve[1]`: expected \"registry\" or \"management\", found the string \"managment\" | did you mean \"management\"?",
         ],
     );
-    check(&plain("surfaces = ['registry', 'registry']"), &["5:25 \"registry\" is there twice"]);
+    check(&plain("serve = ['registry', 'registry']"), &["5:22 \"registry\" is there twice"]);
     check(
-        &plain("surfaces = []"),
-        &["5:12 `server.listener[0]` serves nothing | write [\"registry\"], [\"management\"] or both"],
+        &plain("serve = []"),
+        &["5:9 `server.listener[0]` serves nothing | write [\"registry\"], [\"management\"] or both"],
     );
     check(
         &plain("[[server.listener]]\nname = 'a'\nport = 0\ntls = false"),
@@ -577,7 +602,7 @@ fn listeners_are_checked_one_by_one_and_together() {
 #[test]
 fn listeners_mean_what_they_say() {
     let read = loaded(
-        "server.insecure = true\n[[server.listener]]\nname = 'probes'\nbind_address = '::'\nport = 9\ntls = false\nsurfaces = ['management', 'registry']\nmax_connections = 3",
+        "server.insecure = true\n[[server.listener]]\nname = 'probes'\nbind_address = '::'\nport = 9\ntls = false\nserve = ['management', 'registry']\nmax_connections = 3",
     );
     let [listener] = &read.server.listeners[..] else { panic!("{:?}", read.server.listeners) };
     assert_eq!((listener.name.as_str(), listener.tls, listener.max_connections), ("probes", false, 3));
@@ -667,7 +692,7 @@ fn defaults_are_those_the_schema_promises() {
         ("server.idle_timeout", span(server.timeouts.idle)),
         ("server.body_progress_timeout", span(server.timeouts.body_progress)),
         ("server.tls.expiry_warning", span(server.expiry_warning)),
-        ("server.distrust_timeout", span(server.timeouts.distrust)),
+        ("server.untrusted_drain_timeout", span(server.timeouts.distrust)),
         ("server.shutdown_delay", span(server.timeouts.shutdown_delay)),
         ("server.drain_timeout", span(server.timeouts.drain)),
         ("server.max_connections", server.limits.max_connections.to_string()),
@@ -728,7 +753,7 @@ fn plain_http_beyond_this_machine_is_asked_for() {
             "4:1 listener \"a\" serves the registry at [::]:1 without TLS: everything, passwords included, is sent in the clear | {HELP}"
         )],
     );
-    loaded(&listener("bind_address = '::'\nsurfaces = ['management']"));
+    loaded(&listener("bind_address = '::'\nserve = ['management']"));
     let useless = loaded("[server]\ninsecure = true\nbind_address = '::1'");
     let found =
         rendered(useless.warnings.iter()).into_iter().filter(|it| it.starts_with("2:1 `server.insecure`"));

@@ -282,7 +282,7 @@ fn a_finding_has_a_place_and_can_be_silenced() {
         "[global.access_policy]\nrules = [{ name = \"b\", when = \"request.action == 'put-manifest'\" }]\n";
     assert_eq!(found(named), [("anonymous-write".to_owned(), "2:32".to_owned())]);
     assert_eq!(found(&allow(&[])), [("open-registry".to_owned(), "2:1".to_owned())]);
-    let silenced = |names: &str| format!("{text}silenced_lints = [{names}]\n");
+    let silenced = |names: &str| format!("{text}allowed_lints = [{names}]\n");
     assert_eq!(found(&silenced("\"absent-identity\"")), []);
     assert_eq!(found(&silenced("\"anonymous-write\"")).len(), 1);
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -310,7 +310,7 @@ fn what_takes_too_long_is_not_judged() {
     assert_eq!(found.iter().filter(|(name, _)| name == "not-judged").count(), 1, "{found:?}");
     assert!(found.contains(&("never-true".to_owned(), "154:4".to_owned())), "{found:?}");
     assert!(!found.iter().any(|(name, _)| name == "redundant-rule"), "{found:?}");
-    let silenced = text.replacen("rules =", "silenced_lints = [\"not-judged\"]\nrules =", 1);
+    let silenced = text.replacen("rules =", "allowed_lints = [\"not-judged\"]\nrules =", 1);
     assert!(!names(&silenced).contains(&"not-judged".to_owned()));
     // As many as there are in the largest ordinary policy.
     let many: Vec<String> = (0..200).map(|rule| format!("identity.username == 'u{rule}'")).collect();
