@@ -45,7 +45,7 @@ fn each_lint_is_reported_with_its_place_and_denied_on_request() {
         ),
         ("constant-rule", "3:2", format!("rules = [{KNOWN},\n\"1 == 2\"]")),
         ("redundant-rule", "3:2", format!("rules = [{KNOWN},\n{KNOWN}]")),
-        ("nobody-passes", "2:1", "default = \"deny\"".to_owned()),
+        ("always-denied", "2:1", "default = \"deny\"".to_owned()),
         // Of rules on trial, beside those in force.
         (
             "redundant-rule",
@@ -54,7 +54,7 @@ fn each_lint_is_reported_with_its_place_and_denied_on_request() {
                 "rules = [{KNOWN}]\nshadow_rules = [\"identity.username == 'admin' && has(request.tag)\"]"
             ),
         ),
-        ("not-judged", "1:9", costly(150)),
+        ("not-analyzed", "1:9", costly(150)),
     ] {
         let (code, said) = check(&policy, &[]);
         assert_eq!(code, Some(0), "{lint}: {said}");

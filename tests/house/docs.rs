@@ -57,8 +57,15 @@ fn takes(kind: Kind) -> String {
         Kind::Integer { min, max } => format!("integer, {min} to {max}"),
         Kind::Size { min, max } => format!("size, {min} to {max} bytes"),
         Kind::Duration { min, max } => format!("duration, {min:?} to {max:?}"),
-        Kind::Word(words) => words.iter().map(|it| format!("`\"{it}\"`")).collect::<Vec<_>>().join(" or "),
-        Kind::Words(words) => format!("list of {}", takes(Kind::Word(words))),
+        Kind::OneOf(words) => words.iter().map(|it| format!("`\"{it}\"`")).collect::<Vec<_>>().join(" or "),
+        Kind::SetOf(words) => format!("list of {}", takes(Kind::OneOf(words))),
+        Kind::Strings => "list of strings".into(),
+        Kind::Paths => "list of paths".into(),
+        Kind::RepositoryNames => "list of repository names".into(),
+        Kind::Networks => "list of IP addresses and networks".into(),
+        Kind::Regexes => "list of regular expressions".into(),
+        Kind::Rules => "list of rules".into(),
+        Kind::IpAddress => "IP address".into(),
         other => format!("{other:?}").to_lowercase(),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use angos_config::{Changes, Configuration, Fixed, Loader, Problems, Summary, Watch};
+use angos_config::{Changes, Configuration, Loader, Problems, RestartOnly, Summary, Watch};
 use angos_server::{DecisionLog, Handle};
 use angos_tls::Snapshot;
 use tokio::signal::unix::Signal;
@@ -17,7 +17,7 @@ pub(crate) struct Reload {
     /// The configuration files, as named at start.
     pub(crate) files: Vec<PathBuf>,
     /// What the server was started with and keeps until it ends.
-    pub(crate) fixed: Fixed,
+    pub(crate) restart_only: RestartOnly,
     /// What the set in force consists of.
     pub(crate) summary: Summary,
     /// The server.
@@ -39,7 +39,7 @@ impl Reload {
             }
             let loaded = self.loader.reload(&self.files, environment()).await;
             let taken = loaded.and_then(|configuration| {
-                let changes = configuration.replaces(&self.summary, &self.fixed)?;
+                let changes = configuration.replaces(&self.summary, &self.restart_only)?;
                 Ok((configuration, changes))
             });
             let read = match taken {
@@ -51,11 +51,11 @@ impl Reload {
     }
 
     fn apply(&mut self, configuration: Configuration, changes: &Changes) -> Snapshot {
-        let Configuration { tls, access, snapshot, fixed, summary, warnings, .. } = configuration;
+        let Configuration { tls, access, snapshot, restart_only, summary, warnings, .. } = configuration;
         for warning in &warnings {
             tracing::warn!(target: "angos::config", "{}", warning.summary());
         }
-        for key in fixed.differences(&self.fixed) {
+        for key in restart_only.differences(&self.restart_only) {
             tracing::warn!(target: "angos::config", key, "changed, and takes effect at the next start");
         }
         // Certificates first: whoever a new policy lets in can then also connect.

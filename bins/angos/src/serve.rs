@@ -90,7 +90,8 @@ async fn serve(
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let hangup = signal(SignalKind::hangup()).map_err(cannot)?;
 
-    let Configuration { mut server, tls, access, snapshot, fixed, summary, decision_log, .. } = configuration;
+    let Configuration { mut server, tls, access, snapshot, restart_only, summary, decision_log, .. } =
+        configuration;
     let log = decision_log.clone();
     let decisions = decision_log.map(decisions::start).transpose()?;
     server.decision_log.clone_from(&decisions);
@@ -104,7 +105,8 @@ async fn serve(
     announce(&server, is_plain);
     let handle = server.handle();
     let decision_log = decisions.clone();
-    let reload = Reload { loader, files, fixed, summary, handle: handle.clone(), decisions: decision_log };
+    let reload =
+        Reload { loader, files, restart_only, summary, handle: handle.clone(), decisions: decision_log };
     handle.background().service("reload", reload.follow(watch, hangup));
     if let Some(control) = control {
         handle.background().service("control", control.serve(beside));

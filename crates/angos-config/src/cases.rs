@@ -1,4 +1,4 @@
-//! Policy tests: who asks for what, and what the policies are expected to answer.
+//! Policy tests: callers, their requests, and the expected decisions.
 //!
 //! | file | in → out |
 //! |---|---|
@@ -23,10 +23,10 @@ use figment::value::{Dict, Value};
 
 pub use self::caller::read_certificate;
 use self::reader::Reader;
-use crate::file::{ConfigFile, Role};
-use crate::layers::{At, Layers};
-use crate::limits::{CASES_MAX, CHECKS_MAX};
-use crate::path::KeyPath;
+use crate::key_path::KeyPath;
+use crate::layers::file::{FileRole, SourceFile};
+use crate::layers::{Layers, Part};
+use crate::limits::{CASE_REQUESTS_MAX, CASES_MAX};
 use crate::policies::Policies;
 use crate::problem::{Origin, Problems};
 
@@ -44,13 +44,13 @@ pub struct Cases {
 pub struct Case {
     /// Its name, or its position: `case[0]`.
     pub name: String,
-    /// Where it stands.
+    /// Where it is written.
     pub place: Origin,
     /// Whether every check is expected to be allowed.
     pub is_allowed: bool,
     /// The rule that is expected to decide each check, `default`, or `authority`.
     pub rule: Option<String>,
-    /// What is asked: each caller with each request.
+    /// Each caller with each request.
     pub checks: Vec<Check>,
 }
 
@@ -60,9 +60,9 @@ pub struct Case {
 pub struct Check {
     /// The caller's name in the file.
     pub caller: Arc<str>,
-    /// Who that is.
+    /// The caller's identity.
     pub identity: Arc<Identity>,
-    /// What it asks for.
+    /// The request.
     pub request: AccessRequests,
 }
 
@@ -73,10 +73,10 @@ const KEYS: [&str; 5] = ["name", "caller", "action", "expect", "rule"];
 impl Cases {
     /// Reads one file, held to the users and rules of `policies`. Requests without a `time` are made at `now`.
     ///
-    /// The error is every problem that can be told at once. Blocking: reads the file, and the certificates it names.
+    /// The error holds every problem that can be found in one pass. Blocking: reads the file, and the certificates it names.
     pub fn read(path: &Path, policies: &Policies, now: SystemTime) -> Result<Self, Problems> {
         let files = Files::new();
-        let file = ConfigFile::read(&files, path, Role::Cases);
+        let file = SourceFile::read(&files, path, FileRole::Cases);
         let file = file.map_err(|problems| Problems::new(problems, files.take()))?;
         let (values, whole) = (file.values(), file.path().clone());
         let layers = Layers::new(vec![file], Vec::new());
@@ -109,16 +109,16 @@ impl Reader<'_> {
         let cases = match values.get("case") {
             Some(Value::Array(_, cases)) if cases.len() <= CASES_MAX => cases.as_slice(),
             Some(Value::Array(..)) => {
-                self.error(&list, At::Key, format!("more than {CASES_MAX} cases"), "split the file");
+                self.error(&list, Part::Key, format!("more than {CASES_MAX} cases"), "split the file");
                 &[]
             }
             _ => {
                 let help = "write [[case]], once for each";
-                self.error(&list, At::Key, "the file has no cases", help);
+                self.error(&list, Part::Key, "the file has no cases", help);
                 &[]
             }
         };
-        let mut room = CHECKS_MAX;
+        let mut room = CASE_REQUESTS_MAX;
         let mut read = Vec::with_capacity(cases.len());
         for (index, case) in cases.iter().enumerate() {
             let path = list.index(index);
@@ -147,8 +147,8 @@ impl Reader<'_> {
         let asking = self.callers(case, path, callers);
         let requests = self.requests(case, path, room, now)?;
         if asking.len().saturating_mul(requests.len()) > room {
-            let message = format!("the cases ask more than {CHECKS_MAX} times");
-            self.error(path, At::Key, message, "shorten the lists, or split the file");
+            let message = format!("the cases ask more than {CASE_REQUESTS_MAX} times");
+            self.error(path, Part::Key, message, "shorten the lists, or split the file");
             return None;
         }
         let checks = asking.iter().flat_map(|(caller, identity)| {
@@ -160,7 +160,7 @@ impl Reader<'_> {
         });
         Some(Case {
             name: name.unwrap_or_else(|| path.to_string()),
-            place: self.layers.error(path, At::Key, "").origin().clone(),
+            place: self.layers.error(path, Part::Key, "").origin().clone(),
             is_allowed: is_allowed?,
             rule,
             checks: checks.collect(),
@@ -193,8 +193,8 @@ impl Reader<'_> {
             rules.flat_map(|rules| (0..rules.len()).map(|rule| rules.rule_name(rule))).collect();
         names.extend(["default", "authority"]);
         if !names.contains(name.as_str()) {
-            let help = "a rule goes by its name, or `rules[<position>]`; when none is true it is `default`, and \
-                        `authority` where the caller's authority may not vouch for it";
+            let help = "name a rule, or `rules[<position>]` if it has no name; write `default` when no rule is true, and \
+                        `authority` when the caller's CA may not issue for the repository";
             self.unknown(path, "rule", &name, names.into_iter(), help);
             return None;
         }

@@ -1,4 +1,4 @@
-//! What a sound configuration says, before it means anything: one field per key of the schema.
+//! The values of a valid configuration as they are written: one field per key of the schema.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::quantity::{Size, Span};
+use crate::schema::quantity::{ByteSize, TimeSpan};
 
 /// The whole configuration. An element of a list that was found wrong before is `None`.
 #[derive(Debug, Default, Deserialize)]
@@ -28,16 +28,16 @@ pub(crate) struct Server {
     pub(crate) bind_address: Option<IpAddr>,
     pub(crate) insecure: Option<bool>,
     pub(crate) port: Option<u16>,
-    pub(crate) request_head_timeout: Option<Span>,
-    pub(crate) idle_timeout: Option<Span>,
-    pub(crate) body_progress_timeout: Option<Span>,
-    pub(crate) untrusted_drain_timeout: Option<Span>,
-    pub(crate) shutdown_delay: Option<Span>,
-    pub(crate) drain_timeout: Option<Span>,
+    pub(crate) request_head_timeout: Option<TimeSpan>,
+    pub(crate) idle_timeout: Option<TimeSpan>,
+    pub(crate) body_progress_timeout: Option<TimeSpan>,
+    pub(crate) untrusted_drain_timeout: Option<TimeSpan>,
+    pub(crate) shutdown_delay: Option<TimeSpan>,
+    pub(crate) drain_timeout: Option<TimeSpan>,
     pub(crate) max_connections: Option<usize>,
     pub(crate) max_requests: Option<usize>,
     pub(crate) max_http2_streams: Option<u32>,
-    pub(crate) body_memory: Option<Size>,
+    pub(crate) body_memory: Option<ByteSize>,
     pub(crate) decision_log: Option<PathBuf>,
     pub(crate) tls: Option<Tls>,
     pub(crate) management: Option<Management>,
@@ -55,8 +55,8 @@ pub(crate) struct Tls {
     pub(crate) revocation: Revocation,
     pub(crate) resumption: Option<bool>,
     pub(crate) client_auth: Option<ClientAuth>,
-    pub(crate) handshake_timeout: Option<Span>,
-    pub(crate) expiry_warning: Option<Span>,
+    pub(crate) handshake_timeout: Option<TimeSpan>,
+    pub(crate) expiry_warning: Option<TimeSpan>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -136,15 +136,15 @@ pub(crate) enum Surface {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Global {
-    pub(crate) max_manifest_size: Option<Size>,
-    pub(crate) max_blob_size: Option<Size>,
+    pub(crate) max_manifest_size: Option<ByteSize>,
+    pub(crate) max_blob_size: Option<ByteSize>,
     pub(crate) trusted_proxies: Vec<Option<String>>,
     pub(crate) require_references: Option<bool>,
     pub(crate) immutable_tags: Option<bool>,
     pub(crate) immutable_tags_exclusions: Vec<Option<String>>,
     pub(crate) immutable_tags_deletable: Option<bool>,
-    pub(crate) upload_expiry: Option<Span>,
-    pub(crate) manifest_cache_size: Option<Size>,
+    pub(crate) upload_expiry: Option<TimeSpan>,
+    pub(crate) manifest_cache_size: Option<ByteSize>,
     pub(crate) access_policy: Option<AccessPolicy>,
 }
 
@@ -214,7 +214,7 @@ pub(crate) struct MetadataStore {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct MetadataStoreFs {
     pub(crate) root_dir: Option<PathBuf>,
-    pub(crate) cache_size: Option<Size>,
+    pub(crate) cache_size: Option<ByteSize>,
 }
 
 #[derive(Debug, Default, Deserialize)]

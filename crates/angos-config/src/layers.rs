@@ -1,24 +1,28 @@
 //! Files and environment in the order they were given: merged by figment, and asked where a value is from.
 
+pub(crate) mod environment;
+pub(crate) mod file;
+mod string_offset;
+
 use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use crate::environment::{self, Variable};
-use crate::file::{ConfigFile, Written};
-use crate::path::KeyPath;
+use crate::key_path::KeyPath;
+use crate::layers::environment::Variable;
+use crate::layers::file::{SourceFile, SourceSpan};
 use crate::problem::{Origin, Problem};
 
 /// Everything the operator wrote, lowest layer first.
 pub(crate) struct Layers {
-    files: Vec<ConfigFile>,
+    files: Vec<SourceFile>,
     variables: Vec<Variable>,
 }
 
 /// Which part of a setting is at fault.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum At {
+pub(crate) enum Part {
     /// Its key; nothing of its value is quoted.
     Key,
     /// Its value.
@@ -42,7 +46,7 @@ impl Provider for Layer {
 }
 
 impl Layers {
-    pub(crate) fn new(files: Vec<ConfigFile>, variables: Vec<Variable>) -> Layers {
+    pub(crate) fn new(files: Vec<SourceFile>, variables: Vec<Variable>) -> Layers {
         Layers { files, variables }
     }
 
@@ -79,16 +83,16 @@ impl Layers {
 
     /// Whether no file and no variable sets anything.
     pub(crate) fn is_empty(&self) -> bool {
-        self.variables.is_empty() && self.files.iter().all(ConfigFile::is_empty)
+        self.variables.is_empty() && self.files.iter().all(SourceFile::is_empty)
     }
 
     /// The folder that relative defaults start from: that of the first file.
     pub(crate) fn folder(&self) -> PathBuf {
-        self.files.first().map(ConfigFile::folder).unwrap_or_default()
+        self.files.first().map(SourceFile::folder).unwrap_or_default()
     }
 
-    /// An error about the setting at `path`, or, when nobody wrote it, about the nearest table above it.
-    pub(crate) fn error(&self, path: &KeyPath, at: At, message: impl Into<String>) -> Problem {
+    /// An error about the setting at `path`, or, when it is absent, about the nearest table above it.
+    pub(crate) fn error(&self, path: &KeyPath, part: Part, message: impl Into<String>) -> Problem {
         let mut place = Some(path.clone());
         while let Some(here) = place {
             match self.source(&here) {
@@ -97,13 +101,13 @@ impl Layers {
                         .with_key(path.to_string());
                 }
                 Some(Source::File(file, written)) => {
-                    let at = if here == *path { at } else { At::Key };
-                    return in_file(file, &written, path, at, message.into());
+                    let part = if here == *path { part } else { Part::Key };
+                    return in_file(file, &written, path, part, message.into());
                 }
                 None => place = here.parent(),
             }
         }
-        Problem::error(Origin::Nowhere, message).with_key(path.to_string())
+        Problem::error(Origin::Configuration, message).with_key(path.to_string())
     }
 
     /// An error inside the string at `path`, at byte `offset` of its value `text`.
@@ -120,12 +124,12 @@ impl Layers {
             let column = before.chars().rev().take_while(|letter| *letter != '\n').count() + 1;
             return self.error(
                 path,
-                At::Value,
+                Part::Value,
                 format!("`{path}`, line {line}, column {column}: {}", message.into()),
             );
         };
         let raw = file.text().get(written.value.clone()).unwrap_or_default();
-        let start = written.value.start + crate::string_offset::source_offset(raw, text, offset);
+        let start = written.value.start + string_offset::source_offset(raw, text, offset);
         let excerpt = file.excerpt(&(start..start));
         Problem::error(file.origin(start), message)
             .with_key(path.to_string())
@@ -155,27 +159,27 @@ impl Layers {
 
     /// The files that may have the value at `path`, the one that holds first. A list is replaced as a whole, so an element
     /// of one, and what is below it, can only be in the last file that has the list.
-    fn files_of(&self, path: &KeyPath) -> impl Iterator<Item = &ConfigFile> {
+    fn files_of(&self, path: &KeyPath) -> impl Iterator<Item = &SourceFile> {
         let list = path.list();
-        let has_list = move |file: &&ConfigFile| list.as_ref().is_none_or(|list| file.find(list).is_some());
+        let has_list = move |file: &&SourceFile| list.as_ref().is_none_or(|list| file.find(list).is_some());
         let only = if path.list().is_some() { 1 } else { usize::MAX };
         self.files.iter().rev().filter(has_list).take(only)
     }
 }
 
 enum Source<'a> {
-    File(&'a ConfigFile, Written),
+    File(&'a SourceFile, SourceSpan),
     Variable(&'a Variable),
 }
 
-fn in_file(file: &ConfigFile, written: &Written, path: &KeyPath, at: At, message: String) -> Problem {
-    let span = if at == At::Key { &written.key } else { &written.value };
+fn in_file(file: &SourceFile, written: &SourceSpan, path: &KeyPath, part: Part, message: String) -> Problem {
+    let span = if part == Part::Key { &written.key } else { &written.value };
     let problem = Problem::error(file.origin(span.start), message).with_key(path.to_string());
     let quoted = |span: &std::ops::Range<usize>| file.text().get(span.clone()).map(crate::problem::escape);
-    if at == At::Key || path.is_confidential() {
-        // The rest of the line is the value, or what stands beside it in an inline table.
+    if part == Part::Key || path.is_confidential() {
+        // The rest of the line is the value, or other keys of an inline table.
         return problem
-            .with_text(quoted(&written.key).filter(|_| written.key != written.value || at == At::Key));
+            .with_text(quoted(&written.key).filter(|_| written.key != written.value || part == Part::Key));
     }
     problem.with_text(quoted(span)).with_excerpt(file.excerpt(span))
 }

@@ -1,5 +1,5 @@
-//! The policies alone, for tools that ask them: no certificate, key or password file is needed, so that a policy can be
-//! tested where its secrets are not. Where the client authorities are at hand, they tell whether a certificate is good.
+//! The policies alone, for tools that evaluate them: no certificate, key or password file is needed, so that a policy can be
+//! tested without its secrets. If the files of the client CAs can be read, client certificates are verified too.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,12 +11,13 @@ use angos_policy::nearest;
 use angos_tls::probe::{Vouching, certificates};
 use angos_tls::{AcceptError, Files};
 
-use crate::configuration::{Context, document, read_files};
+use crate::context::Context;
 use crate::document::ClientAuth;
-use crate::environment;
 use crate::layers::Layers;
+use crate::layers::environment;
+use crate::load::{document, read_files};
 use crate::problem::{Problem, Problems, Severity, escape};
-use crate::{access, tls};
+use crate::sections::{access, tls};
 
 /// The policies of a configuration, compiled, and the names of its users.
 #[derive(Debug)]
@@ -24,25 +25,25 @@ use crate::{access, tls};
 pub struct Policies {
     /// The policies.
     pub access: AccessPolicies,
-    /// Who may log in with a password, as `[auth.identity]` names them.
+    /// The users of `[auth.identity]`, who can log in with a password.
     pub users: Vec<User>,
     /// Whether the registry has TLS that refuses callers without a certificate.
     pub requires_certificate: bool,
-    /// What was accepted but should be looked at.
+    /// Problems that do not prevent loading.
     pub warnings: Vec<Problem>,
-    /// The client authorities; none when clients are not asked for a certificate.
-    vouching: Option<angos_tls::Settings>,
+    /// The settings of the client CAs; `None` when clients are not asked for a certificate.
+    client_verifier: Option<angos_tls::Settings>,
 }
 
-/// What a server of this configuration would make of a client's certificate.
+/// Whether a server with this configuration would accept a client certificate.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Standing {
-    /// It would accept it, and know its holder so.
+pub enum CertificateCheck {
+    /// It would accept it, with these facts.
     Accepted(Arc<Certificate>),
-    /// It would end the handshake, for this reason. The identity is what the certificate says, if it can be read.
+    /// It would refuse the handshake for this reason. The facts of the certificate are given if they can be read.
     Refused(Option<Certificate>, AcceptError),
-    /// It cannot be told, for this reason. The identity is what the certificate says.
+    /// It cannot be decided, for this reason.
     Unknown(Certificate, String),
 }
 
@@ -51,7 +52,7 @@ pub enum Standing {
 pub struct User {
     /// The name of its entry: `[auth.identity.<id>]`.
     pub id: String,
-    /// What it logs in as.
+    /// Its user name.
     pub username: String,
 }
 
@@ -78,50 +79,51 @@ pub fn load_policies(
     let tls = document.server.tls.as_ref();
     let requires_certificate = tls.is_some_and(|tls| tls.client_auth == Some(ClientAuth::Required));
 
-    let vouching = tls::vouching(document.server.tls.as_ref(), &layers);
+    let client_verifier = tls::client_verifier(document.server.tls.as_ref(), &layers);
 
     let Context { mut problems, .. } = context;
     layers.sort(&mut problems);
-    let is_sound = problems.iter().all(|problem| problem.severity() == Severity::Warning);
+    let is_valid = problems.iter().all(|problem| problem.severity() == Severity::Warning);
     match compiled {
-        Some(access) if is_sound => {
-            Ok(Policies { access, users, requires_certificate, warnings: problems, vouching })
+        Some(access) if is_valid => {
+            Ok(Policies { access, users, requires_certificate, warnings: problems, client_verifier })
         }
         _ => Err(Problems::new(problems, reader.take())),
     }
 }
 
 impl Policies {
-    /// Reads the client's certificate and what it sends beside it from a PEM file, and judges it as a server of this
-    /// configuration would in a handshake at `time`: by its client authorities and revocation lists, which are read now.
-    /// That the client holds the key is taken as proven.
+    /// Reads a client certificate and its intermediates from a PEM file, and verifies it as a server with this
+    /// configuration would in a handshake at `time`, with its client CAs and CRLs, which are read now.
+    /// Possession of the private key is assumed.
     ///
     /// The error is that the file holds no certificate whose identity can be read.
-    pub fn standing(&self, certificate: &Path, time: SystemTime) -> Result<Standing, String> {
+    pub fn standing(&self, certificate: &Path, time: SystemTime) -> Result<CertificateCheck, String> {
         let chain = certificates(certificate).map_err(|problem| problem.to_string())?;
         let unknown = |reason: String| {
             let leaf = chain.first().ok_or("the file holds no certificate")?;
             let read = leaf.facts().cloned();
             let read = read.map_err(|error| format!("its identity cannot be read: {error}"))?;
-            Ok(Standing::Unknown(read, reason))
+            Ok(CertificateCheck::Unknown(read, reason))
         };
-        let Some(settings) = &self.vouching else {
+        let Some(settings) = &self.client_verifier else {
             return unknown(
                 "the configuration names no client authority, so no client is asked for one".to_owned(),
             );
         };
         match Vouching::load(settings) {
-            Ok(vouching) => Ok(match vouching.verify(&chain, time) {
-                Ok(certificate) => Standing::Accepted(certificate),
-                Err(error) => {
-                    Standing::Refused(chain.first().and_then(|leaf| leaf.facts().ok()).cloned(), error)
-                }
+            Ok(client_verifier) => Ok(match client_verifier.verify(&chain, time) {
+                Ok(certificate) => CertificateCheck::Accepted(certificate),
+                Err(error) => CertificateCheck::Refused(
+                    chain.first().and_then(|leaf| leaf.facts().ok()).cloned(),
+                    error,
+                ),
             }),
-            Err(errors) => unknown(errors.first().map(tls::described).unwrap_or_default()),
+            Err(errors) => unknown(errors.first().map(tls::describe).unwrap_or_default()),
         }
     }
 
-    /// The user with this name, or what to say of one there is none of.
+    /// Looks up a user; the error is a message with a suggestion.
     pub fn user(&self, username: &str) -> Result<&User, String> {
         if let Some(user) = self.users.iter().find(|user| user.username == username) {
             return Ok(user);
@@ -132,7 +134,7 @@ impl Policies {
         } else if let Some(meant) = nearest(username, names()) {
             format!("; did you mean `{meant}`?")
         } else if self.users.is_empty() {
-            "; [auth.identity] has none".to_owned()
+            "; [auth.identity] has no users".to_owned()
         } else {
             String::new()
         };

@@ -1,4 +1,4 @@
-//! What is wrong with what the operator wrote, and where: everything this crate reports is one of these.
+//! Problems of a configuration and their places. This crate reports every error and warning as a [`Problem`].
 
 use std::fmt;
 use std::path::Path;
@@ -25,17 +25,17 @@ pub enum Origin {
     WholeFile(Arc<Path>),
     /// An environment variable.
     Variable(Arc<str>),
-    /// The configuration as a whole: something that nobody wrote.
-    Nowhere,
+    /// The configuration as a whole: no place in a file or variable is at fault.
+    Configuration,
 }
 
-/// How grave a problem is.
+/// Whether a problem prevents loading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Severity {
     /// The configuration is refused.
     Error,
-    /// The configuration is taken; the operator should know.
+    /// The configuration is accepted.
     Warning,
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct Excerpt {
     pub(crate) width: usize,
 }
 
-/// One thing that is wrong. It never carries a secret: below `[auth]` nothing but keys is quoted.
+/// An error or warning. It never contains a secret: below `[auth]` only keys are quoted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     severity: Severity,
@@ -88,7 +88,7 @@ impl Problem {
     /// The same about a file as a whole, if it is about no place in particular.
     pub(crate) fn or_in(self, file: &Arc<Path>) -> Problem {
         match self.origin {
-            Origin::Nowhere => Problem { origin: Origin::WholeFile(file.clone()), ..self },
+            Origin::Configuration => Problem { origin: Origin::WholeFile(file.clone()), ..self },
             _ => self,
         }
     }
@@ -109,7 +109,7 @@ impl Problem {
         Problem { help: Some(help.into()), ..self }
     }
 
-    /// How grave it is.
+    /// Error or warning.
     pub fn severity(&self) -> Severity {
         self.severity
     }
@@ -158,12 +158,12 @@ impl Problem {
         self.text.as_deref()
     }
 
-    /// What is wrong, in one line.
+    /// The message, one line.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What to do about it.
+    /// How to fix it.
     pub fn help(&self) -> Option<&str> {
         self.help.as_deref()
     }
@@ -213,14 +213,14 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// The place as it stands before a message, with a colon and a space behind it; nothing for nowhere.
+/// The place as a prefix of a message, with a colon and a space; empty for the configuration as a whole.
 impl fmt::Display for Origin {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::File { path, line, column } => write!(out, "{}:{line}:{column}: ", shown(path)),
             Origin::WholeFile(path) => write!(out, "{}: ", shown(path)),
             Origin::Variable(name) => write!(out, "environment variable {name}: "),
-            Origin::Nowhere => Ok(()),
+            Origin::Configuration => Ok(()),
         }
     }
 }
@@ -229,7 +229,7 @@ fn shown(path: &Path) -> String {
     escape(&path.to_string_lossy())
 }
 
-/// `text` with control characters escaped, so that no file can move the cursor of who reads the message.
+/// `text` with control characters escaped, so that no file can control the terminal of the reader.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -242,12 +242,12 @@ pub(crate) fn escape(text: &str) -> String {
     escaped
 }
 
-/// Characters that reorder or hide what stands beside them on a terminal.
+/// Characters that reorder or hide their neighbours on a terminal.
 fn is_reordering(character: char) -> bool {
     matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Everything that is wrong with one configuration, in the order of the files. Printing it prints all.
+/// All problems of one configuration, in the order of the files; `Display` prints all of them.
 #[derive(Clone, Debug)]
 pub struct Problems {
     list: Vec<Problem>,
@@ -270,7 +270,7 @@ impl Problems {
         self.list.iter().filter(|problem| problem.severity == Severity::Error).count()
     }
 
-    /// What was read: a change of it may repair the configuration. Empty when the load was given up.
+    /// The files that were read: a change of one may repair the configuration. Empty when the load timed out.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }

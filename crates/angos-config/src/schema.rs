@@ -1,112 +1,116 @@
 //! Every configuration key there is: drives the checks, the suggestions, and the reference documentation.
 
+pub(crate) mod kind;
+pub(crate) mod lints;
+pub(crate) mod quantity;
+
 use std::time::Duration;
 
-use crate::kind::Kind;
+use crate::schema::kind::Kind;
 
 /// One configuration key.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Key {
-    /// Dotted path; a part in angle brackets stands for a name the operator chooses, `[]` follows the name of a list of
+    /// Dotted path; a part in angle brackets is a name that the operator chooses, `[]` follows the name of a list of
     /// tables.
     pub path: &'static str,
-    /// What it takes.
+    /// The kind of value it takes.
     pub kind: Kind,
-    /// What holds when it is absent, as one would write it; empty when it must be given or nothing holds.
+    /// The default, as it would be written; empty when the key is required or has no default.
     pub default: &'static str,
     /// Whether a change takes effect on reload, without a restart.
     pub reload: bool,
-    /// What it does, in one sentence.
+    /// Description, one sentence.
     pub doc: &'static str,
 }
 
-const fn live(path: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+const fn at_reload(path: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
     Key { path, kind, default, reload: true, doc }
 }
 
-const fn fixed(path: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+const fn at_restart(path: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
     Key { path, kind, default, reload: false, doc }
 }
 
 const PORT: Kind = Kind::Integer { min: 0, max: 65_535 };
 const TIMEOUT: Kind = Kind::Duration { min: Duration::from_millis(100), max: Duration::from_hours(24) };
-const MODES: Kind = Kind::Word(&["deny", "allow"]);
+const MODES: Kind = Kind::OneOf(&["deny", "allow"]);
 const SURFACES: &[&str] = &["registry", "management"];
-const LINTS: Kind = Kind::Words(crate::lint::NAMES);
+const LINTS: Kind = Kind::SetOf(lints::NAMES);
 const COUNT: Kind = Kind::Integer { min: 1, max: 1_000_000 };
 const TIB: u64 = 1 << 40;
 
 /// Every key, grouped by section.
 #[rustfmt::skip]
 pub static SCHEMA: &[Key] = &[
-    fixed("server.bind_address", Kind::Address, "\"0.0.0.0\"", "Address the registry listens on; when absent without [server.tls] and without server.insecure, 127.0.0.1."),
-    fixed("server.insecure", Kind::Flag, "false", "Whether listeners without TLS may serve the registry to other machines: everything, passwords included, is then sent in the clear."),
-    fixed("server.port", PORT, "8000", "Port the registry listens on; 0 lets the system choose one."),
-    fixed("server.request_head_timeout", TIMEOUT, "\"30s\"", "From a connection being open to its first complete request head."),
-    fixed("server.idle_timeout", TIMEOUT, "\"75s\"", "From the end of one request to the complete head of the next."),
-    fixed("server.body_progress_timeout", TIMEOUT, "\"1m\"", "Longest pause between two pieces of a request or response body."),
-    fixed("server.untrusted_drain_timeout", TIMEOUT, "\"10s\"", "How long requests in flight may go on when the certificate of their connection is no longer accepted; new ones are refused at once."),
-    fixed("server.shutdown_delay", Kind::Duration { min: Duration::ZERO, max: Duration::from_hours(1) }, "\"5s\"", "How long after SIGTERM connections are still accepted, while `/readyz` answers 503; SIGINT does not wait."),
-    fixed("server.drain_timeout", TIMEOUT, "\"20s\"", "How long a server that accepts no more connections lets requests in flight finish."),
-    fixed("server.max_connections", COUNT, "16384", "Open connections; callers share them, and past it older ones without a request are closed."),
-    fixed("server.max_requests", COUNT, "4096", "Requests answered at the same time; callers share them, and past its share each is answered 429."),
-    fixed("server.max_http2_streams", Kind::Integer { min: 1, max: 10_000 }, "128", "Streams one HTTP/2 connection may have open."),
-    fixed("server.body_memory", Kind::Size { min: 16 << 20, max: TIB }, "", "Memory for the bodies of requests and responses that clients have not finished; an eighth of the memory of the machine or its control group, 64MiB to 1GiB, when absent."),
-    fixed("server.decision_log", Kind::Path, "", "File every decision is appended to, one JSON object a line; opened anew at each reload and SIGHUP. Without it only the log has decisions."),
-    live("server.tls.server_certificate_bundle", Kind::Path, "", "PEM file: the server's certificate, then its intermediates; required with [server.tls]."),
-    live("server.tls.server_private_key", Kind::Path, "", "PEM file: the private key of that certificate; required with [server.tls]."),
-    live("server.tls.certificate[].names", Kind::Texts, "[]", "Names for which a further certificate is shown (SNI), `*.` for one label; the DNS names in it when absent. A name may be claimed once."),
-    live("server.tls.certificate[].server_certificate_bundle", Kind::Path, "", "PEM file: that certificate, then its intermediates; required."),
-    live("server.tls.certificate[].server_private_key", Kind::Path, "", "PEM file: its private key; required."),
-    live("server.tls.client_ca_bundle", Kind::Path, "", "PEM file: the authorities that may sign client certificates; without it clients are never asked for one."),
-    live("server.tls.client_ca[].name", Kind::Text, "", "Name of further authorities, `identity.certificate.authority` of the clients they vouch for; required, each once; lower-case letters, digits and `-`."),
-    live("server.tls.client_ca[].bundle", Kind::Path, "", "PEM file: the authorities; required. The same authority may be in one bundle only."),
-    live("server.tls.client_ca[].crls", Kind::Paths, "", "Their revocation lists: files, PEM or DER, and folders of nothing but such files. Left out, revocation is not checked; an empty array is an error."),
-    live("server.tls.client_ca[].spiffe_trust_domain", Kind::Text, "", "Trust domain of which each of their certificates must carry a SPIFFE id; any certificate will do when absent."),
-    live("server.tls.client_ca[].namespaces", Kind::Namespaces, "", "Repositories the clients they vouch for may touch, with those below, and no others, whatever the policies say; no such bound when absent."),
-    live("server.tls.revocation.unknown_status", MODES, "\"deny\"", "What holds for a certificate no usable revocation list speaks of, where its authority has `crls`."),
-    live("server.tls.revocation.expired_list", MODES, "\"deny\"", "What holds for a certificate whose revocation list is past its nextUpdate and does not name it."),
-    live("server.tls.revocation.depth", Kind::Word(&["chain", "leaf"]), "\"chain\"", "How much is checked for revocation: the client's certificate and its intermediates, or the certificate alone."),
-    live("server.tls.client_auth", Kind::Word(&["optional", "required"]), "\"optional\"", "Whether a client must present a certificate of client_ca_bundle or of a [[server.tls.client_ca]]."),
-    live("server.tls.resumption", Kind::Flag, "true", "Whether a client may continue an earlier session instead of a full handshake; never across a change of trust."),
-    live("server.tls.handshake_timeout", Kind::Duration { min: Duration::from_millis(100), max: Duration::from_mins(5) }, "\"10s\"", "Time a client has to finish the TLS handshake."),
-    fixed("server.tls.expiry_warning", Kind::Duration { min: Duration::ZERO, max: Duration::from_hours(366 * 24) }, "\"14d\"", "How long before its end the log warns of a certificate or list, and a client is told that its certificate ends."),
-    fixed("server.listener[].name", Kind::Text, "", "Name of a further listener, in logs and metrics; required, each once."),
-    fixed("server.listener[].bind_address", Kind::Address, "\"127.0.0.1\"", "Address this listener listens on."),
-    fixed("server.listener[].port", PORT, "", "Port this listener listens on; required, 0 lets the system choose one."),
-    fixed("server.listener[].tls", Kind::Flag, "true", "Whether it speaks TLS, with the material of [server.tls]."),
-    fixed("server.listener[].client_auth", Kind::Word(&["none", "optional", "required"]), "", "Whether its clients must present a certificate; as server.tls.client_auth when absent. none: they are not asked."),
-    fixed("server.listener[].serve", Kind::Words(SURFACES), "[\"registry\"]", "What it serves: registry (under the policies), management (health and metrics, without policy)."),
-    fixed("server.listener[].max_connections", COUNT, "1024", "Open connections of this listener; as server.max_connections."),
-    fixed("server.management.bind_address", Kind::Address, "\"127.0.0.1\"", "Address of the management listener: health and metrics over plain HTTP, without policy."),
-    fixed("server.management.port", PORT, "", "Port of the management listener; required with [server.management]."),
-    fixed("global.max_manifest_size", Kind::Size { min: 1024, max: 4 << 20 }, "\"4MiB\"", "Largest manifest accepted."),
-    fixed("global.max_blob_size", Kind::Size { min: 1024, max: 1024 * TIB }, "", "Largest blob accepted; no bound when absent."),
-    fixed("global.trusted_proxies", Kind::Networks, "[]", "Peers whose Forwarded and X-Forwarded-For headers are believed."),
-    fixed("global.require_references", Kind::Flag, "true", "Whether a manifest is refused while a blob or manifest it references is missing."),
-    fixed("global.immutable_tags", Kind::Flag, "false", "Whether an existing tag keeps its digest and cannot be deleted."),
-    fixed("global.immutable_tags_exclusions", Kind::Patterns, "[]", "Regular expressions over whole tags that may move and be deleted although immutable_tags is set."),
-    fixed("global.immutable_tags_deletable", Kind::Flag, "false", "Whether an immutable tag can be deleted, by its name or with its digest, and then be pushed anew."),
-    fixed("global.upload_expiry", Kind::Duration { min: Duration::from_mins(1), max: Duration::from_hours(30 * 24) }, "\"1d\"", "How long an unfinished upload is kept, from its start."),
-    fixed("global.manifest_cache_size", Kind::Size { min: 0, max: TIB }, "\"64MiB\"", "Memory for manifests and tags that were read; 0 turns the cache off."),
-    live("global.access_policy.default", MODES, "\"deny\"", "What holds when no rule is true: deny (rules allow) or allow (rules deny)."),
-    live("global.access_policy.default_allow", Kind::Flag, "false", "Older spelling of default; deprecated."),
-    live("global.access_policy.rules", Kind::Rules, "[]", "CEL rules, as strings or as tables { name = \"...\", when = \"...\" }; their order never matters."),
-    live("global.access_policy.shadow_rules", Kind::Rules, "[]", "Rules on trial: evaluated, counted and logged as if they stood among the rules, and never enforced."),
-    live("global.access_policy.allowed_lints", LINTS, "[]", "Lints of `angos check` that are not to be reported of this policy."),
-    live("repository.<name>.access_policy.default", MODES, "\"deny\"", "As in [global.access_policy], for this repository and those below it."),
-    live("repository.<name>.access_policy.default_allow", Kind::Flag, "false", "Older spelling of default; deprecated."),
-    live("repository.<name>.access_policy.rules", Kind::Rules, "[]", "As in [global.access_policy], for this repository and those below it."),
-    live("repository.<name>.access_policy.shadow_rules", Kind::Rules, "[]", "As in [global.access_policy], for this repository and those below it."),
-    live("repository.<name>.access_policy.allowed_lints", LINTS, "[]", "As in [global.access_policy], for this policy."),
-    live("auth.identity.<id>.username", Kind::Text, "", "User name of a Basic credential; required, and each may appear once."),
-    live("auth.identity.<id>.password", Kind::Secret, "", "argon2id or bcrypt hash of the password, made with `angos hash-password`."),
-    live("auth.identity.<id>.password_file", Kind::Path, "", "File that holds the hash instead."),
-    fixed("blob_store.fs.root_dir", Kind::Path, "\"angos-data\"", "Folder of the blobs; the default is beside the first configuration file."),
-    fixed("metadata_store.fs.root_dir", Kind::Path, "\"<blob store>/metadata\"", "Folder of the metadata database."),
-    fixed("metadata_store.fs.cache_size", Kind::Size { min: 1 << 20, max: TIB }, "\"8MiB\"", "Memory for pages of the metadata database."),
-    fixed("storage.sync", Kind::Flag, "true", "Whether what is acknowledged survives a power failure; false is faster and loses the last seconds."),
+    at_restart("server.bind_address", Kind::IpAddress, "\"0.0.0.0\"", "Address the registry listens on; when absent without [server.tls] and without server.insecure, 127.0.0.1."),
+    at_restart("server.insecure", Kind::Boolean, "false", "Whether listeners without TLS may serve the registry to other machines: everything, passwords included, is then sent in the clear."),
+    at_restart("server.port", PORT, "8000", "Port the registry listens on; 0 lets the system choose one."),
+    at_restart("server.request_head_timeout", TIMEOUT, "\"30s\"", "From a connection being open to its first complete request head."),
+    at_restart("server.idle_timeout", TIMEOUT, "\"75s\"", "From the end of one request to the complete head of the next."),
+    at_restart("server.body_progress_timeout", TIMEOUT, "\"1m\"", "Longest pause between two pieces of a request or response body."),
+    at_restart("server.untrusted_drain_timeout", TIMEOUT, "\"10s\"", "How long requests in flight may go on when the certificate of their connection is no longer accepted; new ones are refused at once."),
+    at_restart("server.shutdown_delay", Kind::Duration { min: Duration::ZERO, max: Duration::from_hours(1) }, "\"5s\"", "How long after SIGTERM connections are still accepted, while `/readyz` answers 503; SIGINT does not wait."),
+    at_restart("server.drain_timeout", TIMEOUT, "\"20s\"", "How long a server that accepts no more connections lets requests in flight finish."),
+    at_restart("server.max_connections", COUNT, "16384", "Open connections; callers share them, and past it older ones without a request are closed."),
+    at_restart("server.max_requests", COUNT, "4096", "Requests answered at the same time; callers share them, and past its share each is answered 429."),
+    at_restart("server.max_http2_streams", Kind::Integer { min: 1, max: 10_000 }, "128", "Streams one HTTP/2 connection may have open."),
+    at_restart("server.body_memory", Kind::Size { min: 16 << 20, max: TIB }, "", "Memory for the bodies of requests and responses that clients have not finished; an eighth of the memory of the machine or its control group, 64MiB to 1GiB, when absent."),
+    at_restart("server.decision_log", Kind::Path, "", "File every decision is appended to, one JSON object a line; opened anew at each reload and SIGHUP. Without it only the log has decisions."),
+    at_reload("server.tls.server_certificate_bundle", Kind::Path, "", "PEM file: the server's certificate, then its intermediates; required with [server.tls]."),
+    at_reload("server.tls.server_private_key", Kind::Path, "", "PEM file: the private key of that certificate; required with [server.tls]."),
+    at_reload("server.tls.certificate[].names", Kind::Strings, "[]", "Names for which a further certificate is shown (SNI), `*.` for one label; the DNS names in it when absent. A name may be claimed once."),
+    at_reload("server.tls.certificate[].server_certificate_bundle", Kind::Path, "", "PEM file: that certificate, then its intermediates; required."),
+    at_reload("server.tls.certificate[].server_private_key", Kind::Path, "", "PEM file: its private key; required."),
+    at_reload("server.tls.client_ca_bundle", Kind::Path, "", "PEM file: the authorities that may sign client certificates; without it clients are never asked for one."),
+    at_reload("server.tls.client_ca[].name", Kind::String, "", "Name of further authorities, `identity.certificate.authority` of the clients they vouch for; required, each once; lower-case letters, digits and `-`."),
+    at_reload("server.tls.client_ca[].bundle", Kind::Path, "", "PEM file: the authorities; required. The same authority may be in one bundle only."),
+    at_reload("server.tls.client_ca[].crls", Kind::Paths, "", "Their revocation lists: files, PEM or DER, and folders of nothing but such files. Left out, revocation is not checked; an empty array is an error."),
+    at_reload("server.tls.client_ca[].spiffe_trust_domain", Kind::String, "", "Trust domain of which each of their certificates must carry a SPIFFE id; any certificate will do when absent."),
+    at_reload("server.tls.client_ca[].namespaces", Kind::RepositoryNames, "", "Repositories the clients they vouch for may touch, with those below, and no others, whatever the policies say; no such bound when absent."),
+    at_reload("server.tls.revocation.unknown_status", MODES, "\"deny\"", "What holds for a certificate no usable revocation list speaks of, where its authority has `crls`."),
+    at_reload("server.tls.revocation.expired_list", MODES, "\"deny\"", "What holds for a certificate whose revocation list is past its nextUpdate and does not name it."),
+    at_reload("server.tls.revocation.depth", Kind::OneOf(&["chain", "leaf"]), "\"chain\"", "How much is checked for revocation: the client's certificate and its intermediates, or the certificate alone."),
+    at_reload("server.tls.client_auth", Kind::OneOf(&["optional", "required"]), "\"optional\"", "Whether a client must present a certificate of client_ca_bundle or of a [[server.tls.client_ca]]."),
+    at_reload("server.tls.resumption", Kind::Boolean, "true", "Whether a client may continue an earlier session instead of a full handshake; never across a change of trust."),
+    at_reload("server.tls.handshake_timeout", Kind::Duration { min: Duration::from_millis(100), max: Duration::from_mins(5) }, "\"10s\"", "Time a client has to finish the TLS handshake."),
+    at_restart("server.tls.expiry_warning", Kind::Duration { min: Duration::ZERO, max: Duration::from_hours(366 * 24) }, "\"14d\"", "How long before its end the log warns of a certificate or list, and a client is told that its certificate ends."),
+    at_restart("server.listener[].name", Kind::String, "", "Name of a further listener, in logs and metrics; required, each once."),
+    at_restart("server.listener[].bind_address", Kind::IpAddress, "\"127.0.0.1\"", "Address this listener listens on."),
+    at_restart("server.listener[].port", PORT, "", "Port this listener listens on; required, 0 lets the system choose one."),
+    at_restart("server.listener[].tls", Kind::Boolean, "true", "Whether it speaks TLS, with the material of [server.tls]."),
+    at_restart("server.listener[].client_auth", Kind::OneOf(&["none", "optional", "required"]), "", "Whether its clients must present a certificate; as server.tls.client_auth when absent. none: they are not asked."),
+    at_restart("server.listener[].serve", Kind::SetOf(SURFACES), "[\"registry\"]", "What it serves: registry (under the policies), management (health and metrics, without policy)."),
+    at_restart("server.listener[].max_connections", COUNT, "1024", "Open connections of this listener; as server.max_connections."),
+    at_restart("server.management.bind_address", Kind::IpAddress, "\"127.0.0.1\"", "Address of the management listener: health and metrics over plain HTTP, without policy."),
+    at_restart("server.management.port", PORT, "", "Port of the management listener; required with [server.management]."),
+    at_restart("global.max_manifest_size", Kind::Size { min: 1024, max: 4 << 20 }, "\"4MiB\"", "Largest manifest accepted."),
+    at_restart("global.max_blob_size", Kind::Size { min: 1024, max: 1024 * TIB }, "", "Largest blob accepted; no bound when absent."),
+    at_restart("global.trusted_proxies", Kind::Networks, "[]", "Peers whose Forwarded and X-Forwarded-For headers are believed."),
+    at_restart("global.require_references", Kind::Boolean, "true", "Whether a manifest is refused while a blob or manifest it references is missing."),
+    at_restart("global.immutable_tags", Kind::Boolean, "false", "Whether an existing tag keeps its digest and cannot be deleted."),
+    at_restart("global.immutable_tags_exclusions", Kind::Regexes, "[]", "Regular expressions over whole tags that may move and be deleted although immutable_tags is set."),
+    at_restart("global.immutable_tags_deletable", Kind::Boolean, "false", "Whether an immutable tag can be deleted, by its name or with its digest, and then be pushed anew."),
+    at_restart("global.upload_expiry", Kind::Duration { min: Duration::from_mins(1), max: Duration::from_hours(30 * 24) }, "\"1d\"", "How long an unfinished upload is kept, from its start."),
+    at_restart("global.manifest_cache_size", Kind::Size { min: 0, max: TIB }, "\"64MiB\"", "Memory for manifests and tags that were read; 0 turns the cache off."),
+    at_reload("global.access_policy.default", MODES, "\"deny\"", "What holds when no rule is true: deny (rules allow) or allow (rules deny)."),
+    at_reload("global.access_policy.default_allow", Kind::Boolean, "false", "Older spelling of default; deprecated."),
+    at_reload("global.access_policy.rules", Kind::Rules, "[]", "CEL rules, as strings or as tables { name = \"...\", when = \"...\" }; their order never matters."),
+    at_reload("global.access_policy.shadow_rules", Kind::Rules, "[]", "Rules on trial: evaluated, counted and logged as if they stood among the rules, and never enforced."),
+    at_reload("global.access_policy.allowed_lints", LINTS, "[]", "Lints of `angos check` that are not to be reported of this policy."),
+    at_reload("repository.<name>.access_policy.default", MODES, "\"deny\"", "As in [global.access_policy], for this repository and those below it."),
+    at_reload("repository.<name>.access_policy.default_allow", Kind::Boolean, "false", "Older spelling of default; deprecated."),
+    at_reload("repository.<name>.access_policy.rules", Kind::Rules, "[]", "As in [global.access_policy], for this repository and those below it."),
+    at_reload("repository.<name>.access_policy.shadow_rules", Kind::Rules, "[]", "As in [global.access_policy], for this repository and those below it."),
+    at_reload("repository.<name>.access_policy.allowed_lints", LINTS, "[]", "As in [global.access_policy], for this policy."),
+    at_reload("auth.identity.<id>.username", Kind::String, "", "User name of a Basic credential; required, and each may appear once."),
+    at_reload("auth.identity.<id>.password", Kind::Secret, "", "argon2id or bcrypt hash of the password, made with `angos hash-password`."),
+    at_reload("auth.identity.<id>.password_file", Kind::Path, "", "File that holds the hash instead."),
+    at_restart("blob_store.fs.root_dir", Kind::Path, "\"angos-data\"", "Folder of the blobs; the default is beside the first configuration file."),
+    at_restart("metadata_store.fs.root_dir", Kind::Path, "\"<blob store>/metadata\"", "Folder of the metadata database."),
+    at_restart("metadata_store.fs.cache_size", Kind::Size { min: 1 << 20, max: TIB }, "\"8MiB\"", "Memory for pages of the metadata database."),
+    at_restart("storage.sync", Kind::Boolean, "true", "Whether what is acknowledged survives a power failure; false is faster and loses the last seconds."),
 ];
 
 /// Keys of earlier versions whose name changed: the path, and the last part of its new name.
@@ -123,7 +127,7 @@ pub(crate) fn renamed(path: &[&str]) -> Option<&'static str> {
     renamed.map(|(_, name)| *name)
 }
 
-/// What stands at a path.
+/// What the schema has at a path: a key, a table, or nothing.
 pub(crate) enum Found {
     Key(&'static Key),
     Table,
@@ -132,7 +136,7 @@ pub(crate) enum Found {
     Unknown,
 }
 
-/// What the schema has at `path`.
+/// Looks up `path`.
 pub(crate) fn find(path: &[&str]) -> Found {
     let mut found = if path.is_empty() { Found::Table } else { Found::Unknown };
     for key in SCHEMA {
@@ -161,12 +165,12 @@ pub(crate) fn names_below(path: &[&str]) -> Vec<&'static str> {
     names
 }
 
-/// Whether a part of a key's path stands for a name the operator chooses.
+/// Whether a part of a key's path is a name that the operator chooses.
 pub(crate) fn is_chosen(part: &str) -> bool {
     part.starts_with('<')
 }
 
-/// What follows the name of a list of tables in a key's path.
+/// The suffix of the name of a list of tables in a key's path.
 pub(crate) const LIST: &str = "[]";
 
 /// How many parts `pattern` has beyond `path`, if it starts with it.

@@ -1,5 +1,5 @@
-//! What a configuration consists of, and how one differs from another: for the line that a reload writes, and to tell a
-//! file that lost its end.
+//! The parts of a configuration and the differences between two: for the log line of a reload, and to detect a
+//! truncated file.
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
@@ -14,7 +14,7 @@ use crate::layers::Layers;
 use crate::limits::CHANGES_NAMED_MAX;
 use crate::problem::{Origin, Problem, escape};
 
-/// What a configuration consists of: names, and what tells one content from another. Holds no secret.
+/// The parts of a configuration: their names, and a fingerprint of each. Holds no secret.
 #[derive(Clone, Default)]
 pub struct Summary {
     items: BTreeMap<(Group, String), Item>,
@@ -24,7 +24,7 @@ pub struct Summary {
     files: Vec<PathBuf>,
 }
 
-/// What is counted together.
+/// Parts that are counted together.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Group {
     Policies,
@@ -39,7 +39,7 @@ enum Group {
 #[derive(Clone)]
 struct Item {
     name: String,
-    trace: u64,
+    fingerprint: u64,
 }
 
 /// How one configuration differs from another, in one line: `policies: 1 changed (global); users: 1 removed (ci)`, or
@@ -51,9 +51,9 @@ pub struct Changes {
     groups: Vec<(&'static str, [Vec<String>; 3])>,
 }
 
-/// Tells one value from another within this process. Not kept, and no secret can be had from it in practice: 64 bits of
+/// Distinguishes values within this process. It is not stored, and no secret can be recovered from it in practice: 64 bits of
 /// something much longer.
-pub(crate) fn trace(value: &impl Hash) -> u64 {
+pub(crate) fn fingerprint(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
@@ -78,7 +78,7 @@ impl Summary {
         document: &Document,
         users: Vec<(String, u64)>,
         tls: Option<&Material>,
-        live: BTreeMap<&'static str, String>,
+        reloadable: BTreeMap<&'static str, String>,
         layers: &Layers,
     ) -> Summary {
         let files = layers.files().filter(|(_, is_empty)| !is_empty).map(|(file, _)| file.to_owned());
@@ -92,8 +92,8 @@ impl Summary {
                 summary.policy(&format!("repository {name}"), policy);
             }
         }
-        for (id, trace) in users {
-            summary.add(Group::Users, id.clone(), id, trace);
+        for (id, fingerprint) in users {
+            summary.add(Group::Users, id.clone(), id, fingerprint);
         }
         for expiry in tls.map(Material::expiries).unwrap_or_default() {
             let group = match expiry.kind() {
@@ -105,21 +105,21 @@ impl Summary {
                 group,
                 expiry.subject().to_owned(),
                 expiry.subject().to_owned(),
-                trace(expiry.fingerprint()),
+                fingerprint(expiry.fingerprint()),
             );
         }
-        for (key, value) in live {
-            summary.add(Group::Settings, key.to_owned(), key.to_owned(), trace(&value));
+        for (key, value) in reloadable {
+            summary.add(Group::Settings, key.to_owned(), key.to_owned(), fingerprint(&value));
         }
         summary
     }
 
     fn policy(&mut self, scope: &str, policy: &AccessPolicy) {
         self.has_policy = true;
-        self.add(Group::Policies, scope.to_owned(), scope.to_owned(), trace(&format!("{policy:?}")));
+        self.add(Group::Policies, scope.to_owned(), scope.to_owned(), fingerprint(&format!("{policy:?}")));
         for (list, rules) in [("rules", &policy.rules), ("shadow_rules", &policy.shadow_rules)] {
             for (index, rule) in rules.iter().enumerate() {
-                // Without a name a rule is known by its text: one that is put before others changes none of them.
+                // A rule without a name is identified by its text, so inserting one does not change the others.
                 let (known, name, when) = match rule {
                     Some(Rule::Named { name: Some(name), when }) => (name, name.clone(), when),
                     Some(Rule::Bare(when) | Rule::Named { name: None, when }) => {
@@ -131,18 +131,18 @@ impl Summary {
                     Group::Rules,
                     format!("{scope} {list} {known}"),
                     format!("{scope}: {name}"),
-                    trace(when),
+                    fingerprint(when),
                 );
             }
         }
     }
 
-    /// Several of one name, two certificates with the same subject say, are told apart by their order.
-    fn add(&mut self, group: Group, mut known: String, name: String, trace: u64) {
+    /// Parts with the same name, such as two certificates with one subject, are distinguished by their order.
+    fn add(&mut self, group: Group, mut known: String, name: String, fingerprint: u64) {
         while self.items.contains_key(&(group, known.clone())) {
             known.push('\n');
         }
-        self.items.insert((group, known), Item { name, trace });
+        self.items.insert((group, known), Item { name, fingerprint });
     }
 
     pub(crate) fn changes(&self, before: &Summary) -> Changes {
@@ -151,7 +151,7 @@ impl Summary {
             let [added, _, changed] = groups.entry(key.0).or_default();
             match before.items.get(key) {
                 None => added.push(item.name.clone()),
-                Some(earlier) if earlier.trace != item.trace => changed.push(item.name.clone()),
+                Some(earlier) if earlier.fingerprint != item.fingerprint => changed.push(item.name.clone()),
                 Some(_) => {}
             }
         }
@@ -164,7 +164,7 @@ impl Summary {
         Changes { groups: groups.map(|(group, lists)| (group.name(), lists)).collect() }
     }
 
-    /// What a running server does not give up, and this configuration no longer has.
+    /// The parts that a running server must not lose and that this configuration no longer has.
     pub(crate) fn lost(&self, before: &Summary, has_lost_tls: bool) -> Vec<Problem> {
         let mut lost = Vec::new();
         let mut report = |origin: Origin, message: &str| {
@@ -178,12 +178,12 @@ impl Summary {
             );
         }
         if has_lost_tls {
-            report(Origin::Nowhere, "[server.tls] is missing, and the server runs with it");
+            report(Origin::Configuration, "[server.tls] is missing, and the server runs with it");
         }
         if before.has_policy && !self.has_policy {
-            report(Origin::Nowhere, "every access policy is missing, and there was at least one");
+            report(Origin::Configuration, "every access policy is missing, and there was at least one");
         } else if before.has_global_policy && !self.has_global_policy {
-            report(Origin::Nowhere, "[global.access_policy] is missing, and it is in force");
+            report(Origin::Configuration, "[global.access_policy] is missing, and it is in force");
         }
         lost
     }

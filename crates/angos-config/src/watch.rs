@@ -9,8 +9,8 @@ use angos_tls::{Files, Snapshot};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use crate::limits::{WATCH_LINKS_MAX, WATCH_POLL, WATCH_REST};
-use crate::loader::Loader;
+use crate::limits::{WATCH_DEBOUNCE, WATCH_LINKS_MAX, WATCH_POLL_INTERVAL};
+use crate::load::loader::Loader;
 
 /// Notices changes of a set of files, and of folders with their files.
 ///
@@ -23,12 +23,13 @@ pub struct Watch {
     /// A load ended without saying what it read.
     is_unknown: bool,
     armed: Arc<Mutex<Armed>>,
-    /// Whether the system tells of changes.
+    /// Whether the system reports changes.
     is_watching: bool,
     events: mpsc::Receiver<()>,
 }
 
-/// What the system watches. Locked by one thread at a time, which a dead file system may block for good: the poll is left.
+/// The folders that the system watches. A dead file system may block the thread that holds the lock for good; then only
+/// the poll remains.
 struct Armed {
     watcher: Option<RecommendedWatcher>,
     folders: BTreeSet<PathBuf>,
@@ -51,7 +52,7 @@ impl Watch {
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             // Reading a file is an event too; it changes nothing.
             if !event.is_ok_and(|event| event.kind.is_access() || is_only(&event.paths, own.as_deref())) {
-                // A full channel already says what this would.
+                // A full channel already holds this event.
                 let _ = sender.try_send(());
             }
         });
@@ -94,9 +95,9 @@ impl Watch {
                     Some(()) => Ok(()),
                 }
             };
-            if let Ok(event) = tokio::time::timeout(WATCH_POLL, event).await {
+            if let Ok(event) = tokio::time::timeout(WATCH_POLL_INTERVAL, event).await {
                 event?;
-                tokio::time::sleep(WATCH_REST).await;
+                tokio::time::sleep(WATCH_DEBOUNCE).await;
                 let _ = self.events.try_recv();
             }
             if self.look().await {
@@ -105,7 +106,7 @@ impl Watch {
         }
     }
 
-    /// Reads all files again; whether any differs. What they hold now counts as seen.
+    /// Reads all files again and compares them with the last read. Returns whether any differs.
     async fn look(&mut self) -> bool {
         let (seen, armed) = (self.seen.clone(), Arc::clone(&self.armed));
         let look = move |files: &Files| {
@@ -113,7 +114,7 @@ impl Watch {
             arm(&armed, &paths(&now), files);
             now
         };
-        // A look that is given up is followed by a load, which says what is wrong.
+        // After a timeout the caller loads again, and that load reports the cause.
         let Ok(now) = self.loader.run(look).await else { return true };
         let differs = self.is_unknown || !self.seen.holds_same(&now);
         if now.paths().next().is_some() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use angos_access::{AccessRequest, AccessRequests, Action, Explanation, ShadowExplanation, UnknownAction};
-use angos_config::{Policies, Standing, read_certificate};
+use angos_config::{CertificateCheck, Policies, read_certificate};
 use angos_identity::{Certificate, Identity};
 use angos_tls::AcceptError;
 use clap::Args;
@@ -133,7 +133,7 @@ impl Options {
         }
         let shown = |certificate, refusal, note| Ok(Shown { certificate, refusal, note });
         match policies.standing(file, time).map_err(failed)? {
-            Standing::Accepted(certificate) => {
+            CertificateCheck::Accepted(certificate) => {
                 let authority = match certificate.authority() {
                     Some(name) => format!("the client authority `{name}`"),
                     None => "an authority of client_ca_bundle".to_owned(),
@@ -141,12 +141,12 @@ impl Options {
                 let note = format!("the certificate is good: {authority} vouches for it");
                 shown(certificate, None, note)
             }
-            Standing::Refused(Some(certificate), error) => {
+            CertificateCheck::Refused(Some(certificate), error) => {
                 let note = "what follows is what the policies would say if it were accepted".to_owned();
                 shown(Arc::new(certificate), Some(error), note)
             }
-            Standing::Refused(None, error) => Err(failed(error.to_string())),
-            Standing::Unknown(certificate, reason) => {
+            CertificateCheck::Refused(None, error) => Err(failed(error.to_string())),
+            CertificateCheck::Unknown(certificate, reason) => {
                 shown(Arc::new(certificate), None, format!("the certificate was not verified: {reason}"))
             }
             _ => Err(failed("it cannot be told what the server makes of it".to_owned())),

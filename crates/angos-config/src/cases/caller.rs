@@ -7,8 +7,8 @@ use angos_identity::{Certificate, CertificateFacts, Credential, Identity};
 use figment::value::{Dict, Value};
 
 use super::reader::Reader;
-use crate::layers::At;
-use crate::path::KeyPath;
+use crate::key_path::KeyPath;
+use crate::layers::Part;
 use crate::policies::Policies;
 
 const KEYS: [&str; 4] = ["certificate", "authority", "user", "client_ip"];
@@ -52,7 +52,7 @@ impl Reader<'_> {
             }
             None if table.contains_key("authority") => {
                 let message = format!("`{path}` has an authority and no certificate");
-                self.error(&path.key("authority"), At::Key, message, "");
+                self.error(&path.key("authority"), Part::Key, message, "");
                 return None;
             }
             None => None,
@@ -64,7 +64,7 @@ impl Reader<'_> {
                 match self.policies.credential(&name) {
                     Ok(credential) => Some(credential),
                     Err(message) => {
-                        self.error(&path, At::Value, message, "");
+                        self.error(&path, Part::Value, message, "");
                         return None;
                     }
                 }
@@ -76,7 +76,7 @@ impl Reader<'_> {
                 let path = path.key("client_ip");
                 let parsed = self.text(address, &path)?.parse();
                 if parsed.is_err() {
-                    self.error(&path, At::Value, format!("`{path}`: expected an IP address"), "");
+                    self.error(&path, Part::Value, format!("`{path}`: expected an IP address"), "");
                 }
                 parsed.ok()?
             }
@@ -114,7 +114,7 @@ impl Reader<'_> {
                 None => certificate,
             }),
             Err(message) => {
-                self.error(path, At::Value, message, "");
+                self.error(path, Part::Value, message, "");
                 None
             }
         }
@@ -166,7 +166,7 @@ impl Reader<'_> {
                 .duration_since(std::time::UNIX_EPOCH)
                 .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX)),
             Err(error) => {
-                self.error(path, At::Value, format!("`{path}`: {error}"), "");
+                self.error(path, Part::Value, format!("`{path}`: {error}"), "");
                 0
             }
         }

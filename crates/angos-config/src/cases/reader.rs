@@ -1,4 +1,4 @@
-//! Values of the expected kind, or a problem that says what was expected.
+//! Reads values of the expected kind; for any other value it reports a problem that names the expected kind.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::Arc;
 use angos_policy::nearest;
 use figment::value::{Dict, Num, Value};
 
-use crate::layers::{At, Layers};
-use crate::path::KeyPath;
+use crate::key_path::KeyPath;
+use crate::layers::{Layers, Part};
 use crate::policies::Policies;
 use crate::problem::{Problem, escape};
 
@@ -23,12 +23,12 @@ impl Reader<'_> {
     pub(super) fn error(
         &mut self,
         path: &KeyPath,
-        at: At,
+        part: Part,
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
         let help = help.into();
-        let problem = self.layers.error(path, at, message).or_in(self.file);
+        let problem = self.layers.error(path, part, message).or_in(self.file);
         self.problems.push(if help.is_empty() { problem } else { problem.with_help(help) });
     }
 
@@ -43,7 +43,7 @@ impl Reader<'_> {
     ) {
         let help = nearest(name, known).map(|meant| format!("did you mean `{meant}`?"));
         let message = format!("no {what} is called `{}`", escape(name));
-        self.error(path, At::Value, message, help.unwrap_or_else(|| otherwise.to_owned()));
+        self.error(path, Part::Value, message, help.unwrap_or_else(|| otherwise.to_owned()));
     }
 
     pub(super) fn refuse_unknown(&mut self, table: &Dict, path: &KeyPath, known: &[&str]) {
@@ -53,14 +53,14 @@ impl Reader<'_> {
                 None => format!("known here: {}", known.join(", ")),
             };
             let path = path.key(name);
-            self.error(&path, At::Key, format!("unknown key `{path}`"), help);
+            self.error(&path, Part::Key, format!("unknown key `{path}`"), help);
         }
     }
 
     pub(super) fn table<'v>(&mut self, value: &'v Value, path: &KeyPath) -> Option<&'v Dict> {
         let table = value.as_dict();
         if table.is_none() {
-            self.error(path, At::Value, format!("`{path}`: expected a table"), "");
+            self.error(path, Part::Value, format!("`{path}`: expected a table"), "");
         }
         table
     }
@@ -74,7 +74,7 @@ impl Reader<'_> {
     ) -> Option<(&'v Value, KeyPath)> {
         let value = table.get(key);
         if value.is_none() {
-            self.error(path, At::Key, format!("`{path}` has no `{key}`"), "");
+            self.error(path, Part::Key, format!("`{path}` has no `{key}`"), "");
         }
         value.map(|value| (value, path.key(key)))
     }
@@ -85,19 +85,19 @@ impl Reader<'_> {
         let word = self.text(value, &path)?;
         if !words.contains(&word.as_str()) {
             let message = format!("`{path}` is one of \"{}\"", words.join("\", \""));
-            self.error(&path, At::Value, message, "");
+            self.error(&path, Part::Value, message, "");
             return None;
         }
         Some(word)
     }
 
-    /// A string. A number stands for its digits.
+    /// A string. A number is read as its digits.
     pub(super) fn text(&mut self, value: &Value, path: &KeyPath) -> Option<String> {
         match value {
             Value::String(_, text) => Some(text.clone()),
             Value::Num(_, Num::I64(number)) => Some(number.to_string()),
             _ => {
-                self.error(path, At::Value, format!("`{path}`: expected a string"), "put it into quotes");
+                self.error(path, Part::Value, format!("`{path}`: expected a string"), "put it into quotes");
                 None
             }
         }
@@ -109,7 +109,7 @@ impl Reader<'_> {
             return self.text(value, path).map(|text| (path.clone(), text)).into_iter().collect();
         };
         if elements.is_empty() {
-            self.error(path, At::Value, format!("`{path}` is empty, so nothing would be asked"), "");
+            self.error(path, Part::Value, format!("`{path}` is empty, so nothing would be asked"), "");
         }
         let mut texts = Vec::with_capacity(elements.len());
         for (index, element) in elements.iter().enumerate() {

@@ -6,9 +6,9 @@ use angos_access::{AccessRequest, AccessRequests, Action};
 use figment::value::Dict;
 
 use super::reader::Reader;
-use crate::layers::At;
-use crate::limits::CHECKS_MAX;
-use crate::path::KeyPath;
+use crate::key_path::KeyPath;
+use crate::layers::Part;
+use crate::limits::CASE_REQUESTS_MAX;
 
 /// A field of a request and the values it takes by turns; several at once for `tags`.
 struct Choice {
@@ -28,7 +28,7 @@ impl Choice {
 
 impl Reader<'_> {
     /// Every request of a case, at most `room` of them. A field that only some of the actions have is left out of the
-    /// others; one that none has is a problem.
+    /// others; a field that no action has is a problem.
     pub(super) fn requests(
         &mut self,
         case: &Dict,
@@ -48,7 +48,7 @@ impl Reader<'_> {
         if let Some(Choice { field, path, .. }) = stray
             && !actions.is_empty()
         {
-            self.error(path, At::Key, format!("none of the actions has a `{field}`"), "");
+            self.error(path, Part::Key, format!("none of the actions has a `{field}`"), "");
             return None;
         }
         let mut requests = Vec::new();
@@ -57,8 +57,8 @@ impl Reader<'_> {
             for choice in choices.iter().filter(|choice| choice.suits(action)) {
                 let count = if choice.together { 1 } else { choice.values.len() };
                 if variants.len().saturating_mul(count) > room {
-                    let message = format!("the cases ask more than {CHECKS_MAX} times");
-                    self.error(path, At::Key, message, "shorten the lists, or split the file");
+                    let message = format!("the cases ask more than {CASE_REQUESTS_MAX} times");
+                    self.error(path, Part::Key, message, "shorten the lists, or split the file");
                     return None;
                 }
                 variants = self.chosen(&variants, choice)?;
@@ -67,7 +67,7 @@ impl Reader<'_> {
                 match AccessRequests::of(&variant) {
                     Ok(request) => requests.push(request),
                     Err(error) => {
-                        self.error(path, At::Key, error.to_string(), "");
+                        self.error(path, Part::Key, error.to_string(), "");
                         return None;
                     }
                 }
@@ -76,22 +76,22 @@ impl Reader<'_> {
         Some(requests)
     }
 
-    /// Each inquiry with each value of a choice; none when a value is wrong.
+    /// Each request with each value of a choice; `None` when a value is wrong.
     fn chosen(&mut self, requests: &[AccessRequest], choice: &Choice) -> Option<Vec<AccessRequest>> {
         let mut chosen = Vec::with_capacity(requests.len() * choice.values.len());
-        for inquiry in requests {
-            let mut inquiry = inquiry.clone();
+        for request in requests {
+            let mut request = request.clone();
             for (path, text) in &choice.values {
-                if let Err(error) = inquiry.set(choice.field, text) {
-                    self.error(path, At::Value, format!("`{path}`: {error}"), "");
+                if let Err(error) = request.set(choice.field, text) {
+                    self.error(path, Part::Value, format!("`{path}`: {error}"), "");
                     return None;
                 }
                 if !choice.together {
-                    chosen.push(inquiry.clone());
+                    chosen.push(request.clone());
                 }
             }
             if choice.together {
-                chosen.push(inquiry);
+                chosen.push(request);
             }
         }
         Some(chosen)

@@ -1,6 +1,6 @@
 //! Each lint with policies it must find and policies it must leave alone; and the policies of the published pages.
 
-use crate::configuration::lint;
+use crate::load::lint;
 use crate::problem::Severity;
 
 /// A valid argon2id hash; of which password does not matter here.
@@ -218,7 +218,7 @@ fn never_true_constant_and_nobody() {
         &[],
     );
     rows(
-        "nobody-passes",
+        "always-denied",
         &[
             deny(&[]),
             "[repository.\"a\".access_policy]\n".to_owned(),
@@ -306,12 +306,12 @@ fn what_takes_too_long_is_not_judged() {
     let costly: Vec<&str> = costly.iter().map(String::as_str).collect();
     let text = deny(&costly) + &policy("[repository.a.access_policy]\n", &[KNOWN]);
     let found = found(&text);
-    assert!(found.contains(&("not-judged".to_owned(), "2:1".to_owned())), "{found:?}");
-    assert_eq!(found.iter().filter(|(name, _)| name == "not-judged").count(), 1, "{found:?}");
+    assert!(found.contains(&("not-analyzed".to_owned(), "2:1".to_owned())), "{found:?}");
+    assert_eq!(found.iter().filter(|(name, _)| name == "not-analyzed").count(), 1, "{found:?}");
     assert!(found.contains(&("never-true".to_owned(), "154:4".to_owned())), "{found:?}");
     assert!(!found.iter().any(|(name, _)| name == "redundant-rule"), "{found:?}");
-    let silenced = text.replacen("rules =", "allowed_lints = [\"not-judged\"]\nrules =", 1);
-    assert!(!names(&silenced).contains(&"not-judged".to_owned()));
+    let silenced = text.replacen("rules =", "allowed_lints = [\"not-analyzed\"]\nrules =", 1);
+    assert!(!names(&silenced).contains(&"not-analyzed".to_owned()));
     // As many as there are in the largest ordinary policy.
     let many: Vec<String> = (0..200).map(|rule| format!("identity.username == 'u{rule}'")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use angos_test_ca::{Authority, Leaf};
 
-use crate::configuration::{Configuration, load};
+use crate::configuration::Configuration;
+use crate::load::load;
 
 const HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$1Ai1gZ0CEq3hNPZWzkUT8K0uPAHbl2F3qmRj8VY2N4Y";
@@ -22,7 +23,7 @@ fn loaded(folder: &Path, texts: &[&str]) -> Configuration {
 
 /// What a reload from one to the other says.
 fn said(before: &Configuration, after: &Configuration) -> String {
-    match after.replaces(&before.summary, &before.fixed) {
+    match after.replaces(&before.summary, &before.restart_only) {
         Ok(changes) => changes.to_string(),
         Err(problems) => problems.to_string(),
     }

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use angos_server::Settings;
 
-use crate::configuration::Context;
+use crate::context::Context;
 use crate::document::Server;
-use crate::layers::At;
-use crate::path::KeyPath;
+use crate::key_path::KeyPath;
+use crate::layers::Part;
 
 /// Reports a registry without TLS that other machines can reach, and a permission that nothing needs.
 pub(crate) fn check(written: &Server, settings: &Settings, has_tls: bool, context: &mut Context<'_>) {
@@ -44,7 +44,7 @@ pub(crate) fn report(
     } else {
         let help =
             "use TLS ([server.tls]), bind it to a loopback address, or write insecure = true below [server]";
-        context.error_with_help(key, At::Key, message, help);
+        context.error_with_help(key, Part::Key, message, help);
     }
 }
 

@@ -8,11 +8,11 @@ use angos_tls::{
     LoadError, Material, NamedCertificate, Revocation, Setting, Settings,
 };
 
-use crate::configuration::Context;
+use crate::context::Context;
 use crate::document::{self, ClientCa, Mode, Tls};
-use crate::exposure;
-use crate::layers::{At, Layers};
-use crate::path::KeyPath;
+use crate::key_path::KeyPath;
+use crate::layers::{Layers, Part};
+use crate::sections::permissions;
 
 /// The section did not load; why is among the problems.
 pub(crate) struct NotLoaded;
@@ -37,11 +37,11 @@ pub(crate) fn material(
 
     let clients = match (authorities.settings, &client_auth) {
         (Some(authorities), Ok(auth)) if !authorities.is_empty() => Clients { auth: *auth, authorities },
-        // There are none, or what is wrong with them was reported.
+        // There are no CAs, or their problems were reported.
         _ => Clients::anonymous(),
     };
     let mut settings = Settings::new(certificate, key, clients);
-    // One that is wrong was reported; the rest is judged without any.
+    // An invalid certificate was reported; the rest is checked without it.
     settings.certificates = certificates.unwrap_or_default();
     settings.revocation = revocation(&written.revocation);
     if let Some(resumption) = written.resumption {
@@ -55,9 +55,9 @@ pub(crate) fn material(
     client_auth.and(loaded)
 }
 
-/// What decides which client certificates are good, for tools: no file is read, and what is wrong is not reported. `None`
+/// The settings that decide which client certificates are accepted, for tools. Reads no file and reports no problem. `None`
 /// when clients are not asked for one, or when a client authority is not written out.
-pub(crate) fn vouching(written: Option<&Tls>, layers: &Layers) -> Option<Settings> {
+pub(crate) fn client_verifier(written: Option<&Tls>, layers: &Layers) -> Option<Settings> {
     let written = written?;
     let files = Files::new();
     let mut context = Context::new(layers, &files, Vec::new());
@@ -87,7 +87,7 @@ fn load(
         Err(errors) => {
             for error in errors {
                 let path = key_path(error.setting(), authorities);
-                context.error_with_help(&path, At::Value, described(&error), error.remedy());
+                context.error_with_help(&path, Part::Value, describe(&error), error.remedy());
             }
             Err(NotLoaded)
         }
@@ -115,7 +115,7 @@ fn key_path(setting: Setting, authorities: &[KeyPath]) -> KeyPath {
 }
 
 /// The file and what is wrong with it.
-pub(crate) fn described(error: &LoadError) -> String {
+pub(crate) fn describe(error: &LoadError) -> String {
     match error.file() {
         Some(file) => format!("{}: {}", shown(file), error.problem()),
         None => error.problem().to_string(),
@@ -134,19 +134,19 @@ fn file(written: Option<&Path>, table: &KeyPath, key: &str, context: &mut Contex
     }
     if !context.layers.has(&path) {
         let help = format!("write {key} = \"/path/to/file.pem\"");
-        context.error_with_help(table, At::Key, format!("`{table}` has no `{key}`"), help);
+        context.error_with_help(table, Part::Key, format!("`{table}` has no `{key}`"), help);
     }
     None
 }
 
-/// The file of a private key that `table` must name, which nobody but its owner should read.
+/// The file of a private key that `table` must name; warns if users other than its owner can read it.
 fn private_key(written: Option<&Path>, table: &KeyPath, context: &mut Context<'_>) -> Option<PathBuf> {
     let path = file(written, table, "server_private_key", context)?;
-    exposure::secret(&path, "private key", &table.key("server_private_key"), context);
+    permissions::warn_if_secret_is_readable(&path, "private key", &table.key("server_private_key"), context);
     Some(path)
 }
 
-/// The certificates for further names. None: one of them is wrong, which was reported.
+/// The certificates for additional names. `None`: one of them is invalid, which was reported.
 fn certificates(written: &Tls, context: &mut Context<'_>) -> Option<Vec<NamedCertificate>> {
     let certificate = |(index, written): (usize, &Option<document::Certificate>)| {
         let (path, written) = (section().key("certificate").index(index), written.as_ref()?);
@@ -162,7 +162,7 @@ fn certificates(written: &Tls, context: &mut Context<'_>) -> Option<Vec<NamedCer
 
 /// The client authorities, and where each is written.
 struct Authorities {
-    /// None: one of them is wrong, which was reported.
+    /// `None`: one of them is invalid, which was reported.
     settings: Option<Vec<ClientAuthority>>,
     paths: Vec<KeyPath>,
 }
@@ -188,7 +188,7 @@ impl Authorities {
 fn authority(written: &ClientCa, path: &KeyPath, context: &mut Context<'_>) -> Option<ClientAuthority> {
     if written.name.is_none() && !context.layers.has(&path.key("name")) {
         let help = "write name = \"partners\"; rules see it as identity.certificate.authority";
-        context.error_with_help(path, At::Key, format!("`{path}` has no `name`"), help);
+        context.error_with_help(path, Part::Key, format!("`{path}` has no `name`"), help);
     }
     let bundle = file(written.bundle.as_deref(), path, "bundle", context);
     let list = path.key("crls");
@@ -226,7 +226,7 @@ fn client_auth(written: &Tls, context: &mut Context<'_>) -> Result<ClientAuth, N
         Some(document::ClientAuth::Required) if !has_authorities => {
             context.error_with_help(
                 &path,
-                At::Value,
+                Part::Value,
                 "client_auth = \"required\" needs `client_ca_bundle`",
                 "set client_ca_bundle to the PEM file of the authorities that sign client certificates",
             );

@@ -22,16 +22,16 @@ const DURATION_UNITS: [(&str, u64); 5] =
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Size(pub(crate) u64);
+pub(crate) struct ByteSize(pub(crate) u64);
 
-impl Size {
+impl ByteSize {
     /// Reads `4096`, `4096B`, `4KiB` (powers of 1024) or `4KB` (powers of 1000).
-    pub(crate) fn parse(text: &str) -> Option<Size> {
-        quantity(text, &SIZE_UNITS, 1).map(Size)
+    pub(crate) fn parse(text: &str) -> Option<ByteSize> {
+        quantity(text, &SIZE_UNITS, 1).map(ByteSize)
     }
 }
 
-impl fmt::Display for Size {
+impl fmt::Display for ByteSize {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         display(out, self.0, SIZE_UNITS.get(..5).unwrap_or_default())
     }
@@ -39,16 +39,16 @@ impl fmt::Display for Size {
 
 /// A length of time, in whole milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Span(pub(crate) Duration);
+pub(crate) struct TimeSpan(pub(crate) Duration);
 
-impl Span {
+impl TimeSpan {
     /// Reads `30` (seconds), `500ms`, `30s`, `5m`, `1h`, `7d`.
-    pub(crate) fn parse(text: &str) -> Option<Span> {
-        quantity(text, &DURATION_UNITS, 1000).map(|millis| Span(Duration::from_millis(millis)))
+    pub(crate) fn parse(text: &str) -> Option<TimeSpan> {
+        quantity(text, &DURATION_UNITS, 1000).map(|millis| TimeSpan(Duration::from_millis(millis)))
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for TimeSpan {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         display(out, u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX), &DURATION_UNITS)
     }
@@ -74,13 +74,13 @@ fn quantity(text: &str, units: &[(&str, u64)], plain: u64) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(factor)
 }
 
-struct Reading<T> {
+struct QuantityVisitor<T> {
     expected: &'static str,
     number: fn(u64) -> Option<T>,
     text: fn(&str) -> Option<T>,
 }
 
-impl<T> Visitor<'_> for Reading<T> {
+impl<T> Visitor<'_> for QuantityVisitor<T> {
     type Value = T;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -101,22 +101,22 @@ impl<T> Visitor<'_> for Reading<T> {
     }
 }
 
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> {
+impl<'de> Deserialize<'de> for ByteSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ByteSize, D::Error> {
         let expected = "a number of bytes or a string such as \"4MiB\"";
-        deserializer.deserialize_any(Reading {
+        deserializer.deserialize_any(QuantityVisitor {
             expected,
-            number: |bytes| Some(Size(bytes)),
-            text: Size::parse,
+            number: |bytes| Some(ByteSize(bytes)),
+            text: ByteSize::parse,
         })
     }
 }
 
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+impl<'de> Deserialize<'de> for TimeSpan {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<TimeSpan, D::Error> {
         let expected = "a number of seconds or a string such as \"30s\"";
-        let number = |seconds: u64| Some(Span(Duration::from_millis(seconds.checked_mul(1000)?)));
-        deserializer.deserialize_any(Reading { expected, number, text: Span::parse })
+        let number = |seconds: u64| Some(TimeSpan(Duration::from_millis(seconds.checked_mul(1000)?)));
+        deserializer.deserialize_any(QuantityVisitor { expected, number, text: TimeSpan::parse })
     }
 }
 
@@ -144,7 +144,7 @@ mod tests {
             ("99999999999999999999", None),
             ("99999999999TiB", None),
         ] {
-            assert_eq!(Size::parse(text), expected.map(Size), "{text:?}");
+            assert_eq!(ByteSize::parse(text), expected.map(ByteSize), "{text:?}");
         }
     }
 
@@ -163,18 +163,22 @@ mod tests {
             ("1 hour", None),
             ("18446744073709551615d", None),
         ] {
-            assert_eq!(Span::parse(text), expected.map(|ms| Span(Duration::from_millis(ms))), "{text:?}");
+            assert_eq!(
+                TimeSpan::parse(text),
+                expected.map(|ms| TimeSpan(Duration::from_millis(ms))),
+                "{text:?}"
+            );
         }
     }
 
     #[test]
     fn written_back_in_the_largest_whole_unit() {
         for (size, text) in [(0, "0"), (1, "1B"), (4096, "4KiB"), (4097, "4097B"), (1 << 40, "1TiB")] {
-            assert_eq!(Size(size).to_string(), text);
+            assert_eq!(ByteSize(size).to_string(), text);
         }
         for (millis, text) in [(0, "0"), (500, "500ms"), (30_000, "30s"), (90_000, "90s"), (86_400_000, "1d")]
         {
-            assert_eq!(Span(Duration::from_millis(millis)).to_string(), text);
+            assert_eq!(TimeSpan(Duration::from_millis(millis)).to_string(), text);
         }
     }
 }

@@ -1,27 +1,29 @@
-//! How much memory this process may have, as the system tells it.
+//! The memory that this process may use, as the system reports it.
 
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::limits::{BODY_MEMORY_MAX_BYTES, BODY_MEMORY_MIN_BYTES, BODY_MEMORY_PART, MACHINE_FILE_MAX_BYTES};
+use crate::limits::{
+    BODY_MEMORY_DIVISOR, BODY_MEMORY_MAX_BYTES, BODY_MEMORY_MIN_BYTES, MEMORY_FILE_MAX_BYTES,
+};
 
 /// The default of `server.body_memory` where there are `memory` bytes.
 pub(crate) fn body_memory(memory: u64) -> u64 {
-    (memory / BODY_MEMORY_PART).clamp(BODY_MEMORY_MIN_BYTES, BODY_MEMORY_MAX_BYTES)
+    (memory / BODY_MEMORY_DIVISOR).clamp(BODY_MEMORY_MIN_BYTES, BODY_MEMORY_MAX_BYTES)
 }
 
 /// Bytes of memory: of the machine, or of the control group of this process or one above it if that has less. None where
-/// the system tells neither.
-pub(crate) fn memory() -> Option<u64> {
-    memory_below(Path::new("/"))
+/// the system reports neither.
+pub(crate) fn available() -> Option<u64> {
+    available_below(Path::new("/"))
 }
 
-fn memory_below(root: &Path) -> Option<u64> {
+fn available_below(root: &Path) -> Option<u64> {
     let machine = read(&root.join("proc/meminfo")).and_then(|text| total(&text));
     let groups = read(&root.join("proc/self/cgroup")).unwrap_or_default();
     let limits = groups.lines().flat_map(|line| files(root, line)).filter_map(|file| read(&file));
-    // "max" stands for no limit, as does a number beyond all memory.
+    // "max" means no limit, as does a number beyond all memory.
     machine.into_iter().chain(limits.filter_map(|text| text.trim().parse().ok())).min()
 }
 
@@ -31,7 +33,7 @@ fn total(meminfo: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// Where the limits of a control group and of those above it stand. `line`: of `/proc/self/cgroup`; version 2 names no
+/// The files that hold the limits of a control group and of its ancestors. `line`: of `/proc/self/cgroup`; version 2 names no
 /// controller. In a container the path may be one of the host's; the group's own files are then at the top.
 fn files(root: &Path, line: &str) -> Vec<PathBuf> {
     let mut parts = line.splitn(3, ':').skip(1);
@@ -49,7 +51,7 @@ fn files(root: &Path, line: &str) -> Vec<PathBuf> {
 
 fn read(path: &Path) -> Option<String> {
     let mut text = String::new();
-    File::open(path).ok()?.take(MACHINE_FILE_MAX_BYTES).read_to_string(&mut text).ok()?;
+    File::open(path).ok()?.take(MEMORY_FILE_MAX_BYTES).read_to_string(&mut text).ok()?;
     Some(text)
 }
 
@@ -67,7 +69,7 @@ mod tests {
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
                 std::fs::write(path, text).unwrap();
             }
-            assert_eq!(memory_below(folder.path()), expected, "{files:?}");
+            assert_eq!(available_below(folder.path()), expected, "{files:?}");
         };
         let group = |text| ("proc/self/cgroup", text);
         check(&[], None);
@@ -98,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_tells() {
-        assert!(memory().unwrap() > 16 << 20);
+    fn this_machine_reports_its_memory() {
+        assert!(available().unwrap() > 16 << 20);
     }
 }

@@ -1,4 +1,4 @@
-//! What kind of value a key takes, and what is wrong with a value of another.
+//! The kinds of values that keys take, and the check of one value.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,21 +9,21 @@ use angos_policy::nearest;
 use figment::value::{Num, Value};
 use ipnet::IpNet;
 
-use crate::quantity::{Size, Span};
+use crate::schema::quantity::{ByteSize, TimeSpan};
 
-/// What a key takes.
+/// The kind of value a key takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
     /// A string.
-    Text,
+    String,
     /// A string that is never quoted anywhere.
     Secret,
     /// The path of a file or folder; a relative one starts at the folder of the file that names it, or, in
     /// an environment variable, at the working folder.
     Path,
     /// `true` or `false`.
-    Flag,
+    Boolean,
     /// A whole number within bounds.
     Integer {
         /// Smallest value accepted.
@@ -46,21 +46,21 @@ pub enum Kind {
         max: Duration,
     },
     /// An IP address.
-    Address,
+    IpAddress,
     /// One of a closed set of words.
-    Word(&'static [&'static str]),
+    OneOf(&'static [&'static str]),
     /// A list of words of a closed set, each at most once.
-    Words(&'static [&'static str]),
+    SetOf(&'static [&'static str]),
     /// A list of strings.
-    Texts,
+    Strings,
     /// A list of paths, each as [`Path`](Kind::Path).
     Paths,
     /// A list of repository names.
-    Namespaces,
+    RepositoryNames,
     /// A list of IP addresses and networks.
     Networks,
     /// A list of regular expressions.
-    Patterns,
+    Regexes,
     /// A list of rules: strings, or tables `{ name = "...", when = "..." }`.
     Rules,
 }
@@ -72,37 +72,37 @@ pub(crate) struct Mismatch {
 }
 
 impl Kind {
-    /// What is wrong with `value`, a whole value of a key or one element of a list's.
+    /// Why `value`, a whole value of a key or one element of a list, has another kind; `None` if it fits.
     pub(crate) fn mismatch(self, value: &Value) -> Option<Mismatch> {
         let suits = match self {
-            Kind::Text | Kind::Secret => value.as_str().is_some(),
+            Kind::String | Kind::Secret => value.as_str().is_some(),
             Kind::Path => value.as_str().is_some_and(|text| !text.is_empty() && !text.contains('\0')),
-            Kind::Flag => value.to_bool().is_some(),
+            Kind::Boolean => value.to_bool().is_some(),
             Kind::Integer { min, max } => natural(value).is_some_and(|number| (min..=max).contains(&number)),
             Kind::Size { min, max } => {
-                let size = natural(value).or_else(|| Size::parse(value.as_str()?).map(|size| size.0));
+                let size = natural(value).or_else(|| ByteSize::parse(value.as_str()?).map(|size| size.0));
                 size.is_some_and(|size| (min..=max).contains(&size))
             }
             Kind::Duration { min, max } => {
                 let whole = || natural(value)?.checked_mul(1000).map(Duration::from_millis);
-                let span = whole().or_else(|| Span::parse(value.as_str()?).map(|span| span.0));
+                let span = whole().or_else(|| TimeSpan::parse(value.as_str()?).map(|span| span.0));
                 span.is_some_and(|span| (min..=max).contains(&span))
             }
-            Kind::Address => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
-            Kind::Word(words) => value.as_str().is_some_and(|text| words.contains(&text)),
+            Kind::IpAddress => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
+            Kind::OneOf(words) => value.as_str().is_some_and(|text| words.contains(&text)),
             // A list; its elements are looked at one by one.
             _ => value.as_array().is_some(),
         };
         (!suits).then(|| Mismatch { expected: self.to_string(), help: self.help(value) })
     }
 
-    /// What is wrong with one element of a list of this kind.
+    /// Why an element does not fit into a list of this kind; `None` if it does.
     pub(crate) fn element_mismatch(self, element: &Value) -> Option<Mismatch> {
         let (suits, expected) = match self {
-            Kind::Words(words) => return Kind::Word(words).mismatch(element),
-            Kind::Texts => return Kind::Text.mismatch(element),
+            Kind::SetOf(words) => return Kind::OneOf(words).mismatch(element),
+            Kind::Strings => return Kind::String.mismatch(element),
             Kind::Paths => return Kind::Path.mismatch(element),
-            Kind::Namespaces => (
+            Kind::RepositoryNames => (
                 element.as_str().is_some_and(|text| text.parse::<Name>().is_ok()),
                 "the name of a repository, or the first parts of one, such as \"team/app\"",
             ),
@@ -110,7 +110,7 @@ impl Kind {
                 element.as_str().is_some_and(|text| network(text).is_some()),
                 "an IP address or network such as \"10.0.0.0/8\"",
             ),
-            Kind::Patterns => (element.as_str().is_some(), "a string with a regular expression"),
+            Kind::Regexes => (element.as_str().is_some(), "a string with a regular expression"),
             Kind::Rules => (
                 element.as_str().is_some() || element.as_dict().is_some(),
                 "a rule: a string, or a table { name = \"...\", when = \"...\" }",
@@ -124,22 +124,22 @@ impl Kind {
     pub(crate) fn is_list(self) -> bool {
         matches!(
             self,
-            Kind::Words(_)
-                | Kind::Texts
+            Kind::SetOf(_)
+                | Kind::Strings
                 | Kind::Paths
-                | Kind::Namespaces
+                | Kind::RepositoryNames
                 | Kind::Networks
-                | Kind::Patterns
+                | Kind::Regexes
                 | Kind::Rules
         )
     }
 
     fn help(self, value: &Value) -> Option<String> {
         match (self, value) {
-            (Kind::Word(words), Value::String(_, text)) => {
+            (Kind::OneOf(words), Value::String(_, text)) => {
                 nearest(text, words.iter().copied()).map(|word| format!("did you mean \"{word}\"?"))
             }
-            (Kind::Flag, Value::String(_, text)) if text == "true" || text == "false" => {
+            (Kind::Boolean, Value::String(_, text)) if text == "true" || text == "false" => {
                 Some(format!("write {text} without quotes"))
             }
             (Kind::Integer { .. }, Value::String(_, text)) if text.parse::<u64>().is_ok() => {
@@ -170,36 +170,36 @@ fn natural(value: &Value) -> Option<u64> {
 impl fmt::Display for Kind {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kind::Text | Kind::Secret => out.write_str("a string"),
+            Kind::String | Kind::Secret => out.write_str("a string"),
             Kind::Path => out.write_str("a path"),
-            Kind::Flag => out.write_str("true or false"),
+            Kind::Boolean => out.write_str("true or false"),
             Kind::Integer { min, max } => write!(out, "a whole number from {min} to {max}"),
             Kind::Size { min, max } => {
                 write!(
                     out,
                     "a number of bytes or a string such as \"4MiB\", from {} to {}",
-                    Size(*min),
-                    Size(*max)
+                    ByteSize(*min),
+                    ByteSize(*max)
                 )
             }
             Kind::Duration { min, max } => {
-                let (min, max) = (Span(*min), Span(*max));
+                let (min, max) = (TimeSpan(*min), TimeSpan(*max));
                 write!(out, "a number of seconds or a string such as \"30s\", from {min} to {max}")
             }
-            Kind::Address => out.write_str("an IP address such as \"0.0.0.0\" or \"::\""),
-            Kind::Word(words) => {
+            Kind::IpAddress => out.write_str("an IP address such as \"0.0.0.0\" or \"::\""),
+            Kind::OneOf(words) => {
                 for (index, word) in words.iter().enumerate() {
                     let separator = if index == 0 { "" } else { " or " };
                     write!(out, "{separator}\"{word}\"")?;
                 }
                 Ok(())
             }
-            Kind::Words(words) => write!(out, "an array of {}", Kind::Word(words)),
-            Kind::Texts => out.write_str("an array of strings"),
+            Kind::SetOf(words) => write!(out, "an array of {}", Kind::OneOf(words)),
+            Kind::Strings => out.write_str("an array of strings"),
             Kind::Paths => out.write_str("an array of paths"),
-            Kind::Namespaces => out.write_str("an array of repository names"),
+            Kind::RepositoryNames => out.write_str("an array of repository names"),
             Kind::Networks => out.write_str("an array of IP addresses and networks"),
-            Kind::Patterns => out.write_str("an array of regular expressions"),
+            Kind::Regexes => out.write_str("an array of regular expressions"),
             Kind::Rules => out.write_str("an array of rules"),
         }
     }

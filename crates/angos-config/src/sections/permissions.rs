@@ -1,20 +1,20 @@
-//! Secrets that others than their owner can read: worth a warning, at every check, start and reload.
+//! Warnings about secrets that users other than the owner can read, at every check, start and reload.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::configuration::Context;
-use crate::path::KeyPath;
+use crate::context::Context;
+use crate::key_path::KeyPath;
 
-/// Reading or writing, by the group or by everybody.
+/// Read and write bits of the group and of other users.
 const BEYOND_OWNER: u32 = 0o066;
 
-/// Reading, and passing through or listing, by everybody.
+/// Read bit, and search bit, of other users.
 const READ_BY_ALL: u32 = 0o004;
 const PASSED_BY_ALL: u32 = 0o001;
 
-/// Warns if a file with a secret is open to its group or to everybody. `noun`: what it is, as `private key`.
-pub(crate) fn secret(path: &Path, noun: &str, key: &KeyPath, context: &mut Context<'_>) {
+/// Warns if a file with a secret is accessible to its group or to all users. `noun` names it: `private key`.
+pub(crate) fn warn_if_secret_is_readable(path: &Path, noun: &str, key: &KeyPath, context: &mut Context<'_>) {
     let Some(mode) = mode(path).filter(|mode| mode & BEYOND_OWNER != 0) else { return };
     let shown = crate::problem::escape(&path.to_string_lossy());
     let whom = if mode & 0o006 == 0 { "its group" } else { "every user of this machine" };
@@ -26,7 +26,7 @@ pub(crate) fn secret(path: &Path, noun: &str, key: &KeyPath, context: &mut Conte
 }
 
 /// Warns if every user of the machine can read what a store of an older version, or another program, left there.
-pub(crate) fn store(blobs: &Path, metadata: &Path, context: &mut Context<'_>) {
+pub(crate) fn warn_if_store_is_readable(blobs: &Path, metadata: &Path, context: &mut Context<'_>) {
     for (section, folder, below) in
         [("blob_store", blobs, "blobs"), ("metadata_store", metadata, "metadata.redb")]
     {

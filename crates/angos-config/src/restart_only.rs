@@ -1,23 +1,23 @@
-//! What cannot change while the server runs, so that a reload can say what waits for a restart.
+//! Settings that take effect only at start, so that a reload can name the changes that need a restart.
 
 use std::collections::BTreeMap;
 
 use figment::value::Value;
 
-use crate::kind::Kind;
-use crate::quantity::{Size, Span};
+use crate::schema::kind::Kind;
+use crate::schema::quantity::{ByteSize, TimeSpan};
 use crate::schema::{Key, LIST, SCHEMA};
 
 /// The values of all keys that take effect only at start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fixed(BTreeMap<&'static str, String>);
+pub struct RestartOnly(BTreeMap<&'static str, String>);
 
-impl Fixed {
-    pub(crate) fn of(checked: &Value) -> Fixed {
+impl RestartOnly {
+    pub(crate) fn of(checked: &Value) -> RestartOnly {
         let mut values = values(checked, |key| !key.reload);
         // Keys below may change; that there is TLS at all may not.
         values.insert(TLS, checked.find_ref(TLS).is_some().to_string());
-        Fixed(values)
+        RestartOnly(values)
     }
 
     /// Whether the registry has TLS.
@@ -26,7 +26,7 @@ impl Fixed {
     }
 
     /// The keys whose values differ between the two, in alphabetical order.
-    pub fn differences(&self, other: &Fixed) -> Vec<&'static str> {
+    pub fn differences(&self, other: &RestartOnly) -> Vec<&'static str> {
         let differs = |(key, value): &(&&'static str, &String)| other.0.get(**key) != Some(*value);
         self.0.iter().filter(differs).map(|(key, _)| *key).collect()
     }
@@ -80,8 +80,8 @@ fn canonical(key: &Key, value: Option<&Value>) -> String {
 
 fn from_text(kind: Kind, text: &str) -> String {
     match kind {
-        Kind::Duration { .. } => Span::parse(text).map(|span| format!("{}ms", span.0.as_millis())),
-        Kind::Size { .. } => Size::parse(text).map(|size| size.0.to_string()),
+        Kind::Duration { .. } => TimeSpan::parse(text).map(|span| format!("{}ms", span.0.as_millis())),
+        Kind::Size { .. } => ByteSize::parse(text).map(|size| size.0.to_string()),
         _ => None,
     }
     .unwrap_or_else(|| text.to_owned())
@@ -91,14 +91,14 @@ fn from_text(kind: Kind, text: &str) -> String {
 mod tests {
     use figment::value::Value;
 
-    use super::Fixed;
+    use super::RestartOnly;
 
     fn differences(one: &str, other: &str) -> Vec<&'static str> {
-        let fixed = |text: &str| {
+        let parse = |text: &str| {
             let table: toml::Table = text.parse().expect("TOML");
-            Fixed::of(&Value::serialize(&table).expect("plain values"))
+            RestartOnly::of(&Value::serialize(&table).expect("plain values"))
         };
-        fixed(one).differences(&fixed(other))
+        parse(one).differences(&parse(other))
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::configuration::load_with;
+use crate::load::load_with;
 
 const HEAD: &str = "[global.access_policy]\ndefault = \"allow\"\n";
 const TAIL: &str = "[repository.secret.access_policy]\ndefault = \"deny\"\n";
@@ -14,7 +14,7 @@ const TAIL: &str = "[repository.secret.access_policy]\ndefault = \"deny\"\n";
 /// Loads `config.toml` in `folder`; after each reading but the last, the next of the `changes` happens.
 fn run(folder: &Path, within: Duration, changes: &[&dyn Fn()]) -> (Loaded, usize) {
     let readings = Cell::new(0);
-    let loaded = at_rest_within(within, &Files::new(), |files| {
+    let loaded = load_stable_within(within, &Files::new(), |files| {
         let loaded = load_with(files, &[folder.join("config.toml")], std::iter::empty());
         if let Some(change) = changes.get(readings.replace(readings.get() + 1)) {
             change();
@@ -72,7 +72,7 @@ fn half_a_file_is_never_taken() {
         assert!(!loaded.access.policies.repositories.is_empty(), "{what}: half was taken");
         assert_eq!(readings, changes.len() + 1, "{what}");
         if age == Duration::ZERO {
-            assert!(started.elapsed() >= REST_QUIET, "{what}: taken without being watched");
+            assert!(started.elapsed() >= STABLE_PERIOD, "{what}: taken without being watched");
         }
     }
 }

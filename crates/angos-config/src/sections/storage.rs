@@ -4,17 +4,17 @@ use std::path::PathBuf;
 
 use angos_storage::{BlobSettings, MetadataSettings, Settings};
 
-use crate::configuration::Context;
+use crate::context::Context;
 use crate::document::Document;
-use crate::exposure;
-use crate::layers::At;
-use crate::path::KeyPath;
+use crate::key_path::KeyPath;
+use crate::layers::Part;
+use crate::sections::permissions;
 
-/// Folder of the blobs when none is named, beside the first configuration file: the registry finds its data
+/// Default folder of the blobs, beside the first configuration file: the registry finds its data
 /// again whatever folder it is started from.
 const BLOB_STORE: &str = "angos-data";
 
-/// Folder of the metadata when none is named, in that of the blobs: one folder to back up and to move.
+/// Default folder of the metadata, inside that of the blobs: one folder to back up and to move.
 const METADATA_STORE: &str = "metadata";
 
 pub(crate) fn settings(document: &Document, context: &mut Context<'_>) -> Settings {
@@ -31,10 +31,10 @@ pub(crate) fn settings(document: &Document, context: &mut Context<'_>) -> Settin
     for (section, folder) in [("blob_store", &blobs), ("metadata_store", &metadata)] {
         if folder.exists() && !folder.is_dir() {
             let key = KeyPath::of(&[section, "fs", "root_dir"]);
-            context.error(&key, At::Value, format!("{} is not a folder", folder.display()));
+            context.error(&key, Part::Value, format!("{} is not a folder", folder.display()));
         }
     }
-    exposure::store(&blobs, &metadata, context);
+    permissions::warn_if_store_is_readable(&blobs, &metadata, context);
     if document.storage.sync == Some(false) {
         context.warning(
             &KeyPath::of(&["storage", "sync"]),

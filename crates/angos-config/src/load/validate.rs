@@ -1,32 +1,32 @@
-//! Every value against the schema: unknown keys, wrong kinds, out of range. What is wrong is taken out, so
-//! that the rest can be judged too.
+//! Checks every value against the schema: unknown keys, wrong kinds, values out of range. Invalid values are removed, so
+//! that the rest can be checked too.
 
 use angos_policy::nearest;
 use figment::value::{Dict, Empty, Tag, Value};
 
-use crate::kind::{Kind, Mismatch};
-use crate::layers::{At, Layers};
+use crate::key_path::KeyPath;
+use crate::layers::{Layers, Part};
 use crate::limits::{RULES_MAX, SECTIONS_MAX};
-use crate::path::KeyPath;
 use crate::problem::Problem;
+use crate::schema::kind::{Kind, Mismatch};
 use crate::schema::{self, Found, Key, SCHEMA};
 
 /// The values without those that are wrong; each of these adds to `problems`. An element of a list is not
 /// taken out but emptied, so that the others keep their places.
-pub(crate) fn check(merged: Value, layers: &Layers, problems: &mut Vec<Problem>) -> Value {
-    let mut checker = Checker { layers, problems };
+pub(crate) fn validate(merged: Value, layers: &Layers, problems: &mut Vec<Problem>) -> Value {
+    let mut validator = Validator { layers, problems };
     let top = merged.into_dict().unwrap_or_default();
-    Value::Dict(Tag::Default, checker.table(top, &KeyPath::default(), &[]))
+    Value::Dict(Tag::Default, validator.table(top, &KeyPath::default(), &[]))
 }
 
-struct Checker<'a> {
+struct Validator<'a> {
     layers: &'a Layers,
     problems: &'a mut Vec<Problem>,
 }
 
-impl Checker<'_> {
+impl Validator<'_> {
     fn table(&mut self, table: Dict, path: &KeyPath, names: &[&str]) -> Dict {
-        let mut sound = Dict::new();
+        let mut valid = Dict::new();
         for (name, value) in table {
             let path = path.key(&name);
             let mut names = names.to_vec();
@@ -41,17 +41,17 @@ impl Checker<'_> {
                 Found::Tables => self.each_below(value, &path, &names),
             };
             if let Some(kept) = kept {
-                sound.insert(name, kept);
+                valid.insert(name, kept);
             }
         }
-        sound
+        valid
     }
 
     fn below(&mut self, value: Value, path: &KeyPath, names: &[&str]) -> Option<Value> {
         let found = found(&value, path);
         let Value::Dict(tag, table) = value else {
             let message = format!("`{path}` is a section: expected a table, found {found}");
-            self.problems.push(self.layers.error(path, At::Value, message));
+            self.problems.push(self.layers.error(path, Part::Value, message));
             return None;
         };
         Some(Value::Dict(tag, self.table(table, path, names)))
@@ -63,20 +63,20 @@ impl Checker<'_> {
         let Value::Array(tag, mut elements) = value else {
             let message =
                 format!("`{path}` is a list of sections: expected an array of tables, found {found}");
-            let problem = self.layers.error(path, At::Value, message);
+            let problem = self.layers.error(path, Part::Value, message);
             self.problems.push(problem.with_help(format!("write [[{path}]], once for each")));
             return None;
         };
         if elements.len() > SECTIONS_MAX {
             let message =
                 format!("`{path}` has {} sections, at most {SECTIONS_MAX} are taken", elements.len());
-            self.problems.push(self.layers.error(path, At::Key, message));
+            self.problems.push(self.layers.error(path, Part::Key, message));
             elements.truncate(SECTIONS_MAX);
         }
         for (index, element) in elements.iter_mut().enumerate() {
             let whole = std::mem::replace(element, Value::Empty(Tag::Default, Empty::None));
-            if let Some(sound) = self.below(whole, &path.index(index), names) {
-                *element = sound;
+            if let Some(valid) = self.below(whole, &path.index(index), names) {
+                *element = valid;
             }
         }
         Some(Value::Array(tag, elements))
@@ -95,7 +95,7 @@ impl Checker<'_> {
         } else {
             format!("known here: {}", known.join(", "))
         };
-        let problem = self.layers.error(path, At::Key, format!("unknown key `{path}`"));
+        let problem = self.layers.error(path, Part::Key, format!("unknown key `{path}`"));
         self.problems.push(problem.with_help(help));
     }
 
@@ -115,20 +115,20 @@ impl Checker<'_> {
     fn elements(&mut self, kind: Kind, mut elements: Vec<Value>, path: &KeyPath) -> Vec<Value> {
         if elements.len() > RULES_MAX {
             let message = format!("`{path}` has {} elements, at most {RULES_MAX} are taken", elements.len());
-            self.problems.push(self.layers.error(path, At::Key, message));
+            self.problems.push(self.layers.error(path, Part::Key, message));
             elements.truncate(RULES_MAX);
         }
         for (index, element) in elements.iter_mut().enumerate() {
             let path = path.index(index);
             let mismatch = kind.element_mismatch(element);
-            let is_sound = match mismatch {
+            let is_valid = match mismatch {
                 Some(mismatch) => {
                     self.mismatch(&path, element, mismatch);
                     false
                 }
                 None => element.as_dict().is_none_or(|rule| self.rule(rule, &path)),
             };
-            if !is_sound {
+            if !is_valid {
                 *element = Value::Empty(Tag::Default, Empty::None);
             }
         }
@@ -145,14 +145,14 @@ impl Checker<'_> {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => "a rule has `when` and, if you like, `name`".to_owned(),
                 };
-                let problem = self.layers.error(&path, At::Key, format!("unknown key `{path}`"));
+                let problem = self.layers.error(&path, Part::Key, format!("unknown key `{path}`"));
                 self.problems.push(problem.with_help(help));
-            } else if let Some(mismatch) = Kind::Text.mismatch(value) {
+            } else if let Some(mismatch) = Kind::String.mismatch(value) {
                 self.mismatch(&path, value, mismatch);
             }
         }
         if self.problems.len() == before && !rule.contains_key("when") {
-            let problem = self.layers.error(path, At::Value, format!("`{path}` has no `when`"));
+            let problem = self.layers.error(path, Part::Value, format!("`{path}` has no `when`"));
             self.problems.push(problem.with_help("write { name = \"...\", when = \"a CEL expression\" }"));
         }
         self.problems.len() == before
@@ -160,7 +160,7 @@ impl Checker<'_> {
 
     fn mismatch(&mut self, path: &KeyPath, value: &Value, mismatch: Mismatch) {
         let message = format!("`{path}`: expected {}, found {}", mismatch.expected, found(value, path));
-        let problem = self.layers.error(path, At::Value, message);
+        let problem = self.layers.error(path, Part::Value, message);
         self.problems.push(match mismatch.help {
             Some(help) => problem.with_help(help),
             None => problem,

@@ -7,24 +7,24 @@ use angos_auth::{Credentials, PasswordHash};
 use angos_tls::Files;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::configuration::Context;
+use crate::context::Context;
 use crate::document::{Auth, Identity};
-use crate::exposure;
-use crate::layers::At;
+use crate::key_path::KeyPath;
+use crate::layers::Part;
 use crate::limits::{IDENTITIES_MAX, SECRET_FILE_MAX_BYTES, USERNAME_MAX_BYTES};
-use crate::path::KeyPath;
-use crate::summary::trace;
+use crate::sections::permissions;
+use crate::summary::fingerprint;
 
 /// All credentials; `None` when something in them was wrong and is among the problems.
 pub(crate) fn credentials(auth: &Auth, context: &mut Context<'_>) -> Option<Credentials> {
     let section = KeyPath::of(&["auth", "identity"]);
     if auth.identity.len() > IDENTITIES_MAX {
-        context.error(&section, At::Key, format!("more than {IDENTITIES_MAX} identities are configured"));
+        context.error(&section, Part::Key, format!("more than {IDENTITIES_MAX} identities are configured"));
         return None;
     }
     let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
     let mut builder = Credentials::builder();
-    let mut is_sound = true;
+    let mut is_valid = true;
     for (id, identity) in &auth.identity {
         let path = section.key(id);
         let username = username(id, identity, &path, context);
@@ -33,18 +33,18 @@ pub(crate) fn credentials(auth: &Auth, context: &mut Context<'_>) -> Option<Cred
             && let Some(other) = owners.insert(username, id)
         {
             let message = format!("`{path}` has the user name of `{}`", section.key(other));
-            context.error(&path.key("username"), At::Key, message);
-            is_sound = false;
+            context.error(&path.key("username"), Part::Key, message);
+            is_valid = false;
         }
         match username.zip(hash) {
             Some((username, (hash, text))) => {
-                context.users.push((id.clone(), trace(&(username, text.expose_secret()))));
+                context.users.push((id.clone(), fingerprint(&(username, text.expose_secret()))));
                 builder = builder.add(id.as_str(), username, hash);
             }
-            None => is_sound = false,
+            None => is_valid = false,
         }
     }
-    is_sound.then(|| builder.build())
+    is_valid.then(|| builder.build())
 }
 
 fn username<'a>(
@@ -54,19 +54,19 @@ fn username<'a>(
     context: &mut Context<'_>,
 ) -> Option<&'a str> {
     if !is_fit(id) {
-        context.error(path, At::Key, "an identity's id has 1 to 255 bytes and no control characters");
+        context.error(path, Part::Key, "an identity's id has 1 to 255 bytes and no control characters");
     }
     let key = path.key("username");
     let Some(username) = identity.username.as_deref() else {
         if !context.layers.has(&key) {
             let help = "write username = \"...\"";
-            context.error_with_help(path, At::Key, format!("`{path}` has no `username`"), help);
+            context.error_with_help(path, Part::Key, format!("`{path}` has no `username`"), help);
         }
         return None;
     };
     if !is_fit(username) || username.contains(':') {
         let message = "a user name has 1 to 255 bytes, no colon (it ends the name in a Basic credential) and no control characters";
-        context.error(&key, At::Key, message);
+        context.error(&key, Part::Key, message);
         return None;
     }
     Some(username)
@@ -87,7 +87,7 @@ fn hash(
         let help = "keep one of the two";
         context.error_with_help(
             &file,
-            At::Key,
+            Part::Key,
             format!("`{path}` has both `password` and `password_file`"),
             help,
         );
@@ -99,11 +99,11 @@ fn hash(
             let written = context.layers.resolve(&file, written);
             match read(context.files, &written) {
                 Ok(text) => {
-                    exposure::secret(&written, "password file", &file, context);
+                    permissions::warn_if_secret_is_readable(&written, "password file", &file, context);
                     (text, file)
                 }
                 Err(message) => {
-                    context.error(&file, At::Key, message);
+                    context.error(&file, Part::Key, message);
                     return None;
                 }
             }
@@ -111,7 +111,7 @@ fn hash(
         (None, None) => {
             if !context.layers.has(&direct) && !context.layers.has(&file) {
                 let help = "write password = \"<hash>\" with the output of `angos hash-password`";
-                context.error_with_help(path, At::Key, format!("`{path}` has no `password`"), help);
+                context.error_with_help(path, Part::Key, format!("`{path}` has no `password`"), help);
             }
             return None;
         }
@@ -119,7 +119,7 @@ fn hash(
     match text.expose_secret().trim().parse() {
         Ok(hash) => Some((hash, text)),
         Err(error) => {
-            context.error(&key, At::Key, format!("`{key}`: {error}"));
+            context.error(&key, Part::Key, format!("`{key}`: {error}"));
             None
         }
     }

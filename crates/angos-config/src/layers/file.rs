@@ -11,29 +11,29 @@ use figment::value::{Dict, Empty, Num, Tag, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::key_path::{KeyPath, Segment};
 use crate::limits::{EXCERPT_MAX_CHARS, FILE_MAX_BYTES, PROBLEMS_MAX};
-use crate::path::{KeyPath, Segment};
 use crate::problem::{Excerpt, Origin, Problem};
 
-/// What a file is for.
+/// The purpose of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum FileRole {
     Configuration,
     /// Cases of a policy test.
     Cases,
 }
 
-impl Role {
+impl FileRole {
     fn noun(self) -> &'static str {
         match self {
-            Role::Configuration => "configuration file",
-            Role::Cases => "cases file",
+            FileRole::Configuration => "configuration file",
+            FileRole::Cases => "cases file",
         }
     }
 }
 
 /// A file that was read and is TOML.
-pub(crate) struct ConfigFile {
+pub(crate) struct SourceFile {
     path: Arc<Path>,
     text: String,
     table: Table,
@@ -56,19 +56,19 @@ enum Content {
 
 /// Where a value is written: byte ranges in the file's text.
 #[derive(Clone, Debug)]
-pub(crate) struct Written {
+pub(crate) struct SourceSpan {
     /// The last part of its key; for an element of an array, the element.
     pub(crate) key: Range<usize>,
     pub(crate) value: Range<usize>,
 }
 
-impl ConfigFile {
+impl SourceFile {
     /// Reads and parses one file; the error is every syntax error in it.
-    pub(crate) fn read(files: &Files, path: &Path, role: Role) -> Result<ConfigFile, Vec<Problem>> {
+    pub(crate) fn read(files: &Files, path: &Path, role: FileRole) -> Result<SourceFile, Vec<Problem>> {
         let path: Arc<Path> = Arc::from(path);
         let text = read_text(files, &path, role.noun()).map_err(|message| {
             let problem = Problem::error(Origin::WholeFile(path.clone()), message);
-            let is_missing = role == Role::Configuration && !path.exists();
+            let is_missing = role == FileRole::Configuration && !path.exists();
             vec![if is_missing { problem.with_help(NO_FILE) } else { problem }]
         })?;
         let (table, errors) = DeTable::parse_recoverable(&text);
@@ -76,7 +76,7 @@ impl ConfigFile {
             return Err(syntax_problems(&path, &text, &errors));
         }
         let table = table_of(table.get_ref());
-        Ok(ConfigFile { path, text, table })
+        Ok(SourceFile { path, text, table })
     }
 
     pub(crate) fn path(&self) -> &Arc<Path> {
@@ -103,7 +103,7 @@ impl ConfigFile {
     }
 
     /// Where `path` is written in this file, if it is.
-    pub(crate) fn find(&self, path: &KeyPath) -> Option<Written> {
+    pub(crate) fn find(&self, path: &KeyPath) -> Option<SourceSpan> {
         let mut segments = path.segments().iter();
         let Some(Segment::Key(first)) = segments.next() else { return None };
         let (mut key, mut node) = self.table.get(first).map(|(key, node)| (key, node))?;
@@ -121,7 +121,7 @@ impl ConfigFile {
         // The span of a table is that of its header, or nothing; its key says where it is.
         let is_table = matches!(node.content, Content::Table(_));
         let value = if is_table { key.clone() } else { node.span.clone() };
-        Some(Written { key: key.clone(), value })
+        Some(SourceSpan { key: key.clone(), value })
     }
 
     /// The keys of the table at `path`, if there is one.
@@ -255,7 +255,7 @@ fn node_of(value: &Spanned<DeValue<'_>>) -> Node {
     Node { span: value.span(), content }
 }
 
-/// The value for figment. What no key can accept (a date, a number beyond 64 bits) becomes `Empty`,
+/// The value for figment. A value that no key accepts (a date, a number beyond 64 bits) becomes `Empty`,
 /// which no key accepts either.
 fn plain_value(value: &DeValue<'_>) -> Value {
     let tag = Tag::Default;
@@ -283,7 +283,7 @@ fn value(node: &Node) -> Value {
     }
 }
 
-/// An array as it would stand in a file, for environment variables.
+/// An array as it is written in a file, for environment variables.
 pub(crate) fn parse_array(text: &str) -> Option<Value> {
     let parsed = DeValue::parse(text).ok()?;
     matches!(parsed.get_ref(), DeValue::Array(_)).then(|| value(&node_of(&parsed)))

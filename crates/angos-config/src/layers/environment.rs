@@ -5,11 +5,11 @@ use std::sync::Arc;
 use angos_policy::nearest;
 use figment::value::{Dict, Num, Tag, Value};
 
-use crate::file::{ConfigFile, parse_array};
-use crate::kind::Kind;
+use crate::key_path::{KeyPath, Segment};
+use crate::layers::file::{SourceFile, parse_array};
 use crate::limits::VARIABLE_MAX_BYTES;
-use crate::path::{KeyPath, Segment};
 use crate::problem::{Origin, Problem};
+use crate::schema::kind::Kind;
 use crate::schema::{self, Found, Key, LIST, SCHEMA, is_chosen};
 
 const PREFIX: &str = "ANGOS_";
@@ -26,11 +26,11 @@ pub(crate) struct Variable {
 /// the operator chose (`[auth.identity.Build]`), since a variable's name carries no case.
 pub(crate) fn read(
     variables: impl Iterator<Item = (String, String)>,
-    files: &[ConfigFile],
+    files: &[SourceFile],
     problems: &mut Vec<Problem>,
 ) -> Vec<Variable> {
     let mut ours: Vec<(String, String)> =
-        variables.filter(|(name, value)| is_ours(name) && !is_service_link(name, value)).collect();
+        variables.filter(|(name, value)| has_prefix(name) && !is_service_link(name, value)).collect();
     ours.sort();
     let mut read: Vec<Variable> = Vec::new();
     for (name, value) in ours {
@@ -72,7 +72,7 @@ fn insert(table: &mut Dict, path: &[Segment], value: &Value) {
     }
 }
 
-fn is_ours(name: &str) -> bool {
+fn has_prefix(name: &str) -> bool {
     name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
 }
 
@@ -93,7 +93,7 @@ fn is_service_link(name: &str, value: &str) -> bool {
         })
 }
 
-fn variable(name: &str, text: &str, files: &[ConfigFile]) -> Result<Variable, Box<Problem>> {
+fn variable(name: &str, text: &str, files: &[SourceFile]) -> Result<Variable, Box<Problem>> {
     let shown: Arc<str> = crate::problem::escape(&name.chars().take(256).collect::<String>()).into();
     let error = |message: String| Box::new(Problem::error(Origin::Variable(shown.clone()), message));
     if text.len() > VARIABLE_MAX_BYTES {
@@ -134,7 +134,7 @@ fn variable(name: &str, text: &str, files: &[ConfigFile]) -> Result<Variable, Bo
 }
 
 /// The path of `key` with chosen names spelled as in the files, where the case differs.
-fn spelled(key: &Key, parts: &[&str], files: &[ConfigFile]) -> KeyPath {
+fn spelled(key: &Key, parts: &[&str], files: &[SourceFile]) -> KeyPath {
     let mut path = KeyPath::default();
     for (pattern, part) in key.path.split('.').zip(parts) {
         let known = is_chosen(pattern)
@@ -147,13 +147,13 @@ fn spelled(key: &Key, parts: &[&str], files: &[ConfigFile]) -> KeyPath {
     path
 }
 
-/// The variable's text as a value of the kind the key takes. What does not read as one stays a string and
+/// The variable's text as a value of the kind the key takes. A text of another kind stays a string and
 /// is refused with every other value of a wrong kind.
 fn value(key: &Key, text: &str) -> Result<Value, String> {
     let string = || Value::String(Tag::Default, text.to_owned());
     let number = || text.parse().ok().map(|number| Value::Num(Tag::Default, Num::I64(number)));
     Ok(match key.kind {
-        Kind::Flag => text.parse().map_or_else(|_| string(), |flag| Value::Bool(Tag::Default, flag)),
+        Kind::Boolean => text.parse().map_or_else(|_| string(), |flag| Value::Bool(Tag::Default, flag)),
         Kind::Integer { .. } | Kind::Size { .. } | Kind::Duration { .. } => number().unwrap_or_else(string),
         kind if kind.is_list() => parse_array(text).ok_or_else(|| kind.to_string())?,
         _ => string(),
@@ -163,9 +163,9 @@ fn value(key: &Key, text: &str) -> Result<Value, String> {
 /// The variable that was meant: one whose letters are the same, or nearly.
 fn suggestion(lower: &str) -> Option<String> {
     let joined = lower.replace(SEPARATOR, "_");
-    let fixed =
+    let settable =
         || SCHEMA.iter().map(|key| key.path).filter(|path| !path.contains('<') && !path.contains(LIST));
-    let same = fixed().find(|path| path.replace('.', "_") == joined);
-    let path = same.or_else(|| nearest(&lower.replace(SEPARATOR, "."), fixed()))?;
+    let same = settable().find(|path| path.replace('.', "_") == joined);
+    let path = same.or_else(|| nearest(&lower.replace(SEPARATOR, "."), settable()))?;
     Some(format!("{PREFIX}{}", path.replace('.', SEPARATOR).to_ascii_uppercase()))
 }

@@ -1,46 +1,46 @@
-//! `[[server.listener]]`: further doors, each with its own address and what it serves.
+//! `[[server.listener]]`: additional listeners, each with its own address and its own choice of what it serves.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use angos_server::{Listener, Settings, Surfaces};
 use angos_tls::ClientAuth;
 
-use crate::configuration::Context;
+use crate::context::Context;
 use crate::document::{self, ListenerClientAuth, Server, Surface};
-use crate::layers::At;
+use crate::key_path::KeyPath;
+use crate::layers::Part;
 use crate::limits::LISTENER_NAME_MAX_BYTES;
-use crate::path::KeyPath;
-use crate::plaintext;
+use crate::sections::plaintext;
 
 /// Names of the listeners of `[server]` and `[server.management]` in logs and metrics.
-const TAKEN: [&str; 2] = [Listener::REGISTRY, Listener::MANAGEMENT];
+const RESERVED_NAMES: [&str; 2] = [Listener::REGISTRY, Listener::MANAGEMENT];
 
 /// The listeners of all sections that are sound.
 pub(crate) fn listeners(written: &Server, settings: &Settings, context: &mut Context<'_>) -> Vec<Listener> {
-    let mut doors = Doors {
+    let mut set = ListenerSet {
         taken: vec![("server".to_owned(), settings.listen)],
         names: Vec::new(),
         insecure: written.insecure == Some(true),
     };
-    doors.taken.extend(settings.management.map(|address| ("server.management".to_owned(), address)));
+    set.taken.extend(settings.management.map(|address| ("server.management".to_owned(), address)));
     let list = KeyPath::of(&["server", "listener"]);
-    let mut sound = Vec::new();
+    let mut valid = Vec::new();
     for (index, section) in written.listener.iter().enumerate() {
         let Some(section) = section else { continue };
-        sound.extend(doors.listener(section, &list.index(index), context));
+        valid.extend(set.listener(section, &list.index(index), context));
     }
-    sound
+    valid
 }
 
-/// What the sections before have taken.
-struct Doors {
+/// The listeners so far: their names and addresses must differ.
+struct ListenerSet {
     taken: Vec<(String, SocketAddr)>,
     names: Vec<String>,
     /// Whether they may serve the registry to other machines without TLS.
     insecure: bool,
 }
 
-impl Doors {
+impl ListenerSet {
     fn listener(
         &mut self,
         written: &document::Listener,
@@ -54,7 +54,7 @@ impl Doors {
         if tls && !context.layers.has(&KeyPath::of(&["server", "tls"])) {
             let message = format!("`{section}` speaks TLS, and there is no [server.tls]");
             let help = "add [server.tls], or write tls = false if everything, passwords included, may be sent in the clear";
-            context.error_with_help(&section.key("tls"), At::Key, message, help);
+            context.error_with_help(&section.key("tls"), Part::Key, message, help);
         }
         let mut listener = Listener::new(name?, address?);
         listener.tls = tls;
@@ -82,7 +82,7 @@ impl Doors {
             format!(
                 "the name of a listener has 1 to {LISTENER_NAME_MAX_BYTES} of the characters a-z, 0-9 and -"
             )
-        } else if TAKEN.contains(&name.as_str()) {
+        } else if RESERVED_NAMES.contains(&name.as_str()) {
             format!("\"{name}\" is the name of a listener that has a section of its own; choose another")
         } else if self.names.contains(name) {
             format!("another listener is named \"{name}\" already")
@@ -90,7 +90,7 @@ impl Doors {
             self.names.push(name.clone());
             return Some(name.clone());
         };
-        context.error(&path, At::Value, problem);
+        context.error(&path, Part::Value, problem);
         None
     }
 
@@ -108,7 +108,7 @@ impl Doors {
         let address = SocketAddr::new(written.bind_address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), port);
         if let Some((other, _)) = self.taken.iter().find(|(_, other)| overlap(address, *other)) {
             let message = format!("`{section}` and `{other}` cannot both listen on port {port}");
-            context.error(&path, At::Value, message);
+            context.error(&path, Part::Value, message);
         }
         self.taken.push((section.to_string(), address));
         Some(address)
@@ -120,7 +120,7 @@ fn missing(path: &KeyPath, section: &KeyPath, example: &str, context: &mut Conte
     if !context.layers.has(path) {
         let key = example.split(' ').next().unwrap_or_default();
         let message = format!("`{section}` has no `{key}`");
-        context.error_with_help(section, At::Key, message, format!("write {example}"));
+        context.error_with_help(section, Part::Key, message, format!("write {example}"));
     }
 }
 
@@ -129,7 +129,7 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
-/// How it treats clients, if otherwise than [server.tls] says.
+/// Its own client authentication, if the section sets one; otherwise that of [server.tls] applies.
 fn client_auth(
     written: &document::Listener,
     tls: bool,
@@ -145,7 +145,7 @@ fn client_auth(
     if !tls {
         context.error(
             &path,
-            At::Value,
+            Part::Value,
             format!("`{section}` does not speak TLS, so it cannot ask for certificates"),
         );
         return None;
@@ -155,18 +155,18 @@ fn client_auth(
         ["client_ca_bundle", "client_ca"].iter().any(|key| context.layers.has(&section.key(key)));
     if wanted != ClientAuth::None && !has_authorities {
         let help = "set server.tls.client_ca_bundle to the PEM file of the authorities that sign client certificates";
-        context.error_with_help(&path, At::Value, "no authority may sign client certificates", help);
+        context.error_with_help(&path, Part::Value, "no authority may sign client certificates", help);
     }
     Some(wanted)
 }
 
-/// What it serves; at least one thing, each once.
+/// Reads `serve`: at least one value, each at most once.
 fn surfaces(written: &document::Listener, section: &KeyPath, context: &mut Context<'_>) -> Option<Surfaces> {
     let path = section.key("serve");
     let Some(written) = &written.serve else { return Some(Surfaces::REGISTRY) };
     if written.is_empty() {
         let help = "write [\"registry\"], [\"management\"] or both";
-        context.error_with_help(&path, At::Value, format!("`{section}` serves nothing"), help);
+        context.error_with_help(&path, Part::Value, format!("`{section}` serves nothing"), help);
         return None;
     }
     let mut surfaces = Surfaces { registry: false, management: false };
@@ -177,7 +177,7 @@ fn surfaces(written: &document::Listener, section: &KeyPath, context: &mut Conte
             None => return None,
         };
         if std::mem::replace(here, true) {
-            context.error(&path.index(index), At::Value, format!("\"{name}\" is there twice"));
+            context.error(&path.index(index), Part::Value, format!("\"{name}\" is there twice"));
         }
     }
     Some(surfaces)
@@ -197,7 +197,7 @@ fn in_the_clear(listener: &Listener, section: &KeyPath, insecure: bool, context:
         context.warning(
             &section.key("serve"),
             format!(
-                "listener \"{name}\" shows health and metrics, without policy, to everybody who can reach {}",
+                "listener \"{name}\" serves health and metrics, without a policy, to every client that can reach {}",
                 listener.address
             ),
             "bind it where only probes and scrapers reach it",

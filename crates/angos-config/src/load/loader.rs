@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 use angos_tls::{Files, Snapshot};
 use tokio::sync::oneshot;
 
-use crate::configuration::{Configuration, lint_with, load_with};
-use crate::limits::{BLOCKED_LOADS_MAX, FILE_WITHIN, LOAD_LOOK, LOAD_WITHIN};
+use crate::configuration::Configuration;
+use crate::limits::{BLOCKED_LOADS_MAX, FILE_TIMEOUT, LOAD_CHECK_INTERVAL, LOAD_TIMEOUT};
+use crate::load::stable::{Loaded, load_stable};
+use crate::load::{lint_with, load_with};
 use crate::problem::{Origin, Problem, Problems};
-use crate::rest::{Loaded, at_rest};
 
 /// Loads configurations, and gives up what takes too long.
 ///
-/// Guarantees: each call ends within about [`LOAD_WITHIN`], and soon after [`FILE_WITHIN`] when one file blocks; the error
+/// Guarantees: each call ends within about [`LOAD_TIMEOUT`], and soon after [`FILE_TIMEOUT`] when one file blocks; the error
 /// then names that file. The thread that is given up ends when the file system answers; until then later loads do not
 /// touch that file again, and report it. At most [`BLOCKED_LOADS_MAX`] threads wait like this.
 ///
@@ -25,19 +26,19 @@ use crate::rest::{Loaded, at_rest};
 #[derive(Clone, Debug)]
 pub struct Loader {
     blocked: Arc<Mutex<Vec<Files>>>,
-    file_within: Duration,
-    load_within: Duration,
+    file_timeout: Duration,
+    load_timeout: Duration,
 }
 
 impl Default for Loader {
     fn default() -> Loader {
-        Loader { blocked: Arc::default(), file_within: FILE_WITHIN, load_within: LOAD_WITHIN }
+        Loader { blocked: Arc::default(), file_timeout: FILE_TIMEOUT, load_timeout: LOAD_TIMEOUT }
     }
 }
 
 /// Why a load was given up.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum GivenUp {
+pub(crate) enum LoadFailure {
     /// Reading this file has not ended.
     Blocked(PathBuf),
     /// All together has not ended.
@@ -60,14 +61,14 @@ impl Loader {
         Loader::default()
     }
 
-    /// What [`load`](crate::load) returns, of files at rest: see [`REST_QUIET`](crate::limits::REST_QUIET). Files that are
-    /// still being written are an error after [`REST_WITHIN`](crate::limits::REST_WITHIN). Blocking.
+    /// Loads as [`load`](crate::load) does, once the files are stable: see [`STABLE_PERIOD`](crate::limits::STABLE_PERIOD). Files that are
+    /// still being written are an error after [`STABLE_TIMEOUT`](crate::limits::STABLE_TIMEOUT). Blocking.
     pub fn load(
         &self,
         files: &[PathBuf],
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Configuration, Problems> {
-        self.run_blocking(settled(files, environment)).unwrap_or_else(|given_up| Err(given_up.into()))
+        self.run_blocking(stable_load(files, environment)).unwrap_or_else(|failure| Err(failure.into()))
     }
 
     /// The same without blocking. Dropping the future gives the load up.
@@ -76,11 +77,11 @@ impl Loader {
         files: &[PathBuf],
         environment: impl Iterator<Item = (String, String)>,
     ) -> impl Future<Output = Result<Configuration, Problems>> + Send {
-        let work = settled(files, environment);
-        async { self.run(work).await.unwrap_or_else(|given_up| Err(given_up.into())) }
+        let work = stable_load(files, environment);
+        async { self.run(work).await.unwrap_or_else(|failure| Err(failure.into())) }
     }
 
-    /// What [`lint`](crate::lint) returns, of the files as they are. Blocking.
+    /// Loads as [`lint`](crate::lint) does, without waiting for stable files. Blocking.
     pub fn lint(
         &self,
         files: &[PathBuf],
@@ -88,20 +89,20 @@ impl Loader {
     ) -> Result<Configuration, Problems> {
         let (paths, variables) = (files.to_vec(), environment.collect::<Vec<_>>());
         let work = move |files: &Files| lint_with(files, &paths, variables.into_iter());
-        self.run_blocking(work).unwrap_or_else(|given_up| Err(given_up.into()))
+        self.run_blocking(work).unwrap_or_else(|failure| Err(failure.into()))
     }
 
     /// Runs work that reads files on a thread of its own.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Files) -> T + Send + 'static,
-    ) -> Result<T, GivenUp> {
+    ) -> Result<T, LoadFailure> {
         let (sender, mut answer) = oneshot::channel();
-        // Nobody may be waiting any more.
+        // The receiver may be gone.
         let attempt = self.begin(work, move |done| drop(sender.send(done)))?;
         loop {
-            match tokio::time::timeout(LOAD_LOOK, &mut answer).await {
-                Ok(answer) => return answer.map_err(|_| GivenUp::NoAnswer),
+            match tokio::time::timeout(LOAD_CHECK_INTERVAL, &mut answer).await {
+                Ok(answer) => return answer.map_err(|_| LoadFailure::NoAnswer),
                 Err(_) => self.check(&attempt)?,
             }
         }
@@ -110,13 +111,13 @@ impl Loader {
     fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Files) -> T + Send + 'static,
-    ) -> Result<T, GivenUp> {
+    ) -> Result<T, LoadFailure> {
         let (sender, answer) = sync_channel(1);
         let attempt = self.begin(work, move |done| drop(sender.send(done)))?;
         loop {
-            match answer.recv_timeout(LOAD_LOOK) {
+            match answer.recv_timeout(LOAD_CHECK_INTERVAL) {
                 Ok(done) => return Ok(done),
-                Err(RecvTimeoutError::Disconnected) => return Err(GivenUp::NoAnswer),
+                Err(RecvTimeoutError::Disconnected) => return Err(LoadFailure::NoAnswer),
                 Err(RecvTimeoutError::Timeout) => self.check(&attempt)?,
             }
         }
@@ -126,58 +127,58 @@ impl Loader {
         &self,
         work: impl FnOnce(&Files) -> T + Send + 'static,
         answer: impl FnOnce(T) + Send + 'static,
-    ) -> Result<Attempt, GivenUp> {
+    ) -> Result<Attempt, LoadFailure> {
         let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
         blocked.retain(|files| !files.is_sole());
         if blocked.len() >= BLOCKED_LOADS_MAX {
-            return Err(GivenUp::TooMany);
+            return Err(LoadFailure::TooMany);
         }
         let avoided = blocked.iter().filter_map(|files| files.overdue(Duration::ZERO)).collect();
         let files = Files::avoiding(avoided);
         let theirs = files.clone();
         let thread = thread::Builder::new().name("angos-load".to_owned());
-        thread.spawn(move || answer(work(&theirs))).map_err(|_| GivenUp::NoAnswer)?;
+        thread.spawn(move || answer(work(&theirs))).map_err(|_| LoadFailure::NoAnswer)?;
         Ok(Attempt { files, since: Instant::now() })
     }
 
     /// Gives up an attempt that takes too long.
-    fn check(&self, attempt: &Attempt) -> Result<(), GivenUp> {
-        let blocked = attempt.files.overdue(self.file_within).map(GivenUp::Blocked);
-        let slow = || (attempt.since.elapsed() > self.load_within).then_some(GivenUp::Slow);
-        let Some(given_up) = blocked.or_else(slow) else { return Ok(()) };
+    fn check(&self, attempt: &Attempt) -> Result<(), LoadFailure> {
+        let blocked = attempt.files.overdue(self.file_timeout).map(LoadFailure::Blocked);
+        let slow = || (attempt.since.elapsed() > self.load_timeout).then_some(LoadFailure::Slow);
+        let Some(failure) = blocked.or_else(slow) else { return Ok(()) };
         self.blocked.lock().unwrap_or_else(PoisonError::into_inner).push(attempt.files.clone());
-        Err(given_up)
+        Err(failure)
     }
 }
 
-fn settled(
+fn stable_load(
     files: &[PathBuf],
     environment: impl Iterator<Item = (String, String)>,
 ) -> impl FnOnce(&Files) -> Loaded + Send + 'static {
     let (paths, variables) = (files.to_vec(), environment.collect::<Vec<_>>());
-    move |files| at_rest(files, |files| load_with(files, &paths, variables.iter().cloned()))
+    move |files| load_stable(files, |files| load_with(files, &paths, variables.iter().cloned()))
 }
 
-impl From<GivenUp> for Problems {
-    fn from(given_up: GivenUp) -> Problems {
-        let nowhere = |message: String| Problem::error(Origin::Nowhere, message);
-        let problem = match given_up {
-            GivenUp::Blocked(path) => {
+impl From<LoadFailure> for Problems {
+    fn from(failure: LoadFailure) -> Problems {
+        let nowhere = |message: String| Problem::error(Origin::Configuration, message);
+        let problem = match failure {
+            LoadFailure::Blocked(path) => {
                 let message = format!(
                     "reading it has not ended after {} s: the file system does not answer",
-                    FILE_WITHIN.as_secs()
+                    FILE_TIMEOUT.as_secs()
                 );
                 Problem::error(Origin::WholeFile(path.into()), message)
                     .with_help("check the mount, or name a file elsewhere")
             }
-            GivenUp::Slow => {
-                nowhere(format!("loading the configuration has not ended after {} s", LOAD_WITHIN.as_secs()))
+            LoadFailure::Slow => {
+                nowhere(format!("loading the configuration has not ended after {} s", LOAD_TIMEOUT.as_secs()))
             }
-            GivenUp::TooMany => nowhere(format!(
+            LoadFailure::TooMany => nowhere(format!(
                 "{BLOCKED_LOADS_MAX} earlier loads are still blocked: file systems do not answer"
             ))
             .with_help("check the mounts that the configuration names; a restart is needed if they stay dead"),
-            GivenUp::NoAnswer => nowhere("the thread that loads the configuration could not be started, or ended in a defect of this program".to_owned()),
+            LoadFailure::NoAnswer => nowhere("the thread that loads the configuration could not be started, or ended in a defect of this program".to_owned()),
         };
         Problems::new(vec![problem], Snapshot::default())
     }

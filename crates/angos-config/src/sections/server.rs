@@ -6,14 +6,14 @@ use angos_registry::{Settings as RegistrySettings, TagPatterns};
 use angos_server::Settings;
 use ipnet::IpNet;
 
-use crate::configuration::Context;
+use crate::context::Context;
 use crate::document::{Document, Global, Server};
-use crate::kind::network;
-use crate::layers::At;
-use crate::listeners::{listeners, overlap};
-use crate::machine;
-use crate::path::KeyPath;
-use crate::plaintext;
+use crate::key_path::KeyPath;
+use crate::layers::Part;
+use crate::schema::kind::network;
+use crate::sections::listeners::{listeners, overlap};
+use crate::sections::memory;
+use crate::sections::plaintext;
 
 pub(crate) fn settings(document: &Document, context: &mut Context<'_>) -> Settings {
     let written = &document.server;
@@ -30,7 +30,7 @@ pub(crate) fn settings(document: &Document, context: &mut Context<'_>) -> Settin
     set(&mut settings.limits.max_requests, written.max_requests);
     set(&mut settings.limits.max_http2_streams, written.max_http2_streams);
     let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
-    let share = || machine::memory().map(|memory| bytes(machine::body_memory(memory)));
+    let share = || memory::available().map(|memory| bytes(memory::body_memory(memory)));
     set(&mut settings.limits.body_memory, written.body_memory.map(|size| bytes(size.0)).or_else(share));
     let has_tls = context.layers.has(&KeyPath::of(&["server", "tls"]));
     // Without TLS nothing but this machine is served unless it is asked for.
@@ -64,7 +64,7 @@ fn management(server: &Server, listen: SocketAddr, context: &mut Context<'_>) ->
         if !context.layers.has(&section.key("port")) {
             context.error_with_help(
                 &section,
-                At::Key,
+                Part::Key,
                 "`server.management` has no `port`",
                 "write port = 9090, or leave the section out",
             );
@@ -74,7 +74,7 @@ fn management(server: &Server, listen: SocketAddr, context: &mut Context<'_>) ->
     let address = SocketAddr::new(written.bind_address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), port);
     if overlap(address, listen) {
         let message = format!("the management listener and the registry cannot both listen on port {port}");
-        context.error(&section.key("port"), At::Value, message);
+        context.error(&section.key("port"), Part::Value, message);
     }
     Some(address)
 }
@@ -99,17 +99,17 @@ fn registry(global: &Global, context: &mut Context<'_>) -> RegistrySettings {
 
 fn exclusions(global: &Global, context: &mut Context<'_>) -> TagPatterns {
     let list = KeyPath::of(&["global", "immutable_tags_exclusions"]);
-    let mut sound = Vec::new();
+    let mut valid = Vec::new();
     for (index, pattern) in global.immutable_tags_exclusions.iter().enumerate() {
         let Some(pattern) = pattern else { continue };
         match TagPatterns::new([pattern]) {
-            Ok(_) => sound.push(pattern),
+            Ok(_) => valid.push(pattern),
             Err(error) => {
                 let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                 let reason =
                     reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
                 let message = format!("not a usable regular expression: {reason}");
-                context.error(&list.index(index), At::Value, message);
+                context.error(&list.index(index), Part::Value, message);
             }
         }
     }
@@ -121,7 +121,7 @@ fn exclusions(global: &Global, context: &mut Context<'_>) -> TagPatterns {
             "write immutable_tags = true, or leave the exclusions out",
         );
     }
-    TagPatterns::new(sound).unwrap_or_default()
+    TagPatterns::new(valid).unwrap_or_default()
 }
 
 fn list_switch() -> KeyPath {

@@ -1,4 +1,4 @@
-//! Where a value stands in the configuration: `server.tls.client_auth`, `global.access_policy.rules[2]`.
+//! The path of a value in the configuration: `server.tls.client_auth`, `global.access_policy.rules[2]`.
 
 use std::fmt;
 
@@ -77,7 +77,7 @@ impl fmt::Display for KeyPath {
     }
 }
 
-/// Whether TOML lets `key` stand without quotes.
+/// Whether TOML accepts `key` without quotes.
 fn is_bare(key: &str) -> bool {
     (1..=64).contains(&key.len())
         && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')

@@ -1,4 +1,4 @@
-//! Who may do what: policies compiled, credentials read.
+//! Access policies and credentials: compiles the rules and reads the password hashes.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -8,12 +8,12 @@ use angos_oci::{Name, RepositoryMap};
 use angos_policy::{DefaultDecision, Environment, Policy, RuleError, RuleSource};
 use angos_server::Access;
 
-use crate::configuration::Context;
-use crate::credentials;
+use crate::context::Context;
 use crate::document::{self, Document, Mode, Rule};
-use crate::layers::At;
+use crate::key_path::KeyPath;
+use crate::layers::Part;
 use crate::limits::{REPOSITORIES_MAX, RULE_NAME_MAX_BYTES};
-use crate::path::KeyPath;
+use crate::sections::credentials;
 
 /// All policies and credentials; `None` when something in them was wrong and is among the problems.
 pub(crate) fn access(document: &Document, context: &mut Context<'_>) -> Option<Access> {
@@ -46,7 +46,7 @@ pub(crate) fn policies(document: &Document, context: &mut Context<'_>) -> Option
     Some(AccessPolicies { global, repositories: repositories?, authorities, compile_time })
 }
 
-/// What the clients of each named authority may touch, if that is bounded.
+/// The repositories that the clients of each named CA may touch, where `namespaces` restricts them.
 fn authorities(document: &Document, context: &mut Context<'_>) -> HashMap<String, Vec<Name>> {
     let list = KeyPath::of(&["server", "tls", "client_ca"]);
     let mut bounded = HashMap::new();
@@ -57,7 +57,7 @@ fn authorities(document: &Document, context: &mut Context<'_>) -> HashMap<String
         if namespaces.is_empty() {
             let path = list.index(index).key("namespaces");
             let help = "name at least one repository, or leave `namespaces` out to bound nothing";
-            context.error_with_help(&path, At::Value, "`namespaces` names no repository", help);
+            context.error_with_help(&path, Part::Value, "`namespaces` names no repository", help);
         }
         // An element that is no name was reported, and the set is not used.
         let names = namespaces.iter().flatten().filter_map(|name| name.parse().ok()).collect();
@@ -76,7 +76,7 @@ impl Compiler<'_, '_> {
     fn repositories(&mut self, document: &Document) -> Option<RepositoryMap<AccessPolicy>> {
         if document.repository.len() > REPOSITORIES_MAX {
             let message = format!("more than {REPOSITORIES_MAX} repositories have settings");
-            self.context.error(&KeyPath::of(&["repository"]), At::Key, message);
+            self.context.error(&KeyPath::of(&["repository"]), Part::Key, message);
             return None;
         }
         let mut compiled = Some(RepositoryMap::new());
@@ -86,7 +86,7 @@ impl Compiler<'_, '_> {
             if parsed.is_err() {
                 self.context.error_with_help(
                     &path,
-                    At::Key,
+                    Part::Key,
                     format!("`{path}`: this is no repository's name"),
                     "write the name, or the first parts of it, as clients do: [repository.\"team/app\".access_policy]",
                 );
@@ -113,7 +113,7 @@ impl Compiler<'_, '_> {
         }
     }
 
-    /// Rules on trial. Alone they would bring the default of a policy into force that nobody asked for.
+    /// Shadow rules. Without enforced rules or an explicit default the implicit default would be enforced by accident.
     fn shadow(
         &mut self,
         written: &document::AccessPolicy,
@@ -125,7 +125,7 @@ impl Compiler<'_, '_> {
         if !keys.iter().any(|key| self.context.layers.has(&section.key(key))) {
             self.context.error_with_help(
                 &path,
-                At::Key,
+                Part::Key,
                 format!("`{section}` has shadow_rules and nothing that is enforced: its default would deny every request"),
                 "write the rules or the default in force as well; default = \"allow\" with no rules changes nothing",
             );
@@ -181,7 +181,7 @@ impl Compiler<'_, '_> {
             (Some(path), Some(source)) => {
                 self.context.layers.error_within(path, &source.when, error.offset(), error.message())
             }
-            _ => self.context.layers.error(rules, At::Key, error.message()),
+            _ => self.context.layers.error(rules, Part::Key, error.message()),
         };
         self.context.problems.push(match error.suggestion() {
             Some(suggestion) => problem.with_help(suggestion),
@@ -197,7 +197,7 @@ impl Compiler<'_, '_> {
         if name.is_some_and(|name| !is_fit(name)) {
             let message =
                 format!("the name of a rule has 1 to {RULE_NAME_MAX_BYTES} bytes and no control characters");
-            self.context.error(&path.key("name"), At::Value, message);
+            self.context.error(&path.key("name"), Part::Value, message);
         }
     }
 
@@ -205,8 +205,8 @@ impl Compiler<'_, '_> {
         let (new, old) = (section.key("default"), section.key("default_allow"));
         if self.context.layers.has(&old) {
             if self.context.layers.has(&new) {
-                let message = format!("`{new}` and `{old}` say the same thing twice");
-                self.context.error_with_help(&old, At::Key, message, "keep `default`");
+                let message = format!("`{new}` and `{old}` are the same setting");
+                self.context.error_with_help(&old, Part::Key, message, "keep `default`");
             } else if !self.is_deprecated_reported {
                 self.is_deprecated_reported = true;
                 let value = if written.default_allow == Some(true) { "allow" } else { "deny" };
