@@ -83,8 +83,8 @@ async fn the_log_says_that_the_authority_is_why_and_a_reload_lifts_the_bound() {
     let client = registry.client(Some(&paul));
     let request = || client.request("GET", "/v2/other/tags/list", &[], "");
     assert_eq!(kept(request()).await.unwrap().status, StatusCode::FORBIDDEN);
-    registry.wait_for_log("denied policy=\"none\" rule=\"authority\"");
-    registry.wait_for_log("authority=\"partners\"");
+    registry.wait_for_log("denied policy=\"none\" rule=\"ca_restriction\"");
+    registry.wait_for_log("ca=\"partners\"");
     registry.rewrite_configuration(|text| text.replace("\"shared/tools\"", "\"other\""));
     registry.reload();
     registry.wait_for_log(" reloaded ");
@@ -119,7 +119,7 @@ async fn nobody_is_asked_for_a_password_that_cannot_help() {
     for (namespace, expected) in
         [("secret", "denied: 403 DENIED"), ("partners/app", "denied: 401 UNAUTHORIZED")]
     {
-        let caller = ["explain", "-c", "config.toml", "--certificate", "paul.pem", "--authority", "partners"];
+        let caller = ["explain", "-c", "config.toml", "--certificate", "paul.pem", "--client-ca", "partners"];
         let request = ["--action", "list-tags", "--namespace", namespace];
         let told = out(&policy(registry.folder.path(), &[&caller[..], &request].concat()));
         assert!(told.starts_with(expected), "{namespace}: {told}");

@@ -69,7 +69,7 @@ async fn operators_see_what_ends() {
         line.rsplit_once(' ').unwrap().1.parse::<i64>().unwrap()
     };
     assert!(series("server_certificate") > now());
-    assert!(series("client_authority") > now());
+    assert!(series("client_ca") > now());
     // The server certificate of the tests ends within the window, as each operator is told at the start.
     registry.wait_for_log("ends in");
     registry.wait_for_log("kind=\"server_certificate\"");

@@ -244,7 +244,7 @@ fn what_an_authority_may_not_vouch_for_is_told() {
     );
     assert!(text.contains("  policy global (not asked, since it is denied before)\n"), "{text}");
     // One that is taken to vouch is held to the same, without a verification.
-    let text = explain(&[&["ours.pem", "--authority", "partners"], &listing[..]].concat());
+    let text = explain(&[&["ours.pem", "--client-ca", "partners"], &listing[..]].concat());
     assert!(
         text.contains("note: the certificate was not verified; the authority `partners` is taken"),
         "{text}"
@@ -348,7 +348,7 @@ fn what_cannot_be_asked_is_refused() {
         ([&version[..], &["--certificate", "binary.pem"]].concat(), "binary.pem: "),
         ([&version[..], &["--certificate", "huge.pem"]].concat(), "huge.pem: "),
         ([&version[..], &["--certificate", "."]].concat(), ".: "),
-        ([&version[..], &["--authority", "staff"]].concat(), "--certificate"),
+        ([&version[..], &["--client-ca", "staff"]].concat(), "--certificate"),
         ([&version[..], &["--time", "noon"]].concat(), "--time: "),
         ([&version[..], &["-c", "broken.toml"]].concat(), "broken.toml:2:"),
         ([&version[..], &["-c", "deep.toml"]].concat(), "deep.toml:2:"),

@@ -159,7 +159,7 @@ fn callers_of_a_bounded_authority_are_held_to_its_namespaces() {
     let cases = r#"
 [caller.partner]
 certificate = { organizations = ["Platform"] }
-authority = "partners"
+ca = "partners"
 [caller.ours]
 certificate = { organizations = ["Platform"] }
 [[case]]
@@ -175,7 +175,7 @@ action = ["put-manifest", "get-manifest", "list-tags"]
 namespace = ["sharedx", "prod/app"]
 tag = "v1"
 expect = "deny"
-rule = "authority"
+rule = "ca_restriction"
 [[case]]
 caller = "partner"
 action = ["get-api-version", "list-catalog"]

@@ -179,7 +179,7 @@ async fn who_lost_trust_is_served_no_more_and_others_lose_nothing() {
     let progress = good.fetch(upload).await;
     assert_eq!((progress.status, progress.header("range")), (StatusCode::NO_CONTENT, "0-0"));
     load.stop().await;
-    let reason = "angos_tls_distrusted_connections_total{reason=\"authority_removed\"}";
+    let reason = "angos_tls_distrusted_connections_total{reason=\"ca_removed\"}";
     assert!(metric(&good, reason).await >= 3);
     registry.wait_for_log(
         "connection takes no more requests: no client authority in force vouches for the certificate",

@@ -30,7 +30,7 @@ pub enum Decision<'a> {
     },
     /// Denied, whatever the policies say: the CA of this name issued the caller's certificate, and is restricted to other
     /// repositories.
-    Authority(&'a str),
+    CaRestriction(&'a str),
     /// Denied: no policy is configured for this request.
     Unconfigured,
     /// Allowed: only repositories have policies, and an authenticated caller asks for the version of the API.
@@ -42,7 +42,7 @@ impl<'a> Decision<'a> {
     pub fn is_allowed(&self) -> bool {
         match self {
             Self::Policy { decision, .. } => decision.allowed,
-            Self::Authority(_) | Self::Unconfigured => false,
+            Self::CaRestriction(_) | Self::Unconfigured => false,
             Self::Identified => true,
         }
     }
@@ -56,24 +56,24 @@ impl<'a> Decision<'a> {
     pub fn scope(&self) -> &'a str {
         match self {
             Self::Policy { scope, .. } => scope,
-            Self::Authority(_) | Self::Unconfigured | Self::Identified => "none",
+            Self::CaRestriction(_) | Self::Unconfigured | Self::Identified => "none",
         }
     }
 
-    /// The rule that decided, by name or position; else one of `default`, `authority`, `unconfigured` and `identified`.
+    /// The rule that decided, by name or position; else one of `default`, `ca_restriction`, `unconfigured` and `identified`.
     pub fn rule(&self) -> &'a str {
         match self {
             Self::Policy { policy, decision, .. } => match decision.reason {
                 Reason::Rule(rule) | Reason::Undecidable { rule, .. } => policy.rule_name(rule),
                 Reason::Default => "default",
             },
-            Self::Authority(_) => "authority",
+            Self::CaRestriction(_) => "ca_restriction",
             Self::Unconfigured => "unconfigured",
             Self::Identified => "identified",
         }
     }
 
-    /// The kind of decision: `rule`, `undecidable`, `default`, `authority`, `unconfigured` or `identified`.
+    /// The kind of decision: `rule`, `undecidable`, `default`, `ca_restriction`, `unconfigured` or `identified`.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Policy { decision, .. } => match decision.reason {
@@ -81,7 +81,7 @@ impl<'a> Decision<'a> {
                 Reason::Undecidable { .. } => "undecidable",
                 Reason::Default => "default",
             },
-            Self::Authority(_) => "authority",
+            Self::CaRestriction(_) => "ca_restriction",
             Self::Unconfigured => "unconfigured",
             Self::Identified => "identified",
         }
@@ -123,7 +123,7 @@ impl AccessPolicies {
     /// An operation may need several requests, see [`AccessRequest::for_operation`]. The identity is taken as proven.
     pub fn decide(&self, identity: &Identity, request: &AccessRequest) -> Decision<'_> {
         match self.ca_restriction(identity, request) {
-            Some(authority) => Decision::Authority(authority),
+            Some(authority) => Decision::CaRestriction(authority),
             None => self.evaluation(request).decide(identity, |_, _| ()).0,
         }
     }
@@ -132,7 +132,7 @@ impl AccessPolicies {
     pub fn decide_and_count(&self, identity: &Identity, request: &AccessRequest) -> Decisions<'_> {
         let evaluation = self.evaluation(request);
         if let Some(authority) = self.ca_restriction(identity, request) {
-            return Decisions { enforced: Decision::Authority(authority), shadow: None };
+            return Decisions { enforced: Decision::CaRestriction(authority), shadow: None };
         }
         let (enforced, decisions) =
             evaluation.decide(identity, |policy, decision| policy.counters.count(decision.reason));
@@ -179,7 +179,7 @@ impl AccessPolicies {
 
     /// The CA that issued the caller's certificate, if it is restricted to other repositories than the request's.
     fn ca_restriction(&self, identity: &Identity, request: &AccessRequest) -> Option<&str> {
-        let authority = identity.certificate()?.authority()?;
+        let authority = identity.certificate()?.ca()?;
         let (authority, namespaces) = self.authorities.get_key_value(authority)?;
         let is_inside = match request.namespace() {
             Some(namespace) => namespaces.iter().any(|allowed| namespace.is_within(allowed)),

@@ -76,7 +76,7 @@ impl AccessPolicies {
     /// people and tests.
     pub fn explain(&self, identity: &Identity, request: &AccessRequest) -> Explanation {
         let decision = self.decide(identity, request);
-        let mut is_asked = !matches!(decision, Decision::Authority(_));
+        let mut is_asked = !matches!(decision, Decision::CaRestriction(_));
         let policies = self.applicable(request).map(|(scope, policy, asked)| {
             let explanation = policy.rules().explain(identity, &asked);
             let shadow = policy.shadow_rules().map(|rules| rules.explain(identity, &asked));
@@ -108,7 +108,7 @@ impl AccessPolicies {
         request: &AccessRequest,
         visit: &mut dyn FnMut(&str, usize, RuleOutcome),
     ) {
-        if matches!(self.decide(identity, request), Decision::Authority(_)) {
+        if matches!(self.decide(identity, request), Decision::CaRestriction(_)) {
             return;
         }
         for (scope, policy, asked) in self.applicable(request) {

@@ -88,7 +88,7 @@ pub(crate) struct CertificateLine<'a> {
     pub(crate) not_before: i64,
     pub(crate) not_after: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) authority: Option<Cow<'a, str>>,
+    pub(crate) ca: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "is_empty")]
     pub(crate) subject: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "is_empty")]
@@ -188,7 +188,7 @@ impl<'a> CertificateLine<'a> {
             serial_number: certificate.serial_number().into(),
             not_before: certificate.not_before(),
             not_after: certificate.not_after(),
-            authority: certificate.authority().map(Cow::from),
+            ca: certificate.ca().map(Cow::from),
             subject: certificate.subject().into(),
             issuer: certificate.issuer().into(),
             common_names: certificate.common_names().into(),
@@ -211,7 +211,7 @@ impl<'a> CertificateLine<'a> {
             serial_number: whole.serial_number,
             not_before: whole.not_before,
             not_after: whole.not_after,
-            authority: whole.authority,
+            ca: whole.ca,
             cut: true,
             ..Self::default()
         };

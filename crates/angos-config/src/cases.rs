@@ -48,7 +48,7 @@ pub struct Case {
     pub place: Origin,
     /// Whether every check is expected to be allowed.
     pub is_allowed: bool,
-    /// The rule that is expected to decide each check, `default`, or `authority`.
+    /// The rule that is expected to decide each check, `default`, or `ca_restriction`.
     pub rule: Option<String>,
     /// Each caller with each request.
     pub checks: Vec<Check>,
@@ -191,10 +191,10 @@ impl Reader<'_> {
         let rules = policies.iter().map(|policy| policy.rules());
         let mut names: BTreeSet<&str> =
             rules.flat_map(|rules| (0..rules.len()).map(|rule| rules.rule_name(rule))).collect();
-        names.extend(["default", "authority"]);
+        names.extend(["default", "ca_restriction"]);
         if !names.contains(name.as_str()) {
             let help = "name a rule, or `rules[<position>]` if it has no name; write `default` when no rule is true, and \
-                        `authority` when the caller's CA may not issue for the repository";
+                        `ca_restriction` when the caller's CA may not issue for the repository";
             self.unknown(path, "rule", &name, names.into_iter(), help);
             return None;
         }

@@ -64,7 +64,7 @@ pub static SCHEMA: &[Key] = &[
     at_reload("server.tls.certificate[].server_certificate_bundle", Kind::Path, "", "PEM file: that certificate, then its intermediates; required."),
     at_reload("server.tls.certificate[].server_private_key", Kind::Path, "", "PEM file: its private key; required."),
     at_reload("server.tls.client_ca_bundle", Kind::Path, "", "PEM file: the authorities that may sign client certificates; without it clients are never asked for one."),
-    at_reload("server.tls.client_ca[].name", Kind::String, "", "Name of further authorities, `identity.certificate.authority` of the clients they vouch for; required, each once; lower-case letters, digits and `-`."),
+    at_reload("server.tls.client_ca[].name", Kind::String, "", "Name of further authorities, `identity.certificate.ca` of the clients they vouch for; required, each once; lower-case letters, digits and `-`."),
     at_reload("server.tls.client_ca[].bundle", Kind::Path, "", "PEM file: the authorities; required. The same authority may be in one bundle only."),
     at_reload("server.tls.client_ca[].crls", Kind::Paths, "", "Their revocation lists: files, PEM or DER, and folders of nothing but such files. Left out, revocation is not checked; an empty array is an error."),
     at_reload("server.tls.client_ca[].spiffe_trust_domain", Kind::String, "", "Trust domain of which each of their certificates must carry a SPIFFE id; any certificate will do when absent."),

@@ -37,7 +37,7 @@ pub struct Certificate {
     pub(crate) public_key_fingerprint: String,
     pub(crate) not_before: i64,
     pub(crate) not_after: i64,
-    pub(crate) authority: Option<Arc<str>>,
+    pub(crate) ca: Option<Arc<str>>,
 }
 
 impl Certificate {
@@ -62,14 +62,14 @@ impl Certificate {
             public_key_fingerprint: hex(&Sha256::digest(fields.public_key)),
             not_before,
             not_after,
-            authority: None,
+            ca: None,
         })
     }
 
     /// Notes which configured authority verified this certificate.
     #[must_use]
-    pub fn with_authority(self, name: impl Into<Arc<str>>) -> Self {
-        Self { authority: Some(name.into()), ..self }
+    pub fn with_ca(self, name: impl Into<Arc<str>>) -> Self {
+        Self { ca: Some(name.into()), ..self }
     }
 
     /// Common names of the subject, in certificate order.
@@ -149,8 +149,8 @@ impl Certificate {
     }
 
     /// The configured authority that verified this certificate, if the verifier noted it.
-    pub fn authority(&self) -> Option<&str> {
-        self.authority.as_deref()
+    pub fn ca(&self) -> Option<&str> {
+        self.ca.as_deref()
     }
 
     /// First second of validity, since 1970.

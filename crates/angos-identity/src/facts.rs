@@ -42,7 +42,7 @@ pub struct CertificateFacts {
     /// Last second of validity, since 1970.
     pub not_after: i64,
     /// The configured authority that would have verified it.
-    pub authority: Option<String>,
+    pub ca: Option<String>,
 }
 
 impl Certificate {
@@ -103,7 +103,7 @@ impl Certificate {
             public_key_fingerprint: facts.public_key_fingerprint,
             not_before: facts.not_before,
             not_after: facts.not_after,
-            authority: facts.authority.map(Into::into),
+            ca: facts.ca.map(Into::into),
         })
     }
 }
@@ -142,7 +142,7 @@ mod tests {
             public_key_fingerprint: real.public_key_fingerprint().to_owned(),
             not_before: real.not_before(),
             not_after: real.not_after(),
-            authority: None,
+            ca: None,
         });
         assert_eq!(format!("{:?}", described.unwrap()), format!("{real:?}"));
     }
@@ -152,14 +152,14 @@ mod tests {
         let certificate = Certificate::described(CertificateFacts {
             uris: words(&["https://a/", "spiffe://prod.example/ns/ci"]),
             ip_addresses: words(&["2001:DB8:0::1"]),
-            authority: Some("partners".into()),
+            ca: Some("partners".into()),
             ..CertificateFacts::default()
         })
         .unwrap();
         assert_eq!(certificate.spiffe_id(), Some("spiffe://prod.example/ns/ci"));
         assert_eq!(certificate.spiffe_path(), Some("/ns/ci"));
         assert_eq!(certificate.ip_addresses(), ["2001:db8::1"]);
-        assert_eq!(certificate.authority(), Some("partners"));
+        assert_eq!(certificate.ca(), Some("partners"));
     }
 
     #[test]

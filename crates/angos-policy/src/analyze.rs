@@ -150,7 +150,7 @@ fn with(certificate: Presence, credential: Presence, attribute: Attribute) -> Kn
             Presence::Unknown => Known::Present,
         },
         // A certificate may lack these.
-        Attribute::SpiffeId | Attribute::SpiffeTrustDomain | Attribute::SpiffePath | Attribute::Authority
+        Attribute::SpiffeId | Attribute::SpiffeTrustDomain | Attribute::SpiffePath | Attribute::Ca
             if certificate == Presence::Present =>
         {
             Known::Nothing

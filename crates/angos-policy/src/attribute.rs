@@ -28,7 +28,7 @@ pub(crate) enum Attribute {
     SpiffePath,
     NotBefore,
     NotAfter,
-    Authority,
+    Ca,
 }
 
 /// The words of `identity.method`.
@@ -58,7 +58,7 @@ pub(crate) const ATTRIBUTES: &[(&str, Attribute, Type)] = &[
     ("identity.certificate.spiffe_path", Attribute::SpiffePath, Type::String),
     ("identity.certificate.not_before", Attribute::NotBefore, Type::Timestamp),
     ("identity.certificate.not_after", Attribute::NotAfter, Type::Timestamp),
-    ("identity.certificate.authority", Attribute::Authority, Type::String),
+    ("identity.certificate.ca", Attribute::Ca, Type::String),
 ];
 
 impl Attribute {
@@ -94,7 +94,7 @@ impl Attribute {
             Self::SpiffePath => text(certificate.spiffe_path()),
             Self::NotBefore => Value::Timestamp(certificate.not_before(), 0),
             Self::NotAfter => Value::Timestamp(certificate.not_after(), 0),
-            Self::Authority => text(certificate.authority()),
+            Self::Ca => text(certificate.ca()),
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) enum Denied {
     /// The policies. They may answer otherwise to somebody who also proves who he is by a credential.
     ByPolicies,
     /// The bound of the authority that vouches for the caller, which holds whatever else the caller proves.
-    ByAuthority,
+    ByCa,
 }
 
 impl Denied {
@@ -115,7 +115,7 @@ impl Gate<'_> {
         }
         match enforced {
             _ if allowed => Ok(()),
-            Decision::Authority(_) => Err(Denied::ByAuthority),
+            Decision::CaRestriction(_) => Err(Denied::ByCa),
             _ => Err(Denied::ByPolicies),
         }
     }
@@ -135,7 +135,7 @@ impl Gate<'_> {
                     generation = self.in_force.generation,
                     method = self.identity.method().as_str(),
                     identity = self.identity.id(),
-                    authority = self.identity.certificate().and_then(Certificate::authority),
+                    ca = self.identity.certificate().and_then(Certificate::ca),
                     subject = self.identity.certificate().map(Certificate::subject),
                     fingerprint = self.identity.certificate().map(Certificate::fingerprint),
                     client_ip = self.identity.client_ip(),

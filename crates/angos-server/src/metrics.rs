@@ -310,7 +310,7 @@ mod tests {
             "angos_reloads_total{outcome=\"refused\"} 0",
             "angos_tls_handshakes_total{outcome=\"revoked\"} 0",
             "angos_damaged_content_total{damage=\"missing\"} 0",
-            "angos_tls_distrusted_connections_total{reason=\"authority_removed\"} 0",
+            "angos_tls_distrusted_connections_total{reason=\"ca_removed\"} 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing from\n{text}");
         }

@@ -31,8 +31,8 @@ impl Distrust {
             Self::Expired => Class::Expired.as_str(),
             Self::Revoked => Class::Revoked.as_str(),
             Self::RevocationUnknown => Class::RevocationUnknown.as_str(),
-            Self::AuthorityRemoved => "authority_removed",
-            Self::AuthorityChanged => "authority_changed",
+            Self::AuthorityRemoved => "ca_removed",
+            Self::AuthorityChanged => "ca_changed",
             Self::CertificateRequired => "certificate_required",
             Self::Refused(class) => class.as_str(),
         }

@@ -20,7 +20,7 @@ impl ExpiryKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Server => "server_certificate",
-            Self::ClientAuthority => "client_authority",
+            Self::ClientAuthority => "client_ca",
             Self::RevocationList => "revocation_list",
         }
     }

@@ -73,7 +73,7 @@ impl Peer {
     /// The name of the [`ClientAuthority`](crate::ClientAuthority) that vouched for the certificate. None: there
     /// is no certificate, or that authority has no name.
     pub fn authority(&self) -> Option<&str> {
-        self.certificate()?.authority()
+        self.certificate()?.ca()
     }
 
     /// The protocol to speak on the stream.

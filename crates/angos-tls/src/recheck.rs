@@ -77,9 +77,5 @@ fn again(material: &Material, verified: &Verified) -> Result<i64, Distrust> {
     };
     let now = material.trust().verify(leaf, intermediates, UnixTime::now());
     let now = now.map_err(|refusal| Distrust::from(refusal.class))?;
-    if now.identity.authority() == verified.identity.authority() {
-        Ok(now.until)
-    } else {
-        Err(Distrust::AuthorityChanged)
-    }
+    if now.identity.ca() == verified.identity.ca() { Ok(now.until) } else { Err(Distrust::AuthorityChanged) }
 }

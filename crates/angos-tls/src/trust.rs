@@ -228,7 +228,7 @@ impl Trust {
         let read = identity.into_inner().unwrap_or_else(|| Certificate::from_der(leaf));
         let identity = read.map_err(Refusal::unreadable)?;
         let identity = match self.authorities.get(authority).and_then(|authority| authority.name.clone()) {
-            Some(name) => identity.with_authority(name),
+            Some(name) => identity.with_ca(name),
             None => identity,
         };
         let chain = std::iter::once(leaf).chain(intermediates).map(|der| der.clone().into_owned()).collect();

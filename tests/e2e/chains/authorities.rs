@@ -18,17 +18,13 @@ pub(super) fn group() -> Group {
     let [plain, team, prod] = ["Plain", "Team", "Prod"].map(Authority::new);
     let files = [("plain.pem", &plain), ("team.pem", &team), ("prod.pem", &prod)];
     let files = files.map(|(name, authority)| (name.to_owned(), authority.certificate_pem().into_bytes()));
-    let vouched = |name| format!("{ALICE} && c.authority == '{name}'");
+    let vouched = |name| format!("{ALICE} && c.ca == '{name}'");
     let with = |uri| prod.issue(&alice().uri(uri));
     let bridge = team.cross_sign(&prod, &Leaf::authority("Prod"));
     let over_both = with("spiffe://other.example/ci").with_intermediates([bridge.certificate_der()]);
-    let id = "c.spiffe_id == 'spiffe://prod.example/ci' && c.authority == 'prod'";
+    let id = "c.spiffe_id == 'spiffe://prod.example/ci' && c.ca == 'prod'";
     let rows = vec![
-        accepted(
-            "of the bundle without a name",
-            plain.issue(&alice()),
-            &format!("{ALICE} && !has(c.authority)"),
-        ),
+        accepted("of the bundle without a name", plain.issue(&alice()), &format!("{ALICE} && !has(c.ca)")),
         accepted("of a named authority", team.issue(&alice()), &vouched("team")),
         accepted(
             "of an intermediate of a named authority",
@@ -48,10 +44,10 @@ pub(super) fn group() -> Group {
         accepted(
             "an id where none is demanded",
             team.issue(&alice().uri("spiffe://other.example/ci")),
-            "c.spiffe_trust_domain == 'other.example' && c.authority == 'team'",
+            "c.spiffe_trust_domain == 'other.example' && c.ca == 'team'",
         ),
         // Whoever vouches without demands decides: the other way around, nobody could loosen anything.
-        accepted("over another authority that demands nothing", over_both, "c.authority == 'team'"),
+        accepted("over another authority that demands nothing", over_both, "c.ca == 'team'"),
         refused("of none of them", Authority::new("Team").issue(&alice()), "bad_signature"),
     ];
     Group { files: files.to_vec(), tls: TLS.to_owned(), rows }

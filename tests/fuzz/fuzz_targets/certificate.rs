@@ -39,5 +39,5 @@ fn check(certificate: &Certificate, der: &[u8]) {
     // Nothing may be read after the certificate, and nothing in it be ignored.
     assert!(Certificate::from_der(&[der, &[0]].concat()).is_err());
     assert!(Certificate::from_der(&der[..der.len() - 1]).is_err());
-    assert!(certificate.authority().is_none());
+    assert!(certificate.ca().is_none());
 }

@@ -26,7 +26,7 @@ pub(crate) struct Options {
     certificate: Option<PathBuf>,
     /// Name of the client authority that is taken to vouch for the certificate, which is then not verified
     #[arg(long, value_name = "NAME", requires = "certificate", help_heading = "Caller")]
-    authority: Option<String>,
+    client_ca: Option<String>,
     /// User name of the caller, one of [auth.identity]; no password is asked for
     #[arg(long, value_name = "NAME", help_heading = "Caller")]
     user: Option<String>,
@@ -98,7 +98,7 @@ pub(super) fn run(options: &Options, files: &[PathBuf]) -> Result<bool, String> 
     let identity = options.identity(shown.as_ref(), &policies)?;
     let told = |inquiry: &AccessRequest| (inquiry.to_string(), policies.access.explain(&identity, inquiry));
     let required: Vec<_> = request.required().iter().map(told).collect();
-    let is_out_of_bounds = required.iter().any(|(_, explanation)| explanation.reason == "authority");
+    let is_out_of_bounds = required.iter().any(|(_, explanation)| explanation.reason == "ca_restriction");
     let answer = Answer {
         is_allowed: shown.as_ref().is_none_or(|it| it.refusal.is_none())
             && policies.access.allows(&identity, &request),
@@ -125,8 +125,8 @@ impl Options {
     /// The certificate, and what the server makes of it.
     fn shown(&self, file: &Path, policies: &Policies, time: SystemTime) -> Result<Shown, String> {
         let failed = |message: String| format!("{}: {message}", file.display());
-        if let Some(name) = &self.authority {
-            let read = read_certificate(file).map_err(failed)?.with_authority(name.as_str());
+        if let Some(name) = &self.client_ca {
+            let read = read_certificate(file).map_err(failed)?.with_ca(name.as_str());
             let note =
                 format!("the certificate was not verified; the authority `{name}` is taken to vouch for it");
             return Ok(Shown { certificate: Arc::new(read), refusal: None, note });
@@ -134,7 +134,7 @@ impl Options {
         let shown = |certificate, refusal, note| Ok(Shown { certificate, refusal, note });
         match policies.standing(file, time).map_err(failed)? {
             CertificateCheck::Accepted(certificate) => {
-                let authority = match certificate.authority() {
+                let authority = match certificate.ca() {
                     Some(name) => format!("the client authority `{name}`"),
                     None => "an authority of client_ca_bundle".to_owned(),
                 };
@@ -254,7 +254,7 @@ impl Answer<'_> {
                 "method": self.identity.method().as_str(),
                 "username": self.identity.username(),
                 "subject": self.identity.certificate().map(Certificate::subject),
-                "authority": self.identity.certificate().and_then(Certificate::authority),
+                "ca": self.identity.certificate().and_then(Certificate::ca),
                 "client_ip": self.identity.client_ip(),
             },
             "required": questions(&self.required),
@@ -267,7 +267,7 @@ impl Answer<'_> {
 pub(super) fn explained(explanation: &Explanation) -> String {
     let mut text = String::new();
     match explanation.reason {
-        "authority" => {
+        "ca_restriction" => {
             text.push_str("  denied: the authority of the certificate may not vouch for callers here, whatever policies say\n");
         }
         "unconfigured" => text.push_str("  denied: no policy is configured for it\n"),

@@ -152,7 +152,7 @@ fn certificate(line: CertificateLine<'_>) -> Result<Certificate, RecordError> {
         public_key_fingerprint: line.public_key_fingerprint.into_owned(),
         not_before: line.not_before,
         not_after: line.not_after,
-        authority: line.authority.map(std::borrow::Cow::into_owned),
+        ca: line.ca.map(std::borrow::Cow::into_owned),
     };
     Ok(Certificate::described(facts)?)
 }

@@ -36,7 +36,7 @@ fn facts() -> CertificateFacts {
         public_key_fingerprint: "cd".repeat(32),
         not_before: 1,
         not_after: 4_000_000_000,
-        authority: Some("partners".to_owned()),
+        ca: Some("partners".to_owned()),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::key_path::KeyPath;
 use crate::layers::Part;
 use crate::policies::Policies;
 
-const KEYS: [&str; 4] = ["certificate", "authority", "user", "client_ip"];
+const KEYS: [&str; 4] = ["certificate", "ca", "user", "client_ip"];
 
 const LISTS: [&str; 7] = [
     "common_names",
@@ -47,12 +47,12 @@ impl Reader<'_> {
         self.refuse_unknown(table, path, &KEYS);
         let certificate = match table.get("certificate") {
             Some(written) => {
-                let authority = table.get("authority").map(|value| self.text(value, &path.key("authority")));
-                Some(self.certificate(written, &path.key("certificate"), authority.flatten())?)
+                let ca = table.get("ca").map(|value| self.text(value, &path.key("ca")));
+                Some(self.certificate(written, &path.key("certificate"), ca.flatten())?)
             }
-            None if table.contains_key("authority") => {
-                let message = format!("`{path}` has an authority and no certificate");
-                self.error(&path.key("authority"), Part::Key, message, "");
+            None if table.contains_key("ca") => {
+                let message = format!("`{path}` has a `ca` and no certificate");
+                self.error(&path.key("ca"), Part::Key, message, "");
                 return None;
             }
             None => None,
@@ -86,12 +86,7 @@ impl Reader<'_> {
     }
 
     /// A file's name, or the facts.
-    fn certificate(
-        &mut self,
-        written: &Value,
-        path: &KeyPath,
-        authority: Option<String>,
-    ) -> Option<Certificate> {
+    fn certificate(&mut self, written: &Value, path: &KeyPath, ca: Option<String>) -> Option<Certificate> {
         let read = match written {
             Value::String(_, file) => {
                 let file = self.layers.resolve(path, Path::new(file));
@@ -109,8 +104,8 @@ impl Reader<'_> {
             _ => Err(format!("`{path}`: expected the name of a PEM file, or a table of facts")),
         };
         match read {
-            Ok(certificate) => Some(match authority {
-                Some(authority) => certificate.with_authority(authority),
+            Ok(certificate) => Some(match ca {
+                Some(ca) => certificate.with_ca(ca),
                 None => certificate,
             }),
             Err(message) => {
@@ -154,7 +149,7 @@ impl Reader<'_> {
             public_key_fingerprint,
             not_before,
             not_after,
-            authority: None,
+            ca: None,
         }
     }
 

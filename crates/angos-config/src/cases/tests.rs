@@ -45,7 +45,7 @@ fn lists_multiply_and_fields_go_where_they_belong() {
         r#"
 [caller.builder]
 certificate = "builder.pem"
-authority = "staff"
+ca = "staff"
 [caller.written]
 certificate = { organizations = "Platform", uris = ["spiffe://a/b"], not_after = "2030-01-01T00:00:00Z" }
 user = "ci"
@@ -82,7 +82,7 @@ expect = "deny"
     assert!(second.place.to_string().ends_with("cases.toml:20:1: "), "{}", second.place);
     assert_eq!(second.checks[0].request.required().len(), 3, "asked for itself and for each tag");
     let builder = first.checks[0].identity.certificate().expect("a certificate");
-    assert_eq!((builder.common_names(), builder.authority()), (&["builder".to_owned()][..], Some("staff")));
+    assert_eq!((builder.common_names(), builder.ca()), (&["builder".to_owned()][..], Some("staff")));
     let written = &second.checks[0].identity;
     assert_eq!(
         (written.username(), written.id(), written.client_ip()),
@@ -139,7 +139,7 @@ fn mistakes_are_placed_and_explained() {
         ":2:1",
         "several SPIFFE ids",
     );
-    check(&caller("authority = \"staff\""), ":2:1", "an authority and no certificate");
+    check(&caller("ca = \"staff\""), ":2:1", "a `ca` and no certificate");
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn absent_identity() {
             deny(&["!(identity.username in ['bob', 'eve']) && request.action == 'get-blob'"]),
             deny(&["!('x' in identity.certificate.common_names)"]),
             deny(&["identity.certificate.dns_names.all(n, n.endsWith('.example'))"]),
-            deny(&["identity.certificate.authority != 'partners' && request.action == 'get-blob'"]),
+            deny(&["identity.certificate.ca != 'partners' && request.action == 'get-blob'"]),
         ],
         &[
             deny(&["identity.username != '' && identity.username != 'bob'"]),

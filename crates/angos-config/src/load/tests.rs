@@ -246,7 +246,7 @@ fn client_authorities_are_checked_where_they_are_written() {
     check_authorities(
         "[[server.tls.client_ca]]",
         &[
-            "4:1 `server.tls.client_ca[0]` has no `name` | write name = \"partners\"; rules see it as identity.certificate.authority",
+            "4:1 `server.tls.client_ca[0]` has no `name` | write name = \"partners\"; rules see it as identity.certificate.ca",
             "4:1 `server.tls.client_ca[0]` has no `bundle` | write bundle = \"/path/to/file.pem\"",
         ],
     );

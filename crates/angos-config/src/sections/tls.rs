@@ -187,7 +187,7 @@ impl Authorities {
 
 fn authority(written: &ClientCa, path: &KeyPath, context: &mut Context<'_>) -> Option<ClientAuthority> {
     if written.name.is_none() && !context.layers.has(&path.key("name")) {
-        let help = "write name = \"partners\"; rules see it as identity.certificate.authority";
+        let help = "write name = \"partners\"; rules see it as identity.certificate.ca";
         context.error_with_help(path, Part::Key, format!("`{path}` has no `name`"), help);
     }
     let bundle = file(written.bundle.as_deref(), path, "bundle", context);

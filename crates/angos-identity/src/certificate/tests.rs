@@ -50,9 +50,9 @@ fn every_fact_is_read() {
     assert_eq!(certificate.spiffe_id(), Some("spiffe://example.org/ns/ci"));
     assert_eq!(certificate.spiffe_trust_domain(), Some("example.org"));
     assert_eq!(certificate.spiffe_path(), Some("/ns/ci"));
-    assert_eq!(certificate.authority(), None);
+    assert_eq!(certificate.ca(), None);
     assert_eq!(certificate.not_after() - certificate.not_before(), 25 * 3600);
-    assert_eq!(certificate.with_authority("ci").authority(), Some("ci"));
+    assert_eq!(certificate.with_ca("ci").ca(), Some("ci"));
 }
 
 #[test]

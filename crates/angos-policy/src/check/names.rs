@@ -31,6 +31,20 @@ struct Named<'e> {
 /// A value, and the fields asked of it.
 type Resolved<'p, 'e> = (Typed, &'p [Named<'e>]);
 
+/// Usual abbreviations of certificate fields, too short to be found by [`nearest`], and one older name.
+const CERTIFICATE_FIELD_ALIASES: &[(&str, &str)] = &[
+    ("cn", "common_names"),
+    ("o", "organizations"),
+    ("ou", "organizational_units"),
+    ("dns", "dns_names"),
+    ("san", "dns_names"),
+    ("sans", "dns_names"),
+    ("ip", "ip_addresses"),
+    ("uri", "uris"),
+    ("serial", "serial_number"),
+    ("authority", "ca"),
+];
+
 impl<'e> Path<'e> {
     /// The dotted name an expression spells, if it is nothing else.
     fn of(expression: &'e Expression) -> Option<Self> {
@@ -166,7 +180,9 @@ impl Checker<'_> {
                 return self.unknown_root(name, *offset);
             }
             let fault = Fault::new(*offset, format!("`{known}` has no field {}", quote(name)));
-            return match nearest(name, members.iter().copied()) {
+            let abbreviated = CERTIFICATE_FIELD_ALIASES.iter().find(|(alias, _)| alias == name);
+            let meant = abbreviated.map(|(_, field)| *field).filter(|field| members.contains(field));
+            return match meant.or_else(|| nearest(name, members.iter().copied())) {
                 None => fault.help(format!("its fields are {}", listed(members))),
                 near => fault.did_you_mean(near),
             };

@@ -61,7 +61,7 @@ pub(crate) fn full() -> Request {
 pub(crate) fn certificate(leaf: &Leaf) -> Arc<Certificate> {
     let issued = Authority::new("Angos Test CA").issue(leaf);
     let certificate = Certificate::from_der(&issued.certificate_der).expect("certificate");
-    Arc::new(certificate.with_authority("staff"))
+    Arc::new(certificate.with_ca("staff"))
 }
 
 /// From 10.1.2.3.

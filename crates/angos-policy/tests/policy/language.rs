@@ -141,7 +141,7 @@ fn absent_facts_and_anonymous_callers() {
         ("has(identity.certificate)", Ok(false)),
         ("identity.certificate.common_names == []", Ok(true)),
         ("identity.certificate.subject == null", Ok(true)),
-        ("identity.certificate.authority != ''", Ok(false)),
+        ("identity.certificate.ca != ''", Ok(false)),
         ("identity.username in ['root', 'admin']", Ok(false)),
         ("identity.id == null", Ok(true)),
         ("identity.method == 'anonymous'", Ok(true)),
@@ -330,7 +330,7 @@ fn every_certificate_field_is_readable() {
         "identity.certificate.fingerprint.matches('^[0-9a-f]{64}$')",
         "identity.certificate.public_key_fingerprint.matches('^[0-9a-f]{64}$')",
         "identity.certificate.fingerprint != identity.certificate.public_key_fingerprint",
-        "identity.certificate.authority == 'staff' && identity.certificate.present",
+        "identity.certificate.ca == 'staff' && identity.certificate.present",
         "identity.method == 'basic' && identity.id == 'entry' && identity.client_ip == '10.1.2.3'",
     ]);
 }

@@ -19,7 +19,8 @@ const MISTAKES: &[(&str, usize, usize, &str, &str)] = &[
     // Names.
     ("identity.usrname == 'a'", 1, 10, "`identity` has no field `usrname`", "did you mean `username`?"),
     ("identity.certificat.subject == 'a'", 1, 10, "`identity` has no field `certificat`", "`certificate`"),
-    ("identity.certificate.cn == 'a'", 1, 22, "has no field `cn`", "its fields are authority, common_names"),
+    ("identity.certificate.cn == 'a'", 1, 22, "has no field `cn`", "did you mean `common_names`?"),
+    ("identity.certificate.authority == 'a'", 1, 22, "has no field `authority`", "did you mean `ca`?"),
     ("identity.username.first == 'a'", 1, 19, "`identity.username` is not a group", ""),
     ("identity.certificate == null", 1, 1, "is a group of fields", "its fields are"),
     ("identity.username == admin", 1, 22, "unknown name `admin`", "strings are written in quotes"),

@@ -99,23 +99,22 @@ fn an_authority_vouches_where_it_may_and_nowhere_else() {
     let names = ["a/b", "c"].map(|name| name.parse().unwrap()).to_vec();
     let authorities = [("bound".to_owned(), names)].into();
     let access = AccessPolicies { global, authorities, ..AccessPolicies::default() };
-    let caller = |authority: Option<&str>| {
-        let facts =
-            CertificateFacts { authority: authority.map(str::to_owned), ..CertificateFacts::default() };
+    let caller = |ca: Option<&str>| {
+        let facts = CertificateFacts { ca: ca.map(str::to_owned), ..CertificateFacts::default() };
         let certificate = Certificate::described(facts).unwrap();
         Identity::new([127, 0, 0, 1].into(), Some(Arc::new(certificate)), None)
     };
-    for (authority, action, namespace, expected) in [
+    for (ca, action, namespace, expected) in [
         (Some("bound"), Action::PutManifest, Some("a/b"), "default"),
         (Some("bound"), Action::GetBlob, Some("a/b/c"), "default"),
         (Some("bound"), Action::ListTags, Some("c"), "default"),
-        (Some("bound"), Action::ListTags, Some("a"), "authority"),
-        (Some("bound"), Action::ListTags, Some("a/bc"), "authority"),
-        (Some("bound"), Action::ListTags, Some("x/c"), "authority"),
+        (Some("bound"), Action::ListTags, Some("a"), "ca_restriction"),
+        (Some("bound"), Action::ListTags, Some("a/bc"), "ca_restriction"),
+        (Some("bound"), Action::ListTags, Some("x/c"), "ca_restriction"),
         (Some("bound"), Action::GetApiVersion, None, "default"),
         (Some("bound"), Action::ListCatalog, None, "default"),
-        (Some("bound"), Action::Metrics, None, "authority"),
-        (Some("bound"), Action::Healthz, None, "authority"),
+        (Some("bound"), Action::Metrics, None, "ca_restriction"),
+        (Some("bound"), Action::Healthz, None, "ca_restriction"),
         (Some("free"), Action::ListTags, Some("a"), "default"),
         (None, Action::Metrics, None, "default"),
     ] {
@@ -123,10 +122,10 @@ fn an_authority_vouches_where_it_may_and_nowhere_else() {
         if let Some(namespace) = namespace {
             inquiry.set("namespace", namespace).unwrap();
         }
-        let caller = caller(authority);
+        let caller = caller(ca);
         let decision = access.decide(&caller, &inquiry);
-        assert_eq!(decision.reason(), expected, "{authority:?} {action:?} {namespace:?}");
-        assert_eq!(decision.is_allowed(), expected != "authority");
+        assert_eq!(decision.reason(), expected, "{ca:?} {action:?} {namespace:?}");
+        assert_eq!(decision.is_allowed(), expected != "ca_restriction");
         assert_eq!(
             access.decide_and_count(&caller, &inquiry).enforced.reason(),
             expected,

@@ -35,7 +35,7 @@ async fn the_one_that_vouches_is_named() {
             let client = Client::new(&site.servers).tls(tls).with(issuer.issue(&alice()));
             let peer = client.attempt(&acceptor).await.server.unwrap();
             assert_eq!(peer.authority(), name);
-            assert_eq!(peer.certificate().unwrap().authority(), name);
+            assert_eq!(peer.certificate().unwrap().ca(), name);
         }
     }
 }

@@ -109,15 +109,15 @@ async fn other_rules_for_the_same_authority_count() {
     let impostor = Authority::new("Client CA");
     let original = site.settings.clone();
     site.settings.clients.authorities[0].name = Some("renamed".into());
-    check(&site, Err("authority_changed"));
+    check(&site, Err("ca_changed"));
     site.settings.clients.authorities[0].name = None;
     site.settings.clients.authorities[0].spiffe_trust_domain = Some("prod.example".into());
     check(&site, Err("name_constraint"));
     site.settings.clients.authorities = vec![ClientAuthority::new(impostor.write(site.path(), "impostor"))];
-    check(&site, Err("authority_removed"));
+    check(&site, Err("ca_removed"));
     site.settings.clients.authorities.clear();
     site.settings.clients.auth = ClientAuth::None;
-    check(&site, Err("authority_removed"));
+    check(&site, Err("ca_removed"));
     site.settings = original;
     check(&site, Ok(()));
 }
