@@ -5,8 +5,8 @@ use angos_storage::{Batch, BlobReader};
 use bytes::Bytes;
 
 use crate::limits::OWNERS_PER_PAGE_MAX;
-use crate::record::{self, Moment, Ownership, Record as _};
-use crate::registry::to_the_end;
+use crate::record::{self, Ownership, Record as _, Timestamp};
+use crate::registry::run_detached;
 use crate::{Error, Registry, Result, key};
 
 impl Registry {
@@ -44,7 +44,7 @@ impl Registry {
             Some(range) => Some(range.resolve(size).ok_or(Error::RangeNotSatisfiable { size })?),
         };
         let found = self.0.storage.blobs.read(digest, range).await;
-        self.whole(digest, size, found)?.ok_or(Error::BlobUnknown)
+        self.intact(digest, size, found)?.ok_or(Error::BlobUnknown)
     }
 
     /// The recorded size of a blob that this namespace owns; from memory where possible.
@@ -66,13 +66,13 @@ impl Registry {
     /// could each still see the other.
     pub async fn delete_blob(&self, name: &Name, digest: &Digest) -> Result<()> {
         self.owned(name, digest).await?;
-        let now = Moment(self.0.clock.nanoseconds()).encode();
+        let now = Timestamp(self.0.clock.nanoseconds()).encode();
         let batch = Batch::new()
             .delete(key::ownership(name, digest))
             .delete(key::owner(digest, name))
-            .put(key::candidate(digest), now);
+            .put(key::gc_candidate(digest), now);
         let (registry, name, digest) = (self.clone(), name.clone(), *digest);
-        to_the_end(async move {
+        run_detached(async move {
             registry.approve(&[]).await?;
             let applied = registry.apply(batch).await;
             registry.0.cache.invalidate_blob(&name, &digest);
@@ -89,7 +89,7 @@ impl Registry {
         if !self.has_bytes(digest, source.size).await? {
             return Ok(false);
         }
-        let batch = self.own(name, digest, source.size).await?;
+        let batch = self.ownership_batch(name, digest, source.size).await?;
         self.approve(&[]).await?;
         self.apply(batch).await?;
         Ok(true)
@@ -114,7 +114,7 @@ impl Registry {
 
     /// What records that `name` owns a blob whose bytes are there; nothing if it is recorded. The way back comes first:
     /// without it a collector could take bytes that are owned.
-    pub(crate) async fn own(&self, name: &Name, digest: &Digest, size: u64) -> Result<Batch> {
+    pub(crate) async fn ownership_batch(&self, name: &Name, digest: &Digest, size: u64) -> Result<Batch> {
         let recorded = self.metadata().read(&key::ownership(name, digest)).await?;
         // A damaged record is written anew, as one that is missing.
         let recorded = recorded.and_then(|found| record::present::<Ownership>(found.value).ok().flatten());
@@ -122,7 +122,7 @@ impl Registry {
             return Ok(Batch::new());
         }
         let ownership = Ownership { size, time: self.0.clock.nanoseconds() };
-        let batch = self.batch_within(name).await?.put(key::owner(digest, name), Bytes::new());
+        let batch = self.batch_in_repository(name).await?.put(key::owner(digest, name), Bytes::new());
         Ok(batch.put(key::ownership(name, digest), ownership.encode()))
     }
 

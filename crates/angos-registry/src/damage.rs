@@ -28,7 +28,7 @@ pub struct Damage {
 }
 
 #[derive(Default)]
-pub(crate) struct Counts {
+pub(crate) struct DamageCounts {
     missing: AtomicU64,
     length: AtomicU64,
     content: AtomicU64,
@@ -37,7 +37,7 @@ pub(crate) struct Counts {
 impl Registry {
     /// How often damage was found since the start.
     pub fn damage(&self) -> Damage {
-        let Counts { missing, length, content } = &self.0.damage;
+        let DamageCounts { missing, length, content } = &self.0.damage;
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Damage { missing: read(missing), length: read(length), content: read(content) }
     }
@@ -59,7 +59,7 @@ impl Registry {
     }
 
     /// What a store read, if it is a blob of this size; nothing if that is damaged.
-    pub(crate) fn whole(
+    pub(crate) fn intact(
         &self,
         digest: &Digest,
         size: u64,

@@ -8,7 +8,7 @@ use angos_storage::Batch;
 use crate::clock::nanoseconds;
 use crate::limits::{ORPHANS_PER_SWEEP, SESSIONS_PER_SWEEP};
 use crate::record::Upload;
-use crate::uploads::without_session;
+use crate::uploads::remove_session_records;
 use crate::{Error, Registry, Result, key};
 
 impl Registry {
@@ -36,7 +36,7 @@ impl Registry {
         loop {
             let oldest = self.metadata().scan(key::EXPIRY, after.as_deref(), SESSIONS_PER_SWEEP).await?;
             let mut is_last = oldest.len() < SESSIONS_PER_SWEEP;
-            let (mut batch, mut claims, mut failure) = (Batch::new(), Vec::new(), None);
+            let (mut batch, mut guards, mut failure) = (Batch::new(), Vec::new(), None);
             for entry in oldest {
                 let Some((start, id, name)) = key::parse_expiry(&entry.key) else {
                     return Err(Error::Corrupt { what: "expiry of an upload" });
@@ -46,11 +46,11 @@ impl Registry {
                     break;
                 }
                 after = Some(entry.key);
-                let Ok(claim) = self.0.sessions.claim_any(id) else { continue };
+                let Ok(guard) = self.0.sessions.acquire_any(id) else { continue };
                 match self.drop_bytes(&name, id).await {
                     Ok(()) => {
-                        batch = without_session(batch, &name, start, &id);
-                        claims.push(claim);
+                        batch = remove_session_records(batch, &name, start, &id);
+                        guards.push(guard);
                     }
                     Err(Error::UploadBusy) => {}
                     Err(error) => failure = Some(error),
@@ -58,7 +58,7 @@ impl Registry {
             }
             self.apply(batch).await?;
             // A page of sessions that are all in use, or cannot be removed, must not hide those behind it.
-            match (claims.len(), failure) {
+            match (guards.len(), failure) {
                 (0, _) if !is_last => {}
                 (0, Some(error)) => return Err(error),
                 (ended, _) => return Ok(ended),

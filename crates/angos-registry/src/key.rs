@@ -41,11 +41,11 @@ pub(crate) fn revision(name: &Name, digest: &Digest) -> Vec<u8> {
     Key::within(b'r', name, DIGEST).digest(digest).done()
 }
 
-pub(crate) fn tags_of(name: &Name, digest: &Digest) -> Vec<u8> {
+pub(crate) fn tag_index_prefix(name: &Name, digest: &Digest) -> Vec<u8> {
     Key::within(b'g', name, DIGEST).digest(digest).done()
 }
 
-pub(crate) fn tag_of(name: &Name, digest: &Digest, tag: &Tag) -> Vec<u8> {
+pub(crate) fn tag_index(name: &Name, digest: &Digest, tag: &Tag) -> Vec<u8> {
     Key::within(b'g', name, DIGEST + tag.len()).digest(digest).text(tag).done()
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn manifest_bytes(digest: &Digest, name: &Name) -> Vec<u8> {
     Key::new(b'm', DIGEST + name.len()).digest(digest).text(name).done()
 }
 
-pub(crate) fn candidate(digest: &Digest) -> Vec<u8> {
+pub(crate) fn gc_candidate(digest: &Digest) -> Vec<u8> {
     Key::new(b'q', DIGEST).digest(digest).done()
 }
 

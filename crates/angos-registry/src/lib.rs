@@ -8,7 +8,7 @@
 //! | [`Registry`], shared state | `registry.rs`, `settings.rs`, `clock.rs` |
 //! | reading manifests | `manifests.rs`, `cache.rs` |
 //! | deleting manifests and tags | `removal.rs` |
-//! | pushing manifests | `push.rs`, `immutable.rs` |
+//! | pushing manifests | `push.rs`, `tag_patterns.rs` |
 //! | blobs, mounts | `blobs.rs` |
 //! | bytes that are not what was recorded | `damage.rs` |
 //! | uploads | `uploads.rs`, `upload_id.rs`, `sessions.rs`, `receive.rs`, `body.rs`, `expiry.rs` |
@@ -28,7 +28,6 @@ mod damage;
 mod error;
 mod expiry;
 mod health;
-mod immutable;
 mod key;
 pub mod limits;
 mod listing;
@@ -42,6 +41,7 @@ mod registry;
 mod removal;
 mod sessions;
 mod settings;
+mod tag_patterns;
 mod upload_id;
 mod uploads;
 
@@ -53,7 +53,6 @@ pub use crate::clock::Clock;
 pub use crate::damage::Damage;
 pub use crate::error::{Error, Result};
 pub use crate::health::{StorageHealth, StoreFault, StoreHealth};
-pub use crate::immutable::{PatternError, TagPatterns};
 pub use crate::listing::{Page, Span};
 pub use crate::manifests::StoredManifest;
 pub use crate::push::{ManifestReceipt, PutManifest};
@@ -61,6 +60,7 @@ pub use crate::record::TagEntry;
 pub use crate::referrers::{ReferrersPage, ReferrersRest};
 pub use crate::registry::Registry;
 pub use crate::settings::Settings;
+pub use crate::tag_patterns::{PatternError, TagPatterns};
 
 /// The example of the README compiles and runs.
 #[cfg(doctest)]

@@ -10,7 +10,7 @@ pub const INLINE_MAX_BYTES: usize = 128 << 10;
 ///
 /// Source: ours. A parsed manifest may take 20 MiB (`JSON_VALUES_MAX`), for some milliseconds; so all of them take 80 MiB
 /// at most, whatever number of processors parses.
-pub(crate) const PARSED_AT_ONCE: usize = 4;
+pub(crate) const PARSE_CONCURRENCY: usize = 4;
 
 /// Most tags or names in one page, and the number given when the client names none.
 ///
@@ -32,7 +32,7 @@ pub(crate) const REFERRERS_PAGE_MAX_BYTES: usize = angos_oci::limits::MANIFEST_M
 /// Most referrers looked at by one call.
 ///
 /// Source: ours. A filter which matches nothing ends too; the page then says where to go on.
-pub(crate) const REFERRERS_LOOKED_AT_MAX: usize = 10_000;
+pub(crate) const REFERRERS_SCANNED_MAX: usize = 10_000;
 
 /// Largest descriptor that stands in the list of referrers itself: 8 KiB.
 ///
@@ -49,12 +49,12 @@ pub const OWNERS_PER_PAGE_MAX: usize = 1000;
 ///
 /// Source: ours. An older one, or one from before a restart, acts as a session without bytes until it expires, which lets
 /// its client do nothing that it was not let do before.
-pub(crate) const SPENT_MAX: usize = 1 << 16;
+pub(crate) const FINISHED_SESSIONS_MAX: usize = 1 << 16;
 
 /// Longest name of a pusher kept with a tag, in bytes.
 ///
 /// Source: ours. Enough for a distinguished name, small beside a page of tags.
-pub(crate) const BY_MAX_BYTES: usize = 256;
+pub(crate) const PUSHED_BY_MAX_BYTES: usize = 256;
 
 /// Largest compiled pattern over tags: 256 KiB.
 ///
@@ -81,7 +81,7 @@ pub(crate) const SHORT_SCAN_ENTRIES: usize = 256;
 ///
 /// Source: ours. A scan of [`ENTRIES_PER_SCAN`] holds half a megabyte; each of a thousand requests for long lists could
 /// otherwise hold as much while a thread is found for it. The other processors are left to other requests.
-pub(crate) const LONG_SCANS_AT_ONCE: usize = 8;
+pub(crate) const SCAN_CONCURRENCY: usize = 8;
 
 /// Referrers read from the metadata at once while a page is sent in pieces: 16.
 ///

@@ -91,13 +91,13 @@ impl Registry {
 
     async fn open_manifest(&self, digest: &Digest, size: u64) -> Result<BlobReader> {
         let found = self.0.storage.blobs.read(digest, None).await;
-        self.whole(digest, size, found)?.ok_or(Error::ManifestUnknown)
+        self.intact(digest, size, found)?.ok_or(Error::ManifestUnknown)
     }
 
     /// Whether the bytes of a manifest that is kept as a blob have its digest; [`Error::ManifestUnknown`] if not. Holds
     /// one piece of them.
     async fn verify_large(&self, digest: &Digest, size: u64) -> Result<()> {
-        let _turn = self.parsing(usize::try_from(size).unwrap_or(usize::MAX)).await;
+        let _turn = self.parse_permit(usize::try_from(size).unwrap_or(usize::MAX)).await;
         let mut reader = self.open_manifest(digest, size).await?;
         let mut hasher = Hasher::new(digest.algorithm());
         while let Some(chunk) = reader.next().await {

@@ -7,9 +7,9 @@ use angos_oci::{Algorithm, Descriptor, Digest, Manifest, MediaType, Name, Refere
 use angos_storage::Batch;
 use bytes::Bytes;
 
-use crate::limits::{ATTEMPTS_MAX, BY_MAX_BYTES, INLINE_MAX_BYTES};
+use crate::limits::{ATTEMPTS_MAX, INLINE_MAX_BYTES, PUSHED_BY_MAX_BYTES};
 use crate::record::{Content, Record as _, Revision, TagEntry};
-use crate::registry::to_the_end;
+use crate::registry::run_detached;
 use crate::{Error, Registry, Result, key, referrers};
 
 /// A manifest on its way in.
@@ -24,7 +24,7 @@ pub struct PutManifest<'a> {
     /// The manifest.
     pub bytes: Bytes,
     /// Who pushes, as recorded with the tags; cut to 256 bytes.
-    pub by: &'a str,
+    pub pushed_by: &'a str,
 }
 
 /// What a push did.
@@ -39,17 +39,17 @@ pub struct ManifestReceipt {
 }
 
 /// A push that was checked and only needs writing. The parsed manifest, several times its bytes, is gone by then.
-struct Push {
+struct CheckedPush {
     name: Name,
     digest: Digest,
     bytes: Bytes,
-    checked: Checked,
+    checked: CheckedManifest,
     tags: BTreeSet<Tag>,
-    by: String,
+    pushed_by: String,
 }
 
 /// What is kept of a manifest that was parsed.
-struct Checked {
+struct CheckedManifest {
     media_type: MediaType,
     artifact_type: Option<MediaType>,
     subject: Option<Digest>,
@@ -81,30 +81,34 @@ impl Registry {
         let additional: BTreeSet<Tag> = put.tags.iter().cloned().collect();
         let receipt =
             ManifestReceipt { digest, subject: checked.subject, tags: additional.iter().cloned().collect() };
-        let push = Push {
+        let push = CheckedPush {
             name: name.clone(),
             digest,
             bytes: put.bytes,
             checked,
             tags: additional.into_iter().chain(put.reference.tag().cloned()).collect(),
-            by: put.by.split_at(put.by.floor_char_boundary(BY_MAX_BYTES)).0.to_owned(),
+            pushed_by: put
+                .pushed_by
+                .split_at(put.pushed_by.floor_char_boundary(PUSHED_BY_MAX_BYTES))
+                .0
+                .to_owned(),
         };
         let registry = self.clone();
-        to_the_end(async move { registry.write(&push).await }).await?;
+        run_detached(async move { registry.write(&push).await }).await?;
         Ok(receipt)
     }
 
     /// The digest of a manifest, and what else is kept of it. Of large ones only some are parsed at the same time.
-    async fn checked(&self, put: &PutManifest<'_>) -> Result<(Digest, Checked)> {
-        let _turn = self.parsing(put.bytes.len()).await;
+    async fn checked(&self, put: &PutManifest<'_>) -> Result<(Digest, CheckedManifest)> {
+        let _turn = self.parse_permit(put.bytes.len()).await;
         let digest = verified_digest(put.reference, &put.bytes)?;
         let manifest = Manifest::parse(put.media_type, &put.bytes).map_err(Error::ManifestInvalid)?;
-        Ok((digest, Checked::new(&manifest, &digest, put.bytes.len() as u64)?))
+        Ok((digest, CheckedManifest::new(&manifest, &digest, put.bytes.len() as u64)?))
     }
 
     /// Whether this namespace has what the manifest is made of, undamaged as far as lengths tell. The subject may come
     /// later.
-    async fn check_references(&self, name: &Name, checked: &Checked) -> Result<()> {
+    async fn check_references(&self, name: &Name, checked: &CheckedManifest) -> Result<()> {
         for digest in &checked.blobs {
             if !self.has_blob(name, digest).await? {
                 return Err(Error::ReferenceUnknown { digest: *digest });
@@ -119,7 +123,7 @@ impl Registry {
         Ok(())
     }
 
-    async fn write(&self, push: &Push) -> Result<()> {
+    async fn write(&self, push: &CheckedPush) -> Result<()> {
         if push.bytes.len() > INLINE_MAX_BYTES {
             let mut writer = self.0.storage.blobs.stage(push.digest.algorithm()).await?;
             writer.write(push.bytes.clone()).await?;
@@ -139,10 +143,10 @@ impl Registry {
     }
 
     /// Bytes, revision, referrers, tags: nothing is named before it is there.
-    async fn push_batch(&self, push: &Push) -> Result<Batch> {
-        let Push { name, digest, checked, .. } = push;
+    async fn push_batch(&self, push: &CheckedPush) -> Result<Batch> {
+        let CheckedPush { name, digest, checked, .. } = push;
         let revision = push.revision(self.0.clock.nanoseconds());
-        let mut batch = self.batch_within(name).await?;
+        let mut batch = self.batch_in_repository(name).await?;
         if revision.content == Content::Blob {
             batch = batch.put(key::manifest_bytes(digest, name), Bytes::new());
         }
@@ -155,7 +159,7 @@ impl Registry {
             media_type: revision.media_type,
             size: revision.size,
             time: revision.time,
-            by: push.by.clone(),
+            pushed_by: push.pushed_by.clone(),
         };
         for tag in &push.tags {
             batch = self.set_tag(batch, name, tag, &entry).await?;
@@ -165,8 +169,8 @@ impl Registry {
 
     /// Adds the revision. With another media type than before, pulls of each tag that names it change; so they are asked
     /// about as if they were pushed. A tag that is set meanwhile makes the batch conflict.
-    async fn set_revision(&self, batch: Batch, push: &Push, revision: &Revision) -> Result<Batch> {
-        let Push { name, digest, .. } = push;
+    async fn set_revision(&self, batch: Batch, push: &CheckedPush, revision: &Revision) -> Result<Batch> {
+        let CheckedPush { name, digest, .. } = push;
         let key = key::revision(name, digest);
         let version = match self.versioned::<Revision>(&key).await? {
             Some((old, version)) if old.media_type != revision.media_type => version,
@@ -200,7 +204,7 @@ impl Registry {
             Some(old) => crate::record::present::<TagEntry>(old.value.clone())?.map(|old| old.digest),
             None => None,
         };
-        let batch = batch.put(key::tag_of(name, &entry.digest, tag), Bytes::new());
+        let batch = batch.put(key::tag_index(name, &entry.digest, tag), Bytes::new());
         let batch = match (is_immutable, old) {
             (false, _) => batch.put(key, entry.encode()),
             (true, None) => batch.create(key, entry.encode()),
@@ -210,13 +214,13 @@ impl Registry {
             (true, Some(old)) => batch.replace(key, old.version, entry.encode()),
         };
         Ok(match old_digest {
-            Some(digest) if digest != entry.digest => batch.delete(key::tag_of(name, &digest, tag)),
+            Some(digest) if digest != entry.digest => batch.delete(key::tag_index(name, &digest, tag)),
             _ => batch,
         })
     }
 }
 
-impl Checked {
+impl CheckedManifest {
     fn new(manifest: &Manifest, digest: &Digest, size: u64) -> Result<Self> {
         let subject = manifest.subject().map(|subject| subject.digest);
         let referrer = subject.map(|_| referrers::entry(manifest, digest, size)).transpose()?;
@@ -226,13 +230,13 @@ impl Checked {
             artifact_type: manifest.artifact_type(),
             subject,
             referrer: referrer.map(|referrer| referrer.encode()),
-            blobs: blobs.filter(|blob| !lives_elsewhere(blob)).map(|blob| blob.digest).collect(),
+            blobs: blobs.filter(|blob| !is_nondistributable(blob)).map(|blob| blob.digest).collect(),
             members: manifest.manifests().iter().map(|entry| entry.digest).collect(),
         })
     }
 }
 
-impl Push {
+impl CheckedPush {
     fn revision(&self, time: u64) -> Revision {
         let is_inline = self.bytes.len() <= INLINE_MAX_BYTES;
         Revision {
@@ -257,7 +261,7 @@ fn verified_digest(reference: &Reference, bytes: &[u8]) -> Result<Digest> {
 }
 
 /// Whether a layer is of a kind that clients fetch from its origin and do not push.
-fn lives_elsewhere(layer: &Descriptor) -> bool {
+fn is_nondistributable(layer: &Descriptor) -> bool {
     const OCI: &str = "application/vnd.oci.image.layer.nondistributable.";
     const DOCKER: &str = "application/vnd.docker.image.rootfs.foreign.";
     layer.media_type.starts_with(OCI) || layer.media_type.starts_with(DOCKER)

@@ -7,7 +7,7 @@ use crate::{Body, Error, Result};
 
 /// What the headers of a request and the settings say about its body.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Expectation {
+pub(crate) struct BodyLimits {
     /// The length announced, if one was.
     length: Option<u64>,
     /// Where the session stands, and the largest blob it may become.
@@ -15,7 +15,7 @@ pub(crate) struct Expectation {
     limit: Option<u64>,
 }
 
-impl Expectation {
+impl BodyLimits {
     /// Refuses what cannot come out right before any byte of it is read.
     pub(crate) fn new(
         range: Option<ContentRange>,
@@ -30,9 +30,9 @@ impl Expectation {
             (Some(range), Some(length)) if range != length => return Err(Error::SizeMismatch),
             (range, length) => range.or(length),
         };
-        let expectation = Self { length, offset, limit };
-        expectation.allow(length.unwrap_or(0))?;
-        Ok(expectation)
+        let limits = Self { length, offset, limit };
+        limits.allow(length.unwrap_or(0))?;
+        Ok(limits)
     }
 
     fn allow(self, received: u64) -> Result<()> {

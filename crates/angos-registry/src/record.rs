@@ -51,7 +51,7 @@ pub struct TagEntry {
     /// When it was last pushed, in nanoseconds since the Unix epoch.
     pub time: u64,
     /// Who pushed it, as the server named them; at most 256 bytes.
-    pub by: String,
+    pub pushed_by: String,
 }
 
 impl Record for TagEntry {
@@ -63,7 +63,7 @@ impl Record for TagEntry {
             .text(self.media_type.as_str())
             .number(self.size)
             .number(self.time)
-            .text(&self.by)
+            .text(&self.pushed_by)
             .done()
     }
 
@@ -74,7 +74,7 @@ impl Record for TagEntry {
             media_type: from.text()?,
             size: from.number()?,
             time: from.number()?,
-            by: from.text()?,
+            pushed_by: from.text()?,
         };
         from.end()?;
         Ok(entry)
@@ -191,10 +191,10 @@ impl Record for Ownership {
 
 /// When something happened: a namespace came to be, bytes may have lost an owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Moment(pub(crate) u64);
+pub(crate) struct Timestamp(pub(crate) u64);
 
-impl Record for Moment {
-    const WHAT: &'static str = "moment";
+impl Record for Timestamp {
+    const WHAT: &'static str = "timestamp";
 
     fn encode(&self) -> Bytes {
         Encoder::new(VERSION).number(self.0).done()

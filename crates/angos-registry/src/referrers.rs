@@ -5,8 +5,8 @@ use angos_storage::Entry;
 use bytes::Bytes;
 
 use crate::limits::{
-    LISTED_MAX_BYTES, REFERRERS_LOOKED_AT_MAX, REFERRERS_PAGE_MAX_BYTES, REFERRERS_PER_PAGE_MAX,
-    REFERRERS_PER_PIECE, REFERRERS_PER_SCAN,
+    LISTED_MAX_BYTES, REFERRERS_PAGE_MAX_BYTES, REFERRERS_PER_PAGE_MAX, REFERRERS_PER_PIECE,
+    REFERRERS_PER_SCAN, REFERRERS_SCANNED_MAX,
 };
 use crate::record::{self, Referrer};
 use crate::{Error, Registry, Result, key};
@@ -128,20 +128,20 @@ impl Registry {
         if wanted == 0 {
             return Ok(found);
         }
-        let (mut count, mut total, mut looked_at): (_, usize, _) = (0, 0, 0);
+        let (mut count, mut total, mut scanned): (_, usize, _) = (0, 0, 0);
         let mut last = after.copied();
         loop {
             let from = last.map(|digest| key::referrer(name, subject, &digest));
             // Each scan reads up to a megabyte: they take turns, so that processors are left to other requests.
-            let turn = self.scanning().await;
+            let turn = self.scan_permit().await;
             let page = self.metadata().scan(&prefix, from.as_deref(), REFERRERS_PER_SCAN).await?;
             let is_last = page.len() < REFERRERS_PER_SCAN;
             for entry in page {
                 let (digest, referrer) = read(entry, &prefix)?;
-                if count == wanted || looked_at == REFERRERS_LOOKED_AT_MAX {
+                if count == wanted || scanned == REFERRERS_SCANNED_MAX {
                     return Ok(ReferrersPage { next: last, ..found });
                 }
-                looked_at += 1;
+                scanned += 1;
                 if is_wanted(&referrer, artifact_types)
                     && let Some(listed) = self.listed(name, &digest, referrer).await?
                 {
@@ -221,7 +221,7 @@ impl Registry {
         }
         let Some(stored) = present(self.revision(name, digest).await)? else { return Ok(None) };
         let Some(bytes) = present(self.manifest_bytes(&stored).await.map(Some))? else { return Ok(None) };
-        let _turn = self.parsing(bytes.len()).await;
+        let _turn = self.parse_permit(bytes.len()).await;
         let manifest = Manifest::parse(Some(&stored.media_type), &bytes)
             .map_err(|_| Error::Corrupt { what: "manifest" })?;
         descriptor(&manifest, digest, stored.size).map(Some)

@@ -10,9 +10,9 @@ use tracing::Instrument as _;
 
 use crate::approval::Approval;
 use crate::cache::ManifestCache;
-use crate::damage::Counts;
-use crate::limits::{INLINE_MAX_BYTES, LONG_SCANS_AT_ONCE, PARSED_AT_ONCE, SHORT_SCAN_ENTRIES};
-use crate::record::{self, Moment, Record};
+use crate::damage::DamageCounts;
+use crate::limits::{INLINE_MAX_BYTES, PARSE_CONCURRENCY, SCAN_CONCURRENCY, SHORT_SCAN_ENTRIES};
+use crate::record::{self, Record, Timestamp};
 use crate::sessions::Sessions;
 use crate::upload_id::Secret;
 use crate::{Clock, Error, Result, Settings, key};
@@ -34,7 +34,7 @@ pub(crate) struct Inner {
     pub(crate) started: u64,
     pub(crate) cache: ManifestCache,
     pub(crate) sessions: Arc<Sessions>,
-    pub(crate) damage: Counts,
+    pub(crate) damage: DamageCounts,
     /// Where the next look for abandoned sessions in the blob store goes on.
     pub(crate) sweep: Mutex<Option<SessionId>>,
     pub(crate) secret: OnceCell<Secret>,
@@ -60,11 +60,11 @@ impl Registry {
             settings,
             clock,
             sessions: Arc::default(),
-            damage: Counts::default(),
+            damage: DamageCounts::default(),
             sweep: Mutex::default(),
             secret: OnceCell::new(),
-            parsing: Semaphore::new(PARSED_AT_ONCE),
-            scanning: Semaphore::new(long_scans()),
+            parsing: Semaphore::new(PARSE_CONCURRENCY),
+            scanning: Semaphore::new(scan_concurrency()),
         });
         Self(inner, None)
     }
@@ -94,7 +94,7 @@ impl Registry {
     }
 
     /// To be held while a manifest of `length` bytes is parsed.
-    pub(crate) async fn parsing(&self, length: usize) -> Option<SemaphorePermit<'_>> {
+    pub(crate) async fn parse_permit(&self, length: usize) -> Option<SemaphorePermit<'_>> {
         if length <= INLINE_MAX_BYTES {
             return None;
         }
@@ -104,12 +104,12 @@ impl Registry {
 
     /// A scan of the metadata, which waits for its turn if it is long.
     pub(crate) async fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>> {
-        let _turn = if limit > SHORT_SCAN_ENTRIES { self.scanning().await } else { None };
+        let _turn = if limit > SHORT_SCAN_ENTRIES { self.scan_permit().await } else { None };
         Ok(self.metadata().scan(prefix, after, limit).await?)
     }
 
     /// To be held during a scan that takes long, or reads much.
-    pub(crate) async fn scanning(&self) -> Option<SemaphorePermit<'_>> {
+    pub(crate) async fn scan_permit(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed.
         self.0.scanning.acquire().await.ok()
     }
@@ -134,19 +134,19 @@ impl Registry {
     }
 
     /// A batch that begins with the namespace, unless it exists.
-    pub(crate) async fn batch_within(&self, name: &Name) -> Result<Batch> {
+    pub(crate) async fn batch_in_repository(&self, name: &Name) -> Result<Batch> {
         let key = key::catalog(name);
         if self.exists(&key).await? {
             return Ok(Batch::new());
         }
-        Ok(Batch::new().put(key, Moment(self.0.clock.nanoseconds()).encode()))
+        Ok(Batch::new().put(key, Timestamp(self.0.clock.nanoseconds()).encode()))
     }
 }
 
 /// How many long scans run at once: not so many that they take all processors.
-fn long_scans() -> usize {
+fn scan_concurrency() -> usize {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    (processors / 2).clamp(1, LONG_SCANS_AT_ONCE)
+    (processors / 2).clamp(1, SCAN_CONCURRENCY)
 }
 
 impl fmt::Debug for Registry {
@@ -158,7 +158,7 @@ impl fmt::Debug for Registry {
 /// Runs `work` to its end even if the caller goes away, as a client that disconnects does.
 ///
 /// A write is applied or not whether or not someone waits for it; what follows it (the cache, the session) must too.
-pub(crate) async fn to_the_end<T: Send + 'static>(
+pub(crate) async fn run_detached<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     match tokio::spawn(work.in_current_span()).await {

@@ -5,8 +5,8 @@ use angos_storage::{Batch, Version};
 use bytes::Bytes;
 
 use crate::limits::{ATTEMPTS_MAX, TAGS_PER_BATCH};
-use crate::record::{Content, Moment, REMOVED, Record as _, Revision, TagEntry};
-use crate::registry::to_the_end;
+use crate::record::{Content, REMOVED, Record as _, Revision, TagEntry, Timestamp};
+use crate::registry::run_detached;
 use crate::{Error, Registry, Result, key};
 
 impl Registry {
@@ -20,7 +20,7 @@ impl Registry {
     /// name the revision, never the namespace.
     pub async fn delete_manifest(&self, name: &Name, reference: &Reference) -> Result<()> {
         let (registry, name, reference) = (self.clone(), name.clone(), reference.clone());
-        to_the_end(async move {
+        run_detached(async move {
             match &reference {
                 Reference::Tag(tag) => registry.delete_tag(&name, tag).await,
                 Reference::Digest(digest) => registry.delete_revision(&name, digest).await,
@@ -33,7 +33,7 @@ impl Registry {
         let entry = self.tag(name, tag).await?;
         self.approve(&[]).await?;
         self.check_deletable(tag)?;
-        let batch = Batch::new().delete(key::tag(name, tag)).delete(key::tag_of(name, &entry.digest, tag));
+        let batch = Batch::new().delete(key::tag(name, tag)).delete(key::tag_index(name, &entry.digest, tag));
         let applied = self.metadata().apply(batch).await;
         self.0.cache.invalidate(name, None, [tag]);
         Ok(applied?)
@@ -82,8 +82,8 @@ impl Registry {
             }
             batch = batch.replace(revision_key.clone(), version, REMOVED).delete(revision_key);
             if revision.content == Content::Blob {
-                let now = Moment(self.0.clock.nanoseconds()).encode();
-                batch = batch.delete(key::manifest_bytes(digest, name)).put(key::candidate(digest), now);
+                let now = Timestamp(self.0.clock.nanoseconds()).encode();
+                batch = batch.delete(key::manifest_bytes(digest, name)).put(key::gc_candidate(digest), now);
             }
         } else {
             batch = batch.replace(revision_key, version, revision.encode());
@@ -128,7 +128,7 @@ impl Registry {
         digest: &Digest,
         after: Option<&[u8]>,
     ) -> Result<TagsOfDigest> {
-        let prefix = key::tags_of(name, digest);
+        let prefix = key::tag_index_prefix(name, digest);
         let page = self.metadata().scan(&prefix, after, TAGS_PER_BATCH).await?;
         let is_last = page.len() < TAGS_PER_BATCH;
         let mut found = TagsOfDigest { tags: Vec::with_capacity(page.len()), keys: Vec::new(), is_last };

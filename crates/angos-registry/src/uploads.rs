@@ -8,10 +8,10 @@ use angos_oci::{Algorithm, ContentRange, Digest, Name, UploadId};
 use angos_storage::{Batch, SessionId, Writer};
 use bytes::Bytes;
 
-use crate::receive::Expectation;
-use crate::record::{Moment, Record as _, Upload};
-use crate::registry::to_the_end;
-use crate::sessions::Claim;
+use crate::receive::BodyLimits;
+use crate::record::{Record as _, Timestamp, Upload};
+use crate::registry::run_detached;
+use crate::sessions::SessionGuard;
 use crate::upload_id::{IssuedId as _, Secret};
 use crate::{Body, BodyError, Error, Registry, Result, key};
 
@@ -29,7 +29,7 @@ impl Registry {
     /// How many bytes a session holds.
     pub async fn upload_progress(&self, name: &Name, id: &UploadId) -> Result<u64> {
         self.check(name, id).await?;
-        if self.0.sessions.is_spent(id) {
+        if self.0.sessions.is_finished(id) {
             return Err(Error::UploadUnknown);
         }
         let upload = self.record(&key::upload(name, &id.session)).await?;
@@ -51,22 +51,22 @@ impl Registry {
     ) -> Result<u64> {
         let open = self.open(name, id).await?;
         let offset = self.offset(open.upload.as_ref()).await?;
-        let expectation = self.expect(range, content_length, offset)?;
+        let limits = self.body_limits(range, content_length, offset)?;
         let session = match &open.upload {
             Some(upload) => upload.session,
             None => self.begin(name, id).await?,
         };
         let blobs = &self.0.storage.blobs;
         let mut writer = blobs.append(&session, offset).await?;
-        match expectation.receive(&mut body, &mut writer).await {
+        match limits.receive(&mut body, &mut writer).await {
             Ok(()) => {
                 self.approve(&[]).await?;
                 Ok(writer.finish().await?.offset)
             }
-            Err(error @ Error::Body(_)) => self.keep(writer, error).await,
+            Err(error @ Error::Body(_)) => self.keep_received(writer, error).await,
             Err(error @ Error::BlobTooLarge { .. }) => {
                 drop(writer);
-                self.end(name, id, Some(session), open.claim).await?;
+                self.end(name, id, Some(session), open.guard).await?;
                 Err(error)
             }
             Err(error) => Err(error),
@@ -87,48 +87,48 @@ impl Registry {
         content_length: Option<u64>,
         mut body: B,
     ) -> Result<()> {
-        let Open { claim, upload } = match self.open(name, id).await {
-            Err(Error::UploadUnknown) if self.0.sessions.is_spent(id) => {
-                return self.complete_again(name, id, digest).await;
+        let Open { guard, upload } = match self.open(name, id).await {
+            Err(Error::UploadUnknown) if self.0.sessions.is_finished(id) => {
+                return self.repeat_completion(name, id, digest).await;
             }
             opened => opened?,
         };
         let offset = self.offset(upload.as_ref()).await?;
         let session = upload.map(|upload| upload.session);
-        let expectation = match self.expect(range, content_length, offset) {
-            Err(error) if session.is_none() => return self.or_finished(name, id, digest, error).await,
-            expectation => expectation?,
+        let limits = match self.body_limits(range, content_length, offset) {
+            Err(error) if session.is_none() => return self.finished_before(name, id, digest, error).await,
+            limits => limits?,
         };
         let blobs = &self.0.storage.blobs;
         let mut writer = match &session {
             Some(session) => blobs.append(session, offset).await?,
             None => blobs.stage(digest.algorithm()).await?,
         };
-        match expectation.receive(&mut body, &mut writer).await {
+        match limits.receive(&mut body, &mut writer).await {
             Ok(()) => {}
             Err(error @ Error::BlobTooLarge { .. }) => {
                 drop(writer);
-                self.end(name, id, session, claim).await?;
+                self.end(name, id, session, guard).await?;
                 return Err(error);
             }
-            Err(error @ Error::Body(_)) => return self.keep(writer, error).await,
+            Err(error @ Error::Body(_)) => return self.keep_received(writer, error).await,
             Err(error) => return Err(error),
         }
         let (registry, name, id, digest) = (self.clone(), name.clone(), *id, *digest);
-        to_the_end(async move {
+        run_detached(async move {
             let recorded = session.map(|session| (id, session));
             let outcome = registry.publish(&name, &digest, writer, recorded).await;
             match outcome {
                 Ok(()) => {
-                    claim.spend();
+                    guard.finish();
                     Ok(())
                 }
                 Err(error @ Error::DigestMismatch { .. }) => {
-                    registry.end(&name, &id, session, claim).await?;
+                    registry.end(&name, &id, session, guard).await?;
                     if session.is_some() {
                         return Err(error);
                     }
-                    registry.or_finished(&name, &id, &digest, error).await
+                    registry.finished_before(&name, &id, &digest, error).await
                 }
                 Err(error) => Err(error),
             }
@@ -137,24 +137,24 @@ impl Registry {
     }
 
     /// The answer to the end of a session that is over: the same as before if it made the blob.
-    async fn complete_again(&self, name: &Name, id: &UploadId, digest: &Digest) -> Result<()> {
+    async fn repeat_completion(&self, name: &Name, id: &UploadId, digest: &Digest) -> Result<()> {
         self.check(name, id).await?;
         if self.has_blob(name, digest).await? { Ok(()) } else { Err(Error::UploadUnknown) }
     }
 
     /// What to answer to the end of a session that has no bytes and does not come out right: it may be one that an
     /// earlier process finished, whose answer was lost. Sessions that this process finished are remembered.
-    async fn or_finished(&self, name: &Name, id: &UploadId, digest: &Digest, error: Error) -> Result<()> {
+    async fn finished_before(&self, name: &Name, id: &UploadId, digest: &Digest, error: Error) -> Result<()> {
         if id.start < self.0.started && self.has_blob(name, digest).await? { Ok(()) } else { Err(error) }
     }
 
     /// Ends a session and drops what it holds.
     pub async fn cancel_upload(&self, name: &Name, id: &UploadId) -> Result<()> {
-        let Open { claim, upload } = self.open(name, id).await?;
+        let Open { guard, upload } = self.open(name, id).await?;
         self.approve(&[]).await?;
         // A session whose bytes are gone is no session.
         self.offset(upload.as_ref()).await?;
-        self.end(name, id, upload.map(|upload| upload.session), claim).await
+        self.end(name, id, upload.map(|upload| upload.session), guard).await
     }
 
     /// Takes a whole blob in one request.
@@ -165,11 +165,11 @@ impl Registry {
         content_length: Option<u64>,
         mut body: B,
     ) -> Result<()> {
-        let expectation = self.expect(None, content_length, 0)?;
+        let limits = self.body_limits(None, content_length, 0)?;
         let mut writer = self.0.storage.blobs.stage(digest.algorithm()).await?;
-        expectation.receive(&mut body, &mut writer).await?;
+        limits.receive(&mut body, &mut writer).await?;
         let (registry, name, digest) = (self.clone(), name.clone(), *digest);
-        to_the_end(async move { registry.publish(&name, &digest, writer, None).await }).await
+        run_detached(async move { registry.publish(&name, &digest, writer, None).await }).await
     }
 
     /// Bytes first, then ownership with the end of the session's record, then the session's bytes: until the blob is
@@ -185,15 +185,15 @@ impl Registry {
             angos_storage::Error::DigestMismatch { .. } => Error::DigestMismatch { expected: *digest },
             other => other.into(),
         })?;
-        let batch = self.own(name, digest, size).await?;
+        let batch = self.ownership_batch(name, digest, size).await?;
         if let Err(error) = self.approve(&[]).await {
             // The bytes are there, and nobody may own them.
-            let now = Moment(self.0.clock.nanoseconds()).encode();
-            self.apply(Batch::new().put(key::candidate(digest), now)).await?;
+            let now = Timestamp(self.0.clock.nanoseconds()).encode();
+            self.apply(Batch::new().put(key::gc_candidate(digest), now)).await?;
             return Err(error);
         }
         let Some((id, session)) = recorded else { return self.apply(batch).await };
-        self.apply(without_session(batch, name, id.start, &id.session)).await?;
+        self.apply(remove_session_records(batch, name, id.start, &id.session)).await?;
         if let Err(error) = self.0.storage.blobs.abort(&session).await {
             // The blob is there and owned; what is left of the session expires.
             tracing::warn!(target: "angos::registry", %session, %error, "cannot remove a finished upload");
@@ -202,7 +202,7 @@ impl Registry {
     }
 
     /// Keeps what arrived before the body ended early, unless its sender may no longer change the session.
-    async fn keep<T>(&self, writer: Writer, error: Error) -> Result<T> {
+    async fn keep_received<T>(&self, writer: Writer, error: Error) -> Result<T> {
         if !matches!(error, Error::Body(BodyError::NotApproved)) {
             self.approve(&[]).await?;
             writer.finish().await?;
@@ -210,13 +210,13 @@ impl Registry {
         Err(error)
     }
 
-    fn expect(
+    fn body_limits(
         &self,
         range: Option<ContentRange>,
         content_length: Option<u64>,
         offset: u64,
-    ) -> Result<Expectation> {
-        Expectation::new(range, content_length, offset, self.0.settings.max_blob_size)
+    ) -> Result<BodyLimits> {
+        BodyLimits::new(range, content_length, offset, self.0.settings.max_blob_size)
     }
 
     /// Whether the id is one of this registry and name, and still alive.
@@ -236,9 +236,9 @@ impl Registry {
 
     async fn open(&self, name: &Name, id: &UploadId) -> Result<Open> {
         self.check(name, id).await?;
-        let claim = self.0.sessions.claim(id)?;
+        let guard = self.0.sessions.acquire(id)?;
         let upload = self.record(&key::upload(name, &id.session)).await?;
-        Ok(Open { claim, upload })
+        Ok(Open { guard, upload })
     }
 
     async fn offset(&self, upload: Option<&Upload>) -> Result<u64> {
@@ -251,7 +251,7 @@ impl Registry {
     async fn begin(&self, name: &Name, id: &UploadId) -> Result<SessionId> {
         let algorithm = id.named_algorithm().unwrap_or(Algorithm::Sha256);
         let (registry, name, id) = (self.clone(), name.clone(), *id);
-        to_the_end(async move {
+        run_detached(async move {
             let blobs = &registry.0.storage.blobs;
             let session = blobs.begin(algorithm).await?;
             let batch = Batch::new()
@@ -278,21 +278,21 @@ impl Registry {
         name: &Name,
         id: &UploadId,
         session: Option<SessionId>,
-        claim: Claim,
+        guard: SessionGuard,
     ) -> Result<()> {
-        claim.spend();
+        guard.finish();
         let Some(session) = session else { return Ok(()) };
         let (registry, name, id) = (self.clone(), name.clone(), *id);
-        to_the_end(async move {
-            registry.forget(&name, id.start, &id.session, &session).await?;
-            drop(claim);
+        run_detached(async move {
+            registry.remove_session(&name, id.start, &id.session, &session).await?;
+            drop(guard);
             Ok(())
         })
         .await
     }
 
     /// Removes a session from both stores.
-    pub(crate) async fn forget(
+    pub(crate) async fn remove_session(
         &self,
         name: &Name,
         start: u64,
@@ -300,7 +300,7 @@ impl Registry {
         session: &SessionId,
     ) -> Result<()> {
         self.0.storage.blobs.abort(session).await?;
-        self.apply(without_session(Batch::new(), name, start, id)).await
+        self.apply(remove_session_records(Batch::new(), name, start, id)).await
     }
 
     pub(crate) async fn secret(&self) -> Result<&Secret> {
@@ -324,12 +324,12 @@ impl Registry {
 }
 
 /// Adds the removal of a session's records.
-pub(crate) fn without_session(batch: Batch, name: &Name, start: u64, id: &[u8; 16]) -> Batch {
+pub(crate) fn remove_session_records(batch: Batch, name: &Name, start: u64, id: &[u8; 16]) -> Batch {
     batch.delete(key::upload(name, id)).delete(key::expiry(start, id, name))
 }
 
 /// A session that one request has to itself.
 struct Open {
-    claim: Claim,
+    guard: SessionGuard,
     upload: Option<Upload>,
 }

@@ -44,7 +44,7 @@ fn what_is_written_is_read() {
             media_type: media_type(MediaType::OCI_INDEX),
             size: u64::MAX,
             time: 1,
-            by: "CN=é, O=x".to_owned(),
+            pushed_by: "CN=é, O=x".to_owned(),
         });
         for (content, size) in [(Content::Blob, 9), (Content::Inline(Bytes::from_static(b"{}")), 2)] {
             check_exact(&Revision {
@@ -66,7 +66,7 @@ fn what_is_written_is_read() {
         }
     }
     check_exact(&Ownership { size: 1, time: 2 });
-    check_exact(&Moment(3));
+    check_exact(&Timestamp(3));
     check_exact(&Upload { session: SessionId::random().unwrap() });
     check(&Referrer { artifact_type: None, descriptor: Bytes::from_static(b"{}") });
     check(&Referrer { artifact_type: Some(media_type("a/b")), descriptor: Bytes::from_static(b"{}") });
@@ -92,9 +92,9 @@ fn inline_bytes_share_the_memory_of_their_record() {
 
 #[test]
 fn what_was_removed_is_absent() {
-    assert_eq!(present::<Moment>(Bytes::from_static(REMOVED)).unwrap(), None);
-    assert_eq!(present::<Moment>(Moment(1).encode()).unwrap(), Some(Moment(1)));
-    assert!(present::<Moment>(Bytes::new()).is_err());
+    assert_eq!(present::<Timestamp>(Bytes::from_static(REMOVED)).unwrap(), None);
+    assert_eq!(present::<Timestamp>(Timestamp(1).encode()).unwrap(), Some(Timestamp(1)));
+    assert!(present::<Timestamp>(Bytes::new()).is_err());
 }
 
 proptest! {

@@ -153,7 +153,7 @@ async fn another_media_type_is_a_change_of_every_tag() {
             tags: &[],
             media_type: Some(&media_type),
             bytes: bytes.clone(),
-            by: "x",
+            pushed_by: "x",
         };
         registry.put_manifest(&name("a"), put).await.map(drop)
     };

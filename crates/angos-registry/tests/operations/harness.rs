@@ -177,7 +177,7 @@ pub(crate) async fn put_tags(
     tags: &[Tag],
     bytes: &Bytes,
 ) -> Outcome<ManifestReceipt> {
-    let put = PutManifest { reference, tags, media_type: None, bytes: bytes.clone(), by: "tester" };
+    let put = PutManifest { reference, tags, media_type: None, bytes: bytes.clone(), pushed_by: "tester" };
     registry.put_manifest(name, put).await
 }
 

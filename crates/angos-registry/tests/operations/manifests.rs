@@ -25,7 +25,7 @@ async fn what_is_pushed_is_pulled_by_tag_and_by_digest() {
             }
         }
         let entry = registry.tag(&name, &tag("v1")).await.unwrap();
-        assert_eq!((entry.digest, entry.by.as_str()), (sha256(&bytes), "tester"));
+        assert_eq!((entry.digest, entry.pushed_by.as_str()), (sha256(&bytes), "tester"));
         assert_eq!(entry.size, bytes.len() as u64);
         for missing in ["v2".to_owned(), sha256(b"other").to_string(), sha512(&bytes).to_string()] {
             let outcome = registry.manifest(&name, &missing.parse().unwrap()).await;
@@ -80,7 +80,7 @@ async fn refused_pushes_leave_nothing() {
     let index: MediaType = MediaType::OCI_INDEX.parse().unwrap();
     let check = async |bytes: Bytes, media_type: Option<&MediaType>, tags: &[_], code: &str| {
         let reference = &reference("v1");
-        let put = PutManifest { reference, tags, media_type, bytes, by: "" };
+        let put = PutManifest { reference, tags, media_type, bytes, pushed_by: "" };
         let error = registry.put_manifest(&name, put).await.unwrap_err();
         assert_eq!(error.code().unwrap().as_str(), code, "{error}");
     };
@@ -109,7 +109,7 @@ async fn the_last_push_says_what_the_bytes_are() {
             tags: &[],
             media_type: Some(&media_type),
             bytes: bytes.clone(),
-            by: "",
+            pushed_by: "",
         };
         registry.put_manifest(&name, put).await.unwrap();
         // The cached answer of the first tag must follow the second push.

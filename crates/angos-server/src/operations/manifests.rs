@@ -62,9 +62,14 @@ pub(super) async fn push(
     })?;
     let identity = cx.gate.identity;
     let subject = || identity.certificate().map(Certificate::subject);
-    let by = identity.username().or_else(subject).unwrap_or("anonymous");
-    let put =
-        PutManifest { reference, tags, media_type: media_type.as_ref(), bytes: collected.bytes.clone(), by };
+    let pushed_by = identity.username().or_else(subject).unwrap_or("anonymous");
+    let put = PutManifest {
+        reference,
+        tags,
+        media_type: media_type.as_ref(),
+        bytes: collected.bytes.clone(),
+        pushed_by,
+    };
     let receipt = cx.registry().put_manifest(name, put).await?;
     Ok(Outcome::ManifestStored { name: name.clone(), receipt })
 }

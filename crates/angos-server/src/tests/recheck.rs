@@ -223,7 +223,7 @@ async fn no_route_changes_a_tag_that_its_rules_forbid() {
                 tags: &[],
                 media_type: Some(&media_type),
                 bytes,
-                by: "x",
+                pushed_by: "x",
             };
             let name = "a".parse().expect("a name");
             server.handle.shared.registry.put_manifest(&name, put).await.expect("stored");
