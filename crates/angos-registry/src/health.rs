@@ -23,7 +23,7 @@ pub enum StoreFault {
     /// Disk, inodes or quota are used up.
     OutOfSpace,
     /// The folder that was opened is no longer at its path.
-    Misplaced,
+    Moved,
     /// The process may not write there, or the file system is read-only.
     AccessDenied,
     /// The disk or the engine fails in another way.
@@ -58,7 +58,7 @@ fn store_health(store: &str, found: &Health) -> StoreHealth {
         tracing::debug!(target: "angos::storage", store, %error, "store takes no writes");
         match error {
             angos_storage::Error::OutOfSpace(_) => StoreFault::OutOfSpace,
-            angos_storage::Error::Misplaced { .. } => StoreFault::Misplaced,
+            angos_storage::Error::Moved { .. } => StoreFault::Moved,
             angos_storage::Error::AccessDenied(_) => StoreFault::AccessDenied,
             _ => StoreFault::Failing,
         }

@@ -32,13 +32,13 @@ impl Look {
         let Look::Ended(StorageHealth { blobs, metadata, .. }) = self else { return Some(SILENT) };
         let blobs = blobs.fault.map(|fault| match fault {
             StoreFault::OutOfSpace => "the blob store has no space left",
-            StoreFault::Misplaced => "the blob store is not where it was opened",
+            StoreFault::Moved => "the blob store is not where it was opened",
             StoreFault::AccessDenied => "the blob store cannot be written to",
             _ => "the blob store fails",
         });
         let metadata = metadata.fault.map(|fault| match fault {
             StoreFault::OutOfSpace => "the metadata store has no space left",
-            StoreFault::Misplaced => "the metadata store is not where it was opened",
+            StoreFault::Moved => "the metadata store is not where it was opened",
             StoreFault::AccessDenied => "the metadata store cannot be written to",
             _ => "the metadata store fails",
         });

@@ -134,7 +134,7 @@ impl Copy {
         if self.links
             && let Some(file) = from.blobs.file(&digest)
         {
-            match self.blobs.adopt(file, digest).await? {
+            match self.blobs.link_blob_from(file, digest).await? {
                 Some(true) => {
                     done.linked += 1;
                     done.blobs += 1;

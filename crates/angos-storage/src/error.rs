@@ -69,7 +69,7 @@ pub enum Error {
     },
     /// The file exists and was not written by this engine.
     #[error("{} is not an Angos store: {reason}; move it away, or configure another folder", path.display())]
-    Foreign {
+    NotAnAngosStore {
         /// The file.
         path: PathBuf,
         /// What is unexpected in it.
@@ -109,7 +109,7 @@ pub enum Error {
     /// The folder that was opened is no longer at its path: moved, removed, replaced or unmounted. Nothing is
     /// written until it is back.
     #[error("{} is not the file that was opened: put its folder back, or restart", path.display())]
-    Misplaced {
+    Moved {
         /// A file that is in the folder for as long as the store is open.
         path: PathBuf,
     },

@@ -45,7 +45,7 @@ use self::{
     content::Content,
     directories::Directories,
     disk::{Cached, Disk},
-    identity::Traces,
+    identity::FolderContents,
     lease::Leases,
     pool::Pool,
 };
@@ -92,13 +92,13 @@ impl FilesystemBlobs {
 
     /// Gives a blob of another store a name here: `Some(true)` when it has one, `Some(false)` when there is no such
     /// file, `None` when no file of that place can be linked.
-    pub(crate) async fn adopt(&self, file: PathBuf, digest: Digest) -> Result<Option<bool>, Error> {
-        self.blocking(move |store| store.adopt(&file, &digest)).await
+    pub(crate) async fn link_blob_from(&self, file: PathBuf, digest: Digest) -> Result<Option<bool>, Error> {
+        self.blocking(move |store| store.link_blob_from(&file, &digest)).await
     }
 
     /// What a folder holds before it is opened.
-    pub(crate) fn traces(root_dir: &Path) -> Result<Traces, Error> {
-        Disk::traces(root_dir)
+    pub(crate) fn folder_contents(root_dir: &Path) -> Result<FolderContents, Error> {
+        Disk::folder_contents(root_dir)
     }
 
     /// The id of the store, if it has one.

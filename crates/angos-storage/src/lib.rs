@@ -11,36 +11,36 @@
 //! | `settings.rs` | [`Settings`] → [`Storage`] |
 //! | `backup.rs` | a consistent copy of an open store |
 //! | `pair.rs` | whether blobs and metadata belong together |
-//! | `place.rs`, `health.rs`, `private.rs` | whether a folder is still where it was opened; room and writability; file modes |
+//! | `location.rs`, `health.rs`, `modes.rs` | whether a folder is still where it was opened; room and writability; file modes |
 //! | `memory.rs` | both engines in memory, for tests and embedding |
 //! | `filesystem.rs` | blobs as files |
-//! | `embedded.rs` | metadata in one redb file |
+//! | `redb.rs` | metadata in one redb file |
 //! | `suite.rs` | the one test suite over all engines (feature `suite`) |
 
 mod backup;
 mod batch;
 mod blobs;
-mod embedded;
 mod error;
 mod filesystem;
 mod health;
 pub mod limits;
+mod location;
 mod memory;
 mod metadata;
+mod modes;
 mod pair;
-mod place;
-mod private;
 mod reader;
+mod redb;
 mod session;
 mod settings;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
 mod writer;
 
+pub use crate::redb::RedbMetadata;
 pub use backup::Backup;
 pub use batch::{Batch, Operation};
 pub use blobs::{BlobStore, BoxFuture, Progress};
-pub use embedded::RedbMetadata;
 pub use error::{Error, Failure};
 pub use filesystem::FilesystemBlobs;
 pub use health::{Health, Space};

@@ -15,7 +15,7 @@ pub const BATCH_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Batches that may wait for the metadata engine; more make their callers wait.
 ///
 /// Source: ours. One group takes them all.
-pub(crate) const BATCHES_WAITING_MAX: usize = 256;
+pub(crate) const BATCH_QUEUE_MAX: usize = 256;
 
 /// Batches committed together at most.
 ///
@@ -41,17 +41,17 @@ pub(crate) const IDLE_BUFFERS_MAX: usize = 32;
 /// Bytes that one upload may have waiting while a thread writes: 256 KiB; then the sender waits.
 ///
 /// Source: ours, measured. Larger writes are no cheaper.
-pub(crate) const UPLOAD_WAITING_MAX_BYTES: usize = 256 * 1024;
+pub(crate) const UPLOAD_BUFFER_MAX_BYTES: usize = 256 * 1024;
 
 /// Bytes that may wait in all uploads together, 64 MiB, before each may have only a quarter of its share.
 ///
 /// Source: ours. It keeps a thousand uploads to a slow disk from filling the memory.
-pub(crate) const UPLOADS_WAITING_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const UPLOAD_BUFFERS_BYTES: usize = 64 * 1024 * 1024;
 
 /// Bytes of an upload that are worth a trip to a blocking thread: 64 KiB.
 ///
 /// Source: ours, measured. Behind a sender that stalls there is neither a thread nor more than these.
-pub(crate) const UPLOAD_WAITING_START_BYTES: usize = 64 * 1024;
+pub(crate) const UPLOAD_BUFFER_WRITE_BYTES: usize = 64 * 1024;
 
 /// Frames of an upload below this are copied together: 4 KiB.
 ///
@@ -71,17 +71,17 @@ pub(crate) const REHASH_BYTES: usize = 256 * 1024;
 /// Bytes of one record of an upload session: 512.
 ///
 /// Source: ours. A saved hasher is below 300 bytes, and disks write a sector of 512 as a whole.
-pub(crate) const RECORD_PLACE_BYTES: usize = 512;
+pub(crate) const RECORD_SLOT_BYTES: usize = 512;
 
 /// Records that the file of an upload session has room for: 2.
 ///
 /// Source: ours. They are written in turn, so that a write that fails half way leaves the one before it.
-pub(crate) const RECORD_PLACES: usize = 2;
+pub(crate) const RECORD_SLOTS: usize = 2;
 
 /// How long a new writer of an upload session waits for one that is leaving: 1 s.
 ///
 /// Source: ours. It is the rest of one write to the disk; after that the session is busy.
-pub(crate) const WRITER_LEAVING: Duration = Duration::from_secs(1);
+pub(crate) const WRITER_RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Longest scan of the metadata that runs on the calling thread: 256 entries.
 ///
@@ -106,7 +106,7 @@ pub(crate) const BACKUP_BLOBS_PER_PAGE: usize = 1000;
 /// How long readers of metadata that could not be opened again wait before one of them tries once more: 1 s.
 ///
 /// Source: ours. Opening takes a millisecond; a disk that fails is not asked for every request.
-pub(crate) const REOPEN_EVERY: Duration = Duration::from_secs(1);
+pub(crate) const REOPEN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Free bytes below which the health of a blob folder is found out by writing: 64 MiB.
 ///

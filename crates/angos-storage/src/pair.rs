@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::{Error, MetadataStore as _, embedded::RedbMetadata, filesystem::FilesystemBlobs};
+use crate::{Error, MetadataStore as _, filesystem::FilesystemBlobs, redb::RedbMetadata};
 
 /// Opens both, or neither. What is created is created when neither of them is there.
 pub(crate) fn open(
@@ -12,7 +12,7 @@ pub(crate) fn open(
     cache_bytes: usize,
     sync: bool,
 ) -> Result<(FilesystemBlobs, RedbMetadata), Error> {
-    let blobs_before = FilesystemBlobs::traces(blobs_dir)?;
+    let blobs_before = FilesystemBlobs::folder_contents(blobs_dir)?;
     let file = RedbMetadata::file(metadata_dir);
     let has_metadata = file.try_exists().map_err(|error| Error::from_io("open", &file, error))?;
     // A start makes the metadata first. Whoever finds blobs alone finds what is left of a store.

@@ -10,10 +10,10 @@ use crate::limits::METADATA_CACHE_BYTES;
 use crate::{
     BlobStore, Error, MetadataStore,
     backup::check_complete,
-    embedded::RedbMetadata,
     filesystem::FilesystemBlobs,
     memory::{MemoryBlobs, MemoryMetadata},
     pair,
+    redb::RedbMetadata,
 };
 
 /// Where and how to store.
@@ -111,7 +111,7 @@ impl Storage {
     /// Opens, and creates what is missing. Does not read what is stored, so that it takes no longer for a
     /// large store.
     ///
-    /// [`Error::Locked`] when another process has it open, [`Error::Foreign`] when a file is not ours,
+    /// [`Error::Locked`] when another process has it open, [`Error::NotAnAngosStore`] when a file is not ours,
     /// [`Error::Incomplete`] when it is a backup that did not come to its end, [`Error::Damaged`] when the metadata is torn,
     /// [`Error::Unpaired`] when one of the two is missing beside content of the other, [`Error::Mismatched`] when they
     /// belong to different stores.

@@ -2,7 +2,7 @@
 //!
 //! Bytes wait here until there is enough for a trip to a blocking thread. Once there, the thread takes
 //! whatever has come meanwhile, until nothing is left: a fast sender keeps it busy with large writes, and
-//! behind one that stalls there is neither a thread nor more than [`UPLOAD_WAITING_START_BYTES`] bytes.
+//! behind one that stalls there is neither a thread nor more than [`UPLOAD_BUFFER_WRITE_BYTES`] bytes.
 
 use std::sync::{
     Arc, Mutex,
@@ -13,16 +13,16 @@ use angos_oci::Digest;
 use bytes::{Bytes, BytesMut};
 use tokio::{runtime::Handle, sync::Notify, task::spawn_blocking};
 
-use super::{Store, blocking, content::Content, lease::Leaving};
+use super::{Store, blocking, content::Content, lease::ReleaseSignal};
 use crate::limits::{
-    FRAME_SMALL_BYTES, UPLOAD_WAITING_MAX_BYTES, UPLOAD_WAITING_START_BYTES, UPLOADS_WAITING_BYTES,
+    FRAME_SMALL_BYTES, UPLOAD_BUFFER_MAX_BYTES, UPLOAD_BUFFER_WRITE_BYTES, UPLOAD_BUFFERS_BYTES,
 };
 use crate::{BoxFuture, Error, Progress, Sink, memory::lock};
 
 /// One append. Dropping it gives everything back that was not acknowledged.
 pub(super) struct Append {
     flow: Arc<Flow>,
-    leaving: Leaving,
+    release: ReleaseSignal,
 }
 
 struct Flow {
@@ -86,7 +86,7 @@ impl Drop for Pending {
 
 impl Append {
     pub(super) fn new(store: &Arc<Store>, content: Content) -> Append {
-        let leaving = content.leaving();
+        let release = content.release();
         let state = State {
             pending: Pending::new(&store.buffered),
             content: Some(content),
@@ -95,12 +95,12 @@ impl Append {
         };
         let flow =
             Flow { state: Mutex::new(state), moved: Notify::new(), buffered: Arc::clone(&store.buffered) };
-        Append { flow: Arc::new(flow), leaving }
+        Append { flow: Arc::new(flow), release }
     }
 
     async fn push(&self, mut bytes: Bytes) -> Result<(), Error> {
         while !bytes.is_empty() {
-            let frame = bytes.split_to(bytes.len().min(UPLOAD_WAITING_MAX_BYTES));
+            let frame = bytes.split_to(bytes.len().min(UPLOAD_BUFFER_MAX_BYTES));
             while !self.flow.accept(&frame)? {
                 self.flow.moved.notified().await;
             }
@@ -109,7 +109,7 @@ impl Append {
     }
 
     /// Waits for the thread and runs the last action on one, with everything written.
-    async fn settle<T: Send + 'static>(
+    async fn finish_with<T: Send + 'static>(
         self,
         last: impl FnOnce(Content) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
@@ -141,16 +141,16 @@ impl Flow {
         if let Some(error) = &state.failed {
             return Err(error.clone());
         }
-        let room = if self.buffered.load(Ordering::Relaxed) < UPLOADS_WAITING_BYTES {
-            UPLOAD_WAITING_MAX_BYTES
+        let room = if self.buffered.load(Ordering::Relaxed) < UPLOAD_BUFFERS_BYTES {
+            UPLOAD_BUFFER_MAX_BYTES
         } else {
-            UPLOAD_WAITING_START_BYTES
+            UPLOAD_BUFFER_WRITE_BYTES
         };
         let fits = state.pending.length == 0 || state.pending.length + frame.len() <= room;
         if fits {
             state.pending.push(frame.clone());
         }
-        if (!fits || state.pending.length >= UPLOAD_WAITING_START_BYTES)
+        if (!fits || state.pending.length >= UPLOAD_BUFFER_WRITE_BYTES)
             && let Some(content) = state.content.take()
         {
             let flow = Arc::clone(self);
@@ -203,17 +203,17 @@ impl Sink for Append {
     }
 
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<Progress, Error>> {
-        Box::pin(self.settle(|mut content| content.acknowledge()))
+        Box::pin(self.finish_with(|mut content| content.acknowledge()))
     }
 
     fn commit(self: Box<Self>, digest: Digest) -> BoxFuture<'static, Result<u64, Error>> {
-        Box::pin(self.settle(move |content| content.publish(&digest)))
+        Box::pin(self.finish_with(move |content| content.publish(&digest)))
     }
 }
 
 impl Drop for Append {
     fn drop(&mut self) {
-        self.leaving.set();
+        self.release.set();
         let mut state = lock(&self.flow.state);
         state.abandoned = true;
         let content = state.content.take();

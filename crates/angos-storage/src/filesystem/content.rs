@@ -8,15 +8,15 @@ use bytes::Bytes;
 use super::{
     Store,
     disk::{self, Step, UPLOADS},
-    lease::{Lease, Leaving},
+    lease::{Lease, ReleaseSignal},
     record::Record,
     sessions::{Acknowledged, data_path, state_path},
 };
-use crate::limits::{RECORD_PLACE_BYTES, RECORD_PLACES, REHASH_BYTES};
+use crate::limits::{RECORD_SLOT_BYTES, RECORD_SLOTS, REHASH_BYTES};
 use crate::{Error, Progress, SessionId};
 
 /// Where the content is, and so what becomes of it.
-pub(super) enum Place {
+pub(super) enum ContentState {
     /// The file of a session.
     Session(Lease),
     /// A file without a name, or none yet.
@@ -30,7 +30,7 @@ pub(super) enum Place {
 /// The content of one upload.
 pub(super) struct Content {
     pub(super) store: Arc<Store>,
-    pub(super) place: Place,
+    pub(super) state: ContentState,
     pub(super) file: Option<File>,
     pub(super) hasher: Hasher,
     /// Whether the file may be a published blob under another name, so that nothing may change it.
@@ -38,7 +38,7 @@ pub(super) struct Content {
     length: u64,
     acknowledged: u64,
     /// Where the record of a session is, if there is one.
-    record_place: Option<usize>,
+    record_slot: Option<usize>,
 }
 
 impl Content {
@@ -46,13 +46,13 @@ impl Content {
     pub(super) fn staged(store: &Arc<Store>, algorithm: Algorithm) -> Content {
         Content {
             store: Arc::clone(store),
-            place: Place::Anonymous,
+            state: ContentState::Anonymous,
             file: None,
             hasher: Hasher::new(algorithm),
             shared: false,
             length: 0,
             acknowledged: 0,
-            record_place: None,
+            record_slot: None,
         }
     }
 
@@ -67,13 +67,13 @@ impl Content {
     ) -> Content {
         Content {
             store: Arc::clone(store),
-            place: Place::Session(lease),
+            state: ContentState::Session(lease),
             file: Some(file),
             hasher,
             shared,
             length: acknowledged.offset,
             acknowledged: acknowledged.offset,
-            record_place: acknowledged.place,
+            record_slot: acknowledged.slot,
         }
     }
 
@@ -86,20 +86,20 @@ impl Content {
         self.hasher.algorithm()
     }
 
-    /// Where a writer says that it is leaving.
-    pub(super) fn leaving(&self) -> Leaving {
-        match &self.place {
-            Place::Session(lease) => lease.leaving.clone(),
-            _ => Leaving::default(),
+    /// Where a dropped writer announces that it will release the session.
+    pub(super) fn release(&self) -> ReleaseSignal {
+        match &self.state {
+            ContentState::Session(lease) => lease.release.clone(),
+            _ => ReleaseSignal::default(),
         }
     }
 
     /// The name of the file below the root, if it has one.
     pub(super) fn path(&self) -> Option<String> {
-        match &self.place {
-            Place::Session(lease) => Some(data_path(lease.id, self.algorithm())),
-            Place::Staged(name) => Some(disk::staging_path(*name)),
-            Place::Anonymous | Place::Done => None,
+        match &self.state {
+            ContentState::Session(lease) => Some(data_path(lease.id, self.algorithm())),
+            ContentState::Staged(name) => Some(disk::staging_path(*name)),
+            ContentState::Anonymous | ContentState::Done => None,
         }
     }
 
@@ -116,7 +116,7 @@ impl Content {
             } else {
                 let name = SessionId::random()?;
                 let file = self.store.disk.create(&disk::staging_path(name))?;
-                self.place = Place::Staged(name);
+                self.state = ContentState::Staged(name);
                 file
             };
             self.file = Some(file);
@@ -150,23 +150,23 @@ impl Content {
     /// Records that everything written is acknowledged. With `sync` it then survives a power loss: first the bytes
     /// are on the disk, then the record that counts them.
     pub(super) fn acknowledge(&mut self) -> Result<Progress, Error> {
-        if let Place::Session(lease) = &self.place
+        if let ContentState::Session(lease) = &self.state
             && self.length > self.acknowledged
         {
-            self.store.disk.check_place()?;
+            self.store.disk.check_location()?;
             let path = state_path(lease.id);
             self.sync_data()?;
             let record = Record::encode(self.store.boot, self.length, &self.hasher);
             let disk = &self.store.disk;
             let file = disk.open_record(&path)?;
-            if self.record_place.is_none() {
+            if self.record_slot.is_none() {
                 // The names of both files, before anything is recorded under them.
-                self.store.directories.settle(disk, UPLOADS, ".")?;
+                self.store.directories.sync_names(disk, UPLOADS, ".")?;
             }
-            let place = self.record_place.map_or(0, |place| (place + 1) % RECORD_PLACES);
-            disk.record(&file, place * RECORD_PLACE_BYTES, &record)
+            let slot = self.record_slot.map_or(0, |slot| (slot + 1) % RECORD_SLOTS);
+            disk.record(&file, slot * RECORD_SLOT_BYTES, &record)
                 .map_err(|error| Error::from_io("write", disk.full(&path), error))?;
-            self.record_place = Some(place);
+            self.record_slot = Some(slot);
             self.acknowledged = self.length;
         }
         Ok(Progress { offset: self.length, algorithm: self.algorithm() })
@@ -224,11 +224,11 @@ pub(super) fn hash(file: &File, length: u64, algorithm: Algorithm) -> io::Result
 impl Drop for Content {
     /// Gives back the space of what was not acknowledged.
     fn drop(&mut self) {
-        match (&self.place, &self.file) {
-            (Place::Session(_), Some(file)) if self.length > self.acknowledged && !self.shared => {
+        match (&self.state, &self.file) {
+            (ContentState::Session(_), Some(file)) if self.length > self.acknowledged && !self.shared => {
                 let _ = file.set_len(self.acknowledged);
             }
-            (Place::Staged(name), _) => {
+            (ContentState::Staged(name), _) => {
                 let _ = self.store.disk.remove(&disk::staging_path(*name));
             }
             _ => {}

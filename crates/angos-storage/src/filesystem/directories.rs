@@ -19,7 +19,7 @@ pub(super) struct Directories {
 struct State {
     waiting: Vec<Arc<Ticket>>,
     /// Whether someone is syncing.
-    led: bool,
+    has_leader: bool,
     /// Folders made by this process, whose own name may not be on the disk yet.
     fresh: HashSet<String>,
     /// Parents that were synced since the store was opened, together with what is above them. A killed process may
@@ -40,7 +40,7 @@ impl Directories {
     }
 
     /// Puts the names in `path` on the disk, and the name of `path` itself in `parent` where that may be new.
-    pub(super) fn settle(&self, disk: &Disk, path: &str, parent: &str) -> Result<(), Error> {
+    pub(super) fn sync_names(&self, disk: &Disk, path: &str, parent: &str) -> Result<(), Error> {
         if !disk.durable() {
             return Ok(());
         }
@@ -68,16 +68,16 @@ impl Directories {
             if let Some(outcome) = ticket.outcome.get() {
                 return outcome.clone();
             }
-            if state.led {
+            if state.has_leader {
                 state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            state.led = true;
+            state.has_leader = true;
             let group = std::mem::take(&mut state.waiting);
             drop(state);
             {
-                let lead = Lead { directories: self, group };
-                sync_group(disk, &lead.group);
+                let leader = Leader { directories: self, group };
+                sync_group(disk, &leader.group);
             }
             state = lock(&self.state);
         }
@@ -86,18 +86,18 @@ impl Directories {
 
 /// The lead over a group. Given up when dropped, also by a panic: those who wait then get an error, and the next group
 /// finds its own leader.
-struct Lead<'a> {
+struct Leader<'a> {
     directories: &'a Directories,
     group: Vec<Arc<Ticket>>,
 }
 
-impl Drop for Lead<'_> {
+impl Drop for Leader<'_> {
     fn drop(&mut self) {
         for ticket in &self.group {
             // Does nothing where there is an outcome already.
             let _ = ticket.outcome.set(Err(Error::Closed));
         }
-        lock(&self.directories.state).led = false;
+        lock(&self.directories.state).has_leader = false;
         self.directories.done.notify_all();
     }
 }
@@ -114,10 +114,10 @@ fn sync_group(disk: &Disk, group: &[Arc<Ticket>]) {
 #[cfg(test)]
 impl Directories {
     /// Takes the lead without doing anything, until the returned action is called.
-    pub(super) fn pretend_to_sync(&self) -> impl FnOnce() + '_ {
-        lock(&self.state).led = true;
+    pub(super) fn hold_sync(&self) -> impl FnOnce() + '_ {
+        lock(&self.state).has_leader = true;
         || {
-            lock(&self.state).led = false;
+            lock(&self.state).has_leader = false;
             self.done.notify_all();
         }
     }

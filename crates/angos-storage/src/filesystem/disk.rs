@@ -19,8 +19,8 @@ use rustix::{
 };
 
 use crate::limits::WRITE_BACK_BYTES;
-use crate::place::Place;
-use crate::private::{FILE_MODE, FOLDER_MODE, create_folders};
+use crate::location::Location;
+use crate::modes::{FILE_MODE, FOLDER_MODE, create_folders};
 use crate::{Error, SessionId};
 
 /// What a system call is for; tests make them fail by this name.
@@ -47,9 +47,9 @@ pub(super) struct Disk {
     pub(super) links: bool,
     /// Locked for as long as the store is open, and so what tells whether the folder is still in its place.
     _lock: File,
-    place: Place,
+    location: Location,
     /// Whether a call that writes has failed since the last look at the health of the store.
-    pub(super) suspect: AtomicBool,
+    pub(super) has_failed: AtomicBool,
     #[cfg(test)]
     pub(super) fault: std::sync::Mutex<Option<(Step, io::ErrorKind)>>,
     /// What was done, in order.
@@ -103,7 +103,7 @@ impl Disk {
         }
         let lock_path = root.join("blobs.lock");
         let lock = lock(&lock_path)?;
-        let place = Place::of(&lock, &lock_path)?;
+        let location = Location::of(&lock, &lock_path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let top = rustix::fs::openat(CWD, root, flags, Mode::empty())
             .map_err(|error| Error::from_io("open", root, error))?;
@@ -115,8 +115,8 @@ impl Disk {
             #[cfg(test)]
             links: true,
             _lock: lock,
-            place,
-            suspect: AtomicBool::new(false),
+            location,
+            has_failed: AtomicBool::new(false),
             #[cfg(test)]
             fault: std::sync::Mutex::default(),
             #[cfg(test)]
@@ -152,25 +152,25 @@ impl Disk {
             Some((broken, kind)) if broken == step => Err(kind.into()),
             _ => call(),
         };
-        self.note(outcome)
+        self.remember_failure(outcome)
     }
 
     #[cfg(not(test))]
     pub(super) fn attempt<T>(&self, _: Step, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        self.note(call())
+        self.remember_failure(call())
     }
 
     /// Remembers that a call failed.
-    fn note<T>(&self, outcome: io::Result<T>) -> io::Result<T> {
+    fn remember_failure<T>(&self, outcome: io::Result<T>) -> io::Result<T> {
         if outcome.is_err() {
-            self.suspect.store(true, Ordering::Relaxed);
+            self.has_failed.store(true, Ordering::Relaxed);
         }
         outcome
     }
 
-    /// [`Error::Misplaced`] unless the folder is still where it was opened. Asked before anything is acknowledged.
-    pub(super) fn check_place(&self) -> Result<(), Error> {
-        self.place.check()
+    /// [`Error::Moved`] unless the folder is still where it was opened. Asked before anything is acknowledged.
+    pub(super) fn check_location(&self) -> Result<(), Error> {
+        self.location.check()
     }
 
     /// Creates a new named file for reading and writing.

@@ -13,10 +13,10 @@ impl Disk {
         let is_low = space.is_some_and(|space| {
             space.free_bytes < SPACE_LOW_BYTES || space.free_inodes.is_some_and(|free| free < INODES_LOW)
         });
-        let mut outcome = self.check_place();
-        if outcome.is_ok() && (self.suspect.swap(false, Ordering::Relaxed) || is_low) {
+        let mut outcome = self.check_location();
+        if outcome.is_ok() && (self.has_failed.swap(false, Ordering::Relaxed) || is_low) {
             outcome = self.try_write();
-            self.suspect.fetch_or(outcome.is_err(), Ordering::Relaxed);
+            self.has_failed.fetch_or(outcome.is_err(), Ordering::Relaxed);
         }
         Health { space, outcome }
     }

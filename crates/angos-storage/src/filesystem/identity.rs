@@ -19,7 +19,7 @@ const STORE_ID: &str = "store.id";
 const STORE_ID_START: &str = "angos-store-1 ";
 
 /// What is in a folder before it is opened.
-pub(crate) struct Traces {
+pub(crate) struct FolderContents {
     /// Whether it holds a blob, or once belonged to a store.
     pub(crate) has_content: bool,
     /// Whether the folder of all blobs is there.
@@ -28,7 +28,7 @@ pub(crate) struct Traces {
 
 impl Disk {
     /// What a folder holds that was the root of a store.
-    pub(super) fn traces(root: &Path) -> Result<Traces, Error> {
+    pub(super) fn folder_contents(root: &Path) -> Result<FolderContents, Error> {
         let mut has_blobs = false;
         for folder in Algorithm::ALL.map(|algorithm| root.join(algorithm_path(algorithm))) {
             has_blobs |= match fs::read_dir(&folder) {
@@ -41,7 +41,7 @@ impl Disk {
             let path = root.join(name);
             path.try_exists().map_err(|error| Error::from_io("open", path, error))
         };
-        Ok(Traces { has_content: has_blobs || exists(STORE_ID)?, has_folder: exists(BLOBS)? })
+        Ok(FolderContents { has_content: has_blobs || exists(STORE_ID)?, has_folder: exists(BLOBS)? })
     }
 
     /// The id of the store these blobs belong to. None: never given, or lost to a power failure while it was.
@@ -58,7 +58,7 @@ impl Disk {
         let id = text.strip_prefix(STORE_ID_START).map(str::trim_end);
         match id.and_then(|id| u64::from_str_radix(id, 16).ok()) {
             Some(id) => Ok(Some(id)),
-            None => Err(Error::Foreign { path, reason: "it holds no id of a store".into() }),
+            None => Err(Error::NotAnAngosStore { path, reason: "it holds no id of a store".into() }),
         }
     }
 

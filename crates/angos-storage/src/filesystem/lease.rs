@@ -8,21 +8,21 @@ use std::{
     },
 };
 
-use crate::limits::WRITER_LEAVING;
+use crate::limits::WRITER_RELEASE_TIMEOUT;
 use crate::{Error, SessionId, memory::lock};
 
 /// The sessions that a writer holds.
 #[derive(Default)]
 pub(super) struct Leases {
-    held: Mutex<HashMap<SessionId, Leaving>>,
+    held: Mutex<HashMap<SessionId, ReleaseSignal>>,
     freed: Condvar,
 }
 
 /// Set when the writer was dropped, while the last of its work is still under way.
 #[derive(Clone, Default)]
-pub(super) struct Leaving(Arc<AtomicBool>);
+pub(super) struct ReleaseSignal(Arc<AtomicBool>);
 
-impl Leaving {
+impl ReleaseSignal {
     pub(super) fn set(&self) {
         self.0.store(true, Ordering::Release);
     }
@@ -35,22 +35,23 @@ impl Leaving {
 /// A session, held by one writer.
 pub(super) struct Lease {
     pub(super) id: SessionId,
-    pub(super) leaving: Leaving,
+    pub(super) release: ReleaseSignal,
     leases: Arc<Leases>,
 }
 
 impl Leases {
-    /// Takes the session; blocks shortly behind a writer that is leaving.
+    /// Takes the session; waits a short time for a writer that is about to release it.
     pub(super) fn take(self: &Arc<Leases>, id: SessionId) -> Result<Lease, Error> {
-        let is_leaving = |held: &mut HashMap<SessionId, Leaving>| held.get(&id).is_some_and(Leaving::is_set);
-        let waited = self.freed.wait_timeout_while(lock(&self.held), WRITER_LEAVING, is_leaving);
+        let is_releasing =
+            |held: &mut HashMap<SessionId, ReleaseSignal>| held.get(&id).is_some_and(ReleaseSignal::is_set);
+        let waited = self.freed.wait_timeout_while(lock(&self.held), WRITER_RELEASE_TIMEOUT, is_releasing);
         let (mut held, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if held.contains_key(&id) {
             return Err(Error::SessionBusy);
         }
-        let leaving = Leaving::default();
-        held.insert(id, leaving.clone());
-        Ok(Lease { id, leaving, leases: Arc::clone(self) })
+        let release = ReleaseSignal::default();
+        held.insert(id, release.clone());
+        Ok(Lease { id, release, leases: Arc::clone(self) })
     }
 }
 

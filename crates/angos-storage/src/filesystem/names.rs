@@ -60,8 +60,8 @@ impl Disk {
     }
 
     /// Writes a record to its place, and puts it on the disk.
-    pub(super) fn record(&self, file: &File, place: usize, record: &[u8]) -> io::Result<()> {
-        self.attempt(Step::Record, || file.write_all_at(record, place as u64))?;
+    pub(super) fn record(&self, file: &File, slot: usize, record: &[u8]) -> io::Result<()> {
+        self.attempt(Step::Record, || file.write_all_at(record, slot as u64))?;
         if !self.durable() {
             return Ok(());
         }

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::{
     Store,
-    content::{Content, Place},
+    content::{Content, ContentState},
     disk::{Step, algorithm_path, blob_path, shard_path, staging_path},
     sessions::data_path,
 };
@@ -29,18 +29,18 @@ impl Content {
         if actual != *digest {
             return Err(Error::DigestMismatch { actual });
         }
-        self.store.disk.check_place()?;
+        self.store.disk.check_location()?;
         let size = self.length();
         self.open()?;
         self.sync_data()?;
         self.name(digest)?;
         // From here the file is the blob, and nothing may write to it.
         self.file = None;
-        if !matches!(self.place, Place::Session(_)) {
-            self.place = Place::Done;
+        if !matches!(self.state, ContentState::Session(_)) {
+            self.state = ContentState::Done;
         }
         let parent = algorithm_path(digest.algorithm());
-        self.store.directories.settle(&self.store.disk, &shard_path(digest), &parent)?;
+        self.store.directories.sync_names(&self.store.disk, &shard_path(digest), &parent)?;
         Ok(size)
     }
 
@@ -58,7 +58,7 @@ impl Content {
     }
 
     fn try_name(&mut self, to: &str) -> io::Result<()> {
-        if let Place::Staged(name) = &self.place {
+        if let ContentState::Staged(name) = &self.state {
             return self.store.disk.rename(Step::Publish, &staging_path(*name), to);
         }
         // Before the link, which may succeed without telling.
@@ -88,8 +88,8 @@ impl Content {
     /// Gives the file one more name, which must be free.
     fn link(&self, to: &str) -> io::Result<()> {
         let disk = &self.store.disk;
-        match (&self.place, &self.file) {
-            (Place::Session(lease), _) => disk.link_path(&data_path(lease.id, self.algorithm()), to),
+        match (&self.state, &self.file) {
+            (ContentState::Session(lease), _) => disk.link_path(&data_path(lease.id, self.algorithm()), to),
             (_, Some(file)) => disk.link(file, to),
             (_, None) => Err(io::ErrorKind::NotFound.into()),
         }
@@ -104,7 +104,7 @@ impl Content {
 
 impl Store {
     /// Gives a file of another store the name of a blob.
-    pub(super) fn adopt(&self, file: &Path, digest: &Digest) -> Result<Option<bool>, Error> {
+    pub(super) fn link_blob_from(&self, file: &Path, digest: &Digest) -> Result<Option<bool>, Error> {
         let path = blob_path(digest);
         let outcome = match self.disk.link_foreign(file, &path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -8,7 +8,7 @@
 
 use angos_oci::{Algorithm, Digest, Hasher};
 
-use crate::limits::{RECORD_PLACE_BYTES, RECORD_PLACES};
+use crate::limits::{RECORD_SLOT_BYTES, RECORD_SLOTS};
 
 const MAGIC: &[u8; 16] = b"angos-session-2\n";
 
@@ -30,7 +30,7 @@ impl Record {
     /// The bytes for one place.
     pub(super) fn encode(boot: [u8; 16], offset: u64, hasher: &Hasher) -> Vec<u8> {
         let saved = hasher.save();
-        let mut bytes = Vec::with_capacity(RECORD_PLACE_BYTES);
+        let mut bytes = Vec::with_capacity(RECORD_SLOT_BYTES);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&boot);
         bytes.extend_from_slice(&offset.to_le_bytes());
@@ -59,8 +59,8 @@ impl Record {
 
     /// The record of a file that counts, and its place: the one with the highest offset the content has, or any.
     pub(super) fn newest(file: &[u8], length: u64) -> Option<(usize, Record)> {
-        let places = file.chunks(RECORD_PLACE_BYTES).take(RECORD_PLACES).enumerate();
-        let records = places.filter_map(|(place, bytes)| Some((place, Record::decode(bytes)?)));
+        let slots = file.chunks(RECORD_SLOT_BYTES).take(RECORD_SLOTS).enumerate();
+        let records = slots.filter_map(|(slot, bytes)| Some((slot, Record::decode(bytes)?)));
         records.max_by_key(|(_, record)| (record.offset <= length, record.offset))
     }
 }
@@ -116,16 +116,16 @@ mod tests {
     fn the_newest_record_that_the_content_allows_counts() {
         let hasher = Hasher::new(Algorithm::Sha256);
         let file = |offsets: [u64; 2]| {
-            let mut file = vec![0; RECORD_PLACES * RECORD_PLACE_BYTES];
-            for (place, offset) in offsets.into_iter().enumerate() {
+            let mut file = vec![0; RECORD_SLOTS * RECORD_SLOT_BYTES];
+            for (slot, offset) in offsets.into_iter().enumerate() {
                 let record = Record::encode([7; 16], offset, &hasher);
-                let start = place * RECORD_PLACE_BYTES;
+                let start = slot * RECORD_SLOT_BYTES;
                 file[start..start + record.len()].copy_from_slice(&record);
             }
             file
         };
         let check = |what: &str, file: &[u8], length: u64, expected: Option<(usize, u64)>| {
-            let found = Record::newest(file, length).map(|(place, record)| (place, record.offset));
+            let found = Record::newest(file, length).map(|(slot, record)| (slot, record.offset));
             assert_eq!(found, expected, "{what}");
         };
         check("in order", &file([5, 9]), 100, Some((1, 9)));
@@ -135,7 +135,7 @@ mod tests {
         let mut torn = file([12, 9]);
         torn[60] ^= 1;
         check("half written", &torn, 100, Some((1, 9)));
-        check("only one", &file([12, 9])[..RECORD_PLACE_BYTES], 100, Some((0, 12)));
+        check("only one", &file([12, 9])[..RECORD_SLOT_BYTES], 100, Some((0, 12)));
         check("nothing", &[], 100, None);
     }
 

@@ -15,7 +15,7 @@ use super::{
     disk::UPLOADS,
     record::Record,
 };
-use crate::limits::{RECORD_PLACE_BYTES, RECORD_PLACES};
+use crate::limits::{RECORD_SLOT_BYTES, RECORD_SLOTS};
 use crate::{Error, Progress, SessionId};
 
 /// The content of a session.
@@ -44,7 +44,7 @@ pub(super) struct Acknowledged {
     /// The hash of these bytes, if what is recorded can be trusted.
     hasher: Option<Hasher>,
     /// Which place of the file says so.
-    pub(super) place: Option<usize>,
+    pub(super) slot: Option<usize>,
 }
 
 impl Store {
@@ -108,9 +108,9 @@ impl Store {
     /// whatever is there counts, since its hash decides in the end.
     fn acknowledged(&self, id: SessionId, algorithm: Algorithm, length: u64) -> Result<Acknowledged, Error> {
         let path = state_path(id);
-        let nothing = Acknowledged { offset: 0, hasher: Some(Hasher::new(algorithm)), place: None };
+        let nothing = Acknowledged { offset: 0, hasher: Some(Hasher::new(algorithm)), slot: None };
         let Some(file) = self.disk.open_file(&path, OFlags::RDONLY)? else { return Ok(nothing) };
-        let mut bytes = [0; RECORD_PLACES * RECORD_PLACE_BYTES];
+        let mut bytes = [0; RECORD_SLOTS * RECORD_SLOT_BYTES];
         let mut filled = 0;
         while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
             match file.read_at(room, filled as u64) {
@@ -123,13 +123,13 @@ impl Store {
             return Ok(nothing);
         }
         Ok(match Record::newest(bytes.get(..filled).unwrap_or_default(), length) {
-            None => Acknowledged { offset: length, hasher: None, place: None },
-            Some((place, record)) => {
+            None => Acknowledged { offset: length, hasher: None, slot: None },
+            Some((slot, record)) => {
                 let trusted = record.boot == self.boot
                     && record.offset <= length
                     && record.hasher.algorithm() == algorithm;
                 let hasher = trusted.then_some(record.hasher);
-                Acknowledged { offset: record.offset.min(length), hasher, place: Some(place) }
+                Acknowledged { offset: record.offset.min(length), hasher, slot: Some(slot) }
             }
         })
     }

@@ -133,12 +133,12 @@ fn those_who_publish_together_share_one_sync() {
     let syncs = |disk: &Disk| {
         disk.steps.lock().unwrap().iter().filter(|step| **step == disk::Step::SyncDirectory).count()
     };
-    directories.settle(&disk, "blobs/sha256", "blobs").unwrap();
+    directories.sync_names(&disk, "blobs/sha256", "blobs").unwrap();
     let before = syncs(&disk);
     std::thread::scope(|scope| {
-        let lead = directories.pretend_to_sync();
+        let lead = directories.hold_sync();
         let threads: Vec<_> =
-            (0..16).map(|_| scope.spawn(|| directories.settle(&disk, "blobs/sha256", "blobs"))).collect();
+            (0..16).map(|_| scope.spawn(|| directories.sync_names(&disk, "blobs/sha256", "blobs"))).collect();
         while directories.waiting() < 16 {
             std::thread::yield_now();
         }

@@ -188,7 +188,7 @@ impl Append {
     }
 
     /// Acknowledges everything written and frees the session.
-    fn settle(&mut self) -> Result<Progress, Error> {
+    fn append_to_session(&mut self) -> Result<Progress, Error> {
         let written = std::mem::take(&mut self.content);
         let Some(id) = self.session.take() else {
             return Ok(Progress { offset: written.len() as u64, algorithm: self.algorithm });
@@ -209,7 +209,7 @@ impl Sink for Append {
     }
 
     fn finish(mut self: Box<Self>) -> BoxFuture<'static, Result<Progress, Error>> {
-        Box::pin(async move { self.settle() })
+        Box::pin(async move { self.append_to_session() })
     }
 
     fn commit(mut self: Box<Self>, digest: Digest) -> BoxFuture<'static, Result<u64, Error>> {

@@ -112,7 +112,7 @@ async fn blobs_and_metadata_are_opened_together_or_not_at_all() {
     check(
         "with an id that is none",
         |root| fs::write(root.join("b/store.id"), "x").unwrap(),
-        Some("Foreign"),
+        Some("NotAnAngosStore"),
     )
     .await;
     check(

@@ -186,8 +186,8 @@ async fn a_folder_that_was_moved_takes_nothing_until_it_is_back() {
         assert!(error.is_failure(), "{what}: {error:?}");
         let mut writer = blobs.append(&session, 0).await.unwrap();
         writer.write(body.clone()).await.unwrap();
-        assert!(matches!(writer.finish().await, Err(Error::Misplaced { .. })), "{what}");
-        assert!(matches!(blobs.health().await.outcome, Err(Error::Misplaced { .. })), "{what}");
+        assert!(matches!(writer.finish().await, Err(Error::Moved { .. })), "{what}");
+        assert!(matches!(blobs.health().await.outcome, Err(Error::Moved { .. })), "{what}");
         assert_eq!(blobs.stat(&digest).await.unwrap(), None, "{what}");
     };
     fs::rename(&here, &there).unwrap();

@@ -21,7 +21,7 @@ use crate::Space;
 pub(super) struct Backend {
     file: Arc<File>,
     sync: bool,
-    debt: Arc<Debt>,
+    deferred: Arc<DeferredSync>,
     #[cfg(test)]
     pub(super) fault: Arc<std::sync::Mutex<Option<io::ErrorKind>>>,
     #[cfg(test)]
@@ -31,7 +31,7 @@ pub(super) struct Backend {
 /// A sync that was asked for and not done yet. It is done before anything else is written, so the file on the disk is
 /// always one that a sync at once could have left.
 #[derive(Debug, Default)]
-struct Debt {
+struct DeferredSync {
     /// Whether a sync is put off. True while the database opens: nobody was promised anything yet.
     opening: AtomicBool,
     file: AtomicBool,
@@ -47,7 +47,7 @@ impl Backend {
         Backend {
             file: Arc::new(file),
             sync,
-            debt: Arc::new(Debt { names, folders, ..Debt::default() }),
+            deferred: Arc::new(DeferredSync { names, folders, ..DeferredSync::default() }),
             #[cfg(test)]
             fault: Arc::default(),
             #[cfg(test)]
@@ -62,19 +62,19 @@ impl Backend {
 
     /// Says whether the database is being opened.
     pub(super) fn set_opening(&self, opening: bool) {
-        self.debt.opening.store(opening, Ordering::Release);
+        self.deferred.opening.store(opening, Ordering::Release);
     }
 
     /// Does what is owed.
-    fn settle(&self) -> io::Result<()> {
-        let debt = &self.debt;
-        if debt.file.load(Ordering::Acquire) {
+    fn sync_deferred(&self) -> io::Result<()> {
+        let deferred = &self.deferred;
+        if deferred.file.load(Ordering::Acquire) {
             self.sync_file()?;
-            debt.file.store(false, Ordering::Release);
+            deferred.file.store(false, Ordering::Release);
         }
-        if debt.names.load(Ordering::Acquire) && !debt.opening.load(Ordering::Acquire) {
-            debt.folders.iter().try_for_each(|folder| sync_folder(folder))?;
-            debt.names.store(false, Ordering::Release);
+        if deferred.names.load(Ordering::Acquire) && !deferred.opening.load(Ordering::Acquire) {
+            deferred.folders.iter().try_for_each(|folder| sync_folder(folder))?;
+            deferred.names.store(false, Ordering::Release);
         }
         Ok(())
     }
@@ -125,23 +125,23 @@ impl StorageBackend for Backend {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.fail()?;
-        self.settle()?;
+        self.sync_deferred()?;
         self.file.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
         self.fail()?;
-        if self.debt.opening.load(Ordering::Acquire) {
-            self.debt.file.store(true, Ordering::Release);
+        if self.deferred.opening.load(Ordering::Acquire) {
+            self.deferred.file.store(true, Ordering::Release);
             return Ok(());
         }
-        self.settle()?;
+        self.sync_deferred()?;
         self.sync_file()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.fail()?;
-        self.settle()?;
+        self.sync_deferred()?;
         self.file.write_all_at(data, offset)
     }
 

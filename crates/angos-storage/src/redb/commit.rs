@@ -62,15 +62,15 @@ fn commit(
     group: &[Request],
     versions: &mut Versions,
 ) -> Result<Vec<Result<(), Error>>, Error> {
-    shared.place().check()?;
+    shared.location().check()?;
     if let Some(generation) = shared.closed() {
-        shared.renew(generation, true)?;
+        shared.reopen(generation, true)?;
     }
     let mut damage = None;
     match shared.attempt(|database| transact(database, group, versions, &mut damage)) {
         Ok(outcomes) => damage.map_or(Ok(outcomes), Err),
         Err(Failed { error, generation, .. }) => {
-            if let Err(error) = shared.renew(generation, true) {
+            if let Err(error) = shared.reopen(generation, true) {
                 tracing::error!(target: "angos::storage", %error, "metadata cannot be opened again yet");
             }
             Err(error)
@@ -91,13 +91,13 @@ fn transact(
     {
         let mut table = transaction.open_table(ENTRIES)?;
         for request in group {
-            let verdict = check(&table, &request.batch)?;
-            match &verdict {
+            let outcome = check(&table, &request.batch)?;
+            match &outcome {
                 Ok(()) => write(&mut table, &request.batch, versions)?,
                 Err(Error::Conflict { .. }) => {}
                 Err(other) => *damage = Some(other.clone()),
             }
-            outcomes.push(verdict);
+            outcomes.push(outcome);
         }
     }
     if damage.is_none() && outcomes.iter().any(Result::is_ok) {
@@ -111,14 +111,14 @@ fn transact(
 /// Whether the conditions of a batch hold; the outer error is the engine's.
 fn check(table: &Table<'_, &[u8], &[u8]>, batch: &Batch) -> Result<Result<(), Error>, redb::Error> {
     let mut failed = None;
-    let verdict = batch.check(|key| match stored_version(table, key) {
+    let outcome = batch.check(|key| match stored_version(table, key) {
         Ok(version) => version,
         Err(error) => {
             failed = Some(error);
             Err(Error::Closed)
         }
     });
-    failed.map_or(Ok(verdict), Err)
+    failed.map_or(Ok(outcome), Err)
 }
 
 fn stored_version(
@@ -144,8 +144,8 @@ fn write(
             | Operation::Create { key, value }
             | Operation::Replace { key, value, .. } => {
                 let version = versions.next().to_le_bytes();
-                let mut place = table.insert_reserve(key.as_ref(), version.len() + value.len())?;
-                if let Some((head, tail)) = place.as_mut().split_first_chunk_mut::<8>() {
+                let mut stored = table.insert_reserve(key.as_ref(), version.len() + value.len())?;
+                if let Some((head, tail)) = stored.as_mut().split_first_chunk_mut::<8>() {
                     *head = version;
                     tail.copy_from_slice(value);
                 }

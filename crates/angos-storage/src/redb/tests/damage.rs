@@ -54,7 +54,7 @@ fn use_all(bytes: &[u8]) -> Option<Error> {
 /// Says what to do, and names the file.
 fn is_useful(error: &Error) -> bool {
     let text = error.to_string();
-    let is_known = matches!(error, Error::Damaged { .. } | Error::Foreign { .. });
+    let is_known = matches!(error, Error::Damaged { .. } | Error::NotAnAngosStore { .. });
     is_known
         && text.contains("metadata.redb")
         && (text.contains("restore it") || text.contains("move it away"))

@@ -15,10 +15,10 @@ use std::{
 
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
-use super::{ENTRIES, backend::Backend};
-use crate::limits::REOPEN_EVERY;
-use crate::place::Place;
-use crate::private::{FILE_MODE, create_folders};
+use super::{ENTRIES, file::Backend};
+use crate::limits::REOPEN_INTERVAL;
+use crate::location::Location;
+use crate::modes::{FILE_MODE, create_folders};
 use crate::{Error, SessionId};
 
 /// The name of the file.
@@ -40,7 +40,7 @@ const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 pub(super) struct Shared {
     path: PathBuf,
     backend: Backend,
-    place: Place,
+    location: Location,
     cache_bytes: usize,
     slot: RwLock<Slot>,
     /// Whether the last commit failed, so that the next look at the health of the store has to try one.
@@ -84,22 +84,22 @@ impl Shared {
         }
         let mut head = [0; MAGIC.len()];
         if file.read_exact_at(&mut head, 0).is_err() || head != *MAGIC {
-            return Err(Error::Foreign { path, reason: "it is no redb file".into() });
+            return Err(Error::NotAnAngosStore { path, reason: "it is no redb file".into() });
         }
-        let place = Place::of(&file, &path)?;
+        let location = Location::of(&file, &path)?;
         // A killed process may have made both and not come to their syncs.
         let folders = [Some(root_dir), root_dir.parent()].into_iter().flatten().map(Path::to_owned).collect();
         let shared = Shared {
             backend: Backend::new(file, sync, folders),
             path,
-            place,
+            location,
             cache_bytes,
             slot: RwLock::default(),
             failing: AtomicBool::new(false),
             repaired: Arc::default(),
         };
-        shared.renew(0, true)?;
-        shared.recognise()?;
+        shared.reopen(0, true)?;
+        shared.check_format()?;
         Ok(shared)
     }
 
@@ -116,8 +116,8 @@ impl Shared {
         &self.backend
     }
 
-    pub(super) fn place(&self) -> &Place {
-        &self.place
+    pub(super) fn location(&self) -> &Location {
+        &self.location
     }
 
     pub(super) fn set_failing(&self, failing: bool) {
@@ -135,7 +135,7 @@ impl Shared {
             Err(failed) => failed,
         };
         if failed.is_unusable {
-            self.renew(failed.generation, false)?;
+            self.reopen(failed.generation, false)?;
         }
         if failed.is_retried {
             return self.attempt(&action).map_err(|failed| failed.error);
@@ -190,12 +190,12 @@ impl Shared {
     /// failed write; what it then finds in the file is the last whole commit.
     ///
     /// `force`: also when the last attempt has just failed.
-    pub(super) fn renew(&self, generation: u64, force: bool) -> Result<(), Error> {
+    pub(super) fn reopen(&self, generation: u64, force: bool) -> Result<(), Error> {
         let mut slot = self.slot.write().unwrap_or_else(PoisonError::into_inner);
         if slot.generation != generation {
             return Ok(());
         }
-        if !force && slot.failed.is_some_and(|failed| failed.elapsed() < REOPEN_EVERY) {
+        if !force && slot.failed.is_some_and(|failed| failed.elapsed() < REOPEN_INTERVAL) {
             return Err(Error::Closed);
         }
         let old = slot.database.take();
@@ -227,7 +227,7 @@ impl Shared {
     }
 
     /// Checks that this redb file is one of ours, of a format we read, and whole enough to be looked into.
-    fn recognise(&self) -> Result<(), Error> {
+    fn check_format(&self) -> Result<(), Error> {
         let found = self.attempt(|database| {
             let transaction = database.begin_read()?;
             let table = match transaction.open_table(FORMAT) {
@@ -242,9 +242,9 @@ impl Shared {
         match found.map_err(|failed| failed.error) {
             Ok(Some(FORMAT_VERSION)) => Ok(()),
             Ok(Some(other)) => {
-                Err(self.foreign(format!("format {other}, this version reads {FORMAT_VERSION}")))
+                Err(self.not_a_store(format!("format {other}, this version reads {FORMAT_VERSION}")))
             }
-            Ok(None) => Err(self.foreign("a redb file of another program")),
+            Ok(None) => Err(self.not_a_store("a redb file of another program")),
             Err(Error::Corrupt(reason)) => Err(self.damaged(reason)),
             Err(error) => Err(error),
         }
@@ -281,15 +281,15 @@ impl Shared {
         Error::Damaged { path: self.path.clone(), reason: reason.into() }
     }
 
-    fn foreign(&self, reason: impl Into<String>) -> Error {
-        Error::Foreign { path: self.path.clone(), reason: reason.into() }
+    fn not_a_store(&self, reason: impl Into<String>) -> Error {
+        Error::NotAnAngosStore { path: self.path.clone(), reason: reason.into() }
     }
 
     fn translate_open(&self, error: DatabaseError) -> Error {
         match error {
             DatabaseError::DatabaseAlreadyOpen => Error::Locked { path: self.path.clone() },
             DatabaseError::UpgradeRequired(version) => {
-                self.foreign(format!("redb file format {version}, which this version does not read"))
+                self.not_a_store(format!("redb file format {version}, which this version does not read"))
             }
             DatabaseError::Storage(redb::StorageError::Corrupted(reason)) => self.damaged(reason),
             DatabaseError::RepairAborted => self.damaged("it cannot be repaired"),

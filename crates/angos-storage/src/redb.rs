@@ -3,9 +3,9 @@
 //! Reads run on the calling thread against the last commit. All changes go through one thread, which takes
 //! whatever is waiting into one transaction, so that concurrent batches share their syncs.
 
-mod backend;
 mod commit;
 mod database;
+mod file;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -22,7 +22,7 @@ use redb::{ReadableDatabase, TableDefinition};
 use tokio::sync::{mpsc, oneshot};
 
 use self::{commit::Request, database::Shared, snapshot::RedbSnapshot};
-use crate::limits::{BATCH_MAX_BYTES, BATCHES_WAITING_MAX, INLINE_SCAN_MAX, KEY_MAX_BYTES};
+use crate::limits::{BATCH_MAX_BYTES, BATCH_QUEUE_MAX, INLINE_SCAN_MAX, KEY_MAX_BYTES};
 use crate::{Batch, BoxFuture, Entry, Error, Health, MetadataStore, Snapshot, Version, Versioned};
 
 /// Key → version (8 bytes) and value.
@@ -45,7 +45,7 @@ impl RedbMetadata {
     /// Opens `metadata.redb` in a folder; both are created when missing.
     pub fn open(root_dir: &Path, cache_bytes: usize, sync: bool) -> Result<RedbMetadata, Error> {
         let shared = Arc::new(Shared::open(root_dir, cache_bytes, sync)?);
-        let (queue, waiting) = mpsc::channel(BATCHES_WAITING_MAX);
+        let (queue, waiting) = mpsc::channel(BATCH_QUEUE_MAX);
         let worker = Arc::clone(&shared);
         let thread = Builder::new()
             .name("angos-metadata".into())
@@ -147,7 +147,7 @@ impl MetadataStore for RedbMetadata {
             if batch.is_empty() {
                 return Ok(());
             }
-            admit(&batch)?;
+            check_size(&batch)?;
             let (reply, answer) = oneshot::channel();
             let queue = self.queue.as_ref().ok_or(Error::Closed)?;
             queue.send(Request { batch, reply }).await.map_err(|_| Error::Closed)?;
@@ -169,7 +169,7 @@ impl MetadataStore for RedbMetadata {
     fn health(&self) -> BoxFuture<'_, Health> {
         Box::pin(async move {
             let shared = Arc::clone(&self.shared);
-            let look = move || (shared.backend().space(), shared.place().check());
+            let look = move || (shared.backend().space(), shared.location().check());
             let (space, mut outcome) =
                 tokio::task::spawn_blocking(look).await.unwrap_or((None, Err(Error::Closed)));
             if outcome.is_ok() && self.shared.is_failing() {
@@ -191,7 +191,7 @@ impl MetadataStore for RedbMetadata {
 }
 
 /// Refuses what is too large to be a record.
-fn admit(batch: &Batch) -> Result<(), Error> {
+fn check_size(batch: &Batch) -> Result<(), Error> {
     if batch.operations().iter().any(|operation| operation.key().len() > KEY_MAX_BYTES) {
         return Err(Error::TooLarge { what: "a metadata key", limit: KEY_MAX_BYTES });
     }

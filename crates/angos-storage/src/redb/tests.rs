@@ -44,7 +44,7 @@ fn a_file_of_another_program_is_refused_and_left_alone() {
         let before = std::fs::read(&path).unwrap();
         let error = open(folder.path()).err().unwrap();
         let expected = match error {
-            Error::Foreign { .. } => "metadata.redb is not an Angos store",
+            Error::NotAnAngosStore { .. } => "metadata.redb is not an Angos store",
             Error::Damaged { .. } => "metadata.redb is damaged",
             _ => panic!("{what}: {error:?}"),
         };
@@ -212,8 +212,8 @@ async fn what_was_moved_away_takes_nothing_until_it_is_back() {
     store.apply(Batch::new().put("before", "1")).await.unwrap();
     let refused = async |what: &str| {
         let error = store.apply(Batch::new().put("during", "2")).await.unwrap_err();
-        assert!(matches!(error, Error::Misplaced { .. }), "{what}: {error:?}");
-        assert!(matches!(store.health().await.outcome, Err(Error::Misplaced { .. })), "{what}");
+        assert!(matches!(error, Error::Moved { .. }), "{what}: {error:?}");
+        assert!(matches!(store.health().await.outcome, Err(Error::Moved { .. })), "{what}");
         assert!(store.read(b"before").await.unwrap().is_some(), "{what}: what is open can be read");
     };
     std::fs::rename(&here, &there).unwrap();
