@@ -167,14 +167,18 @@ impl Registry {
         Ok(batch)
     }
 
-    /// Adds the revision. With another media type than before, pulls of each tag that names it change; so they are asked
-    /// about as if they were pushed. A tag that is set meanwhile makes the batch conflict.
+    /// Adds the revision. With another media type than before, pulls of each tag that names it change; so the approval is
+    /// asked about them as if they were pushed. A tag that is set meanwhile makes the batch conflict, and so does another
+    /// push of the same digest: its media type may differ.
     async fn set_revision(&self, batch: Batch, push: &CheckedPush, revision: &Revision) -> Result<Batch> {
         let CheckedPush { name, digest, .. } = push;
         let key = key::revision(name, digest);
         let version = match self.versioned::<Revision>(&key).await? {
-            Some((old, version)) if old.media_type != revision.media_type => version,
-            _ => return Ok(batch.put(key, revision.encode())),
+            None => return Ok(batch.create(key, revision.encode())),
+            Some((old, version)) if old.media_type == revision.media_type => {
+                return Ok(batch.replace(key, version, revision.encode()));
+            }
+            Some((_, version)) => version,
         };
         let mut after: Option<Bytes> = None;
         loop {

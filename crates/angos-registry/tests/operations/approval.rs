@@ -19,6 +19,8 @@ struct Rules {
     asked: Mutex<Vec<Vec<Tag>>>,
     /// Done once, with the first question: what happens between a question and its commit.
     meanwhile: Mutex<Option<(Registry, Reference, Bytes)>>,
+    /// The media type of what is pushed then, if it is not that of an image.
+    media_type: Option<&'static str>,
 }
 
 impl Approval for Rules {
@@ -27,7 +29,10 @@ impl Approval for Rules {
             self.asked.lock().unwrap().push(tags.to_vec());
             let meanwhile = self.meanwhile.lock().unwrap().take();
             if let Some((registry, reference, bytes)) = meanwhile {
-                put(&registry, &name("a"), &reference, &bytes).await.unwrap();
+                match self.media_type {
+                    Some(media_type) => put_as(&registry, &reference, media_type, &bytes).await.unwrap(),
+                    None => drop(put(&registry, &name("a"), &reference, &bytes).await.unwrap()),
+                }
             }
             !self.denies_all && !tags.iter().any(|tag| self.kept.contains(tag))
         })
@@ -142,20 +147,25 @@ async fn a_tag_that_appears_after_the_question_is_asked_about_too() {
     assert_eq!(registry.list_tags(&a, None, None).await.unwrap().items, [tag("free"), tag("kept")]);
 }
 
+/// Pushes `bytes` to repository `a` as `media_type`.
+async fn put_as(
+    registry: &Registry,
+    reference: &Reference,
+    media_type: &'static str,
+    bytes: &Bytes,
+) -> angos_registry::Result<()> {
+    let media_type: MediaType = media_type.parse().unwrap();
+    let bytes = bytes.clone();
+    let put = PutManifest { reference, tags: &[], media_type: Some(&media_type), bytes, pushed_by: "x" };
+    registry.put_manifest(&name("a"), put).await.map(drop)
+}
+
 /// A pull by tag says which media type the manifest was pushed as.
 #[tokio::test]
 async fn another_media_type_is_a_change_of_every_tag() {
     let bytes = Bytes::from_static(br#"{"schemaVersion":2,"manifests":[]}"#);
     let push = async |registry: &Registry, reference: &Reference, media_type: &'static str| {
-        let media_type: MediaType = media_type.parse().unwrap();
-        let put = PutManifest {
-            reference,
-            tags: &[],
-            media_type: Some(&media_type),
-            bytes: bytes.clone(),
-            pushed_by: "x",
-        };
-        registry.put_manifest(&name("a"), put).await.map(drop)
+        put_as(registry, reference, media_type, &bytes).await
     };
     for immutable in [false, true] {
         let mut settings = sparse();
@@ -176,5 +186,27 @@ async fn another_media_type_is_a_change_of_every_tag() {
         }
         let found = registry.manifest(&name("a"), &reference("kept")).await.unwrap();
         assert_eq!(found.media_type.as_str(), MediaType::OCI_INDEX);
+    }
+}
+
+/// Two pushes of one digest meet: the later commit must not change the media type of the other one's tag unasked.
+#[tokio::test]
+async fn another_media_type_that_appears_after_the_question_is_asked_about_too() {
+    let bytes = Bytes::from_static(br#"{"schemaVersion":2,"manifests":[]}"#);
+    for exists in [false, true] {
+        let bench = Bench::memory(sparse());
+        let registry = &bench.registry;
+        if exists {
+            put_as(registry, &reference("old"), MediaType::DOCKER_LIST, &bytes).await.unwrap();
+        }
+        let rules =
+            Rules { kept: vec![tag("kept")], media_type: Some(MediaType::OCI_INDEX), ..Rules::default() };
+        *rules.meanwhile.lock().unwrap() = Some((registry.clone(), reference("kept"), bytes.clone()));
+        let approved = registry.approved_by(Arc::new(rules));
+        let outcome = put_as(&approved, &reference("other"), MediaType::DOCKER_LIST, &bytes).await;
+        assert_eq!(refusal(outcome), "NotApproved", "{exists}");
+        let found = registry.manifest(&name("a"), &reference("kept")).await.unwrap();
+        assert_eq!(found.media_type.as_str(), MediaType::OCI_INDEX, "{exists}");
+        assert!(registry.manifest(&name("a"), &reference("other")).await.is_err(), "{exists}");
     }
 }
