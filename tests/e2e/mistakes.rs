@@ -19,7 +19,7 @@ const MISTAKES: &[(&str, usize, &str, &str)] = &[
         "identity.certificate.cn == 'a'",
         22,
         "`identity.certificate` has no field `cn`",
-        "its fields are authority",
+        "did you mean `common_names`?",
     ),
     ("identity.username == admin", 22, "unknown name `admin`", "known are "),
     // Unknown functions.
