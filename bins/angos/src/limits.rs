@@ -48,6 +48,11 @@ pub(crate) const REPLAY_LINE_MAX_BYTES: usize = 1024 * 1024;
 /// Source: ours, 16 lines of the longest kind. A device or the output of another program, named by mistake, has no end.
 pub(crate) const REPLAY_STRANGE_MAX_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Lines in a row that `policy replay` reads without finding a decision: 100,000. Then it ends and says so.
+///
+/// Source: ours. Short lines without end would take minutes to come to [`REPLAY_STRANGE_MAX_BYTES`].
+pub(crate) const REPLAY_STRANGE_MAX_LINES: u64 = 100_000;
+
 /// Groups of changes that `policy replay` keeps: 10000. What is in no group is counted.
 ///
 /// Source: ours. Nobody reads more; a log of years does not fill memory.

@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead};
 
-use crate::limits::{REPLAY_LINE_MAX_BYTES, REPLAY_STRANGE_MAX_BYTES};
+use crate::limits::{REPLAY_LINE_MAX_BYTES, REPLAY_STRANGE_MAX_BYTES, REPLAY_STRANGE_MAX_LINES};
 
 /// One line, without its line break.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,27 +13,34 @@ pub(super) enum Line<'a> {
     TooLong,
 }
 
+/// How much was read that is no decision.
+#[derive(Default)]
+struct Strange {
+    bytes: u64,
+    lines: u64,
+}
+
 /// Reads line by line in one buffer.
 pub(super) struct Lines<R> {
     reader: R,
     buffer: Vec<u8>,
     number: u64,
-    /// Bytes read since the last line that was understood.
-    strange: u64,
+    /// What was read since the last line that was understood.
+    strange: Strange,
 }
 
 impl<R: BufRead> Lines<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self { reader, buffer: Vec::new(), number: 0, strange: 0 }
+        Self { reader, buffer: Vec::new(), number: 0, strange: Strange::default() }
     }
 
     /// The last line was what is looked for.
     pub(super) fn understood(&mut self) {
-        self.strange = 0;
+        self.strange = Strange::default();
     }
 
-    /// The next line that is not empty, and its number from 1. An error, too, when
-    /// [`REPLAY_STRANGE_MAX_BYTES`] held nothing that was [`understood`](Self::understood).
+    /// The next line that is not empty, and its number from 1. An error, too, when [`REPLAY_STRANGE_MAX_BYTES`] or
+    /// [`REPLAY_STRANGE_MAX_LINES`] held nothing that was [`understood`](Self::understood).
     pub(super) fn next(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
         loop {
             self.buffer.clear();
@@ -69,16 +76,28 @@ impl<R: BufRead> Lines<R> {
             }
             let used = part.len() + usize::from(end.is_some());
             self.reader.consume(used);
-            self.strange += used as u64;
-            if self.strange > REPLAY_STRANGE_MAX_BYTES {
-                let (mib, line) = (REPLAY_STRANGE_MAX_BYTES >> 20, self.number + 1);
-                let words = format!("{mib} MiB up to line {line} hold no decision: is this a decision log?");
-                return Err(io::Error::new(io::ErrorKind::InvalidData, words));
-            }
+            self.strange.bytes += used as u64;
+            self.strange.lines += u64::from(end.is_some());
+            self.strange.check(self.number + 1)?;
             if end.is_some() {
                 return Ok(Some(fits));
             }
         }
+    }
+}
+
+impl Strange {
+    /// An error when it is too much; `line` is the one that is read.
+    fn check(&self, line: u64) -> io::Result<()> {
+        let amount = if self.bytes > REPLAY_STRANGE_MAX_BYTES {
+            format!("{} MiB", REPLAY_STRANGE_MAX_BYTES >> 20)
+        } else if self.lines > REPLAY_STRANGE_MAX_LINES {
+            format!("{REPLAY_STRANGE_MAX_LINES} lines")
+        } else {
+            return Ok(());
+        };
+        let words = format!("{amount} up to line {line} hold no decision: is this a decision log?");
+        Err(io::Error::new(io::ErrorKind::InvalidData, words))
     }
 }
 
@@ -112,7 +131,9 @@ mod tests {
 
     #[test]
     fn what_never_becomes_a_decision_ends() {
-        for unit in [&b"y\n"[..], b"\0"] {
+        for (unit, words) in
+            [(&b"y\n"[..], "100000 lines up to line 100001 "), (b"\0", "16 MiB up to line 1 ")]
+        {
             let mut lines = Lines::new(io::BufReader::new(Endless(unit)));
             let error = loop {
                 match lines.next() {
@@ -120,7 +141,8 @@ mod tests {
                     Err(error) => break error,
                 }
             };
-            assert!(error.to_string().contains("is this a decision log?"), "{error}");
+            let expected = format!("{words}hold no decision: is this a decision log?");
+            assert_eq!(error.to_string(), expected);
         }
     }
 
