@@ -4,9 +4,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use angos_config::limits::FILE_MAX_BYTES;
 use angos_config::{Configuration, Problem, load};
-use angos_tls::Acceptor;
 use angos_tls::probe::{Inspected, Probe};
+use angos_tls::{Acceptor, Files};
 
 use crate::candidates::{Attempt, candidates, diagnose};
 use crate::client::Client;
@@ -41,7 +42,10 @@ pub(crate) fn configured(
     report: &mut Report,
 ) -> Result<Option<SimulatedServer>, String> {
     for file in files {
-        std::fs::File::open(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+        // The error is told here; what is in it, by the load. A pipe or a device is refused, without waiting for it.
+        Files::new()
+            .read(file, FILE_MAX_BYTES)
+            .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
     }
     let place = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
     let configuration = match load(files, environment) {

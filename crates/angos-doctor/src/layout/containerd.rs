@@ -1,9 +1,8 @@
 //! containerd: a folder for each registry with a `hosts.toml`, or with files as in `certs.d`.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use angos_tls::Files;
 use angos_tls::probe::{certificates, sections};
 
 use crate::findings as kind;
@@ -96,12 +95,8 @@ fn pairs(host: &Host, about: &str, report: &mut Report) -> Vec<(PathBuf, PathBuf
     host.clients.iter().map(pair).collect()
 }
 
+/// Only a regular file: a pipe or a device is refused, without waiting for it.
 fn read(file: &Path) -> Result<String, String> {
-    let mut text = String::new();
-    let open = File::open(file).map_err(|error| error.to_string())?;
-    open.take(HOSTS_FILE_MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    if text.len() as u64 > HOSTS_FILE_MAX_BYTES {
-        return Err(format!("it has more than {HOSTS_FILE_MAX_BYTES} bytes"));
-    }
-    Ok(text)
+    let bytes = Files::new().read(file, HOSTS_FILE_MAX_BYTES).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
 }
