@@ -51,7 +51,7 @@ pub static SCHEMA: &[Key] = &[
     at_restart("server.idle_timeout", TIMEOUT, "\"75s\"", "From the end of one request to the complete head of the next."),
     at_restart("server.body_progress_timeout", TIMEOUT, "\"1m\"", "Longest pause between two pieces of a request or response body."),
     at_restart("server.untrusted_drain_timeout", TIMEOUT, "\"10s\"", "How long requests in flight may go on when the certificate of their connection is no longer accepted; new ones are refused at once."),
-    at_restart("server.shutdown_delay", Kind::Duration { min: Duration::ZERO, max: Duration::from_hours(1) }, "\"5s\"", "How long after SIGTERM connections are still accepted, while `/readyz` answers 503; SIGINT does not wait."),
+    at_restart("server.shutdown_delay", Kind::Duration { min: Duration::ZERO, max: Duration::from_hours(1) }, "\"1s\"", "How long after SIGTERM connections are still accepted, while `/readyz` answers 503; SIGINT does not wait."),
     at_restart("server.drain_timeout", TIMEOUT, "\"20s\"", "How long a server that accepts no more connections lets requests in flight finish."),
     at_restart("server.max_connections", COUNT, "16384", "Open connections; callers share them, and past it older ones without a request are closed."),
     at_restart("server.max_requests", COUNT, "4096", "Requests answered at the same time; callers share them, and past its share each is answered 429."),

@@ -163,11 +163,11 @@ pub struct Timeouts {
     pub distrust: Duration,
     /// How long whoever ends the server waits between
     /// [`Handle::announce_shutdown`](crate::Handle::announce_shutdown) and
-    /// [`Handle::shutdown`](crate::Handle::shutdown). Default 5 s: a probe every other second fails twice, and a load
-    /// balancer takes a moment to hear of it.
+    /// [`Handle::shutdown`](crate::Handle::shutdown). Default 1 s: Kubernetes and most proxies stop sending within it, and
+    /// a restart is not noticeably longer. A balancer that probes every few seconds needs more.
     pub shutdown_delay: Duration,
     /// How long [`Handle::shutdown`](crate::Handle::shutdown) lets requests in flight finish. Default 20 s. With
-    /// [`shutdown_delay`](Self::shutdown_delay), this leaves 5 of the 30 s that Kubernetes gives a pod.
+    /// [`shutdown_delay`](Self::shutdown_delay), this leaves 9 of the 30 s that Kubernetes gives a pod.
     pub drain: Duration,
 }
 
@@ -178,7 +178,7 @@ impl Default for Timeouts {
             idle: Duration::from_secs(75),
             body_progress: Duration::from_mins(1),
             distrust: Duration::from_secs(10),
-            shutdown_delay: Duration::from_secs(5),
+            shutdown_delay: Duration::from_secs(1),
             drain: Duration::from_secs(20),
         }
     }
