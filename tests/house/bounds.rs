@@ -25,9 +25,9 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("crates/angos-registry/src/position.rs", "NAME_BYTES", "room for the longest name"),
     ("crates/angos-server/src/activity.rs", "FREE", "stands for none"),
     ("crates/angos-server/src/request_id.rs", "TEXT_BYTES", "length of a request id"),
-    ("crates/angos-storage/src/embedded/database.rs", "FORMAT_VERSION", "of the file"),
-    ("crates/angos-storage/src/private.rs", "FILE_MODE", "permissions of a file"),
-    ("crates/angos-storage/src/private.rs", "FOLDER_MODE", "permissions of a folder"),
+    ("crates/angos-storage/src/redb/database.rs", "FORMAT_VERSION", "of the file"),
+    ("crates/angos-storage/src/modes.rs", "FILE_MODE", "permissions of a file"),
+    ("crates/angos-storage/src/modes.rs", "FOLDER_MODE", "permissions of a folder"),
     ("crates/angos-storage/src/filesystem/record.rs", "CHECKSUM_BYTES", "length of a checksum"),
 ];
 
