@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use angos_identity::Identity;
 use angos_policy::{DefaultDecision, Environment, Facts, Policy, RuleSource, Type, Value};
-use angos_tls::{Acceptor, ClientAuthority, Clients, Material, Peer, Protocol, Settings};
+use angos_tls::{Acceptor, ClientCa, Clients, Material, Peer, Protocol, Settings};
 use axum::extract::{Path, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
@@ -50,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let [certificate, key, authorities] = arguments.as_slice() else {
         return Err("usage: board-axum SERVER_CERTIFICATE SERVER_KEY CLIENT_AUTHORITIES".into());
     };
-    let clients = Clients::required([ClientAuthority::new(authorities)]);
+    let clients = Clients::required([ClientCa::new(authorities)]);
     let settings = Settings::new(certificate, key, clients);
     let material = Material::load(&settings).map_err(|problems| lines(&problems))?;
     let listener = TcpListener::bind("127.0.0.1:8443").await?;

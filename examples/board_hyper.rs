@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use angos_identity::Identity;
 use angos_policy::{DefaultDecision, Environment, Facts, Policy, RuleSource, Type, Value};
-use angos_tls::{Acceptor, ClientAuthority, Clients, Material, Protocol, Settings};
+use angos_tls::{Acceptor, ClientCa, Clients, Material, Protocol, Settings};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -48,7 +48,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let [certificate, key, authorities] = arguments.as_slice() else {
         return Err("usage: board-hyper SERVER_CERTIFICATE SERVER_KEY CLIENT_AUTHORITIES".into());
     };
-    let clients = Clients::required([ClientAuthority::new(authorities)]);
+    let clients = Clients::required([ClientCa::new(authorities)]);
     let settings = Settings::new(certificate, key, clients);
     let material = Material::load(&settings)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use angos_test_ca::{Authority, Issued, Leaf};
-use angos_tls::{Acceptor, ClientAuthority, Clients, Material, Settings};
+use angos_tls::{Acceptor, ClientCa, Clients, Material, Settings};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
@@ -68,7 +68,7 @@ impl Scene {
         let (servers, clients) = (Authority::new("Server CA"), Authority::new("Client CA"));
         let (certificate, key) = servers.issue(&Leaf::server(["localhost"])).write(folder.path(), "server");
         let bundle = clients.write(folder.path(), "clients");
-        let accepted = Clients::required([ClientAuthority::new(bundle)]);
+        let accepted = Clients::required([ClientCa::new(bundle)]);
         let settings = Settings::new(certificate, key, accepted);
         let acceptor = Acceptor::new(Material::load(&settings).unwrap());
         Self { servers, clients, acceptor, _folder: folder }

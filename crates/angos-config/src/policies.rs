@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use angos_access::AccessPolicies;
 use angos_identity::Certificate;
 use angos_policy::nearest;
-use angos_tls::probe::{Vouching, certificates};
+use angos_tls::probe::{ClientVerifier, certificates};
 use angos_tls::{AcceptError, Files};
 
 use crate::context::Context;
@@ -111,7 +111,7 @@ impl Policies {
                 "the configuration names no client authority, so no client is asked for one".to_owned(),
             );
         };
-        match Vouching::load(settings) {
+        match ClientVerifier::load(settings) {
             Ok(client_verifier) => Ok(match client_verifier.verify(&chain, time) {
                 Ok(certificate) => CertificateCheck::Accepted(certificate),
                 Err(error) => CertificateCheck::Refused(

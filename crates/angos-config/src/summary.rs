@@ -97,8 +97,8 @@ impl Summary {
         }
         for expiry in tls.map(Material::expiries).unwrap_or_default() {
             let group = match expiry.kind() {
-                ExpiryKind::ClientAuthority => Group::ClientAuthorities,
-                ExpiryKind::RevocationList => Group::RevocationLists,
+                ExpiryKind::ClientCa => Group::ClientAuthorities,
+                ExpiryKind::Crl => Group::RevocationLists,
                 _ => Group::Certificates,
             };
             summary.add(

@@ -1,6 +1,6 @@
 //! Several client certificates for one registry: which of them a container runtime shows, and what happens to the others.
 
-use angos_tls::probe::{Asked, End, Sighting};
+use angos_tls::probe::{CertificateRequest, ProbeEnd, ProbeReport};
 
 use crate::client::Client;
 use crate::diagnosis::{HandshakeContext, ServerDecision};
@@ -12,7 +12,7 @@ use crate::report::Report;
 #[derive(Debug)]
 pub(crate) struct Attempt<'a> {
     pub(crate) context: HandshakeContext<'a>,
-    pub(crate) seen: Sighting,
+    pub(crate) seen: ProbeReport,
 }
 
 /// The clients to try, one after the other: every certificate that can be shown. If none can, the first client, whose
@@ -30,20 +30,21 @@ pub(crate) fn candidates<'a>(clients: &'a [Client], report: &mut Report) -> Vec<
 impl Attempt<'_> {
     /// Whether the server requested a client certificate, so that another certificate may have another result.
     pub(crate) fn was_requested(&self) -> bool {
-        self.seen.asked.is_some()
+        self.seen.request.is_some()
     }
 
     /// Whether Docker, Podman and containerd, which are all written in Go, may show this certificate: its key can sign for
     /// this server, and the server names an issuer of its chain as a CA, or names no CA.
     fn is_showable(&self) -> bool {
         let chain = self.context.client.map_or(&[][..], |client| &client.chain);
-        let is_wanted =
-            |asked: &&Asked| !asked.names_authorities() || chain.iter().any(|it| asked.accepts_issuer_of(it));
-        self.seen.asked.as_ref().filter(is_wanted).is_some_and(Asked::was_answered)
+        let is_wanted = |asked: &&CertificateRequest| {
+            !asked.names_cas() || chain.iter().any(|it| asked.accepts_issuer_of(it))
+        };
+        self.seen.request.as_ref().filter(is_wanted).is_some_and(CertificateRequest::was_answered)
     }
 
     fn is_accepted(&self) -> bool {
-        matches!(self.seen.end, End::Answered(_))
+        matches!(self.seen.end, ProbeEnd::Answered(_))
             || matches!(self.context.decision, Some(ServerDecision::Accepted { .. }))
     }
 

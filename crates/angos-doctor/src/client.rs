@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use angos_tls::Problem;
-use angos_tls::probe::{self, Inspected, Pair, PairFile, Standing};
+use angos_tls::probe::{self, CertificateInfo, Pair, PairFile, Suitability};
 
 use crate::findings::{self as kind, Kind};
 use crate::limits::EXPIRES_SOON;
@@ -16,7 +16,7 @@ pub(crate) struct Client {
     /// The file of the certificate, as findings name it.
     pub(crate) file: String,
     /// The certificate and what is sent beside it, as far as it can be read.
-    pub(crate) chain: Vec<Inspected>,
+    pub(crate) chain: Vec<CertificateInfo>,
     /// Ready to be shown; `None` if a client could not load it.
     pub(crate) pair: Option<Pair>,
 }
@@ -59,9 +59,9 @@ impl Client {
 
     fn diagnose(&self, report: &mut Report) {
         let Some((leaf, others)) = self.chain.split_first() else { return };
-        match leaf.standing_as_client() {
-            Standing::Fit => {}
-            Standing::WrongUsage => report.add(
+        match leaf.suitability_as_client() {
+            Suitability::Suitable => {}
+            Suitability::WrongUsage => report.add(
                 &kind::CLIENT_WRONG_USAGE,
                 &self.file,
                 format!(
@@ -69,7 +69,7 @@ impl Client {
                     leaf.subject()
                 ),
             ),
-            Standing::Authority => report.add(
+            Suitability::Ca => report.add(
                 &kind::CLIENT_IS_CA,
                 &self.file,
                 format!(
@@ -77,7 +77,7 @@ impl Client {
                     leaf.subject()
                 ),
             ),
-            Standing::Version1 => report.add(
+            Suitability::Version1 => report.add(
                 &kind::CLIENT_UNUSABLE,
                 &self.file,
                 format!(
@@ -121,7 +121,7 @@ impl Client {
 
     fn check_dates(
         &self,
-        certificate: &Inspected,
+        certificate: &CertificateInfo,
         expired: &'static Kind,
         early: &'static Kind,
         report: &mut Report,
@@ -137,7 +137,7 @@ impl Client {
 }
 
 /// Reads a file of CAs and reports every certificate in it that is not a CA.
-pub(crate) fn read_cas(path: &Path, report: &mut Report) -> Vec<Inspected> {
+pub(crate) fn read_cas(path: &Path, report: &mut Report) -> Vec<CertificateInfo> {
     let found = match probe::certificates(path) {
         Ok(found) => found,
         Err(problem) => {
@@ -149,7 +149,7 @@ pub(crate) fn read_cas(path: &Path, report: &mut Report) -> Vec<Inspected> {
     for certificate in &found {
         let subject = certificate.subject();
         // A server's own certificate, signed by itself, works as its own CA for some clients and not for others.
-        if certificate.standing_as_server() != Standing::Authority {
+        if certificate.suitability_as_server() != Suitability::Ca {
             report.add(&kind::NOT_A_CA, &file, format!("{subject} is not a CA."));
         }
         let Some((from, until)) = certificate.validity() else { continue };

@@ -1,6 +1,6 @@
 //! From a handshake to findings: the server's certificate, what it requested, and how the handshake ended.
 
-use angos_tls::probe::{Alert, Asked, Distrusted, End, Inspected, Sighting};
+use angos_tls::probe::{Alert, CertificateInfo, CertificateRequest, ProbeEnd, ProbeReport, ServerCertError};
 
 use crate::client::Client;
 use crate::findings::{self as kind, Kind};
@@ -16,7 +16,7 @@ pub(crate) struct HandshakeContext<'a> {
     /// The client's certificate and key.
     pub(crate) client: Option<&'a Client>,
     /// Certificates found elsewhere: an intermediate that the client does not send may be among them.
-    pub(crate) nearby: Vec<Inspected>,
+    pub(crate) nearby: Vec<CertificateInfo>,
     /// What a simulated server decided about the client; `None` for a server on the network.
     pub(crate) decision: Option<ServerDecision>,
 }
@@ -37,13 +37,13 @@ pub(crate) enum ServerDecision {
 
 impl HandshakeContext<'_> {
     /// Reports findings about the handshake.
-    pub(crate) fn diagnose(&self, seen: &Sighting, report: &mut Report) {
+    pub(crate) fn diagnose(&self, seen: &ProbeReport, report: &mut Report) {
         self.diagnose_server(seen, report);
         match &seen.end {
-            End::Answered(_) | End::Distrusted => {}
-            End::Closed if matches!(self.decision, Some(ServerDecision::Accepted { .. })) => {}
-            End::Alert(alert) => self.diagnose_alert(*alert, seen, report),
-            End::NotTls => self.diagnose_greeting(&seen.greeting, report),
+            ProbeEnd::Answered(_) | ProbeEnd::ServerNotTrusted => {}
+            ProbeEnd::Closed if matches!(self.decision, Some(ServerDecision::Accepted { .. })) => {}
+            ProbeEnd::Alert(alert) => self.diagnose_alert(*alert, seen, report),
+            ProbeEnd::NotTls => self.diagnose_greeting(&seen.greeting, report),
             other => {
                 let (kind, words) = ended(other, seen);
                 report.add(kind, &self.place, words);
@@ -52,40 +52,42 @@ impl HandshakeContext<'_> {
         self.diagnose_request(seen, report);
     }
 
-    fn diagnose_server(&self, seen: &Sighting, report: &mut Report) {
+    fn diagnose_server(&self, seen: &ProbeReport, report: &mut Report) {
         let Some(leaf) = seen.chain.first() else { return };
         let place = self.place.as_str();
         let subject = leaf.subject();
-        for reason in &seen.distrusted {
+        for reason in &seen.server_errors {
             let (kind, words) = match reason {
-                Distrusted::Expired => (&kind::SERVER_EXPIRED, dates(&seen.chain, report)),
-                Distrusted::NotYetValid => (&kind::SERVER_NOT_YET_VALID, dates(&seen.chain, report)),
-                Distrusted::Name => (&kind::SERVER_NAME_MISMATCH, self.names(leaf)),
-                Distrusted::UnknownAuthority => (&kind::SERVER_NOT_TRUSTED, issuers(&seen.chain)),
-                Distrusted::Usage => (
+                ServerCertError::Expired => (&kind::SERVER_EXPIRED, dates(&seen.chain, report)),
+                ServerCertError::NotYetValid => (&kind::SERVER_NOT_YET_VALID, dates(&seen.chain, report)),
+                ServerCertError::Name => (&kind::SERVER_NAME_MISMATCH, self.names(leaf)),
+                ServerCertError::UnknownCa => (&kind::SERVER_NOT_TRUSTED, issuers(&seen.chain)),
+                ServerCertError::Usage => (
                     &kind::SERVER_WRONG_USAGE,
                     format!("{subject} is for other purposes than server authentication."),
                 ),
-                Distrusted::Signature => {
+                ServerCertError::Signature => {
                     let words = "A signature is wrong: the trusted authority has the same name as the one that signed it, and another key.";
                     (&kind::SERVER_NOT_TRUSTED, words.to_owned())
                 }
-                Distrusted::Other(words) => (&kind::SERVER_CERTIFICATE_BAD, format!("{subject}: {words}.")),
+                ServerCertError::Other(words) => {
+                    (&kind::SERVER_CERTIFICATE_BAD, format!("{subject}: {words}."))
+                }
                 _ => (&kind::SERVER_CERTIFICATE_BAD, subject.to_owned()),
             };
             report.add(kind, place, words);
         }
         let outside = dates(&seen.chain, report);
-        if !outside.is_empty() && seen.distrusted.is_empty() {
+        if !outside.is_empty() && seen.server_errors.is_empty() {
             report.add(&kind::SERVER_EXPIRED, place, outside);
-        } else if seen.distrusted.is_empty() && seen.established {
+        } else if seen.server_errors.is_empty() && seen.established {
             let version = seen.version.unwrap_or("TLS");
             let until = leaf.validity().map_or_else(|| "?".to_owned(), |(_, until)| report.timestamp(until));
             report.good(format!("{place}: {version}, server certificate of {subject}, until {until}"));
         }
     }
 
-    fn names(&self, leaf: &Inspected) -> String {
+    fn names(&self, leaf: &CertificateInfo) -> String {
         let host = self.host.unwrap_or_default();
         match leaf.host_names() {
             names if names.is_empty() => format!(
@@ -97,9 +99,9 @@ impl HandshakeContext<'_> {
     }
 
     /// Reports a server that requested no certificate, and a key that cannot answer the request.
-    fn diagnose_request(&self, seen: &Sighting, report: &mut Report) {
+    fn diagnose_request(&self, seen: &ProbeReport, report: &mut Report) {
         let Some(client) = self.client else { return };
-        match &seen.asked {
+        match &seen.request {
             None if seen.established => report.add(
                 &kind::CERTIFICATE_NOT_ASKED,
                 &self.place,
@@ -116,9 +118,9 @@ impl HandshakeContext<'_> {
         }
     }
 
-    fn diagnose_alert(&self, alert: Alert, seen: &Sighting, report: &mut Report) {
+    fn diagnose_alert(&self, alert: Alert, seen: &ProbeReport, report: &mut Report) {
         let said = format!("The server ended the handshake with the alert {alert}.");
-        let shown = seen.asked.as_ref().filter(|asked| asked.was_answered());
+        let shown = seen.request.as_ref().filter(|asked| asked.was_answered());
         if let Some(client) = self.client
             && let Some((kind, words)) = self.certificate_fault(seen, report)
         {
@@ -128,7 +130,7 @@ impl HandshakeContext<'_> {
         let kind = match alert.name() {
             "certificate_required" | "no_certificate" => return self.none_shown(seen, &said, report),
             // TLS 1.2 has no alert for a missing certificate; servers take one of these.
-            "handshake_failure" | "bad_certificate" if seen.asked.is_some() && shown.is_none() => {
+            "handshake_failure" | "bad_certificate" if seen.request.is_some() && shown.is_none() => {
                 return self.none_shown(seen, &said, report);
             }
             "decode_error" if seen.chain.is_empty() => &kind::HELLO_CHANGED,
@@ -143,11 +145,11 @@ impl HandshakeContext<'_> {
     }
 
     /// The server wants a certificate and received none. Unusable files are reported already if they are the cause.
-    fn none_shown(&self, seen: &Sighting, said: &str, report: &mut Report) {
+    fn none_shown(&self, seen: &ProbeReport, said: &str, report: &mut Report) {
         if self.client.is_some_and(|client| client.pair.is_none()) {
             return;
         }
-        let wanted = seen.asked.as_ref().map(accepted).unwrap_or_default();
+        let wanted = seen.request.as_ref().map(accepted).unwrap_or_default();
         report.add(
             &kind::CERTIFICATE_REQUIRED,
             &self.place,
@@ -165,11 +167,11 @@ impl HandshakeContext<'_> {
     /// What is wrong with the certificate that was shown, if the server ended the handshake for it.
     pub(crate) fn certificate_fault(
         &self,
-        seen: &Sighting,
+        seen: &ProbeReport,
         report: &Report,
     ) -> Option<(&'static Kind, String)> {
-        let End::Alert(alert) = seen.end else { return None };
-        let asked = seen.asked.as_ref().filter(|asked| asked.was_answered())?;
+        let ProbeEnd::Alert(alert) = seen.end else { return None };
+        let asked = seen.request.as_ref().filter(|asked| asked.was_answered())?;
         self.refusal(self.client?, asked, alert, report)
     }
 
@@ -177,7 +179,7 @@ impl HandshakeContext<'_> {
     fn refusal(
         &self,
         client: &Client,
-        asked: &Asked,
+        asked: &CertificateRequest,
         alert: Alert,
         report: &Report,
     ) -> Option<(&'static Kind, String)> {
@@ -211,7 +213,7 @@ impl HandshakeContext<'_> {
     }
 
     /// Why no path leads from the certificate to a CA of the server, as far as the client can know.
-    fn unknown_ca(&self, client: &Client, asked: &Asked) -> (&'static Kind, String) {
+    fn unknown_ca(&self, client: &Client, asked: &CertificateRequest) -> (&'static Kind, String) {
         let sent = client.chain.as_slice();
         let signed = sent.first().map(|leaf| format!("{} was signed by {}.", leaf.subject(), signer(leaf)));
         let signed = signed.unwrap_or_default();
@@ -221,7 +223,7 @@ impl HandshakeContext<'_> {
             );
             return (&kind::REVOCATION_UNKNOWN, words);
         }
-        let forgotten = |last: &Inspected| {
+        let forgotten = |last: &CertificateInfo| {
             self.nearby.iter().find(|it| last.names_as_issuer(it) && asked.accepts_issuer_of(it))
         };
         if let Some(missing) = sent.iter().find_map(forgotten) {
@@ -261,7 +263,7 @@ fn outside_validity(report: &Report) -> (&'static Kind, String) {
 }
 
 /// The SPIFFE id of a certificate, as a sentence.
-fn spiffe_id(certificate: &Inspected) -> String {
+fn spiffe_id(certificate: &CertificateInfo) -> String {
     match certificate.facts().ok().and_then(|facts| facts.spiffe_id()) {
         Some(id) => format!("Its SPIFFE id is {}. ", id.escape_debug()),
         None => "It has no SPIFFE id. ".to_owned(),
@@ -269,16 +271,16 @@ fn spiffe_id(certificate: &Inspected) -> String {
 }
 
 /// The CAs a server accepts, as a sentence.
-fn accepted(asked: &Asked) -> String {
-    if asked.names_authorities() {
-        format!(" The server accepts certificates of: {}.", asked.authorities().join("; "))
+fn accepted(asked: &CertificateRequest) -> String {
+    if asked.names_cas() {
+        format!(" The server accepts certificates of: {}.", asked.cas().join("; "))
     } else {
         " The server does not say which CAs it accepts.".to_owned()
     }
 }
 
 /// The certificates of a chain that are not valid now.
-fn dates(chain: &[Inspected], report: &Report) -> String {
+fn dates(chain: &[CertificateInfo], report: &Report) -> String {
     let outside = chain.iter().filter_map(|certificate| {
         let (from, until) = certificate.validity()?;
         if report.now() > until {
@@ -292,36 +294,40 @@ fn dates(chain: &[Inspected], report: &Report) -> String {
     outside.collect::<Vec<_>>().join(" ")
 }
 
-fn signer(certificate: &Inspected) -> &str {
+fn signer(certificate: &CertificateInfo) -> &str {
     if certificate.is_self_issued() { "itself" } else { certificate.issuer() }
 }
 
 /// Who signed each certificate of a chain that ends at no trusted CA.
-fn issuers(chain: &[Inspected]) -> String {
+fn issuers(chain: &[CertificateInfo]) -> String {
     let signed = chain.iter().map(|it| format!("{} was signed by {}", it.subject(), signer(it)));
     format!("It sends: {}. The client trusts none of these issuers.", signed.collect::<Vec<_>>().join(", "))
 }
 
-fn ended(end: &End, seen: &Sighting) -> (&'static Kind, String) {
+fn ended(end: &ProbeEnd, seen: &ProbeReport) -> (&'static Kind, String) {
     match end {
-        End::OldVersion => (&kind::PROTOCOL_VERSION, "It answers in a version of TLS before 1.2.".to_owned()),
-        End::Incompatible(words) => {
+        ProbeEnd::OldVersion => {
+            (&kind::PROTOCOL_VERSION, "It answers in a version of TLS before 1.2.".to_owned())
+        }
+        ProbeEnd::Incompatible(words) => {
             (&kind::NO_COMMON_PARAMETERS, format!("The handshake cannot be finished: {words}."))
         }
-        End::TooMuch => (&kind::TOO_MUCH_DATA, "It was cut off.".to_owned()),
-        End::TimedOut if seen.established => (
+        ProbeEnd::TooMuch => (&kind::TOO_MUCH_DATA, "It was cut off.".to_owned()),
+        ProbeEnd::TimedOut if seen.established => (
             &kind::HANDSHAKE_TIMEOUT,
             "The handshake was done, and the request was never answered.".to_owned(),
         ),
-        End::TimedOut => {
+        ProbeEnd::TimedOut => {
             (&kind::HANDSHAKE_TIMEOUT, "The server did not finish the handshake in time.".to_owned())
         }
-        End::Closed if seen.established => {
+        ProbeEnd::Closed if seen.established => {
             let words = "It closed right after the client's side of the handshake, where TLS 1.3 servers refuse certificates.";
             (&kind::CONNECTION_CLOSED, words.to_owned())
         }
-        End::Closed => (&kind::CONNECTION_CLOSED, "It closed in mid-handshake, without an alert.".to_owned()),
-        End::Failed(words) => (&kind::CONNECTION_FAILED, format!("{words}.")),
+        ProbeEnd::Closed => {
+            (&kind::CONNECTION_CLOSED, "It closed in mid-handshake, without an alert.".to_owned())
+        }
+        ProbeEnd::Failed(words) => (&kind::CONNECTION_FAILED, format!("{words}.")),
         _ => (&kind::CONNECTION_FAILED, "It ended in an unknown way.".to_owned()),
     }
 }

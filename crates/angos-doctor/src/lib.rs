@@ -25,7 +25,7 @@ mod target;
 
 use std::time::Duration;
 
-use angos_tls::probe::{self, Inspected};
+use angos_tls::probe::{self, CertificateInfo};
 use tokio::runtime::Builder;
 
 pub use self::options::Options;
@@ -81,7 +81,7 @@ async fn examine_all(
         None => None,
     };
     let Some(target) = target else { return Ok(()) };
-    let trusted = trusted.unwrap_or_else(|| probe::system_authorities().unwrap_or_default());
+    let trusted = trusted.unwrap_or_else(|| probe::system_cas().unwrap_or_default());
     let live = LiveServer { target, clients, trusted: &trusted, step_timeout: options.timeout };
     let running = live.examine(report).await;
     compare(configured, running, &target.to_string(), report);
@@ -93,7 +93,7 @@ struct ClientFiles {
     /// Every certificate the client may show, in the order it looks at them.
     clients: Vec<Client>,
     /// The CAs the client trusts, if any were named.
-    trusted: Option<Vec<Inspected>>,
+    trusted: Option<Vec<CertificateInfo>>,
 }
 
 impl ClientFiles {
@@ -109,7 +109,7 @@ impl ClientFiles {
         };
         let clients =
             layout.pairs.iter().map(|(certificate, key)| Client::read(certificate, key, report)).collect();
-        let mut trusted = probe::system_authorities().unwrap_or_default();
+        let mut trusted = probe::system_cas().unwrap_or_default();
         for bundle in &layout.cas {
             trusted.extend(client::read_cas(bundle, report));
         }
@@ -118,7 +118,12 @@ impl ClientFiles {
 }
 
 /// Reports a running server that shows another certificate than the configured one.
-fn compare(configured: Option<Inspected>, running: Option<Inspected>, place: &str, report: &mut Report) {
+fn compare(
+    configured: Option<CertificateInfo>,
+    running: Option<CertificateInfo>,
+    place: &str,
+    report: &mut Report,
+) {
     let (Some(configured), Some(running)) = (configured, running) else { return };
     if configured.fingerprint() != running.fingerprint() {
         let words = format!(

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use angos_tls::probe::{End, Inspected, Probe, Sighting};
+use angos_tls::probe::{CertificateInfo, Probe, ProbeEnd, ProbeReport};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
@@ -22,14 +22,14 @@ pub(crate) struct LiveServer<'a> {
     pub(crate) target: &'a Target,
     pub(crate) clients: &'a [Client],
     /// The authorities the client trusts.
-    pub(crate) trusted: &'a [Inspected],
+    pub(crate) trusted: &'a [CertificateInfo],
     /// Time for each step.
     pub(crate) step_timeout: Duration,
 }
 
 impl<'a> LiveServer<'a> {
     /// Performs the handshakes and reports findings. Returns the server's certificate, if one was shown.
-    pub(crate) async fn examine(&self, report: &mut Report) -> Option<Inspected> {
+    pub(crate) async fn examine(&self, report: &mut Report) -> Option<CertificateInfo> {
         let addresses = self.resolve(report).await?;
         if !self.target.tls {
             self.examine_plain(&addresses, report).await;
@@ -51,7 +51,7 @@ impl<'a> LiveServer<'a> {
             }
         }
         let Attempt { seen, .. } = diagnose(&attempts, report)?;
-        if let End::Answered(answer) = &seen.end {
+        if let ProbeEnd::Answered(answer) = &seen.end {
             self.report_answer(answer, report);
         }
         seen.chain.first().cloned()
@@ -129,14 +129,14 @@ impl<'a> LiveServer<'a> {
     }
 
     /// A server of plain HTTP may say nothing to the first message of TLS; it answers a plain request.
-    async fn listen_for_http(&self, seen: &mut Sighting, addresses: &[SocketAddr]) {
-        let is_silent = seen.greeting.is_empty() && matches!(seen.end, End::Closed | End::TimedOut);
+    async fn listen_for_http(&self, seen: &mut ProbeReport, addresses: &[SocketAddr]) {
+        let is_silent = seen.greeting.is_empty() && matches!(seen.end, ProbeEnd::Closed | ProbeEnd::TimedOut);
         if !is_silent {
             return;
         }
         let answer = self.ask_plainly(addresses).await;
         if answer.starts_with(b"HTTP/") {
-            (seen.greeting, seen.end) = (answer, End::NotTls);
+            (seen.greeting, seen.end) = (answer, ProbeEnd::NotTls);
         }
     }
 
@@ -154,7 +154,7 @@ impl<'a> LiveServer<'a> {
         let Some(stream) = self.connect(addresses, report).await else { return };
         // A TLS server answers this request at once.
         let seen = probe.run(stream, self.request().as_bytes(), self.step_timeout).await;
-        if matches!(seen.end, End::NotTls) || (seen.greeting.is_empty() && !seen.established) {
+        if matches!(seen.end, ProbeEnd::NotTls) || (seen.greeting.is_empty() && !seen.established) {
             let begin: String = String::from_utf8_lossy(&answer).escape_debug().collect();
             report.add(
                 &kind::NOT_TLS,

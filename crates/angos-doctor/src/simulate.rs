@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use angos_config::limits::FILE_MAX_BYTES;
 use angos_config::{Configuration, Problem, load};
-use angos_tls::probe::{Inspected, Probe};
+use angos_tls::probe::{CertificateInfo, Probe};
 use angos_tls::{Acceptor, Files};
 
 use crate::candidates::{Attempt, candidates, diagnose};
@@ -32,7 +32,7 @@ pub(crate) struct ClientSetup<'a> {
     pub(crate) target: Option<&'a Target>,
     pub(crate) clients: &'a [Client],
     /// The CAs it trusts. `None`: the server's certificate is not verified.
-    pub(crate) trusted: Option<&'a [Inspected]>,
+    pub(crate) trusted: Option<&'a [CertificateInfo]>,
 }
 
 /// Reads the configuration. Its problems become findings; the error is a file that cannot be opened.
@@ -81,7 +81,11 @@ fn sentence(problem: &Problem) -> String {
 impl SimulatedServer {
     /// Performs a handshake in memory with each selected listener and reports findings. Returns the server's certificate,
     /// if one was shown.
-    pub(crate) async fn examine(&self, setup: &ClientSetup<'_>, report: &mut Report) -> Option<Inspected> {
+    pub(crate) async fn examine(
+        &self,
+        setup: &ClientSetup<'_>,
+        report: &mut Report,
+    ) -> Option<CertificateInfo> {
         let mut shown = None;
         match select(&self.listeners, setup.target) {
             Selected::Addressed(listeners) => {
@@ -116,7 +120,7 @@ impl SimulatedServer {
         listener: &SimulatedListener,
         setup: &ClientSetup<'_>,
         report: &mut Report,
-    ) -> Option<Inspected> {
+    ) -> Option<CertificateInfo> {
         let Some(acceptor) = &listener.acceptor else {
             if setup.target.is_some_and(|target| target.tls) {
                 report.add(&kind::PLAIN_HTTP, self.place(listener), "This listener has `tls = false`.");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use angos_identity::CallerKey;
-use angos_tls::{Distrust, Protocol};
+use angos_tls::{Protocol, TrustError};
 use hyper::HeaderMap;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -82,7 +82,7 @@ impl Connection {
     }
 
     /// Whether the other side would still be let in.
-    pub(crate) fn check_trust(&self) -> Result<(), Distrust> {
+    pub(crate) fn check_trust(&self) -> Result<(), TrustError> {
         self.trust.as_ref().map_or(Ok(()), Trust::check)
     }
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use angos_access::Action;
 use angos_registry::Damage;
-use angos_tls::{Class, Distrust, Material};
+use angos_tls::{FailureClass, Material, TrustError};
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -99,7 +99,7 @@ impl Metrics {
         registry.register("decisions", "Policy decisions on requests, by outcome", decisions.clone());
         registry.register("reloads", "Configuration reloads, by outcome", reloads.clone());
         registry.register("tls_handshakes", "TLS handshakes, by how they ended", handshakes.clone());
-        for outcome in Class::ALL.map(Class::as_str).into_iter().chain(["ok"]) {
+        for outcome in FailureClass::ALL.map(FailureClass::as_str).into_iter().chain(["ok"]) {
             drop(handshakes.get_or_create(&[("outcome", outcome)]));
         }
         let (body_memory, received_bytes, sent_bytes) = bodies(&mut registry);
@@ -231,10 +231,11 @@ fn drained(registry: &mut Registry) -> Family<Labels<1>, Counter> {
 
 /// Every reason to trust a connection no longer.
 fn distrusts() -> Vec<&'static str> {
-    let judged =
-        Class::ALL.into_iter().filter(|class| class.is_authentication() && *class != Class::NoCertificate);
-    let others = [Distrust::AuthorityChanged, Distrust::CertificateRequired];
-    judged.map(Distrust::from).chain(others).map(Distrust::class).collect()
+    let judged = FailureClass::ALL
+        .into_iter()
+        .filter(|class| class.is_authentication() && *class != FailureClass::NoCertificate);
+    let others = [TrustError::CaChanged, TrustError::CertificateRequired];
+    judged.map(TrustError::from).chain(others).map(TrustError::class).collect()
 }
 
 fn counter(registry: &mut Registry, name: &str, help: &str) -> Counter {

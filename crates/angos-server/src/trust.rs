@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use angos_identity::Certificate;
-use angos_tls::{Distrust, Generations, Peer};
+use angos_tls::{Generations, Peer, TrustError};
 
 /// The peer of one connection.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ impl Trust {
     }
 
     /// Whether it would be let in now. Cheap while nothing changed.
-    pub(crate) fn check(&self) -> Result<(), Distrust> {
+    pub(crate) fn check(&self) -> Result<(), TrustError> {
         self.peer.recheck()
     }
 

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::pin::pin;
 use std::time::Duration;
 
-use angos_tls::{Acceptor, ClientAuthority, Clients, LoadError, Material, Peer, Protocol, Settings, Stream};
+use angos_tls::{Acceptor, ClientCa, Clients, LoadError, Material, Peer, Protocol, Settings, Stream};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .collect::<Vec<_>>()
         .try_into()
         .map_err(|_| "usage: echo SERVER_CERTIFICATE SERVER_KEY CLIENT_AUTHORITIES")?;
-    let clients = Clients::required([ClientAuthority::new(authorities)]);
+    let clients = Clients::required([ClientCa::new(authorities)]);
     let settings = Settings::new(certificate, key, clients);
     let acceptor = Acceptor::new(load(&settings)?);
     tokio::spawn(reload(acceptor.clone(), settings, signal(SignalKind::hangup())?));

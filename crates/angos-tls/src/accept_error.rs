@@ -5,10 +5,10 @@ use std::io;
 
 use angos_identity::CertificateError;
 
-use crate::class::Class;
-use crate::offered::Offered;
+use crate::client_cert_info::ClientCertInfo;
+use crate::failure_class::FailureClass;
 use crate::refusal::{Refusal, classify};
-use crate::verifier::Seen;
+use crate::verifier::HandshakeCapture;
 
 /// Why a connection was not accepted. The connection is closed when this is returned.
 #[derive(Debug, thiserror::Error)]
@@ -24,11 +24,11 @@ pub enum AcceptError {
     #[error("{} ({detail})", class.explanation())]
     Tls {
         /// Why, in one word.
-        class: Class,
+        class: FailureClass,
         /// Why, in the words of the TLS library.
         detail: Box<dyn StdError + Send + Sync>,
         /// The client certificate that was refused, if one was.
-        offered: Option<Box<Offered>>,
+        certificate: Option<Box<ClientCertInfo>>,
     },
     /// A certificate passed verification, but the identity in it cannot be read. It is refused in the
     /// handshake and never becomes anonymous.
@@ -38,66 +38,66 @@ pub enum AcceptError {
         #[source]
         error: CertificateError,
         /// The certificate.
-        offered: Box<Offered>,
+        certificate: Box<ClientCertInfo>,
     },
 }
 
 impl AcceptError {
-    pub(crate) fn new(error: io::Error, seen: Seen) -> Self {
-        let offered = seen.refused.map(Box::new);
+    pub(crate) fn new(error: io::Error, captured: HandshakeCapture) -> Self {
+        let certificate = captured.refused.map(Box::new);
         let error = match error.downcast::<rustls::Error>() {
             Ok(error) => error,
             Err(error) => return Self::Io(error),
         };
-        match (seen.refusal, offered) {
-            (Some(refusal), Some(offered)) => Self::refused(refusal, *offered),
-            (_, offered) => Self::Tls { class: class_of(&error), detail: Box::new(error), offered },
+        match (captured.refusal, certificate) {
+            (Some(refusal), Some(certificate)) => Self::refused(refusal, *certificate),
+            (_, certificate) => Self::Tls { class: class_of(&error), detail: Box::new(error), certificate },
         }
     }
 
     /// A chain that is not good.
-    pub(crate) fn refused(refusal: Refusal, offered: Offered) -> Self {
-        let offered = Box::new(offered);
+    pub(crate) fn refused(refusal: Refusal, certificate: ClientCertInfo) -> Self {
+        let certificate = Box::new(certificate);
         match refusal {
-            Refusal { unreadable: Some(error), .. } => Self::Identity { error, offered },
+            Refusal { unreadable: Some(error), .. } => Self::Identity { error, certificate },
             Refusal { class, words: Some(words), .. } => {
-                Self::Tls { class, detail: words.into(), offered: Some(offered) }
+                Self::Tls { class, detail: words.into(), certificate: Some(certificate) }
             }
             Refusal { class, error, .. } => {
-                Self::Tls { class, detail: Box::new(error), offered: Some(offered) }
+                Self::Tls { class, detail: Box::new(error), certificate: Some(certificate) }
             }
         }
     }
 
-    /// Why, as one of the stable words of [`Class`].
+    /// Why, as one of the stable words of [`FailureClass`].
     pub fn class(&self) -> &'static str {
         self.kind().as_str()
     }
 
     /// Why, as a value.
-    pub fn kind(&self) -> Class {
+    pub fn kind(&self) -> FailureClass {
         match self {
-            Self::Timeout => Class::Timeout,
-            Self::Io(_) => Class::Io,
+            Self::Timeout => FailureClass::Timeout,
+            Self::Io(_) => FailureClass::Io,
             Self::Tls { class, .. } => *class,
-            Self::Identity { .. } => Class::Identity,
+            Self::Identity { .. } => FailureClass::Identity,
         }
     }
 
-    /// The client certificate that was refused. None if none was offered or it never came to that.
-    pub fn offered(&self) -> Option<&Offered> {
+    /// The client certificate that was refused. None if none was certificate or it never came to that.
+    pub fn certificate(&self) -> Option<&ClientCertInfo> {
         match self {
             Self::Timeout | Self::Io(_) => None,
-            Self::Tls { offered, .. } => offered.as_deref(),
-            Self::Identity { offered, .. } => Some(offered),
+            Self::Tls { certificate, .. } => certificate.as_deref(),
+            Self::Identity { certificate, .. } => Some(certificate),
         }
     }
 }
 
-fn class_of(error: &rustls::Error) -> Class {
+fn class_of(error: &rustls::Error) -> FailureClass {
     match error {
-        rustls::Error::NoCertificatesPresented => Class::NoCertificate,
+        rustls::Error::NoCertificatesPresented => FailureClass::NoCertificate,
         rustls::Error::InvalidCertificate(error) => classify(error),
-        _ => Class::Protocol,
+        _ => FailureClass::Protocol,
     }
 }

@@ -13,29 +13,29 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::accept_error::AcceptError;
+use crate::client_cert_info::ClientCertInfo;
+use crate::current_material::{CurrentMaterial, Generation, Generations};
 use crate::failure_log::FailureLog;
-use crate::generation::{Generation, Generations, InForce};
 use crate::limits;
 use crate::material::Material;
 use crate::metered::Metered;
-use crate::offered::Offered;
 use crate::peer::Peer;
 use crate::settings::ClientAuth;
 use crate::stream::Stream;
 use crate::trust::Verified;
-use crate::verifier::{Seen, observe};
+use crate::verifier::{HandshakeCapture, capture};
 
-/// Turns byte streams into TLS streams. Clones share the material: one [`replace`](Acceptor::replace) is seen
+/// Turns byte streams into TLS streams. Clones share the material: one [`replace`](Acceptor::replace) is captured
 /// by all.
 ///
 /// Each handshake runs under exactly one generation of the material, from its first byte to its last. An acceptor
 /// that is shared by a thousand tasks blocks none of them: the material is read without a lock.
 ///
 /// ```no_run
-/// use angos_tls::{Acceptor, ClientAuthority, Clients, LoadError, Material, Settings};
+/// use angos_tls::{Acceptor, ClientCa, Clients, LoadError, Material, Settings};
 ///
 /// # async fn example(socket: tokio::net::TcpStream) -> Result<(), Vec<LoadError>> {
-/// let clients = Clients::required([ClientAuthority::new("ca.pem")]);
+/// let clients = Clients::required([ClientCa::new("ca.pem")]);
 /// let settings = Settings::new("server.pem", "server.key", clients);
 /// let acceptor = Acceptor::new(Material::load(&settings)?);
 /// if let Ok((stream, peer)) = acceptor.accept(socket).await {
@@ -48,7 +48,7 @@ use crate::verifier::{Seen, observe};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Acceptor {
-    in_force: Arc<InForce>,
+    current: Arc<CurrentMaterial>,
     log: Arc<FailureLog>,
     /// One permit per byte of the handshakes that are long.
     long_handshakes: Arc<Semaphore>,
@@ -60,7 +60,7 @@ impl Acceptor {
     /// An acceptor whose material is generation 1.
     pub fn new(material: Material) -> Self {
         Self {
-            in_force: Arc::new(InForce::new(material)),
+            current: Arc::new(CurrentMaterial::new(material)),
             log: Arc::new(FailureLog::new()),
             long_handshakes: Arc::new(Semaphore::new(limits::HANDSHAKES_LONG_BYTES)),
             client_auth: None,
@@ -82,32 +82,32 @@ impl Acceptor {
     /// their owner to decide, with [`Peer::recheck`]. Material that does not load never gets here,
     /// so a failed reload changes nothing.
     pub fn replace(&self, material: Material) -> u64 {
-        self.in_force.replace(material)
+        self.current.replace(material)
     }
 
     /// The number of the current set: 1, and one more for each set that took another's place.
     pub fn generation(&self) -> u64 {
-        self.in_force.load().number
+        self.current.load().number
     }
 
     /// Tells of every generation after the current one.
     pub fn generations(&self) -> Generations {
-        self.in_force.subscribe()
+        self.current.subscribe()
     }
 
     /// The current set.
     pub fn material(&self) -> Arc<Material> {
-        Arc::clone(&self.in_force.load().material)
+        Arc::clone(&self.current.load().material)
     }
 
     /// How this acceptor treats clients under the current set.
     pub fn client_auth(&self) -> ClientAuth {
-        self.mode(&self.in_force.load().material)
+        self.mode(&self.current.load().material)
     }
 
     /// The rustls configuration of the current set; see [`Material::server_config`] for what it lacks.
     pub fn server_config(&self) -> Arc<ServerConfig> {
-        let generation = self.in_force.load();
+        let generation = self.current.load();
         Arc::clone(generation.material.config(self.mode(&generation.material)))
     }
 
@@ -132,18 +132,18 @@ impl Acceptor {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        let generation = self.in_force.load_full();
+        let generation = self.current.load_full();
         let material = &generation.material;
         let config = Arc::clone(material.config(self.mode(material)));
         // Boxed: what the handshake alone needs must not stay in the task of a connection that lasts.
         let stream = Metered::new(stream, &self.long_handshakes);
-        let handshake = observe(Box::pin(TlsAcceptor::from(config).accept(stream).into_fallible()));
+        let handshake = capture(Box::pin(TlsAcceptor::from(config).accept(stream).into_fallible()));
         let outcome = timeout(material.handshake_timeout(), handshake).await;
         let (error, stream) = match self.conclude(outcome, &generation) {
             Ok(accepted) => return Ok(accepted),
             Err(failed) => failed,
         };
-        self.log.tell(&error, generation.number);
+        self.log.log(&error, generation.number);
         if let Some(stream) = stream {
             Box::pin(linger(stream, &error)).await;
         }
@@ -156,8 +156,8 @@ impl Acceptor {
     }
 
     /// The set in force.
-    pub(crate) fn in_force(&self) -> &InForce {
-        &self.in_force
+    pub(crate) fn current(&self) -> &CurrentMaterial {
+        &self.current
     }
 
     /// What became of a handshake; beside an error the transport, if the client may still read from it.
@@ -166,38 +166,38 @@ impl Acceptor {
         outcome: Result<Ended<S>, Elapsed>,
         generation: &Generation,
     ) -> Result<(Stream<S>, Peer), (AcceptError, Option<S>)> {
-        let (mut tls, seen) = match outcome {
-            Ok((Ok(tls), seen)) => (tls, seen),
-            Ok((Err((error, stream)), seen)) => {
-                return Err((AcceptError::new(error, seen), Some(stream.into_transport())));
+        let (mut tls, captured) = match outcome {
+            Ok((Ok(tls), captured)) => (tls, captured),
+            Ok((Err((error, stream)), captured)) => {
+                return Err((AcceptError::new(error, captured), Some(stream.into_transport())));
             }
             Err(_elapsed) => return Err((AcceptError::Timeout, None)),
         };
         tls.get_mut().0.end();
         let connection = tls.get_ref().1;
-        let verified = verified(connection, seen, &generation.material).map_err(|error| (error, None))?;
+        let verified = verified(connection, captured, &generation.material).map_err(|error| (error, None))?;
         let peer = Peer::new(self.clone(), connection, verified, generation.number);
         Ok((Stream::new(tls), peer))
     }
 }
 
-/// A handshake that came to an end, with the transport if it failed, and what was seen meanwhile.
-type Ended<S> = (Result<TlsStream<Metered<S>>, (io::Error, Metered<S>)>, Seen);
+/// A handshake that came to an end, with the transport if it failed, and what was captured meanwhile.
+type Ended<S> = (Result<TlsStream<Metered<S>>, (io::Error, Metered<S>)>, HandshakeCapture);
 
 /// The verified chain of a finished handshake. It was noted when it was verified, in this handshake or in the one
 /// whose session is resumed; a chain that was not is verified here, so that a certificate never counts unverified.
 fn verified(
     connection: &ServerConnection,
-    seen: Seen,
+    captured: HandshakeCapture,
     material: &Material,
 ) -> Result<Option<Arc<Verified>>, AcceptError> {
     let Some(chain) = connection.peer_certificates() else { return Ok(None) };
     let Some((leaf, intermediates)) = chain.split_first() else { return Ok(None) };
-    if let Some(verified) = seen.verified.filter(|verified| *verified.chain == *chain) {
+    if let Some(verified) = captured.verified.filter(|verified| *verified.chain == *chain) {
         return Ok(Some(verified));
     }
     let verified = material.trust().verify(leaf, intermediates, UnixTime::now());
-    verified.map(Some).map_err(|refusal| AcceptError::refused(refusal, Offered::from_der(leaf)))
+    verified.map(Some).map_err(|refusal| AcceptError::refused(refusal, ClientCertInfo::from_der(leaf)))
 }
 
 /// Keeps a refused connection until the client has closed it, so that the alert is not lost in a reset.

@@ -9,10 +9,10 @@ pub enum ExpiryKind {
     /// A server certificate: clients will refuse it.
     Server,
     /// A client authority: certificates it vouches for will be refused.
-    ClientAuthority,
+    ClientCa,
     /// A revocation list, at its `nextUpdate`: certificates it covers will be refused unless
     /// [`Revocation::expired_list`](crate::Revocation::expired_list) allows them.
-    RevocationList,
+    Crl,
 }
 
 impl ExpiryKind {
@@ -20,8 +20,8 @@ impl ExpiryKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Server => "server_certificate",
-            Self::ClientAuthority => "client_ca",
-            Self::RevocationList => "revocation_list",
+            Self::ClientCa => "client_ca",
+            Self::Crl => "revocation_list",
         }
     }
 }

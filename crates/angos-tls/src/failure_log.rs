@@ -4,14 +4,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::accept_error::AcceptError;
-use crate::class::Class;
+use crate::client_cert_info::ClientCertInfo;
+use crate::failure_class::FailureClass;
 use crate::limits;
-use crate::offered::Offered;
 
 /// One bucket of tokens for each class: a flood of one failure hides no other.
 #[derive(Debug)]
 pub(crate) struct FailureLog {
-    buckets: [Mutex<Bucket>; Class::ALL.len()],
+    buckets: [Mutex<Bucket>; FailureClass::ALL.len()],
 }
 
 /// Tokens, one for each event that may be shown.
@@ -30,7 +30,7 @@ impl Bucket {
 
     /// How many were suppressed since the last one that was shown; `None` if this one is to be suppressed too.
     fn take(&mut self, now: Instant) -> Option<u64> {
-        let every = limits::LOGGED_FAILURES_EVERY;
+        let every = limits::LOGGED_FAILURES_INTERVAL;
         let due = now.saturating_duration_since(self.filled).as_secs() / every.as_secs();
         if due > 0 {
             let due = u32::try_from(due).unwrap_or(u32::MAX);
@@ -52,7 +52,7 @@ macro_rules! event {
     ($level:expr, $error:expr, $generation:expr, $suppressed:expr) => {{
         let (error, generation, suppressed) = ($error, $generation, $suppressed);
         let class = error.class();
-        let offered = error.offered();
+        let certificate = error.certificate();
         let shown = |text: Option<&str>| text.map(|text| tracing::field::display(text.to_owned()));
         if error.kind().is_authentication() {
             tracing::event!(
@@ -60,10 +60,10 @@ macro_rules! event {
                 $level,
                 class,
                 generation,
-                subject = shown(offered.and_then(Offered::subject)),
-                issuer = shown(offered.and_then(Offered::issuer)),
-                serial_number = shown(offered.and_then(Offered::serial_number)),
-                fingerprint = shown(offered.map(Offered::fingerprint)),
+                subject = shown(certificate.and_then(ClientCertInfo::subject)),
+                issuer = shown(certificate.and_then(ClientCertInfo::issuer)),
+                serial_number = shown(certificate.and_then(ClientCertInfo::serial_number)),
+                fingerprint = shown(certificate.map(ClientCertInfo::fingerprint)),
                 suppressed,
                 "client certificate not accepted: {error}",
             );
@@ -83,11 +83,12 @@ impl FailureLog {
 
     /// Tells the log, at `info` while its class has tokens and at `debug` otherwise. A connection that broke is told
     /// at `debug` alone: port scans and probes are no news.
-    pub(crate) fn tell(&self, error: &AcceptError, generation: u64) {
+    pub(crate) fn log(&self, error: &AcceptError, generation: u64) {
         let kind = error.kind();
-        let bucket = Class::ALL.iter().position(|class| *class == kind).and_then(|at| self.buckets.get(at));
+        let bucket =
+            FailureClass::ALL.iter().position(|class| *class == kind).and_then(|at| self.buckets.get(at));
         let shown = bucket
-            .filter(|_| kind != Class::Io)
+            .filter(|_| kind != FailureClass::Io)
             .and_then(|bucket| bucket.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now()));
         if let Some(suppressed) = shown {
             event!(tracing::Level::INFO, error, generation, (suppressed > 0).then_some(suppressed));
@@ -105,7 +106,7 @@ mod tests {
     fn a_burst_then_a_trickle() {
         let begin = Instant::now();
         let mut bucket = Bucket::new(begin);
-        let (burst, every) = (u64::from(limits::LOGGED_FAILURES_BURST), limits::LOGGED_FAILURES_EVERY);
+        let (burst, every) = (u64::from(limits::LOGGED_FAILURES_BURST), limits::LOGGED_FAILURES_INTERVAL);
         for _ in 0..burst {
             assert_eq!(bucket.take(begin), Some(0));
         }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
-use crate::class::Class;
+use crate::failure_class::FailureClass;
 use crate::limits;
 use crate::refusal::Refusal;
 
@@ -36,8 +36,8 @@ pub(crate) fn possible<'a>(
         let namesakes = readable().filter(|entity| entity.subject() == subject);
         let before = wanted.len();
         wanted.extend(namesakes.map(|entity| entity.issuer()));
-        if wanted.len() - before > limits::NAMESAKES_MAX {
-            return Err(labyrinth());
+        if wanted.len() - before > limits::SAME_SUBJECT_MAX {
+            return Err(too_many_paths());
         }
     }
     let matters = |entity: &Option<EndEntityCert<'_>>| {
@@ -45,11 +45,11 @@ pub(crate) fn possible<'a>(
     };
     let kept: Vec<_> =
         offered.iter().filter(|(_, entity)| matters(entity)).map(|(der, _)| der.clone()).collect();
-    if kept.len() > limits::POSSIBLE_ISSUERS_MAX { Err(labyrinth()) } else { Ok(kept) }
+    if kept.len() > limits::POSSIBLE_ISSUERS_MAX { Err(too_many_paths()) } else { Ok(kept) }
 }
 
-fn labyrinth() -> Refusal {
-    Refusal::new(Class::BadCertificate, "too many paths lead through the intermediates that were sent")
+fn too_many_paths() -> Refusal {
+    Refusal::new(FailureClass::BadCertificate, "too many paths lead through the intermediates that were sent")
 }
 
 #[cfg(test)]
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn labyrinths_are_refused() {
         let root = Authority::new("Root");
-        let namesakes: Vec<_> = (0..=limits::NAMESAKES_MAX).map(|_| root.intermediate("CA")).collect();
+        let namesakes: Vec<_> = (0..=limits::SAME_SUBJECT_MAX).map(|_| root.intermediate("CA")).collect();
         let namesakes: Vec<_> = namesakes.iter().collect();
         check(namesakes[0], &namesakes, None);
         check(namesakes[0], &namesakes[1..], Some(&[0, 1, 2, 3]));

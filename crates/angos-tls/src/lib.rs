@@ -5,34 +5,33 @@
 //! | stage | file | in → out |
 //! |---|---|---|
 //! | settings | `settings.rs` | what the operator chose |
-//! | load | `files.rs`, `pem.rs`, `authorities.rs`, `list.rs`, `loading.rs` | files → [`Material`], or every [`LoadError`] |
-//! | replace | `material.rs`, `generation.rs` | [`Material`] → the generation in force |
+//! | load | `files.rs`, `pem.rs`, `ca_bundle.rs`, `crl.rs`, `loading.rs` | files → [`Material`], or every [`LoadError`] |
+//! | replace | `material.rs`, `current_material.rs` | [`Material`] → the generation in force |
 //! | accept | `acceptor.rs`, `names.rs`, `failure_log.rs` | byte stream → [`Stream`] and [`Peer`], or an [`AcceptError`] |
-//! | verify | `verifier.rs`, `trust.rs`, `revocation.rs`, `outline.rs`, `der.rs` | client chain → identity, or what was [`Offered`] and why it was refused |
+//! | verify | `verifier.rs`, `trust.rs`, `revocation.rs`, `parsed_certificate.rs`, `der.rs` | client chain → identity, or what was [`ClientCertInfo`] and why it was refused |
 //! | resume | `sessions.rs` | session of an earlier handshake → the same client, while the verdict on it holds |
-//! | recheck | `recheck.rs`, `peer.rs`, `distrust.rs` | [`Peer`] → still trusted, or [`Distrust`] |
+//! | recheck | `recheck.rs`, `peer.rs`, `trust_error.rs` | [`Peer`] → still trusted, or [`TrustError`] |
 
 mod accept_error;
 mod acceptor;
-mod authorities;
-mod bounded;
-mod class;
+mod bounded_cache;
+mod ca_bundle;
+mod client_cert_info;
+mod crl;
+mod current_material;
 mod der;
-mod distrust;
 mod expiry;
+mod failure_class;
 mod failure_log;
 mod files;
-mod generation;
 mod issuers;
 pub mod limits;
-mod list;
 mod load_error;
 mod loading;
 mod material;
 mod metered;
 mod names;
-mod offered;
-mod outline;
+mod parsed_certificate;
 mod peer;
 mod pem;
 pub mod probe;
@@ -43,23 +42,24 @@ mod sessions;
 mod settings;
 mod stream;
 mod trust;
+mod trust_error;
 mod verifier;
 mod warning;
 
 pub use accept_error::AcceptError;
 pub use acceptor::Acceptor;
-pub use class::Class;
-pub use distrust::Distrust;
+pub use client_cert_info::ClientCertInfo;
+pub use current_material::Generations;
 pub use expiry::{Expiry, ExpiryKind};
+pub use failure_class::FailureClass;
 pub use files::{Files, ReadError, Snapshot};
-pub use generation::Generations;
 pub use load_error::{LoadError, Problem};
 pub use material::Material;
-pub use offered::Offered;
 pub use peer::{Peer, Protocol};
 pub use settings::{
-    AuthoritySetting, CertificateSetting, ClientAuth, ClientAuthority, Clients, Depth, Doubt,
-    NamedCertificate, Revocation, Setting, Settings,
+    CertificateSetting, ClientAuth, ClientCa, ClientCaSetting, Clients, NamedCertificate, Revocation,
+    RevocationDepth, Setting, Settings, UnknownStatusPolicy,
 };
 pub use stream::Stream;
-pub use warning::{Concern, Warning};
+pub use trust_error::TrustError;
+pub use warning::{Warning, WarningKind};

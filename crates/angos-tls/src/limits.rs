@@ -28,7 +28,7 @@ pub const HANDSHAKES_LONG_BYTES: usize = 16 * 1024 * 1024;
 /// Longest time between two looks at a peer that [`Peer::until_untrusted`](crate::Peer::until_untrusted) waits for: 1 minute.
 ///
 /// Source: ours. A clock that was set, or a machine that slept, is noticed by then; a look costs some nanoseconds.
-pub const DISTRUST_LOOK_EVERY: Duration = Duration::from_mins(1);
+pub const RECHECK_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Largest PEM file that is read: 1 MiB.
 ///
@@ -39,12 +39,12 @@ pub const PEM_MAX_BYTES: u64 = 1024 * 1024;
 /// Largest file of revocation lists that is read: 64 MiB.
 ///
 /// Source: ours. The largest lists of public authorities have some tens of MiB.
-pub const REVOCATION_LIST_MAX_BYTES: u64 = 64 * 1024 * 1024;
+pub const CRL_MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Most files in one folder of revocation lists: 1024.
 ///
 /// Source: ours. Each is read whole at every reload.
-pub const REVOCATION_FILES_MAX: usize = 1024;
+pub const CRL_FILES_MAX: usize = 1024;
 
 /// Most certificates on all revocation lists of one set: one million.
 ///
@@ -55,7 +55,7 @@ pub const REVOKED_CERTIFICATES_MAX: usize = 1_000_000;
 ///
 /// Source: ours. A list has one signature; several keys can only be the same one in other clothes. What is not
 /// remembered is verified again.
-pub const LIST_KEYS_MAX: usize = 8;
+pub const CRL_KEYS_MAX: usize = 8;
 
 /// Largest server certificate chain, as DER: 32 KiB.
 ///
@@ -66,7 +66,7 @@ pub const SERVER_CHAIN_MAX_BYTES: usize = 32 * 1024;
 /// Longest name of a client authority: 63 bytes.
 ///
 /// Source: RFC 1035 §2.3.4, the length of one DNS label: such a name fits wherever names go.
-pub const AUTHORITY_NAME_MAX_BYTES: usize = 63;
+pub const CA_NAME_MAX_BYTES: usize = 63;
 
 /// Most memory of client chains that are remembered as verified: 8 MiB.
 ///
@@ -100,18 +100,18 @@ pub const SESSION_LIFETIME: Duration = Duration::from_hours(24);
 /// Most client authorities in one bundle: 1024.
 ///
 /// Source: ours. Finding the issuer of a client certificate is linear in their number.
-pub const CLIENT_AUTHORITIES_MAX: usize = 1024;
+pub const CLIENT_CAS_MAX: usize = 1024;
 
 /// Most bytes of authority names that are sent to clients as a hint: 16 KiB.
 ///
 /// Source: RFC 8446 §4.2.4 and RFC 5246 §7.4.4 end the list at 64 KiB; clients refuse long messages earlier.
 /// A longer list is not sent at all, which both RFCs permit: clients then offer whatever certificate they have.
-pub const AUTHORITY_HINTS_MAX_BYTES: usize = 16 * 1024;
+pub const CA_HINTS_MAX_BYTES: usize = 16 * 1024;
 
 /// Most characters of one text taken from a refused certificate: 256.
 ///
 /// Source: ours. Such text is written to logs and was not verified by anybody.
-pub const OFFERED_TEXT_MAX_CHARS: usize = 256;
+pub const CERT_TEXT_MAX_CHARS: usize = 256;
 
 /// Most failed handshakes of one class that the log shows at once at `info`: 5.
 ///
@@ -122,7 +122,7 @@ pub const LOGGED_FAILURES_BURST: u32 = 5;
 ///
 /// Source: ours, with [`LOGGED_FAILURES_BURST`]: at most 8640 lines of a class each day. Those between are counted,
 /// and shown at `debug`.
-pub const LOGGED_FAILURES_EVERY: Duration = Duration::from_secs(10);
+pub const LOGGED_FAILURES_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Most names of intermediates that are remembered to tell an incomplete chain: 256.
 ///
@@ -175,4 +175,4 @@ pub const POSSIBLE_ISSUERS_MAX: usize = 16;
 ///
 /// Source: ours. Each is one way more at every step, and every combination is tried: at most 4^6 here, where a hundred
 /// of one name took seconds of processor time before anybody was authenticated.
-pub const NAMESAKES_MAX: usize = 4;
+pub const SAME_SUBJECT_MAX: usize = 4;

@@ -127,7 +127,7 @@ pub enum Problem {
     },
     /// An end-entity certificate among the authorities. Trusting it as one lets its holder sign identities.
     #[error("certificate {position} ({subject}) is not a certificate authority")]
-    NotAnAuthority {
+    NotACa {
         /// Its place in the file.
         position: usize,
         /// Its subject.
@@ -143,7 +143,7 @@ pub enum Problem {
     },
     /// An authority that is in another bundle too: which one vouches for a client would be chance.
     #[error("certificate {position} ({subject}) is also in the bundle of {other}")]
-    SharedAuthority {
+    SharedCa {
         /// Its place in the file.
         position: usize,
         /// Its subject.
@@ -152,14 +152,11 @@ pub enum Problem {
         other: String,
     },
     /// A name with other characters than lower-case letters, digits and `-`, or too long, or empty.
-    #[error(
-        "the name is not made of 1 to {} lower-case letters, digits and `-`",
-        limits::AUTHORITY_NAME_MAX_BYTES
-    )]
-    BadAuthorityName,
+    #[error("the name is not made of 1 to {} lower-case letters, digits and `-`", limits::CA_NAME_MAX_BYTES)]
+    BadCaName,
     /// Two authorities of the same name.
     #[error("another client authority has the same name")]
-    RepeatedAuthorityName,
+    RepeatedCaName,
     /// What no SPIFFE id can have as its trust domain.
     #[error("this is no SPIFFE trust domain: lower-case letters, digits, `.`, `-` and `_`, 1 to 255 of them")]
     BadTrustDomain,
@@ -180,36 +177,36 @@ pub enum Problem {
     NoServerName,
     /// A file or folder without a revocation list.
     #[error("it holds no revocation list")]
-    NoRevocationList,
+    NoCrl,
     /// A revocation list that is malformed, or of a kind that is not understood.
     #[error("revocation list {position} cannot be used: {reason}")]
-    BadRevocationList {
+    BadCrl {
         /// Its place in the file.
         position: usize,
         /// Why.
         reason: String,
     },
-    /// More than [`limits::REVOCATION_LIST_MAX_BYTES`].
-    #[error("the file is larger than {} bytes", limits::REVOCATION_LIST_MAX_BYTES)]
-    ListTooLarge,
-    /// More than [`limits::REVOCATION_FILES_MAX`].
-    #[error("the folder holds more than {} files", limits::REVOCATION_FILES_MAX)]
+    /// More than [`limits::CRL_MAX_BYTES`].
+    #[error("the file is larger than {} bytes", limits::CRL_MAX_BYTES)]
+    CrlTooLarge,
+    /// More than [`limits::CRL_FILES_MAX`].
+    #[error("the folder holds more than {} files", limits::CRL_FILES_MAX)]
     TooManyFiles,
     /// More than [`limits::REVOKED_CERTIFICATES_MAX`].
     #[error("the revocation lists name more than {} certificates", limits::REVOKED_CERTIFICATES_MAX)]
     TooManyRevoked,
-    /// More than [`limits::CLIENT_AUTHORITIES_MAX`].
-    #[error("there are more than {} authorities", limits::CLIENT_AUTHORITIES_MAX)]
-    TooManyAuthorities,
+    /// More than [`limits::CLIENT_CAS_MAX`].
+    #[error("there are more than {} authorities", limits::CLIENT_CAS_MAX)]
+    TooManyCas,
     /// More than [`limits::SERVER_CHAIN_MAX_BYTES`].
     #[error("the certificate chain is larger than {} bytes", limits::SERVER_CHAIN_MAX_BYTES)]
     ChainTooLarge,
     /// Client certificates are required, and there is nothing to verify them with.
     #[error("clients are asked for certificates, but there are no client authorities")]
-    NoClientAuthorities,
-    /// [`ClientAuthority::crls`](crate::ClientAuthority::crls) without a path.
+    NoClientCas,
+    /// [`ClientCa::crls`](crate::ClientCa::crls) without a path.
     #[error("revocation is to be checked, but no revocation list is named")]
-    NoRevocationLists,
+    NoCrls,
     /// A deadline of zero or beyond [`limits::HANDSHAKE_TIMEOUT_MAX`].
     #[error("the handshake deadline is zero or longer than {} s", limits::HANDSHAKE_TIMEOUT_MAX.as_secs())]
     TimeoutOutOfRange,
@@ -247,33 +244,31 @@ impl Problem {
                 "put the server's own certificate first in the bundle, and use the key it was made with"
             }
             Self::BadCertificate { .. } => "replace or remove that certificate",
-            Self::NotAnAuthority { .. } => {
+            Self::NotACa { .. } => {
                 "put the certificate of the authority that signed it there instead (basic constraints CA:TRUE)"
             }
             Self::MayNotSign { .. } => "put an authority there that may sign certificates",
-            Self::SharedAuthority { .. } => "keep it in one of them",
-            Self::BadAuthorityName => "write something like \"build-agents\"",
-            Self::RepeatedAuthorityName => "give each its own name, or put both bundles into one file",
+            Self::SharedCa { .. } => "keep it in one of them",
+            Self::BadCaName => "write something like \"build-agents\"",
+            Self::RepeatedCaName => "give each its own name, or put both bundles into one file",
             Self::BadTrustDomain => "write it as in spiffe://<trust domain>/..., without the scheme",
             Self::BadServerName { .. } => "write a DNS name, or `*.` and one",
             Self::RepeatedServerName { .. } => "give it to one of them",
             Self::NoServerName => "name what it is for",
-            Self::NoRevocationList => {
+            Self::NoCrl => {
                 "put revocation lists into it (DER, or PEM with -----BEGIN X509 CRL-----), or leave the setting out"
             }
-            Self::BadRevocationList { .. } => {
-                "let the authority issue a complete list, of version 2, with nextUpdate"
-            }
-            Self::ListTooLarge | Self::TooManyRevoked => {
+            Self::BadCrl { .. } => "let the authority issue a complete list, of version 2, with nextUpdate",
+            Self::CrlTooLarge | Self::TooManyRevoked => {
                 "let the authority leave expired certificates out, or issue certificates of shorter life instead"
             }
             Self::TooManyFiles => "keep only current lists in it",
-            Self::TooManyAuthorities => "keep only the authorities that sign client certificates",
+            Self::TooManyCas => "keep only the authorities that sign client certificates",
             Self::ChainTooLarge => "keep only the server's certificate and its intermediates",
-            Self::NoClientAuthorities => {
+            Self::NoClientCas => {
                 "name the authorities that sign client certificates, or ask for no certificates"
             }
-            Self::NoRevocationLists => {
+            Self::NoCrls => {
                 "name a file or folder of lists, or leave the setting out: then revocation is not checked"
             }
             Self::TimeoutOutOfRange => "choose a few seconds",

@@ -1,6 +1,6 @@
 //! From files to one set of material, or everything that is wrong with them. The server's certificates are
-//! read in `loading/server.rs`, the client authorities in `loading/clients.rs`, their revocation lists in
-//! `loading/lists.rs`.
+//! read in `loading/server.rs`, the client authorities in `loading/client_cas.rs`, their revocation lists in
+//! `loading/crls.rs`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use crate::expiry::{Expiry, ExpiryKind};
 use crate::files::Files;
 use crate::limits;
 use crate::load_error::{LoadError, Problem};
-use crate::material::{self, Blueprint, Material};
+use crate::material::{self, ConfigTemplate, Material};
 use crate::settings::{Setting, Settings};
 use crate::trust::{Trust, unix_now};
-use crate::warning::{Concern, Warning};
+use crate::warning::{Warning, WarningKind};
 
-mod clients;
-mod lists;
+mod client_cas;
+mod crls;
 mod server;
 
 pub(crate) fn load(settings: &Settings, files: &Files) -> Result<Material, Vec<LoadError>> {
@@ -27,7 +27,7 @@ pub(crate) fn trust(settings: &Settings) -> Result<Trust, Vec<LoadError>> {
     let files = Files::new();
     let mut loading = Loading::new(settings, &files, unix_now());
     let algorithms = material::provider().signature_verification_algorithms;
-    let authorities = loading.client_authorities(&algorithms);
+    let authorities = loading.client_cas(&algorithms);
     if loading.errors.is_empty() {
         Ok(Trust::new(authorities, settings.revocation, algorithms))
     } else {
@@ -59,20 +59,20 @@ impl<'a> Loading<'a> {
         let provider = Arc::new(material::provider());
         let server = self.server(&provider);
         let algorithms = provider.signature_verification_algorithms;
-        let authorities = self.client_authorities(&algorithms);
+        let authorities = self.client_cas(&algorithms);
         let (Some((server, server_digest)), true) = (server, self.errors.is_empty()) else {
             return Err(self.errors);
         };
         let trust = Arc::new(Trust::new(authorities, settings.revocation, algorithms));
-        let blueprint =
-            Blueprint::new(provider, Arc::new(server), settings.resumption).map_err(|problem| {
+        let template =
+            ConfigTemplate::new(provider, Arc::new(server), settings.resumption).map_err(|problem| {
                 let file = &settings.server_certificate_bundle;
                 vec![LoadError::in_file(Setting::ServerCertificateBundle, file, problem)]
             })?;
         Ok(Material {
             client_auth: settings.clients.auth,
-            configs: blueprint.configs(&trust),
-            blueprint,
+            configs: template.configs(&trust),
+            template,
             trust,
             handshake_timeout: settings.handshake_timeout,
             warnings: self.warnings,
@@ -103,16 +103,16 @@ impl<'a> Loading<'a> {
         position: usize,
         subject: &str,
         (not_before, not_after): (i64, i64),
-        [expired, not_yet_valid]: [Concern; 2],
+        [expired, not_yet_valid]: [WarningKind; 2],
     ) {
-        let concern = if self.now > not_after {
+        let kind = if self.now > not_after {
             expired
         } else if self.now < not_before {
             not_yet_valid
         } else {
             return;
         };
-        self.warnings.push(Warning::new(setting, file, position, subject.to_owned(), concern));
+        self.warnings.push(Warning::new(setting, file, position, subject.to_owned(), kind));
     }
 }
 
@@ -122,7 +122,7 @@ mod tests {
     use angos_test_ca::{Authority, Leaf};
 
     use super::*;
-    use crate::settings::{ClientAuthority, Clients};
+    use crate::settings::{ClientCa, Clients};
 
     const DAY: i64 = 24 * 3600;
 
@@ -132,18 +132,18 @@ mod tests {
         let authority = Authority::new("Client CA");
         let (certificate, key) =
             authority.issue(&Leaf::server(["localhost"])).write(directory.path(), "server");
-        let clients = [ClientAuthority::new(authority.write(directory.path(), "ca"))];
+        let clients = [ClientCa::new(authority.write(directory.path(), "ca"))];
         let settings = Settings::new(certificate, key, Clients::optional(clients));
         let today = Certificate::from_der(&authority.certificate_der()).unwrap().not_before() + DAY;
-        let check = |now: i64, expected: &[Concern]| {
+        let check = |now: i64, expected: &[WarningKind]| {
             let files = Files::new();
             let loading = Loading::new(&settings, &files, now);
             let material = loading.finish().unwrap();
-            let concerns: Vec<_> = material.warnings().iter().map(Warning::concern).collect();
+            let concerns: Vec<_> = material.warnings().iter().map(Warning::kind).collect();
             assert_eq!(concerns, expected, "at {now}");
         };
         check(today, &[]);
-        check(today + 10 * DAY, &[Concern::ServerExpired, Concern::AuthorityExpired]);
-        check(today - 10 * DAY, &[Concern::ServerNotYetValid, Concern::AuthorityNotYetValid]);
+        check(today + 10 * DAY, &[WarningKind::ServerExpired, WarningKind::CaExpired]);
+        check(today - 10 * DAY, &[WarningKind::ServerNotYetValid, WarningKind::CaNotYetValid]);
     }
 }

@@ -32,7 +32,7 @@ pub struct Material {
     pub(crate) trust: Arc<Trust>,
     pub(crate) client_auth: ClientAuth,
     pub(crate) configs: Configs,
-    pub(crate) blueprint: Blueprint,
+    pub(crate) template: ConfigTemplate,
     pub(crate) handshake_timeout: Duration,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) expiries: Vec<Expiry>,
@@ -107,10 +107,10 @@ impl Material {
             tracing::warn!(target: "angos::tls", %file, issuer, "a revocation list is older than the one in force, which stays");
         }
         self.trust = Arc::new(trust);
-        self.configs = self.blueprint.configs(&self.trust);
-        self.expiries.retain(|expiry| expiry.kind != ExpiryKind::RevocationList);
+        self.configs = self.template.configs(&self.trust);
+        self.expiries.retain(|expiry| expiry.kind != ExpiryKind::Crl);
         self.expiries.extend(self.trust.lists().map(|list| Expiry {
-            kind: ExpiryKind::RevocationList,
+            kind: ExpiryKind::Crl,
             subject: list.issuer_text.clone(),
             file: list.file.clone(),
             at: list.next_update,
@@ -120,7 +120,7 @@ impl Material {
     }
 
     /// Whether the two sets mean the same, so that one in the other's place would change nothing.
-    pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
+    pub(crate) fn equals(&self, other: &Self) -> bool {
         self.digest() == other.digest()
     }
 
@@ -128,7 +128,7 @@ impl Material {
         let mut digest = Sha256::new();
         digest.update(self.server_digest);
         digest.update(self.trust.digest());
-        let resumption = self.blueprint.resumption;
+        let resumption = self.template.resumption;
         digest.update(format!("{:?} {:?} {resumption}", self.client_auth, self.handshake_timeout));
         digest.finalize().into()
     }
@@ -143,13 +143,13 @@ pub(crate) struct Configs {
 }
 
 /// What configurations are made from, whomever they trust.
-pub(crate) struct Blueprint {
+pub(crate) struct ConfigTemplate {
     builder: ConfigBuilder<ServerConfig, WantsVerifier>,
     server: Arc<dyn ResolvesServerCert>,
     resumption: bool,
 }
 
-impl Blueprint {
+impl ConfigTemplate {
     pub(crate) fn new(
         provider: Arc<CryptoProvider>,
         server: Arc<dyn ResolvesServerCert>,
@@ -192,9 +192,9 @@ impl Blueprint {
     }
 }
 
-impl fmt::Debug for Blueprint {
+impl fmt::Debug for ConfigTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Blueprint").field("server", &self.server).finish_non_exhaustive()
+        f.debug_struct("ConfigTemplate").field("server", &self.server).finish_non_exhaustive()
     }
 }
 

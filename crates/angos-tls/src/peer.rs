@@ -9,8 +9,8 @@ use rustls::crypto::SupportedKxGroup;
 use rustls::{HandshakeKind, NamedGroup, ProtocolVersion, ServerConnection};
 
 use crate::acceptor::Acceptor;
-use crate::distrust::Distrust;
 use crate::trust::Verified;
+use crate::trust_error::TrustError;
 
 /// The application protocol agreed on by ALPN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,7 +33,7 @@ impl Protocol {
 #[derive(Clone, Debug)]
 pub struct Peer {
     acceptor: Acceptor,
-    standing: Arc<Standing>,
+    trust_state: Arc<TrustState>,
     protocol: Protocol,
     generation: u64,
     tls13: bool,
@@ -55,7 +55,7 @@ impl Peer {
         let group = connection.negotiated_key_exchange_group().map(SupportedKxGroup::name);
         Self {
             acceptor,
-            standing: Arc::new(Standing::new(verified, generation)),
+            trust_state: Arc::new(TrustState::new(verified, generation)),
             protocol,
             generation,
             tls13: connection.protocol_version() == Some(ProtocolVersion::TLSv1_3),
@@ -67,12 +67,12 @@ impl Peer {
     /// The certificate the client proved to hold, verified against the client authorities when the handshake
     /// took place. None: the client offered none, and it was not required.
     pub fn certificate(&self) -> Option<&Arc<Certificate>> {
-        self.standing.verified.as_ref().map(|verified| &verified.identity)
+        self.trust_state.verified.as_ref().map(|verified| &verified.identity)
     }
 
-    /// The name of the [`ClientAuthority`](crate::ClientAuthority) that vouched for the certificate. None: there
+    /// The name of the [`ClientCa`](crate::ClientCa) that vouched for the certificate. None: there
     /// is no certificate, or that authority has no name.
-    pub fn authority(&self) -> Option<&str> {
+    pub fn ca(&self) -> Option<&str> {
         self.certificate()?.ca()
     }
 
@@ -90,8 +90,8 @@ impl Peer {
     /// changes: the second after the earliest `notAfter` of the verified path, the authority's included, or the
     /// `nextUpdate` of the revocation lists it rests on. None: an anonymous peer.
     pub fn trusted_until(&self) -> Option<SystemTime> {
-        self.standing.verified.as_ref()?;
-        let end = self.standing.until.load(Ordering::Acquire).saturating_add(1);
+        self.trust_state.verified.as_ref()?;
+        let end = self.trust_state.until.load(Ordering::Acquire).saturating_add(1);
         UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(end).unwrap_or(0)))
     }
 
@@ -114,29 +114,29 @@ impl Peer {
         &self.acceptor
     }
 
-    pub(crate) fn standing(&self) -> &Standing {
-        &self.standing
+    pub(crate) fn trust_state(&self) -> &TrustState {
+        &self.trust_state
     }
 }
 
 /// Under which generation a peer was last found acceptable, and until when that holds. Shared by its clones.
 #[derive(Debug)]
-pub(crate) struct Standing {
+pub(crate) struct TrustState {
     verified: Option<Arc<Verified>>,
     generation: AtomicU64,
     until: AtomicI64,
-    /// The verdict of a later generation. Held while it is made, so that each is made once.
-    verdict: Mutex<Option<(u64, Distrust)>>,
+    /// The failed of a later generation. Held while it is made, so that each is made once.
+    failed: Mutex<Option<(u64, TrustError)>>,
 }
 
-impl Standing {
+impl TrustState {
     fn new(verified: Option<Arc<Verified>>, generation: u64) -> Self {
         let until = verified.as_ref().map_or(i64::MAX, |verified| verified.until);
         Self {
             verified,
             generation: AtomicU64::new(generation),
             until: AtomicI64::new(until),
-            verdict: Mutex::new(None),
+            failed: Mutex::new(None),
         }
     }
 
@@ -146,21 +146,21 @@ impl Standing {
         &self,
         generation: u64,
         now: i64,
-        verify: impl FnOnce(Option<&Verified>) -> Result<i64, Distrust>,
-    ) -> Result<(), Distrust> {
+        verify: impl FnOnce(Option<&Verified>) -> Result<i64, TrustError>,
+    ) -> Result<(), TrustError> {
         let holds = || {
-            let judged = self.generation.load(Ordering::Acquire);
-            judged >= generation && now <= self.until.load(Ordering::Acquire)
+            let checked = self.generation.load(Ordering::Acquire);
+            checked >= generation && now <= self.until.load(Ordering::Acquire)
         };
         if holds() {
             return Ok(());
         }
-        let mut verdict = self.verdict.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if holds() {
             return Ok(());
         }
-        if let Some((judged, distrust)) = *verdict
-            && judged >= generation
+        if let Some((checked, distrust)) = *failed
+            && checked >= generation
         {
             return Err(distrust);
         }
@@ -172,7 +172,7 @@ impl Standing {
                 Ok(())
             }
             Err(distrust) => {
-                *verdict = Some((generation, distrust));
+                *failed = Some((generation, distrust));
                 Err(distrust)
             }
         }
@@ -187,18 +187,18 @@ mod tests {
 
     #[test]
     fn each_generation_is_asked_once_and_again_when_time_is_up() {
-        let standing = Standing::new(None, 1);
-        standing.until.store(100, Ordering::Release);
+        let trust_state = TrustState::new(None, 1);
+        trust_state.until.store(100, Ordering::Release);
         let asked = Cell::new(0);
         let check =
-            |generation, now, answer: Result<i64, Distrust>, expected: Result<(), Distrust>, count| {
-                let outcome = standing.check(generation, now, |_| {
+            |generation, now, answer: Result<i64, TrustError>, expected: Result<(), TrustError>, count| {
+                let outcome = trust_state.check(generation, now, |_| {
                     asked.set(asked.get() + 1);
                     answer
                 });
                 assert_eq!((outcome, asked.get()), (expected, count), "generation {generation} at {now}");
             };
-        let gone = Distrust::AuthorityRemoved;
+        let gone = TrustError::CaRemoved;
         check(1, 100, Err(gone), Ok(()), 0);
         check(2, 100, Ok(200), Ok(()), 1);
         check(2, 200, Err(gone), Ok(()), 1);
@@ -207,7 +207,7 @@ mod tests {
         check(3, 201, Err(gone), Err(gone), 3);
         check(3, 201, Ok(300), Err(gone), 3);
         check(4, 201, Ok(300), Ok(()), 4);
-        check(4, 301, Err(Distrust::Expired), Err(Distrust::Expired), 5);
-        check(4, 302, Ok(900), Err(Distrust::Expired), 5);
+        check(4, 301, Err(TrustError::Expired), Err(TrustError::Expired), 5);
+        check(4, 302, Ok(900), Err(TrustError::Expired), 5);
     }
 }

@@ -8,10 +8,10 @@ use rustls_pki_types::{
     CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer,
 };
 
+use crate::client_cert_info::printable;
 use crate::files::{Files, ReadError};
 use crate::limits;
 use crate::load_error::Problem;
-use crate::offered::printable;
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 
@@ -38,13 +38,13 @@ pub(crate) fn only_certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'stat
 }
 
 /// Every revocation list in a file that may hold nothing else, at least one: PEM, or a single one as DER.
-pub(crate) fn revocation_lists(bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, Problem> {
+pub(crate) fn crls(bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, Problem> {
     if is_der(&bytes) {
         return Ok(vec![bytes]);
     }
     only(b"X509 CRL", &bytes)?;
     let lists: Vec<_> = sections(&bytes)?.into_iter().map(|(_, der)| der).collect();
-    if lists.is_empty() { Err(Problem::NoRevocationList) } else { Ok(lists) }
+    if lists.is_empty() { Err(Problem::NoCrl) } else { Ok(lists) }
 }
 
 /// Refuses a file with sections of another label.

@@ -2,11 +2,11 @@
 //!
 //! | stage | file | in → out |
 //! |---|---|---|
-//! | read | `probe/files.rs` | a client's files → [`Pair`] and [`Inspected`] certificates, or what is wrong with each |
-//! | look | `probe/inspected.rs` | DER → what the certificate says of itself |
-//! | dial | `probe/handshake.rs` | byte stream → [`Sighting`]: all that was seen up to the end |
-//! | note | `probe/recorder.rs`, `probe/tap.rs` | what the TLS library asks and what the wire carries → remembered |
-//! | judge | `probe/vouching.rs` | a client's chain → who it is, or why a server would refuse it |
+//! | read | `probe/files.rs` | a client's files → [`Pair`] and [`CertificateInfo`] certificates, or what is wrong with each |
+//! | look | `probe/certificate_info.rs` | DER → what the certificate says of itself |
+//! | dial | `probe/handshake.rs` | byte stream → [`ProbeReport`]: all that was seen up to the end |
+//! | note | `probe/recorder.rs`, `probe/recording_stream.rs` | what the TLS library asks and what the wire carries → remembered |
+//! | judge | `probe/client_verifier.rs` | a client's chain → who it is, or why a server would refuse it |
 //! | name | `probe/alert.rs` | the number of an alert → its name |
 //!
 //! # Guarantees
@@ -17,16 +17,16 @@
 //! the given authorities vouch for, as a real client would. Every text taken from a certificate is printable.
 
 mod alert;
+mod certificate_info;
+mod client_verifier;
 mod files;
 mod handshake;
-mod inspected;
 mod recorder;
-mod tap;
-mod vouching;
+mod recording_stream;
 
 pub use alert::Alert;
-pub use files::{Pair, PairFile, certificates, sections, system_authorities};
-pub use handshake::{BadName, End, Probe, Sighting};
-pub use inspected::{Inspected, Standing};
-pub use recorder::{Asked, Distrusted};
-pub use vouching::Vouching;
+pub use certificate_info::{CertificateInfo, Suitability};
+pub use client_verifier::ClientVerifier;
+pub use files::{Pair, PairFile, certificates, sections, system_cas};
+pub use handshake::{BadName, Probe, ProbeEnd, ProbeReport};
+pub use recorder::{CertificateRequest, ServerCertError};

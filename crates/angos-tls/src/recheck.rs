@@ -5,28 +5,28 @@ use std::time::SystemTime;
 use rustls_pki_types::UnixTime;
 use tokio::time::timeout;
 
-use crate::distrust::Distrust;
-use crate::generation::Generations;
-use crate::limits::DISTRUST_LOOK_EVERY;
+use crate::current_material::Generations;
+use crate::limits::RECHECK_INTERVAL;
 use crate::material::Material;
 use crate::peer::Peer;
 use crate::settings::ClientAuth;
 use crate::trust::{Verified, unix_now};
+use crate::trust_error::TrustError;
 
 impl Peer {
     /// Whether the acceptor that accepted this peer would accept it now: under the material in force, at this moment.
     ///
     /// Cheap while nothing changed: an atomic load and a look at the clock. After a change the chain the client
-    /// presented is verified again, once per generation and peer. Never blocks on anything but another such
+    /// presented is verified reverify, once per generation and peer. Never blocks on anything but another such
     /// verification of the same peer.
-    pub fn recheck(&self) -> Result<(), Distrust> {
+    pub fn recheck(&self) -> Result<(), TrustError> {
         let acceptor = self.acceptor();
-        let generation = acceptor.in_force().load();
+        let generation = acceptor.current().load();
         let material = &generation.material;
-        self.standing().check(generation.number, unix_now(), |verified| match verified {
-            None if acceptor.mode(material) == ClientAuth::Required => Err(Distrust::CertificateRequired),
+        self.trust_state().check(generation.number, unix_now(), |verified| match verified {
+            None if acceptor.mode(material) == ClientAuth::Required => Err(TrustError::CertificateRequired),
             None => Ok(i64::MAX),
-            Some(verified) => again(material, verified),
+            Some(verified) => reverify(material, verified),
         })
     }
 
@@ -35,7 +35,7 @@ impl Peer {
     /// its request stays.
     ///
     /// Guarantees: a change of the material is noticed at once; the end of a certificate or revocation list within the
-    /// second, or within [`DISTRUST_LOOK_EVERY`] when the clock was set meanwhile. Resolves at once for a peer that is
+    /// second, or within [`RECHECK_INTERVAL`] when the clock was set meanwhile. Resolves at once for a peer that is
     /// refused already, and never for one that stays acceptable. Costs a timer and a place in a list of waiters; must run
     /// inside a tokio runtime with its timer enabled. Cancel safe.
     ///
@@ -50,7 +50,7 @@ impl Peer {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn until_untrusted(&self) -> Distrust {
+    pub async fn until_untrusted(&self) -> TrustError {
         let mut generations = self.generations();
         loop {
             if let Err(distrust) = self.recheck() {
@@ -58,7 +58,7 @@ impl Peer {
             }
             let rest =
                 self.trusted_until().map(|end| end.duration_since(SystemTime::now()).unwrap_or_default());
-            let wait = rest.unwrap_or(DISTRUST_LOOK_EVERY).min(DISTRUST_LOOK_EVERY);
+            let wait = rest.unwrap_or(RECHECK_INTERVAL).min(RECHECK_INTERVAL);
             let _either = timeout(wait, generations.changed()).await;
         }
     }
@@ -71,11 +71,11 @@ impl Peer {
 }
 
 /// Until when a chain that was good before is good under `material`.
-fn again(material: &Material, verified: &Verified) -> Result<i64, Distrust> {
+fn reverify(material: &Material, verified: &Verified) -> Result<i64, TrustError> {
     let Some((leaf, intermediates)) = verified.chain.split_first() else {
-        return Err(Distrust::AuthorityRemoved);
+        return Err(TrustError::CaRemoved);
     };
     let now = material.trust().verify(leaf, intermediates, UnixTime::now());
-    let now = now.map_err(|refusal| Distrust::from(refusal.class))?;
-    if now.identity.ca() == verified.identity.ca() { Ok(now.until) } else { Err(Distrust::AuthorityChanged) }
+    let now = now.map_err(|refusal| TrustError::from(refusal.class))?;
+    if now.identity.ca() == verified.identity.ca() { Ok(now.until) } else { Err(TrustError::CaChanged) }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use rustls::{CertificateError, ExtendedKeyPurpose, OtherError};
 use webpki::Error as Cause;
 
-use crate::class::Class;
+use crate::failure_class::FailureClass;
 
 /// The verdict on a chain that is not accepted.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
-    pub(crate) class: Class,
+    pub(crate) class: FailureClass,
     /// Chooses the alert the client is sent.
     pub(crate) error: rustls::Error,
     /// For the log, where the error does not say it all.
@@ -21,15 +21,15 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     /// A refusal of our own, in our own words.
-    pub(crate) fn new(class: Class, words: impl Into<String>) -> Self {
+    pub(crate) fn new(class: FailureClass, words: impl Into<String>) -> Self {
         let error = match class {
-            Class::Revoked => CertificateError::Revoked,
-            Class::RevocationUnknown => CertificateError::UnknownRevocationStatus,
-            Class::WrongUsage => CertificateError::InvalidPurpose,
-            Class::Expired => CertificateError::Expired,
-            Class::NotYetValid => CertificateError::NotValidYet,
-            Class::UnknownAuthority | Class::IncompleteChain => CertificateError::UnknownIssuer,
-            Class::Identity | Class::BadCertificate => CertificateError::BadEncoding,
+            FailureClass::Revoked => CertificateError::Revoked,
+            FailureClass::RevocationUnknown => CertificateError::UnknownRevocationStatus,
+            FailureClass::WrongUsage => CertificateError::InvalidPurpose,
+            FailureClass::Expired => CertificateError::Expired,
+            FailureClass::NotYetValid => CertificateError::NotValidYet,
+            FailureClass::UnknownCa | FailureClass::IncompleteChain => CertificateError::UnknownIssuer,
+            FailureClass::Identity | FailureClass::BadCertificate => CertificateError::BadEncoding,
             // An alert that nothing else is told by: the certificate is good, and its SPIFFE id is not the one.
             _ => CertificateError::ApplicationVerificationFailure,
         };
@@ -38,7 +38,7 @@ impl Refusal {
 
     /// A refusal of a good chain whose leaf does not say who its holder is.
     pub(crate) fn unreadable(error: angos_identity::CertificateError) -> Self {
-        Self { unreadable: Some(error), ..Self::new(Class::Identity, error.to_string()) }
+        Self { unreadable: Some(error), ..Self::new(FailureClass::Identity, error.to_string()) }
     }
 }
 
@@ -75,7 +75,7 @@ impl From<Cause> for Refusal {
             _ => CertificateError::Other(OtherError(Arc::new(cause.clone()))),
         };
         let class = match &cause {
-            Cause::NameConstraintViolation | Cause::MalformedNameConstraint => Class::NameConstraint,
+            Cause::NameConstraintViolation | Cause::MalformedNameConstraint => FailureClass::NameConstraint,
             _ => classify(&error),
         };
         Self { class, error: error.into(), words: words(&cause), unreadable: None }
@@ -114,20 +114,20 @@ fn extended_key_purpose(numbers: &[usize]) -> ExtendedKeyPurpose {
 }
 
 /// The class of what the TLS library says about a certificate.
-pub(crate) fn classify(error: &CertificateError) -> Class {
+pub(crate) fn classify(error: &CertificateError) -> FailureClass {
     use CertificateError as E;
     match error {
-        E::UnknownIssuer => Class::UnknownAuthority,
-        E::Expired | E::ExpiredContext { .. } => Class::Expired,
-        E::NotValidYet | E::NotValidYetContext { .. } => Class::NotYetValid,
-        E::Revoked => Class::Revoked,
+        E::UnknownIssuer => FailureClass::UnknownCa,
+        E::Expired | E::ExpiredContext { .. } => FailureClass::Expired,
+        E::NotValidYet | E::NotValidYetContext { .. } => FailureClass::NotYetValid,
+        E::Revoked => FailureClass::Revoked,
         E::UnknownRevocationStatus | E::ExpiredRevocationList | E::ExpiredRevocationListContext { .. } => {
-            Class::RevocationUnknown
+            FailureClass::RevocationUnknown
         }
-        E::InvalidPurpose | E::InvalidPurposeContext { .. } => Class::WrongUsage,
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => FailureClass::WrongUsage,
         E::BadSignature
         | E::UnsupportedSignatureAlgorithmContext { .. }
-        | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Class::BadSignature,
-        _ => Class::BadCertificate,
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => FailureClass::BadSignature,
+        _ => FailureClass::BadCertificate,
     }
 }

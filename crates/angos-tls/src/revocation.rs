@@ -4,42 +4,41 @@ use std::sync::Arc;
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
 
-use crate::class::Class;
-use crate::list::RevocationList;
-use crate::outline::{KeyUse, Outline};
+use crate::crl::Crl;
+use crate::failure_class::FailureClass;
+use crate::parsed_certificate::{KeyUse, ParsedCertificate};
 use crate::refusal::Refusal;
-use crate::settings::{Depth, Doubt, Revocation};
+use crate::settings::{Revocation, RevocationDepth, UnknownStatusPolicy};
 
 /// Who issued a certificate of a path.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Issuer<'a> {
     /// An authority of the bundle; which of its lists it signed was settled when they were loaded.
     Anchor,
-    Intermediate(&'a Outline<'a>),
+    Intermediate(&'a ParsedCertificate<'a>),
 }
 
 /// The lists of one authority that are in use.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Lists {
+pub(crate) struct Crls {
     /// Those an authority of the bundle has signed.
-    pub(crate) proven: Vec<Arc<RevocationList>>,
+    pub(crate) proven: Vec<Arc<Crl>>,
     /// Those of other issuers: each counts only where an intermediate of that name has signed it.
-    pub(crate) unproven: Vec<Arc<RevocationList>>,
+    pub(crate) unproven: Vec<Arc<Crl>>,
 }
 
-impl Lists {
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<RevocationList>> {
+impl Crls {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Crl>> {
         self.proven.iter().chain(&self.unproven)
     }
 
     /// Takes each list of `before` that is newer than one here for the same certificates, and returns what it took
     /// the place of. Only an authority's own signature makes a list worth keeping.
-    pub(crate) fn keep_newer(&mut self, before: &Self) -> Vec<Arc<RevocationList>> {
+    pub(crate) fn keep_newer(&mut self, before: &Self) -> Vec<Arc<Crl>> {
         let mut older = Vec::new();
         for list in &mut self.proven {
-            let newer = |it: &&Arc<RevocationList>| {
-                it.replaces(list) && list.is_older_than(it) && it.shares_a_signer_with(list)
-            };
+            let newer =
+                |it: &&Arc<Crl>| it.replaces(list) && list.is_older_than(it) && it.shares_a_signer_with(list);
             if let Some(newer) = before.proven.iter().find(newer) {
                 older.push(std::mem::replace(list, Arc::clone(newer)));
             }
@@ -53,18 +52,18 @@ impl Lists {
     /// number is believed. To be known as not revoked takes a list in force that covers the certificate.
     pub(crate) fn check(
         &self,
-        certificate: &Outline<'_>,
+        certificate: &ParsedCertificate<'_>,
         issuer: Issuer<'_>,
         is_leaf: bool,
         now: i64,
         (settings, algorithms): (Revocation, &WebPkiSupportedAlgorithms),
     ) -> Result<i64, Refusal> {
-        if settings.depth == Depth::Leaf && !is_leaf {
+        if settings.depth == RevocationDepth::Leaf && !is_leaf {
             return Ok(i64::MAX);
         }
         // That an authority of the bundle has signed a list was settled when it was loaded.
         let unproven: &[_] = if matches!(issuer, Issuer::Anchor) { &[] } else { &self.unproven };
-        let speaks = |list: &&Arc<RevocationList>| match issuer {
+        let speaks = |list: &&Arc<Crl>| match issuer {
             _ if list.issuer != certificate.issuer => false,
             Issuer::Anchor => true,
             Issuer::Intermediate(issuer) => {
@@ -76,7 +75,7 @@ impl Lists {
             if list.names(certificate) {
                 let whose = if is_leaf { "it" } else { "an intermediate" };
                 return Err(Refusal::new(
-                    Class::Revoked,
+                    FailureClass::Revoked,
                     format!("{whose} is on the list of {}", list.issuer_text),
                 ));
             }
@@ -84,8 +83,8 @@ impl Lists {
                 continue;
             }
             let holds = match settings.expired_list {
-                Doubt::Allow => i64::MAX,
-                Doubt::Deny => list.next_update.saturating_sub(1),
+                UnknownStatusPolicy::Allow => i64::MAX,
+                UnknownStatusPolicy::Deny => list.next_update.saturating_sub(1),
             };
             if now > holds {
                 expired = true;
@@ -96,7 +95,7 @@ impl Lists {
         match until {
             Some(until) => Ok(until),
             None if expired => Err(doubt("the revocation list of its issuer has expired", is_leaf)),
-            None if settings.unknown_status == Doubt::Allow => Ok(i64::MAX),
+            None if settings.unknown_status == UnknownStatusPolicy::Allow => Ok(i64::MAX),
             None => Err(doubt("there is no usable revocation list of its issuer", is_leaf)),
         }
     }
@@ -104,5 +103,5 @@ impl Lists {
 
 fn doubt(why: &str, is_leaf: bool) -> Refusal {
     let of = if is_leaf { "" } else { " (of an intermediate)" };
-    Refusal::new(Class::RevocationUnknown, format!("{why}{of}"))
+    Refusal::new(FailureClass::RevocationUnknown, format!("{why}{of}"))
 }

@@ -10,14 +10,14 @@ use std::time::Instant;
 
 use rustls::server::StoresServerSessions;
 
-use crate::bounded::Bounded;
+use crate::bounded_cache::BoundedCache;
 use crate::limits::{self, SESSION_SHARDS as SHARDS};
 use crate::trust::{Verified, unix_now};
 use crate::verifier;
 
 /// The sessions of one configuration, shared by all threads.
 pub(crate) struct Sessions {
-    shards: [Mutex<Bounded<Vec<u8>, Session>>; SHARDS],
+    shards: [Mutex<BoundedCache<Vec<u8>, Session>>; SHARDS],
 }
 
 /// One session.
@@ -25,19 +25,19 @@ pub(crate) struct Sessions {
 struct Session {
     /// Secrets, and the client's chain, as rustls writes them.
     value: Vec<u8>,
-    known: Known,
+    known: SessionClient,
 }
 
 /// What is known of a session's client.
 #[derive(Clone, Debug)]
-pub(crate) struct Known {
+pub(crate) struct SessionClient {
     /// The verdict on its chain. None: it is anonymous.
     pub(crate) verified: Option<Arc<Verified>>,
     /// When it proved to hold its key, in the first handshake of those that continue each other.
     pub(crate) since: Instant,
 }
 
-impl Known {
+impl SessionClient {
     fn holds(&self) -> bool {
         self.since.elapsed() <= limits::SESSION_LIFETIME
             && self.verified.as_ref().is_none_or(|verified| verified.holds_at(unix_now()))
@@ -46,12 +46,12 @@ impl Known {
 
 impl Sessions {
     pub(crate) fn new() -> Self {
-        let shard = |_| Mutex::new(Bounded::new(limits::SESSIONS_MAX_BYTES / SHARDS));
+        let shard = |_| Mutex::new(BoundedCache::new(limits::SESSIONS_MAX_BYTES / SHARDS));
         Self { shards: std::array::from_fn(shard) }
     }
 
     /// Keys are random where they were given out; where one is not, any shard will do to find nothing.
-    fn shard(&self, key: &[u8]) -> Option<MutexGuard<'_, Bounded<Vec<u8>, Session>>> {
+    fn shard(&self, key: &[u8]) -> Option<MutexGuard<'_, BoundedCache<Vec<u8>, Session>>> {
         let place = usize::from(key.first().copied().unwrap_or_default()) % SHARDS;
         self.shards.get(place).map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -98,11 +98,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::verifier::observe;
+    use crate::verifier::capture;
 
     fn handshake<T>(work: impl FnOnce() -> T) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(observe(async { work() })).0
+        runtime.block_on(capture(async { work() })).0
     }
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
         else {
             return; // a machine that was started today
         };
-        assert!(!Known { verified: None, since }.holds());
-        assert!(Known { verified: None, since: Instant::now() }.holds());
+        assert!(!SessionClient { verified: None, since }.holds());
+        assert!(SessionClient { verified: None, since: Instant::now() }.holds());
     }
 }

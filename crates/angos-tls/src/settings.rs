@@ -68,11 +68,11 @@ impl Settings {
 /// Which clients are accepted: one mode for all, and the authorities that may sign their certificates.
 ///
 /// ```
-/// use angos_tls::{ClientAuthority, Clients};
+/// use angos_tls::{ClientCa, Clients};
 ///
 /// let clients = Clients::required([
-///     ClientAuthority::named("staff", "staff-ca.pem"),
-///     ClientAuthority::named("partners", "partners-ca.pem"),
+///     ClientCa::named("staff", "staff-ca.pem"),
+///     ClientCa::named("partners", "partners-ca.pem"),
 /// ]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,23 +81,23 @@ pub struct Clients {
     pub auth: ClientAuth,
     /// The authorities that may sign client certificates. With [`ClientAuth::None`] they count only for acceptors with
     /// another mode: see [`Acceptor::with_client_auth`](crate::Acceptor::with_client_auth).
-    pub authorities: Vec<ClientAuthority>,
+    pub cas: Vec<ClientCa>,
 }
 
 impl Clients {
     /// Nobody is asked for a certificate: every client is anonymous.
     pub fn anonymous() -> Self {
-        Self { auth: ClientAuth::None, authorities: Vec::new() }
+        Self { auth: ClientAuth::None, cas: Vec::new() }
     }
 
     /// Clients with a certificate of one of the authorities, and clients without any certificate.
-    pub fn optional(authorities: impl IntoIterator<Item = ClientAuthority>) -> Self {
-        Self { auth: ClientAuth::Optional, authorities: authorities.into_iter().collect() }
+    pub fn optional(cas: impl IntoIterator<Item = ClientCa>) -> Self {
+        Self { auth: ClientAuth::Optional, cas: cas.into_iter().collect() }
     }
 
     /// Clients with a certificate of one of the authorities, and no others.
-    pub fn required(authorities: impl IntoIterator<Item = ClientAuthority>) -> Self {
-        Self { auth: ClientAuth::Required, authorities: authorities.into_iter().collect() }
+    pub fn required(cas: impl IntoIterator<Item = ClientCa>) -> Self {
+        Self { auth: ClientAuth::Required, cas: cas.into_iter().collect() }
     }
 }
 
@@ -122,9 +122,9 @@ impl NamedCertificate {
 
 /// Who may sign client certificates: one bundle of authorities that are trusted alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientAuthority {
-    /// What [`Peer::authority`](crate::Peer::authority) says of clients it vouches for: lower-case letters,
-    /// digits and `-`, at most [`limits::AUTHORITY_NAME_MAX_BYTES`], and no two alike. None: it has no name, and
+pub struct ClientCa {
+    /// What [`Peer::ca`](crate::Peer::ca) says of clients it vouches for: lower-case letters,
+    /// digits and `-`, at most [`limits::CA_NAME_MAX_BYTES`], and no two alike. None: it has no name, and
     /// its clients no authority's name.
     pub name: Option<Arc<str>>,
     /// The authorities' certificates. The same one must not be in two bundles.
@@ -138,7 +138,7 @@ pub struct ClientAuthority {
     pub spiffe_trust_domain: Option<String>,
 }
 
-impl ClientAuthority {
+impl ClientCa {
     /// The authorities of `bundle`, without a name or further demands.
     pub fn new(bundle: impl Into<PathBuf>) -> Self {
         Self { name: None, bundle: bundle.into(), crls: None, spiffe_trust_domain: None }
@@ -155,17 +155,17 @@ impl ClientAuthority {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Revocation {
     /// No usable list of the issuer covers the certificate.
-    pub unknown_status: Doubt,
+    pub unknown_status: UnknownStatusPolicy,
     /// The list that covers the certificate is past its `nextUpdate`. What it says of revoked certificates holds
     /// either way.
-    pub expired_list: Doubt,
+    pub expired_list: UnknownStatusPolicy,
     /// How much of the path is checked.
-    pub depth: Depth,
+    pub depth: RevocationDepth,
 }
 
-/// What holds in doubt. Default: [`Deny`](Doubt::Deny).
+/// What holds in doubt. Default: [`Deny`](UnknownStatusPolicy::Deny).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Doubt {
+pub enum UnknownStatusPolicy {
     /// The certificate is refused.
     #[default]
     Deny,
@@ -173,9 +173,9 @@ pub enum Doubt {
     Allow,
 }
 
-/// How much of a path is checked for revocation. Default: [`Chain`](Depth::Chain).
+/// How much of a path is checked for revocation. Default: [`Chain`](RevocationDepth::Chain).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Depth {
+pub enum RevocationDepth {
     /// The client's certificate and each intermediate, but not the authority itself.
     #[default]
     Chain,
@@ -193,8 +193,8 @@ pub enum Setting {
     ServerPrivateKey,
     /// A field of the element at this place of [`Settings::certificates`].
     Certificate(usize, CertificateSetting),
-    /// A field of the element at this place of [`Clients::authorities`].
-    ClientAuthority(usize, AuthoritySetting),
+    /// A field of the element at this place of [`Clients::cas`].
+    ClientCa(usize, ClientCaSetting),
     /// [`Clients::auth`]
     ClientAuth,
     /// [`Settings::handshake_timeout`]
@@ -223,23 +223,23 @@ impl fmt::Display for CertificateSetting {
     }
 }
 
-/// A field of [`ClientAuthority`].
+/// A field of [`ClientCa`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum AuthoritySetting {
-    /// [`ClientAuthority::name`]
+pub enum ClientCaSetting {
+    /// [`ClientCa::name`]
     Name,
-    /// [`ClientAuthority::bundle`]
+    /// [`ClientCa::bundle`]
     Bundle,
-    /// [`ClientAuthority::crls`] as a whole.
+    /// [`ClientCa::crls`] as a whole.
     AllCrls,
-    /// The path at this place of [`ClientAuthority::crls`].
+    /// The path at this place of [`ClientCa::crls`].
     Crls(usize),
-    /// [`ClientAuthority::spiffe_trust_domain`]
+    /// [`ClientCa::spiffe_trust_domain`]
     SpiffeTrustDomain,
 }
 
-impl fmt::Display for AuthoritySetting {
+impl fmt::Display for ClientCaSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name => f.write_str("name"),
@@ -257,8 +257,8 @@ impl fmt::Display for Setting {
             Self::ServerCertificateBundle => f.write_str("server_certificate_bundle"),
             Self::ServerPrivateKey => f.write_str("server_private_key"),
             Self::Certificate(place, field) => write!(f, "certificates[{place}].{field}"),
-            Self::ClientAuthority(place, field) => {
-                write!(f, "clients.authorities[{place}].{field}")
+            Self::ClientCa(place, field) => {
+                write!(f, "clients.cas[{place}].{field}")
             }
             Self::ClientAuth => f.write_str("clients.auth"),
             Self::HandshakeTimeout => f.write_str("handshake_timeout"),

@@ -12,15 +12,15 @@ use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use sha2::{Digest, Sha256};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
-use crate::authorities::{Anchor, Authority};
-use crate::bounded::Bounded;
-use crate::class::Class;
+use crate::bounded_cache::BoundedCache;
+use crate::ca_bundle::{Anchor, CaBundle};
+use crate::client_cert_info::printable;
+use crate::crl::Crl;
+use crate::failure_class::FailureClass;
 use crate::issuers;
-use crate::list::RevocationList;
-use crate::offered::printable;
-use crate::outline::{KeyUse, Outline};
+use crate::parsed_certificate::{KeyUse, ParsedCertificate};
 use crate::refusal::Refusal;
-use crate::revocation::{Issuer, Lists};
+use crate::revocation::{Crls, Issuer};
 use crate::settings::Revocation;
 use crate::{der, limits};
 
@@ -50,22 +50,22 @@ impl Verified {
 /// Everything that decides whether a client's chain is good, of one set of material.
 #[derive(Debug)]
 pub(crate) struct Trust {
-    authorities: Vec<Authority>,
+    authorities: Vec<CaBundle>,
     /// The anchors of all authorities, for webpki; and beside each what webpki does not look at.
     anchors: Vec<TrustAnchor<'static>>,
-    details: Vec<Detail>,
+    details: Vec<AnchorDetail>,
     revocation: Revocation,
     algorithms: WebPkiSupportedAlgorithms,
     /// Chains found good before. A verdict depends on nothing but chain, trust and time, so while both last it
     /// can be told again; proof that the client holds the key is demanded each time by TLS itself.
-    known: Mutex<Bounded<[u8; 32], Arc<Verified>>>,
+    known: Mutex<BoundedCache<[u8; 32], Arc<Verified>>>,
     /// SHA-256 of the names of intermediates that good chains had: who lacks one of them forgot to send it.
-    intermediates: Mutex<Bounded<[u8; 32], ()>>,
+    intermediates: Mutex<BoundedCache<[u8; 32], ()>>,
 }
 
 /// What is known of one anchor.
 #[derive(Debug)]
-struct Detail {
+struct AnchorDetail {
     authority: usize,
     not_before: i64,
     not_after: i64,
@@ -74,7 +74,7 @@ struct Detail {
 
 /// The path that was accepted.
 #[derive(Clone, Copy)]
-struct Accepted {
+struct AcceptedPath {
     authority: usize,
     from: i64,
     until: i64,
@@ -82,7 +82,7 @@ struct Accepted {
 
 impl Trust {
     pub(crate) fn new(
-        authorities: Vec<Authority>,
+        authorities: Vec<CaBundle>,
         revocation: Revocation,
         algorithms: WebPkiSupportedAlgorithms,
     ) -> Self {
@@ -91,7 +91,7 @@ impl Trust {
         for (place, authority) in authorities.iter().enumerate() {
             for Anchor { trusted, not_before, not_after, path_length, .. } in &authority.anchors {
                 anchors.push(trusted.clone());
-                details.push(Detail {
+                details.push(AnchorDetail {
                     authority: place,
                     not_before: *not_before,
                     not_after: *not_after,
@@ -99,8 +99,8 @@ impl Trust {
                 });
             }
         }
-        let known = Mutex::new(Bounded::new(limits::VERIFIED_CHAINS_MAX_BYTES));
-        let intermediates = Mutex::new(Bounded::new(limits::KNOWN_INTERMEDIATES_MAX));
+        let known = Mutex::new(BoundedCache::new(limits::VERIFIED_CHAINS_MAX_BYTES));
+        let intermediates = Mutex::new(BoundedCache::new(limits::KNOWN_INTERMEDIATES_MAX));
         Self { authorities, anchors, details, revocation, algorithms, known, intermediates }
     }
 
@@ -108,10 +108,10 @@ impl Trust {
     pub(crate) fn digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new();
         digest.update(format!("{:?}", self.revocation));
-        for Authority { name, spiffe_trust_domain, anchors, lists } in &self.authorities {
+        for CaBundle { name, spiffe_trust_domain, anchors, lists } in &self.authorities {
             let counts = (anchors.len(), lists.as_ref().map(|lists| lists.all().count()));
             digest.update(format!("{name:?} {spiffe_trust_domain:?} {counts:?}"));
-            let lists = lists.iter().flat_map(Lists::all).map(|list| list.digest);
+            let lists = lists.iter().flat_map(Crls::all).map(|list| list.digest);
             for one in anchors.iter().map(|anchor| anchor.digest).chain(lists) {
                 digest.update(one);
             }
@@ -121,7 +121,7 @@ impl Trust {
 
     /// This trust with those lists of `before` that are newer than what it has instead, and what it had. None: it
     /// has no list that is older.
-    pub(crate) fn keeping_newer_lists(&self, before: &Self) -> Option<(Self, Vec<Arc<RevocationList>>)> {
+    pub(crate) fn keeping_newer_lists(&self, before: &Self) -> Option<(Self, Vec<Arc<Crl>>)> {
         let mut authorities = self.authorities.clone();
         let mut older = Vec::new();
         for lists in authorities.iter_mut().filter_map(|authority| authority.lists.as_mut()) {
@@ -142,8 +142,8 @@ impl Trust {
     }
 
     /// The revocation lists in use.
-    pub(crate) fn lists(&self) -> impl Iterator<Item = &Arc<RevocationList>> {
-        self.authorities.iter().filter_map(|authority| authority.lists.as_ref()).flat_map(Lists::all)
+    pub(crate) fn lists(&self) -> impl Iterator<Item = &Arc<Crl>> {
+        self.authorities.iter().filter_map(|authority| authority.lists.as_ref()).flat_map(Crls::all)
     }
 
     pub(crate) fn algorithms(&self) -> &WebPkiSupportedAlgorithms {
@@ -155,7 +155,7 @@ impl Trust {
         let name = |anchor: &TrustAnchor<'_>| DistinguishedName::in_sequence(anchor.subject.as_ref());
         let names: Vec<_> = self.anchors.iter().map(name).collect();
         let bytes: usize = names.iter().map(|name| name.as_ref().len() + 2).sum();
-        if bytes <= limits::AUTHORITY_HINTS_MAX_BYTES { names } else { Vec::new() }
+        if bytes <= limits::CA_HINTS_MAX_BYTES { names } else { Vec::new() }
     }
 
     /// Verifies a chain as a client presents it: the leaf, then whatever else it sends, in any order.
@@ -187,9 +187,9 @@ impl Trust {
         let entity = EndEntityCert::try_from(leaf)?;
         let possible = issuers::possible(&entity, intermediates)?;
         let identity = OnceCell::new();
-        let candidate = Candidate { trust: self, identity: &identity, now: seconds(now) };
+        let check = PathCheck { trust: self, identity: &identity, now: seconds(now) };
         let (accepted, refused) = (RefCell::new(None), RefCell::new(None));
-        let judge = |path: &VerifiedPath<'_>| match candidate.judge(path) {
+        let check_path = |path: &VerifiedPath<'_>| match check.check_path(path) {
             Ok(good) => {
                 accepted.replace(Some(good));
                 Ok(())
@@ -207,22 +207,22 @@ impl Trust {
             now,
             KeyUsage::client_auth(),
             None,
-            Some(&judge),
+            Some(&check_path),
         );
         let path = match outcome {
             Ok(path) => {
-                self.note_intermediates(&path);
+                self.remember_intermediates(&path);
                 accepted.take()
             }
             Err(error) => {
                 let refusal = refused.take().unwrap_or_else(|| error.into());
                 return Err(self
                     .incomplete(leaf, intermediates)
-                    .filter(|_| refusal.class == Class::UnknownAuthority)
+                    .filter(|_| refusal.class == FailureClass::UnknownCa)
                     .unwrap_or(refusal));
             }
         };
-        let Some(Accepted { authority, from, until }) = path else {
+        let Some(AcceptedPath { authority, from, until }) = path else {
             return Err(webpki::Error::UnknownIssuer.into());
         };
         let read = identity.into_inner().unwrap_or_else(|| Certificate::from_der(leaf));
@@ -238,7 +238,7 @@ impl Trust {
 
 /// Telling a chain that lacks an intermediate from one of a stranger.
 impl Trust {
-    fn note_intermediates(&self, path: &VerifiedPath<'_>) {
+    fn remember_intermediates(&self, path: &VerifiedPath<'_>) {
         let mut names = self.intermediates.lock().unwrap_or_else(PoisonError::into_inner);
         for certificate in path.intermediate_certificates() {
             let name = Sha256::digest(certificate.subject()).into();
@@ -253,30 +253,30 @@ impl Trust {
         let known = self.intermediates.lock().unwrap_or_else(PoisonError::into_inner);
         let issuer = std::iter::once(leaf)
             .chain(sent)
-            .filter_map(|der| Outline::read(der))
+            .filter_map(|der| ParsedCertificate::read(der))
             .map(|outline| outline.issuer)
             .find(|issuer| known.get(&<[u8; 32]>::from(Sha256::digest(issuer))).is_some())?;
         let whole = der::sequence(issuer);
         let name = angos_identity::distinguished_name(&whole).ok()?;
-        let name = printable(&name, limits::OFFERED_TEXT_MAX_CHARS);
+        let name = printable(&name, limits::CERT_TEXT_MAX_CHARS);
         Some(Refusal::new(
-            Class::IncompleteChain,
+            FailureClass::IncompleteChain,
             format!("the certificate of its issuer {name} was not sent with it"),
         ))
     }
 }
 
 /// One chain under judgement.
-struct Candidate<'a> {
+struct PathCheck<'a> {
     trust: &'a Trust,
     /// Read when first needed: a chain that is refused is not worth it.
     identity: &'a OnceCell<Result<Certificate, CertificateError>>,
     now: i64,
 }
 
-impl Candidate<'_> {
+impl PathCheck<'_> {
     /// What RFC 5280 demands of a path and webpki leaves out, and what the operator demands besides.
-    fn judge(&self, path: &VerifiedPath<'_>) -> Result<Accepted, Refusal> {
+    fn check_path(&self, path: &VerifiedPath<'_>) -> Result<AcceptedPath, Refusal> {
         let place = self.trust.anchors.iter().position(|anchor| ptr::eq(anchor, path.anchor()));
         let found = place.and_then(|place| self.trust.details.get(place));
         let detail = found.ok_or(webpki::Error::UnknownIssuer)?;
@@ -285,7 +285,10 @@ impl Candidate<'_> {
         self.authority_holds(detail, path)?;
         let outline = outline(&leaf)?;
         if !outline.allows(KeyUse::DigitalSignature) {
-            return Err(Refusal::new(Class::WrongUsage, "its key usage does not include digitalSignature"));
+            return Err(Refusal::new(
+                FailureClass::WrongUsage,
+                "its key usage does not include digitalSignature",
+            ));
         }
         self.in_trust_domain(authority, &leaf)?;
         let mut from = outline.not_before.max(detail.not_before);
@@ -295,7 +298,7 @@ impl Candidate<'_> {
         for intermediate in &above {
             if !intermediate.allows(KeyUse::CertificateSigning) {
                 let words = "an intermediate's key usage does not include keyCertSign";
-                return Err(Refusal::new(Class::BadCertificate, words));
+                return Err(Refusal::new(FailureClass::BadCertificate, words));
             }
             from = from.max(intermediate.not_before);
             until = until.min(intermediate.not_after);
@@ -303,12 +306,17 @@ impl Candidate<'_> {
         if let Some(lists) = &authority.lists {
             until = until.min(self.not_revoked(lists, &outline, &above)?);
         }
-        Ok(Accepted { authority: detail.authority, from, until })
+        Ok(AcceptedPath { authority: detail.authority, from, until })
     }
 
     /// Until when no certificate of the path is known to be revoked. From the top, as each list is only worth as
     /// much as its issuer.
-    fn not_revoked(&self, lists: &Lists, leaf: &Outline<'_>, above: &[Outline<'_>]) -> Result<i64, Refusal> {
+    fn not_revoked(
+        &self,
+        lists: &Crls,
+        leaf: &ParsedCertificate<'_>,
+        above: &[ParsedCertificate<'_>],
+    ) -> Result<i64, Refusal> {
         let how = (self.trust.revocation, &self.trust.algorithms);
         let mut until = i64::MAX;
         let mut issuer = Issuer::Anchor;
@@ -320,13 +328,13 @@ impl Candidate<'_> {
     }
 
     /// The anchor's own validity and path length, which webpki does not look at.
-    fn authority_holds(&self, anchor: &Detail, path: &VerifiedPath<'_>) -> Result<(), Refusal> {
+    fn authority_holds(&self, anchor: &AnchorDetail, path: &VerifiedPath<'_>) -> Result<(), Refusal> {
         if self.now > anchor.not_after {
-            return Err(Refusal::new(Class::Expired, "the authority that vouches for it has expired"));
+            return Err(Refusal::new(FailureClass::Expired, "the authority that vouches for it has expired"));
         }
         if self.now < anchor.not_before {
             return Err(Refusal::new(
-                Class::NotYetValid,
+                FailureClass::NotYetValid,
                 "the authority that vouches for it is not valid yet",
             ));
         }
@@ -339,7 +347,7 @@ impl Candidate<'_> {
         Ok(())
     }
 
-    fn in_trust_domain(&self, authority: &Authority, leaf: &CertificateDer<'_>) -> Result<(), Refusal> {
+    fn in_trust_domain(&self, authority: &CaBundle, leaf: &CertificateDer<'_>) -> Result<(), Refusal> {
         let Some(wanted) = &authority.spiffe_trust_domain else { return Ok(()) };
         let identity = self.identity.get_or_init(|| Certificate::from_der(leaf));
         let identity = identity.as_ref().map_err(|error| Refusal::unreadable(*error))?;
@@ -350,12 +358,12 @@ impl Candidate<'_> {
             Some(_) => format!("its SPIFFE id is not of the trust domain {wanted}"),
             None => format!("it has no SPIFFE id, and one of the trust domain {wanted} is demanded"),
         };
-        Err(Refusal::new(Class::NameConstraint, words))
+        Err(Refusal::new(FailureClass::NameConstraint, words))
     }
 }
 
-fn outline<'a>(der: &'a CertificateDer<'_>) -> Result<Outline<'a>, Refusal> {
-    Outline::read(der).ok_or_else(|| webpki::Error::BadDer.into())
+fn outline<'a>(der: &'a CertificateDer<'_>) -> Result<ParsedCertificate<'a>, Refusal> {
+    ParsedCertificate::read(der).ok_or_else(|| webpki::Error::BadDer.into())
 }
 
 pub(crate) fn unix_now() -> i64 {

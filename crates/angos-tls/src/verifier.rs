@@ -1,7 +1,7 @@
 //! The rustls side of verification: what a client offers goes to [`Trust`], and what was found travels back.
 //!
 //! One verifier serves all connections and is told nothing about the one it works for. What it learns travels
-//! back to the accept call through a task-local slot, which exists exactly as long as [`observe`] polls.
+//! back to the accept call through a task-local slot, which exists exactly as long as [`capture`] polls.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -14,18 +14,18 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use crate::offered::Offered;
+use crate::client_cert_info::ClientCertInfo;
 use crate::refusal::Refusal;
-use crate::sessions::Known;
+use crate::sessions::SessionClient;
 use crate::trust::{Trust, Verified};
 
 tokio::task_local! {
-    static SEEN: RefCell<Seen>;
+    static CAPTURE: RefCell<HandshakeCapture>;
 }
 
-/// What was seen during one handshake.
+/// What was captured during one handshake.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct HandshakeCapture {
     /// A chain that is good: one that was offered, or that of a session. Its holder may still fail to prove
     /// possession of the key, or the session may not be resumed after all, so this counts only once the handshake
     /// has succeeded with that chain.
@@ -33,37 +33,41 @@ pub(crate) struct Seen {
     /// When the session that is resumed began. None: no session is.
     since: Option<Instant>,
     /// The leaf that was refused.
-    pub(crate) refused: Option<Offered>,
+    pub(crate) refused: Option<ClientCertInfo>,
     /// Why its chain is not good.
     pub(crate) refusal: Option<Refusal>,
 }
 
-/// Runs a handshake and returns what was seen meanwhile.
-pub(crate) async fn observe<F: Future>(handshake: F) -> (F::Output, Seen) {
-    SEEN.scope(RefCell::default(), async {
-        let output = handshake.await;
-        (output, SEEN.with(RefCell::take))
-    })
-    .await
+/// Runs a handshake and returns what was captured meanwhile.
+pub(crate) async fn capture<F: Future>(handshake: F) -> (F::Output, HandshakeCapture) {
+    CAPTURE
+        .scope(RefCell::default(), async {
+            let output = handshake.await;
+            (output, CAPTURE.with(RefCell::take))
+        })
+        .await
 }
 
-/// Outside of [`observe`] (an embedder drives rustls with our configuration) nothing is remembered.
-fn note(change: impl FnOnce(&mut Seen)) {
-    let _unobserved = SEEN.try_with(|seen| change(&mut seen.borrow_mut()));
+/// Outside of [`capture`] (an embedder drives rustls with our configuration) nothing is remembered.
+fn record(change: impl FnOnce(&mut HandshakeCapture)) {
+    let _unobserved = CAPTURE.try_with(|captured| change(&mut captured.borrow_mut()));
 }
 
 /// A session of this client is being resumed.
-pub(crate) fn resume(known: Known) {
-    note(|seen| (seen.verified, seen.since) = (known.verified, Some(known.since)));
+pub(crate) fn resume(known: SessionClient) {
+    record(|captured| (captured.verified, captured.since) = (known.verified, Some(known.since)));
 }
 
 /// What is known of the client of this handshake, to be kept with its session.
-pub(crate) fn known() -> Option<Known> {
-    let known = |seen: &RefCell<Seen>| {
-        let seen = seen.borrow();
-        Known { verified: seen.verified.clone(), since: seen.since.unwrap_or_else(Instant::now) }
+pub(crate) fn known() -> Option<SessionClient> {
+    let known = |captured: &RefCell<HandshakeCapture>| {
+        let captured = captured.borrow();
+        SessionClient {
+            verified: captured.verified.clone(),
+            since: captured.since.unwrap_or_else(Instant::now),
+        }
     };
-    SEEN.try_with(known).ok()
+    CAPTURE.try_with(known).ok()
 }
 
 /// Accepts what [`Trust`] finds good.
@@ -90,12 +94,12 @@ impl ClientCertVerifier for Verifier {
     ) -> Result<ClientCertVerified, Error> {
         match self.trust.verify(leaf, intermediates, now) {
             Ok(verified) => {
-                note(|seen| (seen.verified, seen.since) = (Some(verified), None));
+                record(|captured| (captured.verified, captured.since) = (Some(verified), None));
                 Ok(ClientCertVerified::assertion())
             }
             Err(refusal) => {
                 let error = refuse(leaf, refusal.error.clone());
-                note(|seen| seen.refusal = Some(refusal));
+                record(|captured| captured.refusal = Some(refusal));
                 Err(error)
             }
         }
@@ -135,6 +139,6 @@ impl ClientCertVerifier for Verifier {
 }
 
 fn refuse(leaf: &CertificateDer<'_>, error: Error) -> Error {
-    note(|seen| seen.refused = Some(Offered::from_der(leaf)));
+    record(|captured| captured.refused = Some(ClientCertInfo::from_der(leaf)));
     error
 }

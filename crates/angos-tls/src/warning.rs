@@ -12,7 +12,7 @@ pub struct Warning {
     file: PathBuf,
     position: usize,
     subject: String,
-    concern: Concern,
+    kind: WarningKind,
 }
 
 impl Warning {
@@ -21,9 +21,9 @@ impl Warning {
         file: &Path,
         position: usize,
         subject: String,
-        concern: Concern,
+        kind: WarningKind,
     ) -> Self {
-        Self { setting, file: file.to_owned(), position, subject, concern }
+        Self { setting, file: file.to_owned(), position, subject, kind }
     }
 
     /// The setting to look at.
@@ -37,16 +37,16 @@ impl Warning {
     }
 
     /// What is odd.
-    pub fn concern(&self) -> Concern {
-        self.concern
+    pub fn kind(&self) -> WarningKind {
+        self.kind
     }
 }
 
 impl Warning {
     /// The file, the certificate or list in it, and what is odd about it; everything but the setting.
     pub fn description(&self) -> String {
-        let Self { file, position, subject, concern, .. } = self;
-        format!("{}: {} {position} ({subject}) {concern}", file.display(), concern.of_what())
+        let Self { file, position, subject, kind, .. } = self;
+        format!("{}: {} {position} ({subject}) {kind}", file.display(), kind.of_what())
     }
 }
 
@@ -59,7 +59,7 @@ impl fmt::Display for Warning {
 /// What is odd about a certificate or a revocation list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Concern {
+pub enum WarningKind {
     /// The server's certificate has expired: clients will refuse it.
     ServerExpired,
     /// The server's certificate is not valid yet: clients will refuse it.
@@ -67,36 +67,36 @@ pub enum Concern {
     /// The server's certificate is not for a name it is to be shown for: clients will refuse it.
     ServerNameMissing,
     /// A client authority has expired: certificates it signed are refused.
-    AuthorityExpired,
+    CaExpired,
     /// A client authority is not valid yet: certificates it signed are refused.
-    AuthorityNotYetValid,
+    CaNotYetValid,
     /// A client authority is on the revocation list of another one of its bundle: it vouches for nobody.
-    AuthorityRevoked,
+    CaRevoked,
     /// A revocation list is past its `nextUpdate`.
-    ListExpired,
+    CrlExpired,
     /// A revocation list of an issuer that is no authority of its bundle: it counts only for an intermediate of
     /// that name that has signed it.
-    ListIssuerUnknown,
+    CrlIssuerUnknown,
     /// A revocation list that the authority it names has not signed: it is not used.
-    ListBadSignature,
+    CrlBadSignature,
     /// A revocation list whose issuer's key usage lacks cRLSign: it is not used.
-    ListIssuerMayNotSign,
+    CrlIssuerMayNotSign,
     /// A revocation list older than another of the same issuer for the same certificates: it is not used.
-    ListOlder,
+    CrlOlder,
 }
 
-impl Concern {
+impl WarningKind {
     /// What to do about it.
     pub fn remedy(self) -> &'static str {
         match self {
-            Self::ServerExpired | Self::AuthorityExpired => "replace it",
-            Self::ServerNotYetValid | Self::AuthorityNotYetValid => "check the clock, or replace it",
+            Self::ServerExpired | Self::CaExpired => "replace it",
+            Self::ServerNotYetValid | Self::CaNotYetValid => "check the clock, or replace it",
             Self::ServerNameMissing => "let it be issued for that name, or leave the name out",
-            Self::AuthorityRevoked | Self::ListOlder => "remove it",
-            Self::ListExpired => "let its issuer write a new one",
-            Self::ListIssuerUnknown => "remove it, unless it is of an intermediate that clients send",
-            Self::ListBadSignature => "fetch it anew from its issuer",
-            Self::ListIssuerMayNotSign => "let the authority be issued anew with cRLSign",
+            Self::CaRevoked | Self::CrlOlder => "remove it",
+            Self::CrlExpired => "let its issuer write a new one",
+            Self::CrlIssuerUnknown => "remove it, unless it is of an intermediate that clients send",
+            Self::CrlBadSignature => "fetch it anew from its issuer",
+            Self::CrlIssuerMayNotSign => "let the authority be issued anew with cRLSign",
         }
     }
 
@@ -105,40 +105,40 @@ impl Concern {
             Self::ServerExpired
             | Self::ServerNotYetValid
             | Self::ServerNameMissing
-            | Self::AuthorityExpired
-            | Self::AuthorityNotYetValid
-            | Self::AuthorityRevoked => "certificate",
-            Self::ListExpired
-            | Self::ListIssuerUnknown
-            | Self::ListBadSignature
-            | Self::ListIssuerMayNotSign
-            | Self::ListOlder => "revocation list",
+            | Self::CaExpired
+            | Self::CaNotYetValid
+            | Self::CaRevoked => "certificate",
+            Self::CrlExpired
+            | Self::CrlIssuerUnknown
+            | Self::CrlBadSignature
+            | Self::CrlIssuerMayNotSign
+            | Self::CrlOlder => "revocation list",
         }
     }
 }
 
-impl fmt::Display for Concern {
+impl fmt::Display for WarningKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ServerExpired => "has expired; clients will refuse it",
             Self::ServerNotYetValid => "is not valid yet; clients will refuse it",
             Self::ServerNameMissing => "is shown for that name but is not for it; clients will refuse it",
-            Self::AuthorityExpired => {
+            Self::CaExpired => {
                 "is an authority that has expired; client certificates it signed are refused"
             }
-            Self::AuthorityNotYetValid => {
+            Self::CaNotYetValid => {
                 "is an authority that is not valid yet; client certificates it signed are refused"
             }
-            Self::AuthorityRevoked => "is an authority that is revoked by another; it vouches for nobody",
-            Self::ListExpired => "has expired",
-            Self::ListIssuerUnknown => {
+            Self::CaRevoked => "is an authority that is revoked by another; it vouches for nobody",
+            Self::CrlExpired => "has expired",
+            Self::CrlIssuerUnknown => {
                 "is of no authority of the bundle; it counts only for an intermediate of that name that has signed it"
             }
-            Self::ListBadSignature => "is not signed by the authority it names; it is not used",
-            Self::ListIssuerMayNotSign => {
+            Self::CrlBadSignature => "is not signed by the authority it names; it is not used",
+            Self::CrlIssuerMayNotSign => {
                 "is of an authority whose key usage lacks cRLSign; it is not used"
             }
-            Self::ListOlder => "is older than another of the same issuer; it is not used",
+            Self::CrlOlder => "is older than another of the same issuer; it is not used",
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Whatever stands in the three files of the TLS settings, they load or say which file is wrong.
 #![no_main]
 
-use angos_tls::{ClientAuthority, Clients, Material, Settings};
+use angos_tls::{ClientCa, Clients, Material, Settings};
 use libfuzzer_sys::fuzz_target;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -16,7 +16,7 @@ fn folder() -> &'static PathBuf {
 fuzz_target!(|pem: &[u8]| {
     let file = folder().join("bundle.pem");
     std::fs::write(&file, pem).unwrap();
-    let settings = Settings::new(&file, &file, Clients::required([ClientAuthority::new(&file)]));
+    let settings = Settings::new(&file, &file, Clients::required([ClientCa::new(&file)]));
     match Material::load(&settings) {
         Ok(material) => drop(material.warnings().len()),
         Err(errors) => {

@@ -10,6 +10,6 @@ fuzz_target!(|input: &[u8]| {
     let file = site::folder().join("list.crl");
     std::fs::write(&file, input).unwrap();
     let mut settings = site::settings("authority.pem");
-    settings.clients.authorities[0].crls = Some(vec![file]);
+    settings.clients.cas[0].crls = Some(vec![file]);
     site::check(&Material::load(&settings));
 });

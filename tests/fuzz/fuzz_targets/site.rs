@@ -1,6 +1,6 @@
 //! What every target of `angos-tls` needs: a folder, a server certificate and an authority.
 
-use angos_tls::{ClientAuthority, Clients, LoadError, Material, Settings};
+use angos_tls::{ClientCa, Clients, LoadError, Material, Settings};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -22,7 +22,7 @@ pub fn folder() -> &'static Path {
 
 /// Settings with a good server certificate, and this bundle of authorities.
 pub fn settings(bundle: &str) -> Settings {
-    let clients = Clients::required([ClientAuthority::new(folder().join(bundle))]);
+    let clients = Clients::required([ClientCa::new(folder().join(bundle))]);
     Settings::new(folder().join("server.pem"), folder().join("server.key"), clients)
 }
 

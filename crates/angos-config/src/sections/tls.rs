@@ -4,12 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use angos_tls::{
-    AuthoritySetting, CertificateSetting, ClientAuth, ClientAuthority, Clients, Depth, Doubt, Files,
-    LoadError, Material, NamedCertificate, Revocation, Setting, Settings,
+    CertificateSetting, ClientAuth, ClientCa, ClientCaSetting, Clients, Files, LoadError, Material,
+    NamedCertificate, Revocation, RevocationDepth, Setting, Settings, UnknownStatusPolicy,
 };
 
 use crate::context::Context;
-use crate::document::{self, ClientCa, Mode, Tls};
+use crate::document::{self, Mode, Tls};
 use crate::key_path::KeyPath;
 use crate::layers::{Layers, Part};
 use crate::sections::permissions;
@@ -36,7 +36,7 @@ pub(crate) fn material(
     let (Some(certificate), Some(key)) = (certificate, key) else { return Err(NotLoaded) };
 
     let clients = match (authorities.settings, &client_auth) {
-        (Some(authorities), Ok(auth)) if !authorities.is_empty() => Clients { auth: *auth, authorities },
+        (Some(authorities), Ok(auth)) if !authorities.is_empty() => Clients { auth: *auth, cas: authorities },
         // There are no CAs, or their problems were reported.
         _ => Clients::anonymous(),
     };
@@ -80,7 +80,7 @@ fn load(
         Ok(material) => {
             for warning in material.warnings() {
                 let path = key_path(warning.setting(), authorities);
-                context.warning(&path, warning.description(), warning.concern().remedy());
+                context.warning(&path, warning.description(), warning.kind().remedy());
             }
             Ok(Some(material))
         }
@@ -103,10 +103,10 @@ fn key_path(setting: Setting, authorities: &[KeyPath]) -> KeyPath {
             CertificateSetting::Names => "names",
             _ => "server_certificate_bundle",
         }),
-        Setting::ClientAuthority(place, field) => match (authorities.get(place), field) {
+        Setting::ClientCa(place, field) => match (authorities.get(place), field) {
             (None, _) => plain,
             (Some(path), _) if *path == plain => plain,
-            (Some(path), AuthoritySetting::Crls(at)) => path.key("crls").index(at),
+            (Some(path), ClientCaSetting::Crls(at)) => path.key("crls").index(at),
             (Some(path), field) => path.key(&field.to_string()),
         },
         Setting::ClientAuth => section().key("client_auth"),
@@ -163,7 +163,7 @@ fn certificates(written: &Tls, context: &mut Context<'_>) -> Option<Vec<NamedCer
 /// The client authorities, and where each is written.
 struct Authorities {
     /// `None`: one of them is invalid, which was reported.
-    settings: Option<Vec<ClientAuthority>>,
+    settings: Option<Vec<ClientCa>>,
     paths: Vec<KeyPath>,
 }
 
@@ -173,7 +173,7 @@ impl Authorities {
         let mut paths = Vec::new();
         if let Some(bundle) = &written.client_ca_bundle {
             let path = section().key("client_ca_bundle");
-            settings.push(Some(ClientAuthority::new(context.layers.resolve(&path, bundle))));
+            settings.push(Some(ClientCa::new(context.layers.resolve(&path, bundle))));
             paths.push(path);
         }
         for (index, written) in written.client_ca.iter().enumerate() {
@@ -185,7 +185,7 @@ impl Authorities {
     }
 }
 
-fn authority(written: &ClientCa, path: &KeyPath, context: &mut Context<'_>) -> Option<ClientAuthority> {
+fn authority(written: &document::ClientCa, path: &KeyPath, context: &mut Context<'_>) -> Option<ClientCa> {
     if written.name.is_none() && !context.layers.has(&path.key("name")) {
         let help = "write name = \"partners\"; rules see it as identity.certificate.ca";
         context.error_with_help(path, Part::Key, format!("`{path}` has no `name`"), help);
@@ -195,7 +195,7 @@ fn authority(written: &ClientCa, path: &KeyPath, context: &mut Context<'_>) -> O
     let crls = written.crls.iter().flatten().enumerate();
     let crls = crls.map(|(at, file)| Some(context.layers.resolve(&list.index(at), file.as_deref()?)));
     let crls: Option<Vec<_>> = crls.collect();
-    let mut authority = ClientAuthority::named(written.name.as_deref()?, bundle?);
+    let mut authority = ClientCa::named(written.name.as_deref()?, bundle?);
     // A value that is not an array was reported and is absent here; an empty array is an error of its own.
     authority.crls = Some(crls?).filter(|_| written.crls.is_some());
     authority.spiffe_trust_domain.clone_from(&written.spiffe_trust_domain);
@@ -204,15 +204,15 @@ fn authority(written: &ClientCa, path: &KeyPath, context: &mut Context<'_>) -> O
 
 fn revocation(written: &document::Revocation) -> Revocation {
     let doubt = |mode: Option<Mode>| match mode {
-        Some(Mode::Allow) => Doubt::Allow,
-        Some(Mode::Deny) | None => Doubt::Deny,
+        Some(Mode::Allow) => UnknownStatusPolicy::Allow,
+        Some(Mode::Deny) | None => UnknownStatusPolicy::Deny,
     };
     Revocation {
         unknown_status: doubt(written.unknown_status),
         expired_list: doubt(written.expired_list),
         depth: match written.depth {
-            Some(document::Depth::Leaf) => Depth::Leaf,
-            Some(document::Depth::Chain) | None => Depth::Chain,
+            Some(document::Depth::Leaf) => RevocationDepth::Leaf,
+            Some(document::Depth::Chain) | None => RevocationDepth::Chain,
         },
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, ToSocketAddrs as _};
 use std::path::Path;
 use std::sync::mpsc;
 
-use angos_tls::probe::{Inspected, Standing, certificates};
+use angos_tls::probe::{CertificateInfo, Suitability, certificates};
 
 use crate::findings as kind;
 use crate::layout::{Layout, Runtime, names, registry_folder};
@@ -54,7 +54,7 @@ pub(super) fn files(runtime: Runtime, folder: &Path, report: &mut Report) -> Lay
             }
         } else if let Some(stem) = name.strip_suffix(".cert") {
             let key = format!("{stem}.key");
-            if first(&path).is_some_and(|it| it.standing_as_client() == Standing::Authority) {
+            if first(&path).is_some_and(|it| it.suitability_as_client() == Suitability::Ca) {
                 let words = format!("It holds a CA. As {stem}.crt it would be trusted.");
                 report.add(&kind::LAYOUT_CA_NAMED_CERT, about, words);
             } else if has(&key) {
@@ -84,14 +84,14 @@ pub(super) fn files(runtime: Runtime, folder: &Path, report: &mut Report) -> Lay
     layout
 }
 
-fn first(path: &Path) -> Option<Inspected> {
+fn first(path: &Path) -> Option<CertificateInfo> {
     certificates(path).ok()?.into_iter().next()
 }
 
 /// Whether the file holds a certificate that is not a CA and is not self-signed. (A self-signed one may be a server's,
 /// which some clients accept as its own CA.)
 fn is_client(path: &Path) -> bool {
-    first(path).is_some_and(|it| it.standing_as_client() == Standing::Fit && !it.is_self_issued())
+    first(path).is_some_and(|it| it.suitability_as_client() == Suitability::Suitable && !it.is_self_issued())
 }
 
 /// Docker takes a registry as insecure when any of its addresses is a loopback address, and then reads no certificates.

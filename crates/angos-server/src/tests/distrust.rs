@@ -7,7 +7,7 @@ use angos_identity::Certificate;
 use angos_registry::Storage;
 use angos_test_ca::{Authority, Leaf, RevocationList};
 use angos_tls::probe::{Pair, Probe};
-use angos_tls::{Acceptor, ClientAuthority, Clients, Material, Peer, Protocol};
+use angos_tls::{Acceptor, ClientCa, Clients, Material, Peer, Protocol};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::{http1, http2};
@@ -87,7 +87,7 @@ impl Site {
 fn material(folder: &TempDir, authority: &Authority, list: &RevocationList) -> Material {
     let file = |name: &str| folder.path().join(name);
     std::fs::write(file("list.crl"), authority.revocation_list(list)).unwrap();
-    let mut listed = ClientAuthority::new(file("ca.pem"));
+    let mut listed = ClientCa::new(file("ca.pem"));
     listed.crls = Some(vec![file("list.crl")]);
     let clients = Clients::required([listed]);
     let settings = angos_tls::Settings::new(file("server.pem"), file("server.key"), clients);

@@ -11,12 +11,12 @@ use sha2::{Digest, Sha256};
 use webpki::EndEntityCert;
 
 use super::Loading;
+use crate::client_cert_info::printable;
 use crate::expiry::ExpiryKind;
 use crate::load_error::{LoadError, Problem};
 use crate::names::ServerNames;
-use crate::offered::printable;
 use crate::settings::{CertificateSetting, NamedCertificate, Setting};
-use crate::warning::{Concern, Warning};
+use crate::warning::{Warning, WarningKind};
 use crate::{limits, pem};
 
 /// The files of one certificate, and the settings that name them.
@@ -84,11 +84,11 @@ impl Loading<'_> {
         let chosen: Vec<String> = written.names.iter().map(|name| name.to_ascii_lowercase()).collect();
         for name in &chosen {
             if !is_server_name(name) {
-                let name = printable(name, limits::OFFERED_TEXT_MAX_CHARS);
+                let name = printable(name, limits::CERT_TEXT_MAX_CHARS);
                 self.errors.push(LoadError::in_setting(setting, Problem::BadServerName { name }));
             } else if !is_for(leaf, &held, name) {
-                let (file, concern) = (&written.bundle, Concern::ServerNameMissing);
-                self.warnings.push(Warning::new(setting, file, 1, name.clone(), concern));
+                let (file, kind) = (&written.bundle, WarningKind::ServerNameMissing);
+                self.warnings.push(Warning::new(setting, file, 1, name.clone(), kind));
             }
         }
         let mut names = if chosen.is_empty() { held } else { chosen };
@@ -119,8 +119,8 @@ impl Loading<'_> {
             self.note(setting, file, pem::read(self.files, file).and_then(|bytes| server_chain(&bytes)))?;
         let leaf = chain.first().and_then(|leaf| Some((leaf, Certificate::from_der(leaf).ok()?)));
         if let Some((leaf, certificate)) = leaf {
-            let concerns = [Concern::ServerExpired, Concern::ServerNotYetValid];
-            let subject = printable(certificate.subject(), limits::OFFERED_TEXT_MAX_CHARS);
+            let concerns = [WarningKind::ServerExpired, WarningKind::ServerNotYetValid];
+            let subject = printable(certificate.subject(), limits::CERT_TEXT_MAX_CHARS);
             let validity = (certificate.not_before(), certificate.not_after());
             self.note_validity(setting, file, 1, &subject, validity, concerns);
             let fingerprint = Sha256::digest(leaf).into();

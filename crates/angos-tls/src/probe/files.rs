@@ -8,12 +8,12 @@ use rustls::crypto::aws_lc_rs;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::CertificateDer;
 
+use crate::client_cert_info::printable;
 use crate::files::Files;
 use crate::limits;
 use crate::load_error::Problem;
-use crate::offered::printable;
 use crate::pem;
-use crate::probe::Inspected;
+use crate::probe::CertificateInfo;
 
 /// Where Linux distributions keep the authorities that clients trust without being told: Debian and Alpine, Fedora
 /// and its kin, openSUSE.
@@ -23,7 +23,7 @@ const SYSTEM_BUNDLES: [&str; 3] =
 /// A client's certificate, with what it sends beside it, and the key of that certificate.
 #[derive(Clone, Debug)]
 pub struct Pair {
-    chain: Vec<Inspected>,
+    chain: Vec<CertificateInfo>,
     key: Arc<CertifiedKey>,
 }
 
@@ -54,7 +54,7 @@ impl Pair {
                     // A key whose public half is unknown counts as a mismatch: it cannot be shown to belong.
                     Err(Error::InconsistentKeys(_)) => Err(vec![(PairFile::Key, Problem::KeyMismatch)]),
                     Err(error) => {
-                        let reason = printable(&error.to_string(), limits::OFFERED_TEXT_MAX_CHARS);
+                        let reason = printable(&error.to_string(), limits::CERT_TEXT_MAX_CHARS);
                         let problem = Problem::BadCertificate { position: 1, reason };
                         Err(vec![(PairFile::Certificate, problem)])
                     }
@@ -69,7 +69,7 @@ impl Pair {
     }
 
     /// The certificate, then what is sent beside it.
-    pub fn chain(&self) -> &[Inspected] {
+    pub fn chain(&self) -> &[CertificateInfo] {
         &self.chain
     }
 
@@ -79,20 +79,20 @@ impl Pair {
 }
 
 /// Every certificate of a PEM file, at least one.
-pub fn certificates(path: &Path) -> Result<Vec<Inspected>, Problem> {
+pub fn certificates(path: &Path) -> Result<Vec<CertificateInfo>, Problem> {
     let found = pem::certificates(&pem::read(&Files::new(), path)?)?;
-    Ok(found.into_iter().map(CertificateDer::into_owned).map(Inspected::new).collect())
+    Ok(found.into_iter().map(CertificateDer::into_owned).map(CertificateInfo::new).collect())
 }
 
 /// The kinds of PEM sections in a file, in order and in the words of its BEGIN lines (`PRIVATE KEY`, say).
 pub fn sections(path: &Path) -> Result<Vec<String>, Problem> {
     let bytes = pem::read(&Files::new(), path)?;
     let labels = pem::labels(&bytes)?;
-    let shown = |label: &[u8]| printable(&String::from_utf8_lossy(label), limits::OFFERED_TEXT_MAX_CHARS);
+    let shown = |label: &[u8]| printable(&String::from_utf8_lossy(label), limits::CERT_TEXT_MAX_CHARS);
     Ok(labels.into_iter().take(limits::PROBE_NAMES_MAX).map(shown).collect())
 }
 
 /// The authorities this machine trusts without being told. None where there is no such file.
-pub fn system_authorities() -> Option<Vec<Inspected>> {
+pub fn system_cas() -> Option<Vec<CertificateInfo>> {
     SYSTEM_BUNDLES.iter().find_map(|bundle| certificates(Path::new(bundle)).ok())
 }

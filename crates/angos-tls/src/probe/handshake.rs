@@ -13,19 +13,19 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::client_cert_info::printable;
 use crate::limits;
-use crate::offered::printable;
 use crate::peer::Protocol;
 use crate::probe::recorder::{Answer, Recorder, Seen};
-use crate::probe::tap::{Received, Tap};
-use crate::probe::{Alert, Asked, Distrusted, Inspected, Pair};
+use crate::probe::recording_stream::{Received, RecordingStream};
+use crate::probe::{Alert, CertificateInfo, CertificateRequest, Pair, ServerCertError};
 
 /// A client that wants to know.
 #[derive(Clone, Debug)]
 pub struct Probe {
     name: ServerName<'static>,
     checks_name: bool,
-    trusted: Option<Vec<Inspected>>,
+    trusted: Option<Vec<CertificateInfo>>,
     pair: Option<Pair>,
 }
 
@@ -36,13 +36,13 @@ pub struct BadName;
 
 /// All that was seen of a server.
 #[derive(Clone, Debug)]
-pub struct Sighting {
+pub struct ProbeReport {
     /// The server's certificate, then what it sent beside it. Empty if it came to none.
-    pub chain: Vec<Inspected>,
+    pub chain: Vec<CertificateInfo>,
     /// Why its certificate is not trusted. Empty if it is, or if everything was to be trusted.
-    pub distrusted: Vec<Distrusted>,
+    pub server_errors: Vec<ServerCertError>,
     /// What it said of the client certificates it wants. None if it asked for none.
-    pub asked: Option<Asked>,
+    pub request: Option<CertificateRequest>,
     /// `TLSv1.3` or `TLSv1.2`, once agreed on.
     pub version: Option<&'static str>,
     /// What ALPN agreed on; none if the server has no say in it.
@@ -52,13 +52,13 @@ pub struct Sighting {
     /// The first bytes the server sent, as they were on the wire.
     pub greeting: Vec<u8>,
     /// How it ended.
-    pub end: End,
+    pub end: ProbeEnd,
 }
 
 /// How a handshake, or the connection behind it, ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum End {
+pub enum ProbeEnd {
     /// The server answered what was said after the handshake; the first bytes of it. It accepted the client.
     Answered(Vec<u8>),
     /// The server ended it, and said why.
@@ -66,7 +66,7 @@ pub enum End {
     /// The server closed the connection without a reason.
     Closed,
     /// The client ended it: the server is not trusted.
-    Distrusted,
+    ServerNotTrusted,
     /// The server speaks a version of TLS before 1.2.
     OldVersion,
     /// What the server sends is not TLS.
@@ -97,7 +97,7 @@ impl Probe {
 
     /// Trusts these authorities, and no others.
     #[must_use]
-    pub fn trusting(self, authorities: Vec<Inspected>) -> Self {
+    pub fn trusting(self, authorities: Vec<CertificateInfo>) -> Self {
         Self { trusted: Some(authorities), ..self }
     }
 
@@ -112,7 +112,7 @@ impl Probe {
     ///
     /// Ends after `deadline` and after [`limits::PROBE_READ_MAX_BYTES`]. Must run inside a tokio runtime with its
     /// timer enabled.
-    pub async fn run<S>(&self, stream: S, words: &[u8], deadline: Duration) -> Sighting
+    pub async fn run<S>(&self, stream: S, words: &[u8], deadline: Duration) -> ProbeReport
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -125,18 +125,20 @@ impl Probe {
         ));
         let received = Received::default();
         let mut progress = Progress::default();
-        let tap = Tap::new(stream, received.clone());
+        let tap = RecordingStream::new(stream, received.clone());
         let conversation = progress.follow(config(provider, &recorder), self.name.clone(), tap, words);
-        let end = timeout(deadline, conversation).await.unwrap_or(End::TimedOut);
-        let Seen { chain, distrusted, asked } = recorder.seen();
+        let end = timeout(deadline, conversation).await.unwrap_or(ProbeEnd::TimedOut);
+        let Seen { chain, server_errors, request } = recorder.seen();
         let end = match end {
-            _ if received.is_too_much() => End::TooMuch,
-            End::Incompatible(_) if !chain.is_empty() && !distrusted.is_empty() => End::Distrusted,
+            _ if received.is_too_much() => ProbeEnd::TooMuch,
+            ProbeEnd::Incompatible(_) if !chain.is_empty() && !server_errors.is_empty() => {
+                ProbeEnd::ServerNotTrusted
+            }
             other => other,
         };
         let greeting = received.greeting();
         let Progress { established, version, protocol } = progress;
-        Sighting { chain, distrusted, asked, version, protocol, established, greeting, end }
+        ProbeReport { chain, server_errors, request, version, protocol, established, greeting, end }
     }
 }
 
@@ -168,13 +170,13 @@ impl Progress {
         name: ServerName<'static>,
         stream: S,
         words: &[u8],
-    ) -> End
+    ) -> ProbeEnd
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let config = match config {
             Ok(config) => config,
-            Err(error) => return End::Incompatible(error.to_string()),
+            Err(error) => return ProbeEnd::Incompatible(error.to_string()),
         };
         let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
         let mut tls = match connecting.await {
@@ -191,12 +193,12 @@ impl Progress {
         let mut answer = vec![0; limits::PROBE_ANSWER_BYTES];
         match tls.read(&mut answer).await {
             Ok(0) => match unsent {
-                Ok(()) => End::Closed,
+                Ok(()) => ProbeEnd::Closed,
                 Err(error) => ended(error),
             },
             Ok(read) => {
                 answer.truncate(read);
-                End::Answered(answer)
+                ProbeEnd::Answered(answer)
             }
             Err(error) => ended(error),
         }
@@ -212,36 +214,36 @@ impl Progress {
         };
         self.protocol = connection
             .alpn_protocol()
-            .map(|it| printable(&String::from_utf8_lossy(it), limits::OFFERED_TEXT_MAX_CHARS));
+            .map(|it| printable(&String::from_utf8_lossy(it), limits::CERT_TEXT_MAX_CHARS));
     }
 }
 
-fn ended(error: io::Error) -> End {
+fn ended(error: io::Error) -> ProbeEnd {
     let error = match error.downcast::<rustls::Error>() {
         Ok(error) => error,
         Err(error) => return failed(&error),
     };
     match error {
-        rustls::Error::AlertReceived(description) => End::Alert(Alert::new(description)),
+        rustls::Error::AlertReceived(description) => ProbeEnd::Alert(Alert::new(description)),
         rustls::Error::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
-        ) => End::NotTls,
+        ) => ProbeEnd::NotTls,
         rustls::Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
-        ) => End::OldVersion,
-        other => End::Incompatible(printable(&other.to_string(), limits::OFFERED_TEXT_MAX_CHARS)),
+        ) => ProbeEnd::OldVersion,
+        other => ProbeEnd::Incompatible(printable(&other.to_string(), limits::CERT_TEXT_MAX_CHARS)),
     }
 }
 
-fn failed(error: &io::Error) -> End {
+fn failed(error: &io::Error) -> ProbeEnd {
     use io::ErrorKind as Kind;
     match error.kind() {
         Kind::UnexpectedEof | Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => {
-            End::Closed
+            ProbeEnd::Closed
         }
         // The TLS library has no room for all that the server sends at once.
-        Kind::InvalidData => End::TooMuch,
-        _ => End::Failed(printable(&error.to_string(), limits::OFFERED_TEXT_MAX_CHARS)),
+        Kind::InvalidData => ProbeEnd::TooMuch,
+        _ => ProbeEnd::Failed(printable(&error.to_string(), limits::CERT_TEXT_MAX_CHARS)),
     }
 }

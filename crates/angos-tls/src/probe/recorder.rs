@@ -11,42 +11,42 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::EndEntityCert;
 
+use crate::client_cert_info::printable;
 use crate::limits;
-use crate::offered::printable;
-use crate::probe::{Inspected, Pair};
+use crate::probe::{CertificateInfo, Pair};
 use crate::refusal;
 
 /// What a server said of the certificates it wants.
 #[derive(Clone, Debug)]
-pub struct Asked {
-    authorities: Vec<Vec<u8>>,
+pub struct CertificateRequest {
+    cas: Vec<Vec<u8>>,
     shown: bool,
 }
 
-impl Asked {
+impl CertificateRequest {
     /// The authorities it accepts, RFC 4514, as far as it says; empty if it does not. At most
     /// [`limits::PROBE_NAMES_MAX`].
-    pub fn authorities(&self) -> Vec<String> {
+    pub fn cas(&self) -> Vec<String> {
         let text = |name: &Vec<u8>| {
             let text = distinguished_name(name).unwrap_or_else(|_| "(unreadable)".to_owned());
-            printable(&text, limits::OFFERED_TEXT_MAX_CHARS)
+            printable(&text, limits::CERT_TEXT_MAX_CHARS)
         };
-        self.authorities.iter().take(limits::PROBE_NAMES_MAX).map(text).collect()
+        self.cas.iter().take(limits::PROBE_NAMES_MAX).map(text).collect()
     }
 
     /// Whether it names the authorities it accepts. A server with very many does not.
-    pub fn names_authorities(&self) -> bool {
-        !self.authorities.is_empty()
+    pub fn names_cas(&self) -> bool {
+        !self.cas.is_empty()
     }
 
     /// Whether one of the authorities it accepts bears the name of `certificate`'s issuer.
-    pub fn accepts_issuer_of(&self, certificate: &Inspected) -> bool {
-        self.authorities.iter().any(|name| contents(name) == certificate.raw_issuer())
+    pub fn accepts_issuer_of(&self, certificate: &CertificateInfo) -> bool {
+        self.cas.iter().any(|name| contents(name) == certificate.raw_issuer())
     }
 
     /// Whether one of the authorities it accepts bears the name of `certificate` itself.
-    pub fn accepts(&self, certificate: &Inspected) -> bool {
-        self.authorities.iter().any(|name| contents(name) == certificate.raw_subject())
+    pub fn accepts(&self, certificate: &CertificateInfo) -> bool {
+        self.cas.iter().any(|name| contents(name) == certificate.raw_subject())
     }
 
     /// Whether the client's certificate was shown. Not if there is none, or its key cannot sign in a way the server
@@ -69,7 +69,7 @@ fn contents(name: &[u8]) -> &[u8] {
 /// Why a server's certificate is not trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Distrusted {
+pub enum ServerCertError {
     /// It is past its end, or an intermediate is.
     Expired,
     /// It is not valid yet, or an intermediate is not.
@@ -77,7 +77,7 @@ pub enum Distrusted {
     /// It is not for the name the server was reached by.
     Name,
     /// No trusted authority signed it, or an intermediate was not sent.
-    UnknownAuthority,
+    UnknownCa,
     /// It is not meant for servers.
     Usage,
     /// A signature in its chain is wrong.
@@ -86,17 +86,17 @@ pub enum Distrusted {
     Other(String),
 }
 
-impl Distrusted {
+impl ServerCertError {
     fn new(error: &CertificateError) -> Self {
         use CertificateError as E;
         match error {
             E::Expired | E::ExpiredContext { .. } => Self::Expired,
             E::NotValidYet | E::NotValidYetContext { .. } => Self::NotYetValid,
             E::NotValidForName | E::NotValidForNameContext { .. } => Self::Name,
-            E::UnknownIssuer => Self::UnknownAuthority,
+            E::UnknownIssuer => Self::UnknownCa,
             E::InvalidPurpose | E::InvalidPurposeContext { .. } => Self::Usage,
             E::BadSignature => Self::Signature,
-            other => Self::Other(printable(&reason(other), limits::OFFERED_TEXT_MAX_CHARS)),
+            other => Self::Other(printable(&reason(other), limits::CERT_TEXT_MAX_CHARS)),
         }
     }
 }
@@ -113,9 +113,9 @@ fn reason(error: &CertificateError) -> String {
 /// What was seen so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
-    pub(super) chain: Vec<Inspected>,
-    pub(super) distrusted: Vec<Distrusted>,
-    pub(super) asked: Option<Asked>,
+    pub(super) chain: Vec<CertificateInfo>,
+    pub(super) server_errors: Vec<ServerCertError>,
+    pub(super) request: Option<CertificateRequest>,
 }
 
 /// Answers the TLS library and remembers what it asked. Lives for one handshake.
@@ -133,7 +133,7 @@ impl Recorder {
     /// `trusted` none: nobody is distrusted. Without a single usable authority everybody is.
     pub(super) fn new(
         provider: Arc<CryptoProvider>,
-        trusted: Option<&[Inspected]>,
+        trusted: Option<&[CertificateInfo]>,
         checks_name: bool,
         pair: Option<Pair>,
     ) -> Self {
@@ -144,7 +144,7 @@ impl Recorder {
         });
         let distrusts_all = matches!(verifier, Some(Err(_)));
         let seen = Seen {
-            distrusted: if distrusts_all { vec![Distrusted::UnknownAuthority] } else { Vec::new() },
+            server_errors: if distrusts_all { vec![ServerCertError::UnknownCa] } else { Vec::new() },
             ..Seen::default()
         };
         let verifier = verifier.and_then(Result::ok);
@@ -166,20 +166,20 @@ impl Recorder {
         others: &[CertificateDer<'_>],
         name: &ServerName<'_>,
         now: UnixTime,
-    ) -> Vec<Distrusted> {
-        let mut reasons = self.seen().distrusted;
+    ) -> Vec<ServerCertError> {
+        let mut reasons = self.seen().server_errors;
         if let Some(verifier) = &self.verifier {
             match verifier.verify_server_cert(leaf, others, name, &[], now) {
                 Ok(_) => {}
-                Err(Error::InvalidCertificate(error)) => reasons.push(Distrusted::new(&error)),
-                Err(error) => reasons.push(Distrusted::Other(error.to_string())),
+                Err(Error::InvalidCertificate(error)) => reasons.push(ServerCertError::new(&error)),
+                Err(error) => reasons.push(ServerCertError::Other(error.to_string())),
             }
         }
         let is_of_others = EndEntityCert::try_from(leaf)
             .is_ok_and(|leaf| leaf.verify_is_valid_for_subject_name(name).is_err());
-        reasons.retain(|reason| *reason != Distrusted::Name);
+        reasons.retain(|reason| *reason != ServerCertError::Name);
         if self.checks_name && is_of_others {
-            reasons.push(Distrusted::Name);
+            reasons.push(ServerCertError::Name);
         }
         reasons
     }
@@ -196,11 +196,11 @@ impl ServerCertVerifier for Recorder {
     ) -> Result<ServerCertVerified, Error> {
         let reasons = self.judge(leaf, others, name, now);
         let chain = std::iter::once(leaf).chain(others).take(limits::PROBE_NAMES_MAX);
-        let chain: Vec<_> = chain.map(|der| Inspected::new(der.clone().into_owned())).collect();
+        let chain: Vec<_> = chain.map(|der| CertificateInfo::new(der.clone().into_owned())).collect();
         let is_trusted = reasons.is_empty();
         self.note(|seen| {
             seen.chain = chain;
-            seen.distrusted = reasons;
+            seen.server_errors = reasons;
         });
         if is_trusted {
             Ok(ServerCertVerified::assertion())
@@ -240,8 +240,8 @@ impl ResolvesClientCert for Answer {
     fn resolve(&self, authorities: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         let key = self.0.pair.as_ref().map(Pair::key);
         let key = key.filter(|key| key.key.choose_scheme(schemes).is_some());
-        let authorities = authorities.iter().map(|name| name.to_vec()).collect();
-        self.0.note(|seen| seen.asked = Some(Asked { authorities, shown: key.is_some() }));
+        let cas = authorities.iter().map(|name| name.to_vec()).collect();
+        self.0.note(|seen| seen.request = Some(CertificateRequest { cas, shown: key.is_some() }));
         key.map(Arc::clone)
     }
 

@@ -7,8 +7,8 @@ use super::*;
 #[test]
 fn chains_with_ballast_do_not_fill_memory() {
     let authority = angos_test_ca::Authority::new("CA");
-    let anchors = crate::authorities::parse(authority.certificate_pem().as_bytes()).unwrap();
-    let client = Authority { name: None, spiffe_trust_domain: None, anchors, lists: None };
+    let anchors = crate::ca_bundle::parse(authority.certificate_pem().as_bytes()).unwrap();
+    let client = CaBundle { name: None, spiffe_trust_domain: None, anchors, lists: None };
     let algorithms = crate::material::provider().signature_verification_algorithms;
     let trust = Trust::new(vec![client], Revocation::default(), algorithms);
     let leaf = CertificateDer::from(authority.issue(&Leaf::client("alice")).certificate_der);
@@ -26,8 +26,8 @@ fn chains_with_ballast_do_not_fill_memory() {
 #[test]
 fn a_verdict_holds_no_longer_than_its_path() {
     let authority = angos_test_ca::Authority::new("CA");
-    let anchors = crate::authorities::parse(authority.certificate_pem().as_bytes()).unwrap();
-    let client = Authority { name: None, spiffe_trust_domain: None, anchors, lists: None };
+    let anchors = crate::ca_bundle::parse(authority.certificate_pem().as_bytes()).unwrap();
+    let client = CaBundle { name: None, spiffe_trust_domain: None, anchors, lists: None };
     let algorithms = crate::material::provider().signature_verification_algorithms;
     let trust = Trust::new(vec![client], Revocation::default(), algorithms);
     let leaf = CertificateDer::from(authority.issue(&Leaf::client("alice")).certificate_der);
@@ -37,6 +37,6 @@ fn a_verdict_holds_no_longer_than_its_path() {
     };
     let verified = at(unix_now()).unwrap();
     assert!(at(verified.until).is_ok() && at(verified.from).is_ok());
-    assert_eq!(at(verified.until + 1).unwrap_err().class, Class::Expired);
-    assert_eq!(at(verified.from - 1).unwrap_err().class, Class::NotYetValid);
+    assert_eq!(at(verified.until + 1).unwrap_err().class, FailureClass::Expired);
+    assert_eq!(at(verified.from - 1).unwrap_err().class, FailureClass::NotYetValid);
 }

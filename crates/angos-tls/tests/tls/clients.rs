@@ -1,7 +1,7 @@
 //! Every kind of client certificate × client authentication mode × TLS version.
 
 use angos_test_ca::{Authority, Leaf, Usage};
-use angos_tls::{ClientAuth, ClientAuthority};
+use angos_tls::{ClientAuth, ClientCa};
 use rustls::{AlertDescription as Alert, version};
 
 use crate::client::{Client, Credential};
@@ -125,7 +125,7 @@ async fn check_mode(mode: Option<ClientAuth>) {
             } else {
                 let error = attempt.server.err().unwrap_or_else(|| panic!("{name}: accepted"));
                 assert_eq!(error.class(), row.class, "{name}: {error:?}");
-                assert_eq!(error.offered().is_some(), row.credential.is_some(), "{name}");
+                assert_eq!(error.certificate().is_some(), row.credential.is_some(), "{name}");
                 // rustls answers a missing certificate in TLS 1.2, which has no word for it, alike.
                 assert_eq!(attempt.client, Err(row.alert), "{name}");
             }
@@ -165,7 +165,7 @@ async fn more_authorities_than_fit_a_hint_still_verify() {
     // 75 KiB of names: more than TLS has room for.
     let many: Vec<_> = (0..550).map(|i| Authority::new(&format!("{i:0>120}"))).collect();
     let bundle: String = many.iter().map(Authority::certificate_pem).collect();
-    site.settings.clients.authorities = vec![ClientAuthority::new(site.file("many.pem", bundle))];
+    site.settings.clients.cas = vec![ClientCa::new(site.file("many.pem", bundle))];
     let acceptor = site.acceptor();
     for tls in [&version::TLS12, &version::TLS13] {
         let client = Client::new(&site.servers).tls(tls);

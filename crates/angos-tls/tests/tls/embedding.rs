@@ -1,7 +1,7 @@
 //! The example of the README, compiled and run: an echo service that serves clients with a certificate.
 
 use angos_test_ca::{Authority, Leaf};
-use angos_tls::{ClientAuthority, Protocol};
+use angos_tls::{ClientCa, Protocol};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::{Request, header};
@@ -53,7 +53,7 @@ async fn the_example_drains_whom_nobody_vouches_for_any_more() {
     let mut site = Site::required();
     let stays = Authority::new("Stays");
     let both = site.file("both.pem", site.clients.certificate_pem() + &stays.certificate_pem());
-    site.settings.clients.authorities = vec![ClientAuthority::new(both)];
+    site.settings.clients.cas = vec![ClientCa::new(both)];
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, acceptor) = (listener.local_addr().unwrap(), site.acceptor());
     let serving = echo::serve(listener, acceptor.clone());
@@ -107,7 +107,7 @@ async fn the_example_waits_for_an_unfinished_request_no_longer_than_its_deadline
             assert_ne!(timeout(PATIENCE, stream.read_buf(&mut answer)).await.unwrap().unwrap(), 0);
         }
         let other = Authority::new("Other CA").write(site.path(), "other");
-        site.settings.clients.authorities = vec![ClientAuthority::new(other)];
+        site.settings.clients.cas = vec![ClientCa::new(other)];
         acceptor.replace(site.load().unwrap());
         let ended = timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await;
         assert!(ended.is_ok(), "it is cut although its request never ends");

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Once;
 
 use angos_test_ca::{Authority, Leaf};
-use angos_tls::{Acceptor, Class, limits};
+use angos_tls::{Acceptor, FailureClass, limits};
 use tracing_subscriber::EnvFilter;
 
 use crate::client::Client;
@@ -145,11 +145,11 @@ async fn other_failures_have_another_target_and_accepted_clients_are_silent() {
 
 #[test]
 fn class_words_are_distinct_and_plain() {
-    let mut words: Vec<_> = Class::ALL.into_iter().map(Class::as_str).collect();
+    let mut words: Vec<_> = FailureClass::ALL.into_iter().map(FailureClass::as_str).collect();
     words.sort_unstable();
     words.dedup();
-    assert_eq!(words.len(), Class::ALL.len());
-    for class in Class::ALL {
+    assert_eq!(words.len(), FailureClass::ALL.len());
+    for class in FailureClass::ALL {
         assert!(class.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{class}");
         assert!(!class.explanation().is_empty());
     }

@@ -8,7 +8,7 @@
 )]
 
 mod agreement; // protocol versions, ALPN, key exchange
-mod authorities; // which of several vouches
+mod client_cas; // which of several vouches
 mod clients; // every kind of client certificate × mode × TLS version
 mod deadline; // clients that do not finish
 mod embedding; // the example, run

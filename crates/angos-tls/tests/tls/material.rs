@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use angos_test_ca::{Authority, Key, Leaf};
 use angos_tls::{
-    AuthoritySetting, ClientAuth, ClientAuthority, Clients, LoadError, Material, Problem, Setting, limits,
+    ClientAuth, ClientCa, ClientCaSetting, Clients, LoadError, Material, Problem, Setting, limits,
 };
 
 use crate::client::Client;
 use crate::site::Site;
 
-const BUNDLE: Setting = Setting::ClientAuthority(0, AuthoritySetting::Bundle);
+const BUNDLE: Setting = Setting::ClientCa(0, ClientCaSetting::Bundle);
 
 /// The one thing that is wrong with a site's settings.
 fn only_error(site: &Site) -> LoadError {
@@ -61,7 +61,7 @@ fn a_file_of_something_else_is_named_with_its_remedy() {
             let mut site = Site::required();
             let file = site.file("wrong.pem", content);
             match setting {
-                BUNDLE => site.settings.clients.authorities = vec![ClientAuthority::new(&file)],
+                BUNDLE => site.settings.clients.cas = vec![ClientCa::new(&file)],
                 _ => site.settings.server_certificate_bundle.clone_from(&file),
             }
             let error = only_error(&site);
@@ -79,7 +79,7 @@ fn the_largest_file_is_read() {
     let mut site = Site::required();
     let mut content = site.clients.certificate_pem();
     content.push_str(&"\n".repeat(1024 * 1024 - content.len()));
-    site.settings.clients.authorities = vec![ClientAuthority::new(site.file("padded.pem", content))];
+    site.settings.clients.cas = vec![ClientCa::new(site.file("padded.pem", content))];
     assert!(site.load().is_ok());
 }
 
@@ -111,7 +111,7 @@ fn a_client_authority_must_be_one() {
     ];
     for (name, content, expected) in rows {
         let mut site = Site::required();
-        site.settings.clients.authorities = vec![ClientAuthority::new(site.file("ca.pem", content))];
+        site.settings.clients.cas = vec![ClientCa::new(site.file("ca.pem", content))];
         let errors = site.load().map(|_| ()).unwrap_err();
         assert_eq!(errors.len(), expected.len(), "{name}: {errors:?}");
         for (error, expected) in errors.iter().zip(*expected) {
@@ -125,12 +125,11 @@ fn more_authorities_than_the_limit_are_refused() {
     let mut site = Site::required();
     // One certificate repeated: the bundle is larger than allowed either way, so the count must be what is told.
     let ca = site.clients.certificate_pem();
-    let count = limits::CLIENT_AUTHORITIES_MAX + 1;
+    let count = limits::CLIENT_CAS_MAX + 1;
     assert!(u64::try_from(ca.len() * count).unwrap() <= limits::PEM_MAX_BYTES);
-    site.settings.clients.authorities = vec![ClientAuthority::new(site.file("many.pem", ca.repeat(count)))];
-    assert!(matches!(only_error(&site).problem(), Problem::TooManyAuthorities));
-    site.settings.clients.authorities =
-        vec![ClientAuthority::new(site.file("many.pem", ca.repeat(count - 1)))];
+    site.settings.clients.cas = vec![ClientCa::new(site.file("many.pem", ca.repeat(count)))];
+    assert!(matches!(only_error(&site).problem(), Problem::TooManyCas));
+    site.settings.clients.cas = vec![ClientCa::new(site.file("many.pem", ca.repeat(count - 1)))];
     assert!(site.load().is_ok());
 }
 
@@ -266,14 +265,14 @@ fn paths_that_lead_nowhere() {
         let error = only_error(site);
         assert!(error.to_string().contains(expected), "{error}");
     };
-    site.settings.clients.authorities = vec![ClientAuthority::new(site.path().join("absent.pem"))];
+    site.settings.clients.cas = vec![ClientCa::new(site.path().join("absent.pem"))];
     check(&site, "does not exist; check the path");
-    site.settings.clients.authorities = vec![ClientAuthority::new(site.path().to_owned())];
+    site.settings.clients.cas = vec![ClientCa::new(site.path().to_owned())];
     check(&site, "not a regular file");
     symlink("nowhere", site.path().join("dangling.pem")).unwrap();
-    site.settings.clients.authorities = vec![ClientAuthority::new(site.path().join("dangling.pem"))];
+    site.settings.clients.cas = vec![ClientCa::new(site.path().join("dangling.pem"))];
     check(&site, "does not exist");
-    site.settings.clients.authorities = vec![ClientAuthority::new("/dev/zero")];
+    site.settings.clients.cas = vec![ClientCa::new("/dev/zero")];
     check(&site, "not a regular file");
 }
 
@@ -283,7 +282,7 @@ fn a_file_that_may_not_be_read() {
     let file = site.file("secret.pem", site.clients.certificate_pem());
     fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
     let denied = fs::File::open(&file).is_err(); // the superuser reads it all the same
-    site.settings.clients.authorities = vec![ClientAuthority::new(file)];
+    site.settings.clients.cas = vec![ClientCa::new(file)];
     match site.load() {
         Ok(_) => assert!(!denied),
         Err(errors) => {
@@ -295,17 +294,13 @@ fn a_file_that_may_not_be_read() {
 
 #[test]
 fn everything_wrong_is_told_at_once() {
-    let clients = Clients::required([ClientAuthority::new("/absent/ca.pem")]);
+    let clients = Clients::required([ClientCa::new("/absent/ca.pem")]);
     let mut settings = angos_tls::Settings::new("/absent/server.pem", "/absent/server.key", clients);
     settings.handshake_timeout = Duration::ZERO;
     let errors = Material::load(&settings).map(|_| ()).unwrap_err();
     let settings: Vec<_> = errors.iter().map(|error| error.setting().to_string()).collect();
-    let expected = [
-        "handshake_timeout",
-        "server_certificate_bundle",
-        "server_private_key",
-        "clients.authorities[0].bundle",
-    ];
+    let expected =
+        ["handshake_timeout", "server_certificate_bundle", "server_private_key", "clients.cas[0].bundle"];
     assert_eq!(settings, expected);
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use angos_test_ca::{Authority, Leaf};
-use angos_tls::{Acceptor, Concern, ExpiryKind, NamedCertificate};
+use angos_tls::{Acceptor, ExpiryKind, NamedCertificate, WarningKind};
 use rustls::pki_types::ServerName;
 use tokio::io::duplex;
 use tokio_rustls::TlsConnector;
@@ -128,13 +128,13 @@ fn a_certificate_that_is_not_for_its_name_is_warned_about() {
     let mut one = certificate(&site, "one", &["*.one.example"]);
     for (names, expected) in [
         (vec!["a.one.example", "*.one.example"], vec![]),
-        (vec!["one.example"], vec![Concern::ServerNameMissing]),
-        (vec!["*.example"], vec![Concern::ServerNameMissing]),
+        (vec!["one.example"], vec![WarningKind::ServerNameMissing]),
+        (vec!["*.example"], vec![WarningKind::ServerNameMissing]),
     ] {
         one.names = names.iter().map(ToString::to_string).collect();
         site.settings.certificates = vec![one.clone()];
         let material = site.load().unwrap();
-        let concerns: Vec<_> = material.warnings().iter().map(angos_tls::Warning::concern).collect();
+        let concerns: Vec<_> = material.warnings().iter().map(angos_tls::Warning::kind).collect();
         assert_eq!(concerns, expected, "{names:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use angos_test_ca::{Authority, Issued, Leaf};
-use angos_tls::probe::{Distrusted, End, Pair, Probe, Sighting, certificates};
+use angos_tls::probe::{Pair, Probe, ProbeEnd, ProbeReport, ServerCertError, certificates};
 use angos_tls::{AcceptError, ClientAuth};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
@@ -25,7 +25,7 @@ fn probe(site: &Site, trusted: &Authority) -> Probe {
 }
 
 /// Both ends of a handshake in memory; the server answers with one word.
-async fn meet(site: &Site, probe: &Probe) -> (Sighting, Result<(), AcceptError>) {
+async fn meet(site: &Site, probe: &Probe) -> (ProbeReport, Result<(), AcceptError>) {
     let (client, server) = duplex(64 * 1024);
     let acceptor = site.acceptor();
     let serving = async {
@@ -45,13 +45,13 @@ async fn a_good_client_is_answered() {
     let client = pair(&site.clients.issue(&Leaf::client("alice")));
     let (seen, accepted) = meet(&site, &probe(&site, &site.servers).showing(client)).await;
     accepted.unwrap();
-    assert_eq!(seen.end, End::Answered(b"pong".to_vec()));
+    assert_eq!(seen.end, ProbeEnd::Answered(b"pong".to_vec()));
     assert_eq!((seen.version, seen.protocol.as_deref()), (Some("TLSv1.3"), Some("http/1.1")));
-    assert!(seen.established && seen.distrusted.is_empty());
+    assert!(seen.established && seen.server_errors.is_empty());
     assert!(seen.chain[0].host_names().contains(&"localhost".to_owned()));
-    let asked = seen.asked.unwrap();
+    let asked = seen.request.unwrap();
     assert!(asked.was_answered());
-    assert_eq!(asked.authorities(), ["CN=Client CA"]);
+    assert_eq!(asked.cas(), ["CN=Client CA"]);
 }
 
 #[tokio::test]
@@ -68,9 +68,9 @@ async fn each_refusal_is_an_alert() {
         let probe = issued.iter().fold(probe.clone(), |probe, issued| probe.showing(pair(issued)));
         let (seen, accepted) = meet(&site, &probe).await;
         assert!(accepted.is_err());
-        let End::Alert(found) = seen.end else { panic!("{alert}: {:?}", seen.end) };
+        let ProbeEnd::Alert(found) = seen.end else { panic!("{alert}: {:?}", seen.end) };
         assert_eq!(found.name(), alert);
-        assert_eq!(seen.asked.unwrap().was_answered(), issued.is_some());
+        assert_eq!(seen.request.unwrap().was_answered(), issued.is_some());
     }
 }
 
@@ -80,19 +80,19 @@ async fn a_server_that_is_not_trusted_is_shown_nothing() {
     let client = pair(&site.clients.issue(&Leaf::client("alice")));
     let stranger = Authority::new("Stranger");
     let rows = [
-        (probe(&site, &stranger), vec![Distrusted::UnknownAuthority]),
-        (Probe::new("elsewhere.example").unwrap(), vec![Distrusted::Name]),
-        (Probe::new("localhost").unwrap().trusting(Vec::new()), vec![Distrusted::UnknownAuthority]),
+        (probe(&site, &stranger), vec![ServerCertError::UnknownCa]),
+        (Probe::new("elsewhere.example").unwrap(), vec![ServerCertError::Name]),
+        (Probe::new("localhost").unwrap().trusting(Vec::new()), vec![ServerCertError::UnknownCa]),
     ];
     for (probe, reasons) in rows {
         let (seen, accepted) = meet(&site, &probe.showing(client.clone())).await;
         assert!(accepted.is_err(), "the client left");
-        assert_eq!((seen.end, seen.distrusted), (End::Distrusted, reasons));
+        assert_eq!((seen.end, seen.server_errors), (ProbeEnd::ServerNotTrusted, reasons));
         assert!(!seen.established && !seen.chain.is_empty());
     }
     let (seen, accepted) = meet(&site, &Probe::nameless()).await;
     accepted.unwrap();
-    assert!(seen.distrusted.is_empty() && matches!(seen.end, End::Answered(_)));
+    assert!(seen.server_errors.is_empty() && matches!(seen.end, ProbeEnd::Answered(_)));
 }
 
 #[tokio::test]
@@ -101,11 +101,11 @@ async fn a_server_that_asks_for_no_certificate() {
     let client = pair(&site.clients.issue(&Leaf::client("alice")));
     let (seen, accepted) = meet(&site, &probe(&site, &site.servers).showing(client)).await;
     accepted.unwrap();
-    assert!(seen.asked.is_none() && matches!(seen.end, End::Answered(_)));
+    assert!(seen.request.is_none() && matches!(seen.end, ProbeEnd::Answered(_)));
 }
 
 /// Says what `script` says, whatever it hears.
-async fn hear(script: impl AsyncFnOnce(DuplexStream), deadline: Duration) -> Sighting {
+async fn hear(script: impl AsyncFnOnce(DuplexStream), deadline: Duration) -> ProbeReport {
     let (client, mut server) = duplex(64 * 1024);
     let probe = Probe::new("localhost").unwrap();
     let serving = async {
@@ -126,7 +126,7 @@ async fn peers_that_speak_no_tls() {
             PATIENCE,
         )
         .await;
-        assert_eq!(seen.end, End::NotTls, "{words:?}");
+        assert_eq!(seen.end, ProbeEnd::NotTls, "{words:?}");
         assert_eq!(seen.greeting, words.as_bytes());
     }
 }
@@ -137,10 +137,10 @@ async fn peers_that_end_it() {
     let refused = async |mut peer: DuplexStream| {
         let _ = peer.write_all(&PROTOCOL_VERSION).await;
     };
-    let End::Alert(alert) = hear(refused, PATIENCE).await.end else { panic!("an alert") };
+    let ProbeEnd::Alert(alert) = hear(refused, PATIENCE).await.end else { panic!("an alert") };
     assert_eq!(alert.to_string(), "protocol_version (70)");
     let silent = async |_peer: DuplexStream| {};
-    assert_eq!(hear(silent, PATIENCE).await.end, End::Closed);
+    assert_eq!(hear(silent, PATIENCE).await.end, ProbeEnd::Closed);
 }
 
 #[tokio::test]
@@ -149,11 +149,11 @@ async fn a_peer_that_never_ends() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         drop(peer);
     };
-    assert_eq!(hear(waiting, Duration::from_millis(50)).await.end, End::TimedOut);
+    assert_eq!(hear(waiting, Duration::from_millis(50)).await.end, ProbeEnd::TimedOut);
     // Warnings of TLS 1.2 that mean nothing, and application data in a handshake, without end.
     for record in [vec![21, 3, 3, 0, 2, 1, 90], [&[22, 3, 3, 0x40, 0][..], &[0; 0x4000]].concat()] {
         let chattering = async |mut peer: DuplexStream| while peer.write_all(&record).await.is_ok() {};
         let end = hear(chattering, PATIENCE).await.end;
-        assert!(!matches!(end, End::TimedOut | End::Answered(_)), "{end:?}");
+        assert!(!matches!(end, ProbeEnd::TimedOut | ProbeEnd::Answered(_)), "{end:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use angos_test_ca::{Authority, Issued, Leaf, RevocationList};
-use angos_tls::{Acceptor, ClientAuth, ClientAuthority, Distrust, Peer};
+use angos_tls::{Acceptor, ClientAuth, ClientCa, Peer, TrustError};
 
 use crate::client::Client;
 use crate::site::Site;
@@ -21,7 +21,7 @@ async fn the_same_again_is_no_new_generation() {
     let mut site = Site::required();
     let acceptor = site.acceptor();
     let mut generations = acceptor.generations();
-    let bundle = site.settings.clients.authorities[0].bundle.clone();
+    let bundle = site.settings.clients.cas[0].bundle.clone();
     assert_eq!(acceptor.replace(site.load().unwrap()), 1);
     // The same certificates in other clothes.
     let ca = site.clients.certificate_pem();
@@ -36,9 +36,9 @@ async fn the_same_again_is_no_new_generation() {
     };
     site.settings.clients.auth = ClientAuth::Optional;
     check(&site, 2, "mode");
-    site.settings.clients.authorities[0].name = Some("clients".into());
+    site.settings.clients.cas[0].name = Some("clients".into());
     check(&site, 3, "name");
-    site.settings.clients.authorities[0].spiffe_trust_domain = Some("prod.example".into());
+    site.settings.clients.cas[0].spiffe_trust_domain = Some("prod.example".into());
     check(&site, 4, "trust domain");
     site.settings.handshake_timeout += Duration::from_secs(1);
     check(&site, 5, "deadline");
@@ -72,26 +72,23 @@ async fn generations_are_told_to_those_who_wait() {
 async fn a_peer_whose_authority_is_gone_is_distrusted_and_the_others_are_not() {
     let mut site = Site::required();
     let other = Authority::new("Other CA");
-    site.settings
-        .clients
-        .authorities
-        .push(ClientAuthority::named("other", other.write(site.path(), "other")));
+    site.settings.clients.cas.push(ClientCa::named("other", other.write(site.path(), "other")));
     let acceptor = site.acceptor();
     let alice = accepted(&site, &acceptor, Some(Leaf::client("alice"))).await;
     let client = Client::new(&site.servers).with(other.intermediate("Team").issue(&Leaf::client("bob")));
     let bob = client.attempt(&acceptor).await.server.unwrap();
     assert_eq!((alice.recheck(), bob.recheck()), (Ok(()), Ok(())));
 
-    site.settings.clients.authorities.remove(0);
+    site.settings.clients.cas.remove(0);
     acceptor.replace(site.load().unwrap());
     for _ in 0..3 {
-        assert_eq!(alice.recheck(), Err(Distrust::AuthorityRemoved));
-        assert_eq!(alice.clone().recheck(), Err(Distrust::AuthorityRemoved));
+        assert_eq!(alice.recheck(), Err(TrustError::CaRemoved));
+        assert_eq!(alice.clone().recheck(), Err(TrustError::CaRemoved));
         assert_eq!(bob.recheck(), Ok(()));
     }
     // It may come back.
     let bundle = site.clients.write(site.path(), "clients");
-    site.settings.clients.authorities.push(ClientAuthority::new(bundle));
+    site.settings.clients.cas.push(ClientCa::new(bundle));
     acceptor.replace(site.load().unwrap());
     assert_eq!((alice.recheck(), bob.recheck()), (Ok(()), Ok(())));
     assert_eq!((alice.generation(), acceptor.generation()), (1, 3));
@@ -104,18 +101,18 @@ async fn other_rules_for_the_same_authority_count() {
     let alice = accepted(&site, &acceptor, Some(Leaf::client("alice"))).await;
     let check = |site: &Site, expected| {
         acceptor.replace(site.load().unwrap());
-        assert_eq!(alice.recheck().map_err(Distrust::class), expected);
+        assert_eq!(alice.recheck().map_err(TrustError::class), expected);
     };
     let impostor = Authority::new("Client CA");
     let original = site.settings.clone();
-    site.settings.clients.authorities[0].name = Some("renamed".into());
+    site.settings.clients.cas[0].name = Some("renamed".into());
     check(&site, Err("ca_changed"));
-    site.settings.clients.authorities[0].name = None;
-    site.settings.clients.authorities[0].spiffe_trust_domain = Some("prod.example".into());
+    site.settings.clients.cas[0].name = None;
+    site.settings.clients.cas[0].spiffe_trust_domain = Some("prod.example".into());
     check(&site, Err("name_constraint"));
-    site.settings.clients.authorities = vec![ClientAuthority::new(impostor.write(site.path(), "impostor"))];
+    site.settings.clients.cas = vec![ClientCa::new(impostor.write(site.path(), "impostor"))];
     check(&site, Err("ca_removed"));
-    site.settings.clients.authorities.clear();
+    site.settings.clients.cas.clear();
     site.settings.clients.auth = ClientAuth::None;
     check(&site, Err("ca_removed"));
     site.settings = original;
@@ -129,10 +126,10 @@ async fn anonymous_peers_are_distrusted_when_certificates_become_required() {
     let port = acceptor.with_client_auth(ClientAuth::Optional);
     let peer = accepted(&site, &acceptor, None).await;
     let other = accepted(&site, &port, None).await;
-    assert_eq!((peer.trusted_until(), peer.authority(), peer.is_resumed()), (None, None, false));
+    assert_eq!((peer.trusted_until(), peer.ca(), peer.is_resumed()), (None, None, false));
     site.settings.clients.auth = ClientAuth::Required;
     acceptor.replace(site.load().unwrap());
-    assert_eq!(peer.recheck(), Err(Distrust::CertificateRequired));
+    assert_eq!(peer.recheck(), Err(TrustError::CertificateRequired));
     assert_eq!(other.recheck(), Ok(()), "a port with its own mode");
 }
 
@@ -143,7 +140,7 @@ async fn another_acceptor_has_no_say() {
     let (mut strict, mut open) =
         (Site::new(Some(ClientAuth::Optional)), Site::new(Some(ClientAuth::Optional)));
     open.clients = strict.clients.clone();
-    open.settings.clients.authorities[0].bundle = strict.settings.clients.authorities[0].bundle.clone();
+    open.settings.clients.cas[0].bundle = strict.settings.clients.cas[0].bundle.clone();
     let (of_strict, of_open) = (strict.acceptor(), open.acceptor());
     let alice = strict.clients.issue(&Leaf::client("alice"));
     let with = async |site: &Site, acceptor: &Acceptor, issued: Option<&Issued>| {
@@ -160,14 +157,14 @@ async fn another_acceptor_has_no_say() {
         (with(&open, &of_open, Some(&alice)).await, with(&open, &of_open, None).await);
 
     let list = strict.clients.revocation_list(&RevocationList::new(1).revoke(&alice.serial));
-    strict.settings.clients.authorities[0].crls = Some(vec![strict.file("list.crl", list)]);
+    strict.settings.clients.cas[0].crls = Some(vec![strict.file("list.crl", list)]);
     strict.settings.clients.auth = ClientAuth::Required;
     open.settings.handshake_timeout += Duration::from_secs(1);
     assert_eq!((of_strict.replace(strict.load().unwrap()), of_open.replace(open.load().unwrap())), (2, 2));
     for _ in 0..2 {
         assert_eq!((open_alice.recheck(), open_nobody.recheck()), (Ok(()), Ok(())));
-        assert_eq!(strict_alice.recheck(), Err(Distrust::Revoked));
-        assert_eq!(strict_nobody.recheck(), Err(Distrust::CertificateRequired));
+        assert_eq!(strict_alice.recheck(), Err(TrustError::Revoked));
+        assert_eq!(strict_nobody.recheck(), Err(TrustError::CertificateRequired));
     }
     // A second port of the same acceptor has its own mode, and a peer stays with the port that accepted it.
     let port = of_open.with_client_auth(ClientAuth::Required);
@@ -196,7 +193,7 @@ async fn trust_ends_with_the_certificate() {
     while SystemTime::now() < end {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(brief.recheck(), Err(Distrust::Expired));
+    assert_eq!(brief.recheck(), Err(TrustError::Expired));
     assert_eq!(alice.recheck(), Ok(()));
 }
 
@@ -206,23 +203,23 @@ async fn distrust_is_waited_for() {
     let mut site = Site::required();
     let other = Authority::new("Other CA");
     let bundle = other.write(site.path(), "other");
-    site.settings.clients.authorities.push(ClientAuthority::new(bundle));
+    site.settings.clients.cas.push(ClientCa::new(bundle));
     let acceptor = site.acceptor();
     let alice = accepted(&site, &acceptor, Some(Leaf::client("alice"))).await;
     let brief = accepted(&site, &acceptor, Some(Leaf::client("brief").valid(-60, 1))).await;
     let client = Client::new(&site.servers).with(other.issue(&Leaf::client("bob")));
     let bob = client.attempt(&acceptor).await.server.unwrap();
     let wait = async |peer: &Peer| tokio::time::timeout(PATIENCE, peer.until_untrusted()).await.ok();
-    assert_eq!(wait(&brief).await, Some(Distrust::Expired), "its certificate ends by itself");
-    assert_eq!(wait(&brief).await, Some(Distrust::Expired), "and that is told at once afterwards");
+    assert_eq!(wait(&brief).await, Some(TrustError::Expired), "its certificate ends by itself");
+    assert_eq!(wait(&brief).await, Some(TrustError::Expired), "and that is told at once afterwards");
 
     let change = async {
         tokio::task::yield_now().await;
-        site.settings.clients.authorities.remove(0);
+        site.settings.clients.cas.remove(0);
         acceptor.replace(site.load().unwrap());
     };
     let (told, ()) = tokio::join!(wait(&alice), change);
-    assert_eq!(told, Some(Distrust::AuthorityRemoved));
+    assert_eq!(told, Some(TrustError::CaRemoved));
     let still = tokio::time::timeout(Duration::from_millis(50), bob.until_untrusted()).await;
     assert!(still.is_err(), "nothing changed for the others: {still:?}");
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use angos_test_ca::{Authority, Leaf};
-use angos_tls::{Acceptor, ClientAuth, ClientAuthority, Material};
+use angos_tls::{Acceptor, ClientAuth, ClientCa, Material};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use crate::client::Client;
@@ -29,7 +29,7 @@ async fn another_authority_is_trusted_at_once_by_every_clone() {
     assert_eq!(outcome(&old, &clone).await, Ok(1));
     assert_eq!(outcome(&new, &clone).await, Err("unknown_ca"));
 
-    site.settings.clients.authorities = vec![ClientAuthority::new(authority.write(site.path(), "new"))];
+    site.settings.clients.cas = vec![ClientCa::new(authority.write(site.path(), "new"))];
     assert_eq!(acceptor.replace(site.load().unwrap()), 2);
     assert_eq!((acceptor.generation(), clone.generation()), (2, 2));
     assert_eq!(outcome(&old, &clone).await, Err("unknown_ca"));

@@ -84,7 +84,7 @@ async fn nothing_survives_a_change_of_trust() {
         alice.peer(&acceptor, true, "the same set again").await;
         nobody.peer(&acceptor, true, "the same set again").await;
 
-        // Any change of the set, even one that does not concern them.
+        // Any change of the set, even one that does not kind them.
         site.settings.handshake_timeout += Duration::from_secs(1);
         acceptor.replace(site.load().unwrap());
         for client in [&alice, &nobody] {
@@ -93,7 +93,7 @@ async fn nothing_survives_a_change_of_trust() {
         }
 
         let list = site.clients.revocation_list(&RevocationList::new(1).revoke(&[7]));
-        site.settings.clients.authorities[0].crls = Some(vec![site.file("a.crl", list)]);
+        site.settings.clients.cas[0].crls = Some(vec![site.file("a.crl", list)]);
         acceptor.replace(site.load().unwrap());
         let (_, refused) = alice.connect(&acceptor).await;
         assert_eq!(refused.unwrap_err().class(), "revoked", "a ticket does not help");
@@ -103,8 +103,8 @@ async fn nothing_survives_a_change_of_trust() {
         let (_, refused) = nobody.connect(&acceptor).await;
         assert_eq!(refused.unwrap_err().class(), "no_certificate", "an anonymous session does not help");
 
-        site.settings.clients.authorities[0].bundle = site.servers.write(site.path(), "others");
-        site.settings.clients.authorities[0].crls = None;
+        site.settings.clients.cas[0].bundle = site.servers.write(site.path(), "others");
+        site.settings.clients.cas[0].crls = None;
         acceptor.replace(site.load().unwrap());
         let (_, refused) = alice.connect(&acceptor).await;
         assert_eq!(refused.unwrap_err().class(), "unknown_ca");
@@ -125,7 +125,7 @@ async fn an_expired_holder_of_a_ticket_is_refused_and_told_why() {
         let (_, refused) = client.connect(&acceptor).await;
         let error = refused.unwrap_err();
         assert_eq!(error.class(), "expired");
-        assert!(error.offered().is_some(), "it had to offer its certificate again");
+        assert!(error.certificate().is_some(), "it had to offer its certificate again");
     }
 }
 
@@ -134,7 +134,7 @@ async fn an_expired_list_ends_sessions_too() {
     for tls in VERSIONS {
         let mut site = Site::required();
         let list = site.clients.revocation_list(&RevocationList::new(1).valid(-60, 3));
-        site.settings.clients.authorities[0].crls = Some(vec![site.file("a.crl", list)]);
+        site.settings.clients.cas[0].crls = Some(vec![site.file("a.crl", list)]);
         let acceptor = site.acceptor();
         let issued = site.clients.issue(&Leaf::client("alice"));
         let client = Returning::new(&Client::new(&site.servers).tls(tls).with(issued));

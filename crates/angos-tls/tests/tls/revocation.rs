@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use angos_test_ca::{Authority, Issued, KEY_CERT_SIGN, Leaf, RevocationList, Scope, pem};
 use angos_tls::{
-    Acceptor, ClientAuth, ClientAuthority, Concern, Depth, Distrust, Doubt, ExpiryKind, Material, Problem,
+    Acceptor, ClientAuth, ClientCa, ExpiryKind, Material, Problem, RevocationDepth, TrustError,
+    UnknownStatusPolicy, WarningKind,
 };
 use rustls::{AlertDescription, version};
 
@@ -20,7 +21,7 @@ fn client(name: &str, serial: u8) -> Leaf {
 /// Gives the site's client authority these lists, one file each.
 fn set(site: &mut Site, lists: &[Vec<u8>]) {
     let files = lists.iter().enumerate().map(|(at, list)| site.file(&format!("{at}.crl"), list));
-    site.settings.clients.authorities[0].crls = Some(files.collect());
+    site.settings.clients.cas[0].crls = Some(files.collect());
 }
 
 fn list(authority: &Authority, list: &RevocationList) -> Vec<u8> {
@@ -31,8 +32,8 @@ fn revoking(number: u64, serials: &[u8]) -> RevocationList {
     serials.iter().fold(RevocationList::new(number), |list, serial| list.revoke(&[*serial]))
 }
 
-fn concerns(material: &Material) -> Vec<Concern> {
-    material.warnings().iter().map(angos_tls::Warning::concern).collect()
+fn concerns(material: &Material) -> Vec<WarningKind> {
+    material.warnings().iter().map(angos_tls::Warning::kind).collect()
 }
 
 async fn outcome(site: &Site, acceptor: &Acceptor, issued: &Issued) -> &'static str {
@@ -62,7 +63,7 @@ async fn who_is_on_the_list_is_refused_and_told() {
         let error = bad.server.unwrap_err();
         assert_eq!(error.class(), "revoked");
         assert!(error.to_string().contains("it is on the list of CN=Client CA"), "{error}");
-        assert_eq!(error.offered().and_then(|offered| offered.serial_number()), Some("07"));
+        assert_eq!(error.certificate().and_then(|offered| offered.serial_number()), Some("07"));
         assert_eq!(bad.client, Err(Some(AlertDescription::CertificateRevoked)));
     }
 }
@@ -87,7 +88,7 @@ async fn every_wrapping_is_read() {
         ("folder", vec![folder]),
     ];
     for (name, crls) in rows {
-        site.settings.clients.authorities[0].crls = Some(crls);
+        site.settings.clients.cas[0].crls = Some(crls);
         assert_eq!(concerns(&site.load().unwrap()), [], "{name}");
         for (issuer, serial, expected) in [
             (&site.clients, 1, "revoked"),
@@ -106,19 +107,43 @@ async fn the_whole_chain_is_checked_unless_told_otherwise() {
     let team = site.clients.subordinate(&Leaf::authority("Team CA").serial(&[50]));
     let root = |serials: &[u8]| list(&site.clients, &revoking(1, serials));
     let below = |serials: &[u8]| list(&team, &revoking(1, serials));
-    let (deny, allow) = (Doubt::Deny, Doubt::Allow);
+    let (deny, allow) = (UnknownStatusPolicy::Deny, UnknownStatusPolicy::Allow);
     let rows = [
-        ("both lists", vec![root(&[]), below(&[])], deny, Depth::Chain, "ok"),
-        ("the leaf is revoked", vec![root(&[]), below(&[7])], deny, Depth::Chain, "revoked"),
-        ("the intermediate is revoked", vec![root(&[50]), below(&[])], deny, Depth::Chain, "revoked"),
-        ("the same serial of another issuer", vec![root(&[7]), below(&[50])], deny, Depth::Chain, "ok"),
-        ("no list for the leaf", vec![root(&[])], deny, Depth::Chain, "revocation_unknown"),
-        ("no list for the leaf, allowed", vec![root(&[])], allow, Depth::Chain, "ok"),
-        ("no list for the intermediate", vec![below(&[])], deny, Depth::Chain, "revocation_unknown"),
-        ("no list for the intermediate, leaf only", vec![below(&[])], deny, Depth::Leaf, "ok"),
-        ("the intermediate is revoked, leaf only", vec![root(&[50]), below(&[])], deny, Depth::Leaf, "ok"),
-        ("the leaf is revoked, leaf only", vec![below(&[7])], deny, Depth::Leaf, "revoked"),
-        ("revoked intermediate, allowed", vec![root(&[50])], allow, Depth::Chain, "revoked"),
+        ("both lists", vec![root(&[]), below(&[])], deny, RevocationDepth::Chain, "ok"),
+        ("the leaf is revoked", vec![root(&[]), below(&[7])], deny, RevocationDepth::Chain, "revoked"),
+        (
+            "the intermediate is revoked",
+            vec![root(&[50]), below(&[])],
+            deny,
+            RevocationDepth::Chain,
+            "revoked",
+        ),
+        (
+            "the same serial of another issuer",
+            vec![root(&[7]), below(&[50])],
+            deny,
+            RevocationDepth::Chain,
+            "ok",
+        ),
+        ("no list for the leaf", vec![root(&[])], deny, RevocationDepth::Chain, "revocation_unknown"),
+        ("no list for the leaf, allowed", vec![root(&[])], allow, RevocationDepth::Chain, "ok"),
+        (
+            "no list for the intermediate",
+            vec![below(&[])],
+            deny,
+            RevocationDepth::Chain,
+            "revocation_unknown",
+        ),
+        ("no list for the intermediate, leaf only", vec![below(&[])], deny, RevocationDepth::Leaf, "ok"),
+        (
+            "the intermediate is revoked, leaf only",
+            vec![root(&[50]), below(&[])],
+            deny,
+            RevocationDepth::Leaf,
+            "ok",
+        ),
+        ("the leaf is revoked, leaf only", vec![below(&[7])], deny, RevocationDepth::Leaf, "revoked"),
+        ("revoked intermediate, allowed", vec![root(&[50])], allow, RevocationDepth::Chain, "revoked"),
     ];
     for (name, lists, unknown_status, depth, expected) in rows {
         set(&mut site, &lists);
@@ -130,12 +155,14 @@ async fn the_whole_chain_is_checked_unless_told_otherwise() {
 
 #[tokio::test]
 async fn an_expired_list_denies_unless_told_otherwise_and_revokes_either_way() {
-    for (expired_list, good) in [(Doubt::Deny, "revocation_unknown"), (Doubt::Allow, "ok")] {
+    for (expired_list, good) in
+        [(UnknownStatusPolicy::Deny, "revocation_unknown"), (UnknownStatusPolicy::Allow, "ok")]
+    {
         let mut site = Site::required();
         let old = list(&site.clients, &revoking(1, &[7]).valid(-2 * DAY, -DAY));
         set(&mut site, &[old]);
         site.settings.revocation.expired_list = expired_list;
-        assert_eq!(concerns(&site.load().unwrap()), [Concern::ListExpired]);
+        assert_eq!(concerns(&site.load().unwrap()), [WarningKind::CrlExpired]);
         assert_eq!(of(&site, &site.clients, 7).await, "revoked");
         assert_eq!(of(&site, &site.clients, 8).await, good);
     }
@@ -148,16 +175,16 @@ async fn a_list_that_cannot_be_relied_on_is_not_used_and_its_clients_are_denied(
     *forged.last_mut().unwrap() ^= 1;
     let impostor = list(&Authority::new("Client CA"), &revoking(1, &[]));
     let stranger = list(&Authority::new("Stranger CA"), &revoking(1, &[]));
-    for (name, bytes, concern) in [
-        ("of another key", impostor, Concern::ListBadSignature),
-        ("with a broken signature", forged, Concern::ListBadSignature),
-        ("of another issuer", stranger, Concern::ListIssuerUnknown),
+    for (name, bytes, kind) in [
+        ("of another key", impostor, WarningKind::CrlBadSignature),
+        ("with a broken signature", forged, WarningKind::CrlBadSignature),
+        ("of another issuer", stranger, WarningKind::CrlIssuerUnknown),
     ] {
         set(&mut site, &[bytes]);
-        assert_eq!(concerns(&site.load().unwrap()), [concern], "{name}");
-        site.settings.revocation.unknown_status = Doubt::Deny;
+        assert_eq!(concerns(&site.load().unwrap()), [kind], "{name}");
+        site.settings.revocation.unknown_status = UnknownStatusPolicy::Deny;
         assert_eq!(of(&site, &site.clients, 7).await, "revocation_unknown", "{name}");
-        site.settings.revocation.unknown_status = Doubt::Allow;
+        site.settings.revocation.unknown_status = UnknownStatusPolicy::Allow;
         assert_eq!(of(&site, &site.clients, 7).await, "ok", "{name}");
     }
 }
@@ -166,10 +193,10 @@ async fn a_list_that_cannot_be_relied_on_is_not_used_and_its_clients_are_denied(
 async fn an_authority_that_may_not_sign_lists_has_none() {
     let mut site = Site::required();
     let mute = Authority::root(&Leaf::authority("Mute CA").key_usage(Some(KEY_CERT_SIGN)));
-    site.settings.clients.authorities = vec![ClientAuthority::new(mute.write(site.path(), "mute"))];
+    site.settings.clients.cas = vec![ClientCa::new(mute.write(site.path(), "mute"))];
     let listed = list(&mute, &revoking(1, &[]));
     set(&mut site, &[listed]);
-    assert_eq!(concerns(&site.load().unwrap()), [Concern::ListIssuerMayNotSign]);
+    assert_eq!(concerns(&site.load().unwrap()), [WarningKind::CrlIssuerMayNotSign]);
     assert_eq!(of(&site, &mute, 7).await, "revocation_unknown");
 
     // An intermediate that may not sign lists.
@@ -196,7 +223,7 @@ async fn an_intermediate_s_list_must_be_signed_by_that_intermediate() {
 async fn lists_of_one_authority_say_nothing_about_another() {
     let mut site = Site::required();
     let ops = Authority::new("Ops CA");
-    site.settings.clients.authorities.push(ClientAuthority::named("ops", ops.write(site.path(), "ops")));
+    site.settings.clients.cas.push(ClientCa::named("ops", ops.write(site.path(), "ops")));
     let listed = list(&site.clients, &revoking(1, &[7]));
     set(&mut site, &[listed]);
     assert_eq!(of(&site, &site.clients, 7).await, "revoked");
@@ -296,16 +323,16 @@ fn what_is_no_usable_list_does_not_load() {
         ),
     ];
     for (name, path, expected) in rows {
-        site.settings.clients.authorities[0].crls = Some(vec![path]);
+        site.settings.clients.cas[0].crls = Some(vec![path]);
         let errors = site.load().map(|_| ()).expect_err(name);
         assert_eq!(errors.len(), 1, "{name}: {errors:?}");
-        assert_eq!(errors[0].setting().to_string(), "clients.authorities[0].crls[0]", "{name}");
+        assert_eq!(errors[0].setting().to_string(), "clients.cas[0].crls[0]", "{name}");
         assert!(errors[0].to_string().contains(expected), "{name}: {}", errors[0]);
     }
     let huge = std::fs::File::create(site.path().join("huge")).unwrap();
-    huge.set_len(angos_tls::limits::REVOCATION_LIST_MAX_BYTES + 1).unwrap();
-    site.settings.clients.authorities[0].crls = Some(vec![site.path().join("huge")]);
-    assert!(matches!(site.load().map(|_| ()).unwrap_err()[0].problem(), Problem::ListTooLarge));
+    huge.set_len(angos_tls::limits::CRL_MAX_BYTES + 1).unwrap();
+    site.settings.clients.cas[0].crls = Some(vec![site.path().join("huge")]);
+    assert!(matches!(site.load().map(|_| ()).unwrap_err()[0].problem(), Problem::CrlTooLarge));
 }
 
 #[tokio::test]
@@ -314,7 +341,7 @@ async fn of_several_lists_the_newest_counts() {
     let numbered = |number, serials: &[u8]| list(&site.clients, &revoking(number, serials));
     for lists in [[numbered(9, &[]), numbered(10, &[7])], [numbered(256, &[7]), numbered(255, &[])]] {
         set(&mut site, &lists);
-        assert_eq!(concerns(&site.load().unwrap()), [Concern::ListOlder]);
+        assert_eq!(concerns(&site.load().unwrap()), [WarningKind::CrlOlder]);
         assert_eq!(of(&site, &site.clients, 7).await, "revoked");
     }
     let dated =
@@ -339,7 +366,7 @@ async fn an_old_list_put_back_does_not_make_anybody_good_again() {
 
     set(&mut site, std::slice::from_ref(&new));
     assert_eq!(acceptor.replace(site.load().unwrap()), 2);
-    assert_eq!(peer.recheck(), Err(Distrust::Revoked));
+    assert_eq!(peer.recheck(), Err(TrustError::Revoked));
     assert_eq!(outcome(&site, &acceptor, &alice).await, "revoked");
 
     set(&mut site, std::slice::from_ref(&old));
@@ -347,11 +374,11 @@ async fn an_old_list_put_back_does_not_make_anybody_good_again() {
     site.settings.clients.auth = ClientAuth::Optional;
     assert_eq!(acceptor.replace(site.load().unwrap()), 3);
     assert_eq!(outcome(&site, &acceptor, &alice).await, "revoked");
-    assert_eq!(peer.recheck(), Err(Distrust::Revoked));
+    assert_eq!(peer.recheck(), Err(TrustError::Revoked));
     // Another acceptor has seen nothing newer.
     assert_eq!(outcome(&site, &site.acceptor(), &alice).await, "ok");
     // No list at all is what the operator says it is.
-    site.settings.clients.authorities[0].crls = None;
+    site.settings.clients.cas[0].crls = None;
     acceptor.replace(site.load().unwrap());
     assert_eq!(peer.recheck(), Ok(()));
 }
@@ -362,7 +389,7 @@ async fn trust_ends_with_the_list() {
     let brief = list(&site.clients, &revoking(1, &[]).valid(-60, 3));
     set(&mut site, &[brief]);
     let material = site.load().unwrap();
-    let ends = material.expiries().iter().find(|it| it.kind() == ExpiryKind::RevocationList).unwrap();
+    let ends = material.expiries().iter().find(|it| it.kind() == ExpiryKind::Crl).unwrap();
     assert_eq!((ends.subject(), ends.file()), ("CN=Client CA", site.path().join("0.crl").as_path()));
     let acceptor = Acceptor::new(material);
     let alice = Client::new(&site.servers).with(site.clients.issue(&client("alice", 7)));
@@ -371,7 +398,7 @@ async fn trust_ends_with_the_list() {
     while std::time::SystemTime::now() < end {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    assert_eq!(peer.recheck(), Err(Distrust::RevocationUnknown));
+    assert_eq!(peer.recheck(), Err(TrustError::RevocationUnknown));
     assert_eq!(alice.attempt(&acceptor).await.server.unwrap_err().class(), "revocation_unknown");
 }
 
@@ -385,7 +412,7 @@ async fn an_authority_revoked_by_another_of_its_bundle_vouches_for_nobody() {
     set(&mut site, &good);
     assert_eq!(of(&site, &team, 7).await, "ok");
     set(&mut site, &bad);
-    assert_eq!(concerns(&site.load().unwrap()), [Concern::AuthorityRevoked]);
+    assert_eq!(concerns(&site.load().unwrap()), [WarningKind::CaRevoked]);
     assert_eq!(of(&site, &team, 7).await, "revoked", "by way of the authority above");
 }
 
@@ -393,11 +420,11 @@ async fn an_authority_revoked_by_another_of_its_bundle_vouches_for_nobody() {
 #[test]
 fn lists_that_name_no_file_do_not_load() {
     let mut site = Site::required();
-    site.settings.clients.authorities[0].crls = Some(Vec::new());
+    site.settings.clients.cas[0].crls = Some(Vec::new());
     let errors = site.load().map(|_| ()).unwrap_err();
     assert_eq!(errors.len(), 1, "{errors:?}");
-    assert!(matches!(errors[0].problem(), Problem::NoRevocationLists), "{errors:?}");
-    assert_eq!(errors[0].setting().to_string(), "clients.authorities[0].crls");
-    site.settings.clients.authorities[0].crls = None;
+    assert!(matches!(errors[0].problem(), Problem::NoCrls), "{errors:?}");
+    assert_eq!(errors[0].setting().to_string(), "clients.cas[0].crls");
+    site.settings.clients.cas[0].crls = None;
     assert!(site.load().is_ok());
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use angos_test_ca::{Authority, Leaf};
-use angos_tls::{Acceptor, ClientAuth, ClientAuthority, Clients, LoadError, Material, Settings};
+use angos_tls::{Acceptor, ClientAuth, ClientCa, Clients, LoadError, Material, Settings};
 use tempfile::TempDir;
 
 pub(crate) struct Site {
@@ -23,7 +23,7 @@ impl Site {
             servers.issue(&Leaf::server(["localhost"])).write(directory.path(), "server");
         let clients = mode.map_or_else(Clients::anonymous, |auth| Clients {
             auth,
-            authorities: vec![ClientAuthority::new(issuer.write(directory.path(), "clients"))],
+            cas: vec![ClientCa::new(issuer.write(directory.path(), "clients"))],
         });
         let mut settings = Settings::new(certificate, key, clients);
         settings.handshake_timeout = Duration::from_secs(20);

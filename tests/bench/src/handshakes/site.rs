@@ -2,7 +2,7 @@
 
 use super::{HANDSHAKES, KINDS, Kind, WARM_UP};
 use angos_test_ca::{Authority, Issued, Leaf};
-use angos_tls::{Acceptor, ClientAuth, ClientAuthority, Clients, Material, Settings};
+use angos_tls::{Acceptor, ClientAuth, ClientCa, Clients, Material, Settings};
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
@@ -43,7 +43,7 @@ impl Site {
     pub(super) fn acceptor(&self, kind: &Kind) -> Acceptor {
         let clients = match kind.auth {
             ClientAuth::None => Clients::anonymous(),
-            auth => Clients { auth, authorities: vec![ClientAuthority::new(self.path().join("ca.pem"))] },
+            auth => Clients { auth, cas: vec![ClientCa::new(self.path().join("ca.pem"))] },
         };
         let (certificate, key) = (self.path().join("server.pem"), self.path().join("server.key"));
         let settings = Settings::new(certificate, key, clients);

@@ -12,7 +12,7 @@ pub(crate) enum KeyUse {
 
 /// A certificate's fields, as bytes of the certificate.
 #[derive(Clone, Debug)]
-pub(crate) struct Outline<'a> {
+pub(crate) struct ParsedCertificate<'a> {
     /// Big end first, without leading zeros.
     pub(crate) serial: &'a [u8],
     /// Contents of the names and of the public key, without their frames, as webpki has them.
@@ -28,7 +28,7 @@ pub(crate) struct Outline<'a> {
     pub(crate) distribution_points: Option<&'a [u8]>,
 }
 
-impl<'a> Outline<'a> {
+impl<'a> ParsedCertificate<'a> {
     /// Reads a certificate of version 1 to 3. None: it is none that webpki accepts.
     pub(crate) fn read(der: &'a [u8]) -> Option<Self> {
         let mut fields = Elements::of(der).within(tag::SEQUENCE)?.within(tag::SEQUENCE)?;
@@ -111,7 +111,7 @@ mod tests {
         for (der, uses) in
             [(authority.certificate_der(), [false, true, true]), (leaf.certificate_der, [true, false, false])]
         {
-            let outline = Outline::read(&der).unwrap();
+            let outline = ParsedCertificate::read(&der).unwrap();
             let known = angos_identity::Certificate::from_der(&der).unwrap();
             assert_eq!((outline.not_before, outline.not_after), (known.not_before(), known.not_after()));
             let asked = [KeyUse::DigitalSignature, KeyUse::CertificateSigning, KeyUse::ListSigning];
@@ -123,10 +123,10 @@ mod tests {
     #[test]
     fn nonsense_has_no_outline() {
         let der = Authority::new("CA").certificate_der();
-        assert!(Outline::read(b"").is_none());
-        assert!(Outline::read(&[0x30, 0x00]).is_none());
+        assert!(ParsedCertificate::read(b"").is_none());
+        assert!(ParsedCertificate::read(&[0x30, 0x00]).is_none());
         for cut in 0..der.len() {
-            assert!(Outline::read(&der[..cut]).is_none(), "{cut}");
+            assert!(ParsedCertificate::read(&der[..cut]).is_none(), "{cut}");
         }
     }
 

@@ -7,7 +7,7 @@ use std::hash::Hash;
 /// A map whose entries cost no more than was said when it was made. What was inserted last stays longest: of
 /// the most recent entries at least half the cost is kept, and older ones are forgotten together.
 #[derive(Clone, Debug)]
-pub(crate) struct Bounded<K, V> {
+pub(crate) struct BoundedCache<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
     /// What was inserted since the young entries became the old ones, also if it was removed again.
@@ -15,7 +15,7 @@ pub(crate) struct Bounded<K, V> {
     half: usize,
 }
 
-impl<K: Hash + Eq, V> Bounded<K, V> {
+impl<K: Hash + Eq, V> BoundedCache<K, V> {
     pub(crate) fn new(max_cost: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), cost: 0, half: max_cost / 2 }
     }
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn the_cost_is_bounded_and_the_newest_stay() {
-        let mut map = Bounded::new(20);
+        let mut map = BoundedCache::new(20);
         for number in 0..1000 {
             assert!(map.insert(number, number, 1));
             assert!(map.len() <= 20);
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn what_is_too_large_is_not_kept() {
-        let mut map = Bounded::new(20);
+        let mut map = BoundedCache::new(20);
         assert!(map.insert("a", (), 10));
         assert!(!map.insert("b", (), 11));
         assert!(map.get("a").is_some() && map.get("b").is_none());
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_key_has_one_value() {
-        let mut map = Bounded::new(4);
+        let mut map = BoundedCache::new(4);
         map.insert("a", 1, 2);
         map.insert("b", 1, 2);
         map.insert("a", 2, 1);

@@ -1,7 +1,7 @@
 //! Client authorities: which of several vouched for a client, and what one may not vouch for.
 
 use angos_test_ca::{Authority, Leaf};
-use angos_tls::{ClientAuth, ClientAuthority, ExpiryKind, Problem};
+use angos_tls::{ClientAuth, ClientCa, ExpiryKind, Problem};
 use rustls::version;
 
 use crate::client::Client;
@@ -11,11 +11,10 @@ use crate::site::Site;
 fn site() -> (Site, Authority, Authority) {
     let mut site = Site::required();
     let (ops, mesh) = (Authority::new("Ops CA"), Authority::new("Mesh CA"));
-    let named =
-        |name: &str, authority: &Authority| ClientAuthority::named(name, authority.write(site.path(), name));
+    let named = |name: &str, authority: &Authority| ClientCa::named(name, authority.write(site.path(), name));
     let (first, mut second) = (named("ops", &ops), named("mesh", &mesh));
     second.spiffe_trust_domain = Some("prod.example".to_owned());
-    site.settings.clients.authorities.extend([first, second]);
+    site.settings.clients.cas.extend([first, second]);
     (site, ops, mesh)
 }
 
@@ -34,7 +33,7 @@ async fn the_one_that_vouches_is_named() {
         ] {
             let client = Client::new(&site.servers).tls(tls).with(issuer.issue(&alice()));
             let peer = client.attempt(&acceptor).await.server.unwrap();
-            assert_eq!(peer.authority(), name);
+            assert_eq!(peer.ca(), name);
             assert_eq!(peer.certificate().unwrap().ca(), name);
         }
     }
@@ -74,7 +73,7 @@ fn settings_that_would_be_ambiguous_are_refused() {
     };
     let rename = |place: usize, name: &'static str| {
         move |site: &mut Site, _: &Authority| {
-            site.settings.clients.authorities[place].name = Some(name.into());
+            site.settings.clients.cas[place].name = Some(name.into());
         }
     };
     for bad in [
@@ -86,22 +85,19 @@ fn settings_that_would_be_ambiguous_are_refused() {
         "a_b",
         "0123456789012345678901234567890123456789012345678901234567890123",
     ] {
-        check(
-            &move |site, _| site.settings.clients.authorities[1].name = Some(bad.into()),
-            "clients.authorities[1].name",
-        );
+        check(&move |site, _| site.settings.clients.cas[1].name = Some(bad.into()), "clients.cas[1].name");
     }
-    check(&rename(2, "ops"), "clients.authorities[2].name: another client authority has the same name");
+    check(&rename(2, "ops"), "clients.cas[2].name: another client authority has the same name");
     for bad in ["", "spiffe://prod.example", "Prod.example", "prod/example", "prod:443"] {
         let change = move |site: &mut Site, _: &Authority| {
-            site.settings.clients.authorities[2].spiffe_trust_domain = Some(bad.into());
+            site.settings.clients.cas[2].spiffe_trust_domain = Some(bad.into());
         };
-        check(&change, "clients.authorities[2].spiffe_trust_domain: this is no SPIFFE trust domain");
+        check(&change, "clients.cas[2].spiffe_trust_domain: this is no SPIFFE trust domain");
     }
     check(
         &|site, ops| {
             let both = format!("{}{}", Authority::new("Other").certificate_pem(), ops.certificate_pem());
-            site.settings.clients.authorities[2].bundle = site.file("both.pem", both);
+            site.settings.clients.cas[2].bundle = site.file("both.pem", both);
         },
         "both.pem: certificate 2 (CN=Ops CA) is also in the bundle of the client authority \"ops\"; keep it in one",
     );
@@ -112,7 +108,7 @@ fn what_ends_is_told() {
     let (site, ops, _) = site();
     let material = site.load().unwrap();
     let told: Vec<_> = material.expiries().iter().map(|expiry| (expiry.kind(), expiry.subject())).collect();
-    let authority = ExpiryKind::ClientAuthority;
+    let authority = ExpiryKind::ClientCa;
     let expected = [
         (ExpiryKind::Server, "CN=localhost"),
         (authority, "CN=Client CA"),
@@ -132,10 +128,10 @@ fn too_many_over_all_bundles() {
         let ca = Authority::new(name).certificate_pem();
         site.file(&format!("{name}.pem"), ca.repeat(513))
     };
-    let bundles = [half("a"), half("b")].map(ClientAuthority::new);
-    site.settings.clients.authorities = bundles.to_vec();
+    let bundles = [half("a"), half("b")].map(ClientCa::new);
+    site.settings.clients.cas = bundles.to_vec();
     let errors = site.load().map(|_| ()).unwrap_err();
-    assert!(matches!(errors[..], [ref error] if matches!(error.problem(), Problem::TooManyAuthorities)));
+    assert!(matches!(errors[..], [ref error] if matches!(error.problem(), Problem::TooManyCas)));
 }
 
 #[tokio::test]

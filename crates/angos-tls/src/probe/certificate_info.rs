@@ -8,13 +8,13 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use sha2::{Digest, Sha256};
 use webpki::{EndEntityCert, KeyUsage};
 
+use crate::client_cert_info::printable;
 use crate::limits;
-use crate::offered::printable;
-use crate::outline::Outline;
+use crate::parsed_certificate::ParsedCertificate;
 
 /// A certificate that was looked at. **Nothing in it is verified.** Texts are printable and bounded.
 #[derive(Clone, Debug)]
-pub struct Inspected {
+pub struct CertificateInfo {
     der: CertificateDer<'static>,
     facts: Result<Box<Certificate>, CertificateError>,
     subject: String,
@@ -27,13 +27,13 @@ pub struct Inspected {
 /// What the extensions of a certificate permit it to be, as the verifier of the other side will read them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Standing {
+pub enum Suitability {
     /// It may be used for this end of a connection.
-    Fit,
+    Suitable,
     /// Its extended key usage names other purposes and not this one.
     WrongUsage,
     /// It is an authority (basic constraints CA:TRUE).
-    Authority,
+    Ca,
     /// It is of version 1, which has no extensions: it was made without saying what it is for.
     Version1,
     /// It cannot be used at all: malformed, or with a critical extension that is not understood.
@@ -42,12 +42,12 @@ pub enum Standing {
 
 const UNREADABLE: &str = "(unreadable)";
 
-impl Inspected {
+impl CertificateInfo {
     pub(super) fn new(der: CertificateDer<'static>) -> Self {
         let facts = Certificate::from_der(&der).map(Box::new);
         let shown = |text: &str| {
             let text = if text.is_empty() { "(empty name)" } else { text };
-            printable(text, limits::OFFERED_TEXT_MAX_CHARS)
+            printable(text, limits::CERT_TEXT_MAX_CHARS)
         };
         let (subject, issuer) = match &facts {
             Ok(facts) => (shown(facts.subject()), shown(facts.issuer())),
@@ -85,7 +85,7 @@ impl Inspected {
 
     /// First and last second of its validity, in Unix seconds. None if the certificate is none.
     pub fn validity(&self) -> Option<(i64, i64)> {
-        Outline::read(&self.der).map(|outline| (outline.not_before, outline.not_after))
+        ParsedCertificate::read(&self.der).map(|outline| (outline.not_before, outline.not_after))
     }
 
     /// Names and addresses a server with it may be reached by, in the order of the certificate: DNS names, then
@@ -93,10 +93,7 @@ impl Inspected {
     pub fn host_names(&self) -> Vec<String> {
         let Ok(facts) = &self.facts else { return Vec::new() };
         let names = facts.dns_names().iter().chain(facts.ip_addresses());
-        names
-            .take(limits::PROBE_NAMES_MAX)
-            .map(|name| printable(name, limits::OFFERED_TEXT_MAX_CHARS))
-            .collect()
+        names.take(limits::PROBE_NAMES_MAX).map(|name| printable(name, limits::CERT_TEXT_MAX_CHARS)).collect()
     }
 
     /// Whether it names itself as its issuer.
@@ -110,13 +107,13 @@ impl Inspected {
     }
 
     /// What its extensions permit at the client's end.
-    pub fn standing_as_client(&self) -> Standing {
-        self.standing(KeyUsage::client_auth())
+    pub fn suitability_as_client(&self) -> Suitability {
+        self.suitability(KeyUsage::client_auth())
     }
 
     /// What its extensions permit at the server's end.
-    pub fn standing_as_server(&self) -> Standing {
-        self.standing(KeyUsage::server_auth())
+    pub fn suitability_as_server(&self) -> Suitability {
+        self.suitability(KeyUsage::server_auth())
     }
 
     pub(super) fn der(&self) -> &CertificateDer<'static> {
@@ -133,28 +130,28 @@ impl Inspected {
 
     /// webpki looks at what a certificate is before it looks for an issuer, of which it is given none here; the
     /// moment asked about is one at which the certificate is valid.
-    fn standing(&self, usage: KeyUsage) -> Standing {
+    fn suitability(&self, usage: KeyUsage) -> Suitability {
         let entity = match EndEntityCert::try_from(&self.der) {
             Ok(entity) => entity,
-            Err(webpki::Error::UnsupportedCertVersion) => return Standing::Version1,
-            Err(_) => return Standing::Unusable,
+            Err(webpki::Error::UnsupportedCertVersion) => return Suitability::Version1,
+            Err(_) => return Suitability::Unusable,
         };
         let moment = self.validity().map_or(0, |(from, _)| from);
         let moment = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(moment).unwrap_or(0)));
         let verdict =
             entity.verify_for_usage(webpki::ALL_VERIFICATION_ALGS, &[], &[], moment, usage, None, None);
         match verdict {
-            Err(webpki::Error::CaUsedAsEndEntity) => Standing::Authority,
+            Err(webpki::Error::CaUsedAsEndEntity) => Suitability::Ca,
             Err(webpki::Error::RequiredEkuNotFoundContext(_) | webpki::Error::EmptyEkuExtension) => {
-                Standing::WrongUsage
+                Suitability::WrongUsage
             }
             Ok(_)
             | Err(
                 webpki::Error::UnknownIssuer
                 | webpki::Error::CertExpired { .. }
                 | webpki::Error::CertNotValidYet { .. },
-            ) => Standing::Fit,
-            Err(_) => Standing::Unusable,
+            ) => Suitability::Suitable,
+            Err(_) => Suitability::Unusable,
         }
     }
 }
@@ -165,8 +162,8 @@ mod tests {
 
     use super::*;
 
-    fn inspected(der: Vec<u8>) -> Inspected {
-        Inspected::new(CertificateDer::from(der))
+    fn inspected(der: Vec<u8>) -> CertificateInfo {
+        CertificateInfo::new(CertificateDer::from(der))
     }
 
     #[test]
@@ -174,22 +171,22 @@ mod tests {
         let authority = Authority::new("CA");
         let check = |der: Vec<u8>, as_client, as_server| {
             let certificate = inspected(der);
-            let found = (certificate.standing_as_client(), certificate.standing_as_server());
+            let found = (certificate.suitability_as_client(), certificate.suitability_as_server());
             assert_eq!(found, (as_client, as_server), "{}", certificate.subject());
         };
         let leaf = |usage| authority.issue(&Leaf::new(usage).common_name("x")).certificate_der;
-        check(leaf(Usage::Client), Standing::Fit, Standing::WrongUsage);
-        check(leaf(Usage::Server), Standing::WrongUsage, Standing::Fit);
-        check(leaf(Usage::Both), Standing::Fit, Standing::Fit);
-        check(leaf(Usage::None), Standing::Fit, Standing::Fit);
-        check(leaf(Usage::Other), Standing::WrongUsage, Standing::WrongUsage);
-        check(authority.certificate_der(), Standing::Authority, Standing::Authority);
+        check(leaf(Usage::Client), Suitability::Suitable, Suitability::WrongUsage);
+        check(leaf(Usage::Server), Suitability::WrongUsage, Suitability::Suitable);
+        check(leaf(Usage::Both), Suitability::Suitable, Suitability::Suitable);
+        check(leaf(Usage::None), Suitability::Suitable, Suitability::Suitable);
+        check(leaf(Usage::Other), Suitability::WrongUsage, Suitability::WrongUsage);
+        check(authority.certificate_der(), Suitability::Ca, Suitability::Ca);
         check(
             authority.issue(&Leaf::client("old").expired()).certificate_der,
-            Standing::Fit,
-            Standing::WrongUsage,
+            Suitability::Suitable,
+            Suitability::WrongUsage,
         );
-        check(b"nothing".to_vec(), Standing::Unusable, Standing::Unusable);
+        check(b"nothing".to_vec(), Suitability::Unusable, Suitability::Unusable);
     }
 
     #[test]

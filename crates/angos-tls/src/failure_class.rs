@@ -5,13 +5,13 @@ use std::fmt;
 /// Why a connection was not accepted, in one word. The words are stable: metrics and alerts rest on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Class {
+pub enum FailureClass {
     /// The handshake did not finish before its deadline.
     Timeout,
     /// A certificate is required and none was offered.
     NoCertificate,
     /// No configured authority signed the certificate.
-    UnknownAuthority,
+    UnknownCa,
     /// An intermediate is missing from what was offered: the certificate's issuer is one that vouched for
     /// others before.
     IncompleteChain,
@@ -39,12 +39,12 @@ pub enum Class {
     Identity,
 }
 
-impl Class {
+impl FailureClass {
     /// Every class, so that counters can start at zero.
     pub const ALL: [Self; 15] = [
         Self::Timeout,
         Self::NoCertificate,
-        Self::UnknownAuthority,
+        Self::UnknownCa,
         Self::IncompleteChain,
         Self::Expired,
         Self::NotYetValid,
@@ -64,7 +64,7 @@ impl Class {
         match self {
             Self::Timeout => "timeout",
             Self::NoCertificate => "no_certificate",
-            Self::UnknownAuthority => "unknown_ca",
+            Self::UnknownCa => "unknown_ca",
             Self::IncompleteChain => "incomplete_chain",
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",
@@ -85,7 +85,7 @@ impl Class {
         match self {
             Self::Timeout => "the handshake did not finish in time",
             Self::NoCertificate => "a client certificate is required and none was offered",
-            Self::UnknownAuthority => {
+            Self::UnknownCa => {
                 "no client authority signed the certificate, or the client did not send its intermediates"
             }
             Self::IncompleteChain => "the client did not send the intermediate that signed its certificate",
@@ -115,7 +115,7 @@ impl Class {
     }
 }
 
-impl fmt::Display for Class {
+impl fmt::Display for FailureClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

@@ -6,15 +6,15 @@ use angos_identity::Certificate;
 use rustls_pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 
-use crate::limits::OFFERED_TEXT_MAX_CHARS;
+use crate::limits::CERT_TEXT_MAX_CHARS;
 
 /// The leaf certificate of a client that was refused. **Nothing in it is verified**: it tells an operator which
 /// file to look at, and must not be taken for an identity.
 ///
 /// Every text is printable (controls, bidirectional marks and the like are escaped) and at most
-/// [`OFFERED_TEXT_MAX_CHARS`] characters of the original long.
+/// [`CERT_TEXT_MAX_CHARS`] characters of the original long.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Offered {
+pub struct ClientCertInfo {
     names: Option<Names>,
     fingerprint: String,
 }
@@ -26,12 +26,12 @@ struct Names {
     serial_number: String,
 }
 
-impl Offered {
+impl ClientCertInfo {
     pub(crate) fn from_der(der: &CertificateDer<'_>) -> Self {
         let names = Certificate::from_der(der).ok().map(|certificate| Names {
-            subject: printable(certificate.subject(), OFFERED_TEXT_MAX_CHARS),
-            issuer: printable(certificate.issuer(), OFFERED_TEXT_MAX_CHARS),
-            serial_number: printable(certificate.serial_number(), OFFERED_TEXT_MAX_CHARS),
+            subject: printable(certificate.subject(), CERT_TEXT_MAX_CHARS),
+            issuer: printable(certificate.issuer(), CERT_TEXT_MAX_CHARS),
+            serial_number: printable(certificate.serial_number(), CERT_TEXT_MAX_CHARS),
         });
         let mut fingerprint = String::with_capacity(64);
         for byte in Sha256::digest(der) {
@@ -61,7 +61,7 @@ impl Offered {
     }
 }
 
-impl fmt::Display for Offered {
+impl fmt::Display for ClientCertInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.names {
             Some(Names { subject, issuer, serial_number }) => {
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn an_unreadable_certificate_still_has_a_fingerprint() {
-        let offered = Offered::from_der(&CertificateDer::from(b"hello".to_vec()));
+        let offered = ClientCertInfo::from_der(&CertificateDer::from(b"hello".to_vec()));
         assert_eq!(offered.subject(), None);
         assert_eq!(offered.issuer(), None);
         assert_eq!(offered.serial_number(), None);

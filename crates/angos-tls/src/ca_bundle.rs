@@ -8,12 +8,12 @@ use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use sha2::{Digest, Sha256};
 use webpki::{EndEntityCert, KeyUsage};
 
+use crate::client_cert_info::printable;
 use crate::limits;
 use crate::load_error::Problem;
-use crate::offered::printable;
-use crate::outline::{KeyUse, Outline};
+use crate::parsed_certificate::{KeyUse, ParsedCertificate};
 use crate::pem;
-use crate::revocation::Lists;
+use crate::revocation::Crls;
 
 /// One certificate of a bundle: whom it names, and how far its word goes.
 #[derive(Clone, Debug)]
@@ -35,8 +35,8 @@ pub(crate) struct Anchor {
 /// Reads a bundle, or lists everything that is wrong with it.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Anchor>, Vec<Problem>> {
     let bundle = pem::only_certificates(bytes).map_err(|problem| vec![problem])?;
-    if bundle.len() > limits::CLIENT_AUTHORITIES_MAX {
-        return Err(vec![Problem::TooManyAuthorities]);
+    if bundle.len() > limits::CLIENT_CAS_MAX {
+        return Err(vec![Problem::TooManyCas]);
     }
     let mut anchors = Vec::with_capacity(bundle.len());
     let mut problems = Vec::new();
@@ -53,17 +53,17 @@ fn anchor(der: &CertificateDer<'_>, position: usize) -> Result<Anchor, Problem> 
     let bad = |reason: String| Problem::BadCertificate { position, reason };
     let certificate = Certificate::from_der(der).map_err(|error| bad(error.to_string()))?;
     let entity = EndEntityCert::try_from(der).map_err(|error| bad(error.to_string()))?;
-    let outline = Outline::read(der).ok_or_else(|| bad("it cannot be read".to_owned()))?;
-    let subject = printable(certificate.subject(), limits::OFFERED_TEXT_MAX_CHARS);
+    let outline = ParsedCertificate::read(der).ok_or_else(|| bad("it cannot be read".to_owned()))?;
+    let subject = printable(certificate.subject(), limits::CERT_TEXT_MAX_CHARS);
     if !is_authority(&entity, &certificate) {
-        return Err(Problem::NotAnAuthority { position, subject });
+        return Err(Problem::NotACa { position, subject });
     }
     if !outline.allows(KeyUse::CertificateSigning) {
         return Err(Problem::MayNotSign { position, subject });
     }
     let trusted = webpki::anchor_from_trusted_cert(der).map_err(|error| bad(error.to_string()))?.to_owned();
     let may_sign_lists = outline.allows(KeyUse::ListSigning);
-    let Outline { not_before, not_after, path_length, .. } = outline;
+    let ParsedCertificate { not_before, not_after, path_length, .. } = outline;
     let (digest, der) = (Sha256::digest(der).into(), der.clone().into_owned());
     Ok(Anchor { trusted, subject, not_before, not_after, path_length, may_sign_lists, digest, der })
 }
@@ -88,12 +88,12 @@ fn is_authority(entity: &EndEntityCert<'_>, certificate: &Certificate) -> bool {
 
 /// The authorities of one bundle, and what is demanded of the certificates they vouch for.
 #[derive(Clone, Debug)]
-pub(crate) struct Authority {
+pub(crate) struct CaBundle {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) spiffe_trust_domain: Option<String>,
     pub(crate) anchors: Vec<Anchor>,
     /// None: revocation is not checked.
-    pub(crate) lists: Option<Lists>,
+    pub(crate) lists: Option<Crls>,
 }
 
 /// The first certificate of `anchors` that is also one of `others`' (the same name and the same key), counted

@@ -12,15 +12,15 @@ use rustls::crypto::WebPkiSupportedAlgorithms;
 use sha2::{Digest, Sha256};
 use webpki::{BorrowedCertRevocationList, Error};
 
+use crate::client_cert_info::printable;
 use crate::der::{Elements, tag, unix_seconds};
 use crate::limits;
 use crate::load_error::Problem;
-use crate::offered::printable;
-use crate::outline::{Outline, extensions_of, without_leading_zeros};
+use crate::parsed_certificate::{ParsedCertificate, extensions_of, without_leading_zeros};
 
 /// A list that was read.
 #[derive(Debug)]
-pub(crate) struct RevocationList {
+pub(crate) struct Crl {
     /// The contents of its issuer's name.
     pub(crate) issuer: Vec<u8>,
     /// The same for people.
@@ -56,10 +56,10 @@ struct Signed {
     signature: Vec<u8>,
 }
 
-impl RevocationList {
+impl Crl {
     /// Reads the list at `position` of a file.
     pub(crate) fn read(der: &[u8], file: PathBuf, position: usize) -> Result<Self, Problem> {
-        let bad = |reason: String| Problem::BadRevocationList { position, reason };
+        let bad = |reason: String| Problem::BadCrl { position, reason };
         let known = BorrowedCertRevocationList::from_der(der).map_err(|error| bad(reason(&error)))?;
         let mut revoked = HashSet::new();
         for entry in &known {
@@ -87,7 +87,7 @@ impl RevocationList {
             .unwrap_or_else(|_| "an unreadable name".to_owned());
         let mut list = Self {
             issuer: issuer.value.to_vec(),
-            issuer_text: printable(&text, limits::OFFERED_TEXT_MAX_CHARS),
+            issuer_text: printable(&text, limits::CERT_TEXT_MAX_CHARS),
             file,
             digest: Sha256::digest(der).into(),
             number: Vec::new(),
@@ -121,7 +121,7 @@ impl RevocationList {
     }
 
     /// Whether the certificate with this serial number of this issuer is on it.
-    pub(crate) fn names(&self, certificate: &Outline<'_>) -> bool {
+    pub(crate) fn names(&self, certificate: &ParsedCertificate<'_>) -> bool {
         self.revoked.contains(certificate.serial)
     }
 
@@ -144,7 +144,7 @@ impl RevocationList {
     ///
     /// RFC 5280 §6.3.3 (b)(2). The point of a certificate without distribution points is its issuer itself, so a list of
     /// some point may not be the one that would name it.
-    pub(crate) fn covers(&self, certificate: &Outline<'_>, is_leaf: bool) -> bool {
+    pub(crate) fn covers(&self, certificate: &ParsedCertificate<'_>, is_leaf: bool) -> bool {
         let Scope { only_leaves, only_authorities, uris } = &self.scope;
         if *only_leaves && !is_leaf || *only_authorities && is_leaf {
             return false;
@@ -172,7 +172,7 @@ impl RevocationList {
         }
         let proven = self.signed.is_by(public_key, algorithms).unwrap_or(false);
         let mut keys = self.proven.lock().unwrap_or_else(PoisonError::into_inner);
-        if proven && keys.len() < limits::LIST_KEYS_MAX {
+        if proven && keys.len() < limits::CRL_KEYS_MAX {
             keys.push(key_digest);
         }
         proven

@@ -16,14 +16,14 @@ pub(crate) struct Generation {
 
 /// The set in force. Reading it takes no lock.
 #[derive(Debug)]
-pub(crate) struct InForce {
+pub(crate) struct CurrentMaterial {
     current: ArcSwap<Generation>,
     /// Of two replacements at once one goes first.
     replacing: Mutex<()>,
     changes: watch::Sender<u64>,
 }
 
-impl InForce {
+impl CurrentMaterial {
     pub(crate) fn new(material: Material) -> Self {
         let first = Generation { number: 1, material: Arc::new(material) };
         Self {
@@ -46,7 +46,7 @@ impl InForce {
         let _order = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
         let current = self.load_full();
         let material = material.after(&current.material);
-        if current.material.says_the_same_as(&material) {
+        if current.material.equals(&material) {
             return current.number;
         }
         let number = current.number + 1;

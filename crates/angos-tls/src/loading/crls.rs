@@ -6,20 +6,20 @@ use std::sync::Arc;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 
 use super::Loading;
-use crate::authorities::Anchor;
+use crate::ca_bundle::Anchor;
+use crate::crl::Crl;
 use crate::expiry::ExpiryKind;
 use crate::files::{Files, ReadError};
-use crate::list::RevocationList;
 use crate::load_error::{LoadError, Problem};
-use crate::outline::Outline;
-use crate::revocation::Lists;
-use crate::settings::{AuthoritySetting, ClientAuthority, Setting};
-use crate::warning::{Concern, Warning};
+use crate::parsed_certificate::ParsedCertificate;
+use crate::revocation::Crls;
+use crate::settings::{ClientCa, ClientCaSetting, Setting};
+use crate::warning::{Warning, WarningKind};
 use crate::{limits, pem};
 
 /// A list, and where it was found.
 struct Found {
-    list: Arc<RevocationList>,
+    list: Arc<Crl>,
     setting: Setting,
     position: usize,
 }
@@ -31,8 +31,8 @@ impl Loading<'_> {
         paths: &[PathBuf],
         anchors: &[Anchor],
         algorithms: &WebPkiSupportedAlgorithms,
-    ) -> Lists {
-        let mut lists = Lists::default();
+    ) -> Crls {
+        let mut lists = Crls::default();
         let found = self.found(place, paths);
         for found in self.newest(found) {
             let list = Arc::clone(&found.list);
@@ -46,13 +46,13 @@ impl Loading<'_> {
                 self.note_list(&found);
                 lists.proven.push(list);
             } else if named.is_empty() {
-                self.odd(&found, Concern::ListIssuerUnknown);
+                self.odd(&found, WarningKind::CrlIssuerUnknown);
                 self.note_list(&found);
                 lists.unproven.push(list);
             } else if signers.is_empty() {
-                self.odd(&found, Concern::ListBadSignature);
+                self.odd(&found, WarningKind::CrlBadSignature);
             } else {
-                self.odd(&found, Concern::ListIssuerMayNotSign);
+                self.odd(&found, WarningKind::CrlIssuerMayNotSign);
             }
         }
         lists
@@ -62,22 +62,22 @@ impl Loading<'_> {
     pub(super) fn drop_revoked(
         &mut self,
         place: usize,
-        written: &ClientAuthority,
+        written: &ClientCa,
         anchors: &mut Vec<Anchor>,
-        lists: &Lists,
+        lists: &Crls,
     ) {
         let is_revoked = |anchor: &Anchor| {
-            let outline = Outline::read(&anchor.der);
+            let outline = ParsedCertificate::read(&anchor.der);
             outline.is_some_and(|outline| {
                 lists.proven.iter().any(|list| list.issuer == outline.issuer && list.names(&outline))
             })
         };
-        let setting = Setting::ClientAuthority(place, AuthoritySetting::Bundle);
+        let setting = Setting::ClientCa(place, ClientCaSetting::Bundle);
         for (anchor, position) in anchors.iter().zip(1..) {
             if is_revoked(anchor) {
                 let (file, subject) = (&written.bundle, anchor.subject.clone());
-                let concern = Concern::AuthorityRevoked;
-                self.warnings.push(Warning::new(setting, file, position, subject, concern));
+                let kind = WarningKind::CaRevoked;
+                self.warnings.push(Warning::new(setting, file, position, subject, kind));
             }
         }
         anchors.retain(|anchor| !is_revoked(anchor));
@@ -87,11 +87,11 @@ impl Loading<'_> {
         let mut found = Vec::new();
         let mut revoked = 0;
         for (at, path) in paths.iter().enumerate() {
-            let setting = Setting::ClientAuthority(place, AuthoritySetting::Crls(at));
+            let setting = Setting::ClientCa(place, ClientCaSetting::Crls(at));
             for file in self.note(setting, path, files(self.files, path)).unwrap_or_default() {
                 match read(self.files, &file) {
                     Ok(lists) => {
-                        revoked += lists.iter().map(RevocationList::revoked_count).sum::<usize>();
+                        revoked += lists.iter().map(Crl::revoked_count).sum::<usize>();
                         let lists = lists.into_iter().map(Arc::new).zip(1..);
                         found.extend(lists.map(|(list, position)| Found { list, setting, position }));
                     }
@@ -117,7 +117,7 @@ impl Loading<'_> {
                 Some(other) => {
                     let older =
                         if other.list.is_older_than(&one.list) { std::mem::replace(other, one) } else { one };
-                    self.odd(&older, Concern::ListOlder);
+                    self.odd(&older, WarningKind::CrlOlder);
                 }
             }
         }
@@ -125,16 +125,16 @@ impl Loading<'_> {
     }
 
     fn note_list(&mut self, found: &Found) {
-        let RevocationList { issuer_text, file, next_update, digest, .. } = &*found.list;
+        let Crl { issuer_text, file, next_update, digest, .. } = &*found.list;
         if self.now >= *next_update {
-            self.odd(found, Concern::ListExpired);
+            self.odd(found, WarningKind::CrlExpired);
         }
-        self.note_expiry(ExpiryKind::RevocationList, file, issuer_text.clone(), *next_update, *digest);
+        self.note_expiry(ExpiryKind::Crl, file, issuer_text.clone(), *next_update, *digest);
     }
 
-    fn odd(&mut self, found: &Found, concern: Concern) {
-        let RevocationList { issuer_text, file, .. } = &*found.list;
-        let warning = Warning::new(found.setting, file, found.position, issuer_text.clone(), concern);
+    fn odd(&mut self, found: &Found, kind: WarningKind) {
+        let Crl { issuer_text, file, .. } = &*found.list;
+        let warning = Warning::new(found.setting, file, found.position, issuer_text.clone(), kind);
         self.warnings.push(warning);
     }
 }
@@ -142,23 +142,19 @@ impl Loading<'_> {
 /// The file itself, or every file of the folder, in the order of their names. What begins with a dot is passed
 /// over: the folders behind a Kubernetes volume, and what editors leave.
 fn files(files: &Files, path: &Path) -> Result<Vec<PathBuf>, Problem> {
-    match files.list(path, limits::REVOCATION_FILES_MAX).map_err(pem::problem)? {
+    match files.list(path, limits::CRL_FILES_MAX).map_err(pem::problem)? {
         None => Ok(vec![path.to_owned()]),
-        Some(names) if names.is_empty() => Err(Problem::NoRevocationList),
-        Some(names) if names.len() > limits::REVOCATION_FILES_MAX => Err(Problem::TooManyFiles),
+        Some(names) if names.is_empty() => Err(Problem::NoCrl),
+        Some(names) if names.len() > limits::CRL_FILES_MAX => Err(Problem::TooManyFiles),
         Some(names) => Ok(names),
     }
 }
 
-fn read(files: &Files, file: &Path) -> Result<Vec<RevocationList>, Problem> {
-    let bytes = match files.read(file, limits::REVOCATION_LIST_MAX_BYTES) {
-        Err(ReadError::TooLarge(_)) => return Err(Problem::ListTooLarge),
+fn read(files: &Files, file: &Path) -> Result<Vec<Crl>, Problem> {
+    let bytes = match files.read(file, limits::CRL_MAX_BYTES) {
+        Err(ReadError::TooLarge(_)) => return Err(Problem::CrlTooLarge),
         read => read.map_err(pem::problem)?,
     };
-    let lists = pem::revocation_lists(bytes)?;
-    lists
-        .iter()
-        .zip(1..)
-        .map(|(der, position)| RevocationList::read(der, file.to_owned(), position))
-        .collect()
+    let lists = pem::crls(bytes)?;
+    lists.iter().zip(1..).map(|(der, position)| Crl::read(der, file.to_owned(), position)).collect()
 }

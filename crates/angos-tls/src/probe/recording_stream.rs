@@ -42,18 +42,18 @@ impl Received {
 
 /// The stream, tapped.
 #[derive(Debug)]
-pub(super) struct Tap<S> {
+pub(super) struct RecordingStream<S> {
     stream: S,
     received: Received,
 }
 
-impl<S> Tap<S> {
+impl<S> RecordingStream<S> {
     pub(super) fn new(stream: S, received: Received) -> Self {
         Self { stream, received }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for RecordingStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -69,7 +69,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for RecordingStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
