@@ -180,3 +180,24 @@ async fn holders_behind_one_address_do_not_share() {
     }
     assert_serves(&registry, &registry.pki.client("alice", "Team"), 1).await;
 }
+
+/// Denied requests of one caller leave a bounded number of lines, and those of another one are seen beside them.
+#[tokio::test]
+async fn the_denials_of_one_caller_do_not_fill_the_log() {
+    let rules = "[server.management]\nport = 0\n[global.access_policy]\nrules = [\"false\"]\n";
+    let registry = Setup::mutual("optional", rules).start();
+    let (flood, other) = (registry.client(None), registry.pki.client("other", "Team"));
+    let mut connection = flood.connect().await.unwrap();
+    for number in 0..300 {
+        let path = format!("/v2/a/manifests/flood-{number}");
+        let answer = connection(flood.request("GET", &path, &[], "")).await.unwrap();
+        assert_eq!(answer.status, 403);
+    }
+    assert_eq!(registry.client(Some(&other)).fetch("/v2/").await.status, 403);
+    registry.wait_for_log("CN=other");
+    let lines = registry.log().lines().filter(|line| line.contains(" denied ")).count();
+    // One minute may end while the test runs, on a machine that is busy.
+    assert!((11..=31).contains(&lines), "{lines} lines");
+    let counted = metric(&registry, "angos_decisions_total{outcome=\"deny\"}").await;
+    assert_eq!(counted, 301, "all are counted");
+}

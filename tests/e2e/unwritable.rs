@@ -119,7 +119,9 @@ impl Drop for Running {
 
 fn serve(folder: &Path, stderr: Stdio) -> Child {
     let mut command = angos();
-    command.args(["-c", "config.toml", "server"]).current_dir(folder).env_remove("RUST_LOG");
+    // At `info` only some of a caller's denials are logged.
+    let filter = "info,angos::policy=debug";
+    command.args(["-c", "config.toml", "server"]).current_dir(folder).env("RUST_LOG", filter);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn().unwrap()
 }
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use angos_access::{AccessRequest, Decision, DecisionRecord, Decisions, Operation, RequestMethod};
-use angos_identity::{Certificate, Identity};
+use angos_identity::{CallerKey, Certificate, Identity};
 use angos_oci::{Digest, Name};
 use angos_policy::Undecidable;
 
 use crate::access::AccessInForce;
 use crate::decision_log::DecisionLog;
+use crate::denial_log::DenialLog;
 use crate::metrics::Metrics;
 use crate::request_id::RequestId;
 
@@ -53,6 +54,7 @@ pub(crate) struct Gate<'a> {
     pub(crate) time: SystemTime,
     pub(crate) request: RequestId,
     pub(crate) metrics: &'a Metrics,
+    pub(crate) denial_log: &'a DenialLog,
     pub(crate) decision_log: Option<&'a DecisionLog>,
 }
 
@@ -91,15 +93,12 @@ impl Gate<'_> {
         let decisions = self.in_force.access.policies.decide_and_count(self.identity, request);
         self.metrics.decision_time.observe(started.elapsed());
         let allowed = decisions.enforced.is_allowed();
-        let (counter, level_enabled) = if allowed {
-            (&self.metrics.allowed, tracing::enabled!(target: "angos::policy", tracing::Level::DEBUG))
+        if allowed {
+            self.metrics.allowed.inc();
         } else {
-            (&self.metrics.denied, tracing::enabled!(target: "angos::policy", tracing::Level::INFO))
-        };
-        counter.inc();
-        if level_enabled {
-            self.log(request, decisions);
+            self.metrics.denied.inc();
         }
+        self.log(request, decisions);
         let Decisions { enforced, shadow } = decisions;
         if let Some(log) = self.decision_log {
             let (generation, identity) = (self.in_force.generation, self.identity);
@@ -120,12 +119,23 @@ impl Gate<'_> {
         }
     }
 
+    /// Denials at `info`, as far as the [`DenialLog`] admits; the rest at `debug`.
+    ///
     /// What a certificate or client wrote is a field of the event and never part of its message: subscribers escape fields.
     fn log(&self, request: &AccessRequest, Decisions { enforced, shadow }: Decisions<'_>) {
+        let debug = tracing::enabled!(target: "angos::policy", tracing::Level::DEBUG);
+        let suppressed =
+            if enforced.is_allowed() || !tracing::enabled!(target: "angos::policy", tracing::Level::INFO) {
+                None
+            } else {
+                let caller = CallerKey::new(self.identity.client_address(), self.identity.certificate());
+                self.denial_log.admit(caller, Instant::now())
+            };
         macro_rules! decision {
-            ($level:ident, $outcome:literal) => {
+            ($level:ident, $suppressed:expr, $outcome:literal) => {
                 tracing::$level!(
                     target: "angos::policy",
+                    suppressed = $suppressed,
                     policy = enforced.scope(),
                     rule = enforced.rule(),
                     undecidable = enforced.undecidable().map(Undecidable::as_str),
@@ -146,10 +156,11 @@ impl Gate<'_> {
                 )
             };
         }
-        if enforced.is_allowed() {
-            decision!(debug, "allowed");
-        } else {
-            decision!(info, "denied");
+        match suppressed {
+            Some(suppressed) => decision!(info, (suppressed > 0).then_some(suppressed), "denied"),
+            None if !debug => {}
+            None if enforced.is_allowed() => decision!(debug, None::<u64>, "allowed"),
+            None => decision!(debug, None::<u64>, "denied"),
         }
     }
 }

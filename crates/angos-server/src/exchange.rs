@@ -121,6 +121,7 @@ async fn stages(
         time: SystemTime::now(),
         request: id,
         metrics: &shared.metrics,
+        denial_log: &shared.denial_log,
         decision_log: shared.settings.decision_log.as_ref(),
     };
     let permit = gate

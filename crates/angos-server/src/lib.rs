@@ -19,7 +19,7 @@
 //! `descriptors.rs` (open files), `settings.rs` and `limits.rs` (every bound with its reason), `activity.rs` and `wire.rs`
 //! (clients that stand still, connections that close), `trust.rs` and `fate.rs` (whether a connection stays), `expiry.rs` (what
 //! ends soon), `body.rs`, `metrics.rs`,
-//! `management.rs` (probes without policy), `storage_health.rs` (whether the storage takes writes), `request_id.rs`, `decision_log.rs` (every decision, to be judged again),
+//! `management.rs` (probes without policy), `storage_health.rs` (whether the storage takes writes), `request_id.rs`, `decision_log.rs` (every decision, to be judged again), `denial_log.rs` (how many denials of a caller are logged),
 //! `line_log.rs` (logs behind a bounded queue), `background.rs` (named jobs, one runner).
 #![doc = include_str!("../README.md")]
 
@@ -33,6 +33,7 @@ mod body;
 mod connection;
 mod content;
 mod decision_log;
+mod denial_log;
 mod descriptors;
 mod exchange;
 mod expiry;

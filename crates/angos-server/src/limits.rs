@@ -215,6 +215,22 @@ pub const LISTENER_CONNECTIONS: usize = 1024;
 /// memory.
 pub const DECISION_LOG_QUEUE_BYTES: usize = 8 * 1024 * 1024;
 
+/// Denied requests of one caller that are logged at `info` in each [`LOGGED_DENIALS_PERIOD`]: 10. Further ones are counted
+/// and logged at `debug`; the next line says how many.
+///
+/// Source: ours. Enough to see what a client does wrong; a caller writes at most 14,400 lines a day, some 7 MB.
+pub const LOGGED_DENIALS: u32 = 10;
+
+/// The period of [`LOGGED_DENIALS`]: 1 minute.
+///
+/// Source: ours. Whoever looks at the log after a change sees the next denials.
+pub const LOGGED_DENIALS_PERIOD: Duration = Duration::from_mins(1);
+
+/// Callers whose denials are counted one by one: 1024. Further ones of the same period share one entry.
+///
+/// Source: ours, some 70 KiB.
+pub const LOGGED_DENIALS_CALLERS: usize = 1024;
+
 /// Bytes of memory a log keeps for each of its two buffers when a burst is over: 256 KiB.
 ///
 /// Source: ours, a few hundred decisions.

@@ -172,6 +172,7 @@ impl Recheck {
             time: SystemTime::now(),
             request: self.request,
             metrics: &shared.metrics,
+            denial_log: &shared.denial_log,
             decision_log: shared.settings.decision_log.as_ref(),
         }
     }

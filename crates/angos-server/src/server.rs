@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::access::{Access, AccessInForce};
 use crate::background::{Background, Job, JobEnded};
+use crate::denial_log::DenialLog;
 use crate::expiry::ExpiryWarnings;
 use crate::handle::Handle;
 use crate::limits::{CUT_WITHIN, JUDGED_AT_ONCE, SWEEP_EVERY};
@@ -92,6 +93,7 @@ impl Server {
             metrics,
             background,
             request_ids: RequestIds::new(),
+            denial_log: DenialLog::default(),
             requests: Shares::new(settings.limits.max_requests),
             memory: Arc::new(Memory::new(settings.limits.body_memory)),
             catalog_turns: Semaphore::new(catalog_turns()),

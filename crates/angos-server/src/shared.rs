@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::access::AccessInForce;
 use crate::background::Background;
+use crate::denial_log::DenialLog;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::request_id::RequestIds;
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     pub(crate) background: Background,
     pub(crate) request_ids: RequestIds,
+    pub(crate) denial_log: DenialLog,
     /// The slots of requests in flight.
     pub(crate) requests: Shares,
     /// What bodies may take.

@@ -33,7 +33,7 @@ fn pull(name: &str) -> Operation {
 }
 
 fn admits(policies: &Arc<AccessInForce>, username: Option<&str>, operation: Operation) -> bool {
-    let (identity, metrics) = (caller(username), Metrics::new());
+    let (identity, metrics, denial_log) = (caller(username), Metrics::new(), DenialLog::default());
     let gate = Gate {
         in_force: policies,
         identity: &identity,
@@ -41,6 +41,7 @@ fn admits(policies: &Arc<AccessInForce>, username: Option<&str>, operation: Oper
         time: SystemTime::now(),
         request: RequestIds::new().next(),
         metrics: &metrics,
+        denial_log: &denial_log,
         decision_log: None,
     };
     let admitted = gate.admit(operation).is_ok();
