@@ -26,6 +26,7 @@
 //! - [`mistakes`]: rules that are refused, with their place
 //! - [`policy_explain`]: `angos policy explain` answers as the server does, and says why
 //! - [`policy_test`]: `angos policy test` on cases that hold, that fail, and that are none
+//! - [`program`]: version, `angos check --format json`, and `angos quickstart` on a port in use
 //! - [`push_and_pull`]: an image goes in and comes out, over every transport
 //! - [`races`]: requests that meet on a session, a blob or a tag
 //! - [`reload`]: certificates and policy swapped under load; bad sets
@@ -76,6 +77,7 @@ mod memory;
 mod mistakes;
 mod policy_explain;
 mod policy_test;
+mod program;
 mod push_and_pull;
 mod races;
 mod reload;

@@ -175,9 +175,9 @@ fn vouched() -> (crate::harness::Registry, Vec<Shown>) {
     let (good, revoked) = (partner("good"), partner("revoked"));
     let list = pki.stranger.revocation_list(&RevocationList::new(1).revoke(&revoked.serial));
     let rows = vec![
-        ("ours", pki.client("ours", "Platform"), None, "an authority of client_ca_bundle vouches for it"),
-        ("below", below, None, "vouches for it"),
-        ("good", good, None, "the client authority `partners` vouches for it"),
+        ("ours", pki.client("ours", "Platform"), None, "a CA of client_ca_bundle issued it"),
+        ("below", below, None, "issued it"),
+        ("good", good, None, "the client CA `partners` issued it"),
         ("revoked", revoked, Some("revoked"), "revoked"),
         ("expired", pki.authority.issue(&Leaf::client("old").expired()), Some("expired"), "has expired"),
         ("unknown", unknown, Some("unknown_ca"), "no client authority signed"),
@@ -229,7 +229,7 @@ async fn a_certificate_is_verified_as_in_a_handshake() {
 }
 
 #[test]
-fn what_an_authority_may_not_vouch_for_is_told() {
+fn a_request_outside_of_the_namespaces_of_its_ca_is_explained() {
     let (registry, _rows) = vouched();
     let explain = |arguments: &[&str]| {
         let output = policy(registry.folder.path(), &[&["explain", "--certificate"], arguments].concat());
@@ -238,19 +238,13 @@ fn what_an_authority_may_not_vouch_for_is_told() {
     let listing = ["--action", "list-tags", "--namespace", "prod/x"];
     let text = explain(&[&["good.pem"], &listing[..]].concat());
     assert!(text.starts_with("denied: 403 DENIED\n"), "{text}");
-    assert!(
-        text.contains("  denied: the authority of the certificate may not vouch for callers here"),
-        "{text}"
-    );
-    assert!(text.contains("  policy global (not asked, since it is denied before)\n"), "{text}");
-    // One that is taken to vouch is held to the same, without a verification.
+    assert!(text.contains("  denied: the CA of the certificate may not issue for this request"), "{text}");
+    assert!(text.contains("  policy global (not evaluated: denied before)\n"), "{text}");
+    // A CA that is assumed to be the issuer restricts the request too, without a verification.
     let text = explain(&[&["ours.pem", "--client-ca", "partners"], &listing[..]].concat());
-    assert!(
-        text.contains("note: the certificate was not verified; the authority `partners` is taken"),
-        "{text}"
-    );
-    assert!(text.contains("  denied: the authority of the certificate may not vouch"), "{text}");
-    // The moment of the request is that of the verification.
+    assert!(text.contains("note: the certificate was not verified; the CA `partners` is assumed"), "{text}");
+    assert!(text.contains("  denied: the CA of the certificate may not issue"), "{text}");
+    // The certificate is verified at the time of the request.
     let text = explain(&["ours.pem", "--action", "get-api-version", "--time", "2999-01-01T00:00:00Z"]);
     assert!(text.starts_with("refused in the handshake, expired: "), "{text}");
 }
@@ -286,26 +280,26 @@ list-tags a
     version is false
       request.action == 'get-api-version' → false
         request.action → 'list-tags'
-    on trial, not enforced
+    shadow rules, not enforced
       listings is true
         request.action == 'list-tags' → true
           request.action → 'list-tags'
       shadow_rules[1] cannot be decided: an absent value is used without a guard
         request.tag.startsWith('v') → no value: an absent value is used without a guard
           request.tag → absent
-  with the rules on trial it would be allowed, by global listings
+  with the shadow rules it would be allowed, by global listings
 "
     );
     let closed = explain("closed", &[]);
-    assert!(closed.ends_with("  with the rules on trial it would be denied, by closed shut\n"), "{closed}");
+    assert!(closed.ends_with("  with the shadow rules it would be denied, by closed shut\n"), "{closed}");
     let told: serde_json::Value = serde_json::from_str(&explain("a", &["--format", "json"])).unwrap();
     let answer = &told["required"][0]["answer"];
     assert_eq!(told["allowed"], false);
-    let trial =
+    let shadow =
         serde_json::json!({ "allowed": true, "policy": "global", "reason": "rule", "rule": "listings" });
-    assert_eq!(answer["trial"], trial);
-    assert_eq!(answer["policies"][0]["on_trial"][0]["rule"], "listings");
-    assert_eq!(answer["policies"][0]["on_trial"][1]["status"], "undecidable");
+    assert_eq!(answer["shadow"], shadow);
+    assert_eq!(answer["policies"][0]["shadow_rules"][0]["rule"], "listings");
+    assert_eq!(answer["policies"][0]["shadow_rules"][1]["status"], "undecidable");
 }
 
 #[test]

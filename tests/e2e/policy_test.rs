@@ -49,7 +49,7 @@ fn cases_that_hold_pass_and_coverage_is_told() {
         "  global readers: true ",
         "  prod frozen: true 1, false ",
         "  open rules[0]: true 0, false 0 - never decided",
-        "25 checks in 3 cases: 0 failed",
+        "25 requests in 3 cases: 0 failed",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
@@ -189,7 +189,7 @@ expect = "allow"
     for line in [
         "  global readers: true 1, false 5\n",
         "  global platform: true 6, false 0 - never false\n",
-        "12 checks in 3 cases: 0 failed\n",
+        "12 requests in 3 cases: 0 failed\n",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }

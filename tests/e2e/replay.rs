@@ -152,7 +152,7 @@ async fn broken_lines_are_reported_and_passed_over() {
     let (text, errors) = said(&output);
     assert_eq!(output.status.code(), Some(0), "{text}{errors}");
     assert!(
-        text.contains("decisions read        5\n") && text.contains("lines not understood  104\n"),
+        text.contains("decisions read        5\n") && text.contains("lines not readable    104\n"),
         "{text}"
     );
     for place in [
@@ -288,7 +288,7 @@ async fn an_interruption_ends_a_pipe_with_a_report() {
         assert!(text.contains("decisions read        6\n"), "{text}");
         let mut rest = String::new();
         std::io::Read::read_to_string(&mut errors, &mut rest).unwrap();
-        assert_eq!(rest, "interrupted: the report is about what was read until then\n");
+        assert_eq!(rest, "interrupted: the report covers what was read until then\n");
         drop(pipe);
     }
 }

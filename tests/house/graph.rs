@@ -12,13 +12,13 @@ const GRAPH: &[(&str, &[&str])] = &[
             "angos-auth",
             "angos-config",
             "angos-doctor",
-            "angos-identity",
-            "angos-policy",
+            "angos-quickstart",
             "angos-server",
             "angos-storage",
             "angos-tls",
         ],
     ),
+    ("angos-quickstart", &["angos-config"]),
     ("angos-doctor", &["angos-config", "angos-server", "angos-tls"]),
     (
         "angos-config",
@@ -75,7 +75,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("figment", "angos-config"),
     ("notify", "angos-config"),
     ("redb", "angos-storage"),
-    ("rcgen", "angos"),
+    ("rcgen", "angos-quickstart"),
     ("clap", "angos"),
 ];
 

@@ -3,17 +3,30 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use angos_storage::{Backup, Settings, Storage};
+use angos_storage::{Backup, ControlClient, Settings, Storage};
+use clap::Args;
 use tokio::runtime::Builder;
 
-use crate::{check, control};
+use crate::check;
+use crate::cli::Files;
 
-pub(crate) fn run(files: &[PathBuf], folder: &Path) -> Result<(), String> {
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The folder to create; must not exist yet, or be empty
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) files: Files,
+}
+
+pub(crate) fn run(options: &Options, files: &[PathBuf]) -> Result<(), String> {
     let configuration = check::read(files)?;
+    let folder = &options.folder;
     let folder = std::path::absolute(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let shown = folder.display();
     let metadata = configuration.storage.metadata_dir().ok_or("the store is not in a folder")?;
-    let server = control::connect(metadata).map_err(|error| {
+    let server = ControlClient::connect(metadata).map_err(|error| {
         format!(
             "cannot reach the running server through {}: {error}; run this as its user",
             metadata.display()

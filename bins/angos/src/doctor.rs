@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use angos_doctor::Target;
 use angos_doctor::limits::STEP_TIMEOUT;
-use angos_doctor::{Options, Target};
 use clap::Args;
 
-use crate::arguments::{NamedFiles, ReportFormat};
 use crate::check::environment;
+use crate::cli::{NamedFiles, ReportFormat};
 use crate::output::print;
 
 /// Nothing is wrong.
@@ -21,7 +21,7 @@ const FINDINGS: u8 = 1;
 const COULD_NOT_RUN: u8 = 2;
 
 #[derive(Debug, Args)]
-pub(crate) struct Doctor {
+pub(crate) struct Options {
     /// The server to connect to: https://HOST:PORT
     #[arg(value_name = "ADDRESS")]
     address: Option<Target>,
@@ -58,15 +58,15 @@ pub(crate) struct Doctor {
 }
 
 /// Prints the report on standard output. Exit code 0: nothing is wrong; 1: something is; 2: it could not run.
-pub(crate) fn run(doctor: &Doctor, configuration: Vec<PathBuf>) -> ExitCode {
-    let report = match angos_doctor::examine(&doctor.options(configuration), environment()) {
+pub(crate) fn run(options: &Options, configuration: Vec<PathBuf>) -> ExitCode {
+    let report = match angos_doctor::examine(&options.settings(configuration), environment()) {
         Ok(report) => report,
         Err(message) => {
             let _ = writeln!(io::stderr(), "{message}");
             return COULD_NOT_RUN.into();
         }
     };
-    let printed = print(|out| match doctor.format {
+    let printed = print(|out| match options.format {
         ReportFormat::Text => report.write_text(out),
         ReportFormat::Json => report.write_json(out),
     });
@@ -77,9 +77,9 @@ pub(crate) fn run(doctor: &Doctor, configuration: Vec<PathBuf>) -> ExitCode {
     if report.is_healthy() { HEALTHY.into() } else { FINDINGS.into() }
 }
 
-impl Doctor {
-    fn options(&self, configuration: Vec<PathBuf>) -> Options {
-        let mut options = Options::default();
+impl Options {
+    fn settings(&self, configuration: Vec<PathBuf>) -> angos_doctor::Options {
+        let mut options = angos_doctor::Options::default();
         options.address.clone_from(&self.address);
         options.configuration = configuration;
         options.certificate.clone_from(&self.cert);

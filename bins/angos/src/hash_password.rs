@@ -1,5 +1,5 @@
-//! `angos hash-password`: a password from the terminal, without echo, or from standard input; never from
-//! the command line, which every user of the machine can read.
+//! `angos hash-password`: reads a password from the terminal without echo, or from standard input, and hashes it. Never
+//! from the command line, which every user of the machine can read.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
@@ -26,16 +26,16 @@ fn read() -> io::Result<String> {
     if ask("Again: ")? == password {
         return Ok(password);
     }
-    Err(io::Error::other("the two differ"))
+    Err(io::Error::other("the passwords differ"))
 }
 
-/// One line of the terminal, which shows nothing meanwhile.
+/// Reads one line from the terminal without echo.
 fn ask(prompt: &str) -> io::Result<String> {
     let mut terminal = io::stderr();
     terminal.write_all(prompt.as_bytes())?;
     terminal.flush()?;
     let input = io::stdin();
-    let _quiet = Quiet::start()?;
+    let _echo_off = EchoOff::start()?;
     let answer = line(input.lock());
     terminal.write_all(b"\n")?;
     answer
@@ -50,19 +50,19 @@ fn line(input: impl io::BufRead) -> io::Result<String> {
 }
 
 /// The terminal without echo, until dropped.
-struct Quiet(Termios);
+struct EchoOff(Termios);
 
-impl Quiet {
-    fn start() -> io::Result<Quiet> {
+impl EchoOff {
+    fn start() -> io::Result<EchoOff> {
         let before = tcgetattr(rustix::stdio::stdin())?;
-        let mut quiet = before.clone();
-        quiet.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(rustix::stdio::stdin(), OptionalActions::Flush, &quiet)?;
-        Ok(Quiet(before))
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(rustix::stdio::stdin(), OptionalActions::Flush, &silent)?;
+        Ok(EchoOff(before))
     }
 }
 
-impl Drop for Quiet {
+impl Drop for EchoOff {
     fn drop(&mut self) {
         // If the terminal is gone there is nothing to restore.
         let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Flush, &self.0);

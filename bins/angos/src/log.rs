@@ -9,12 +9,13 @@ use std::io::{self, Write};
 use std::os::fd::AsFd as _;
 use std::panic::PanicHookInfo;
 
+use angos_access::escape;
 use angos_server::{LineLog, LineLogEvent};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::arguments::LogFormat;
-use crate::limits::{LAST_LINES, LOG_QUEUE_BYTES};
+use crate::cli::LogFormat;
+use crate::limits::{LOG_FLUSH_TIMEOUT, LOG_QUEUE_BYTES};
 
 /// The log of this process.
 pub(crate) struct Log {
@@ -56,14 +57,14 @@ impl Log {
         self.lines.clone()
     }
 
-    /// Writes what waits, and then a last message. Returns when both are written, but after [`LAST_LINES`] at the
+    /// Writes what waits, and then a last message. Returns when both are written, but after [`LOG_FLUSH_TIMEOUT`] at the
     /// latest.
     pub(crate) fn close(self, message: Option<&str>) {
         let lines = if self.lines.has_ended() { open().unwrap_or(self.lines) } else { self.lines };
         for line in message.iter().flat_map(|message| message.lines()) {
             lines.push(format!("{line}\n").as_bytes());
         }
-        lines.close(LAST_LINES);
+        lines.close(LOG_FLUSH_TIMEOUT);
     }
 }
 
@@ -121,26 +122,9 @@ impl Write for OneLine<'_> {
 
 fn escaped(event: &[u8]) -> String {
     let text = String::from_utf8_lossy(event);
-    let mut line = harmless(text.strip_suffix('\n').unwrap_or(&text), usize::MAX);
+    let mut line = escape(text.strip_suffix('\n').unwrap_or(&text), usize::MAX);
     line.push('\n');
     line
-}
-
-/// Text from outside as it may be shown: at most so many characters of it, control characters escaped.
-pub(crate) fn harmless(text: &str, longest: usize) -> String {
-    let mut shown = String::with_capacity(text.len().min(longest) + 1);
-    for (place, character) in text.chars().enumerate() {
-        if place == longest {
-            shown.push('…');
-            break;
-        }
-        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}') {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
 }
 
 #[cfg(test)]
@@ -160,13 +144,7 @@ mod tests {
 
     #[test]
     fn an_event_is_one_line() {
-        for (event, line) in [
-            ("plain\n", "plain\n"),
-            ("two\nlines\n", "two\\nlines\n"),
-            ("\u{1b}[31mred\r\n", "\\u{1b}[31mred\\r\n"),
-            ("tab\tand \u{9b}csi\n", "tab\\tand \\u{9b}csi\n"),
-            ("é ü 日本\n", "é ü 日本\n"),
-        ] {
+        for (event, line) in [("plain\n", "plain\n"), ("two\nlines\n", "two\\nlines\n"), ("\r\n", "\\r\n")] {
             assert_eq!(escaped(event.as_bytes()), line);
         }
         assert_eq!(escaped(b"\xff\n"), "\u{fffd}\n");

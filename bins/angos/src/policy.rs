@@ -1,46 +1,56 @@
-//! `angos policy`: access policies asked without a server. No port is bound, no storage opened, and no key or password
-//! file of the configuration read.
+//! `angos policy`: access policies without a server. No port is bound, no storage opened, and no key or password file of
+//! the configuration is read.
 
-mod coverage;
-pub(crate) mod explain;
+mod explain;
 mod replay;
-pub(crate) mod test;
+mod test;
 
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use angos_config::{Policies, Problems, load_policies};
+use clap::Subcommand;
 
-use crate::arguments::{Arguments, Policy};
 use crate::check::environment;
+use crate::cli::Cli;
 
-/// What was asked was found to be no: denied with `--exit-code`, or a test failed.
-const NO: u8 = 1;
+/// Denied with `--exit-code`, a failed test, or a changed decision.
+const NEGATIVE: u8 = 1;
 
-/// The question could not be asked.
-const UNUSABLE: u8 = 2;
+/// The command could not run.
+const COULD_NOT_RUN: u8 = 2;
 
-/// Exits with 0 or [`NO`], or with [`UNUSABLE`] and a message.
-pub(crate) fn run(policy: &Policy, arguments: &Arguments) -> ExitCode {
-    let answer = match policy {
-        Policy::Explain(options) => explain::run(options, &arguments.files(&options.files)),
-        Policy::Test(options) => test::run(options, &arguments.files(&options.files)),
-        Policy::Replay(options) => return replay::run(options, &arguments.files(&options.files)),
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Explain the decision about one request: the rule that decides, and the value of every part of every rule
+    Explain(Box<explain::Options>),
+    /// Decide every request in a file of cases, and compare the decisions with the expected ones
+    Test(test::Options),
+    /// Decide recorded requests with a configuration; exits with 1 if a decision would change
+    Replay(replay::Options),
+}
+
+/// Exits with 0 or [`NEGATIVE`], or with [`COULD_NOT_RUN`] and a message.
+pub(crate) fn run(command: &Command, cli: &Cli) -> ExitCode {
+    let outcome = match command {
+        Command::Explain(options) => explain::run(options, &cli.files(&options.files)),
+        Command::Test(options) => test::run(options, &cli.files(&options.files)),
+        Command::Replay(options) => replay::run(options, &cli.files(&options.files)),
     };
-    match answer {
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(NO),
+        Ok(false) => NEGATIVE.into(),
         Err(message) => {
             let _ = writeln!(std::io::stderr(), "{message}");
-            ExitCode::from(UNUSABLE)
+            COULD_NOT_RUN.into()
         }
     }
 }
 
-/// The policies, warnings told on standard error.
+/// Loads the policies and prints their warnings on standard error.
 fn policies(files: &[PathBuf]) -> Result<Policies, String> {
-    let policies = load_policies(files, environment()).map_err(|problems| told(&problems))?;
+    let policies = load_policies(files, environment()).map_err(|problems| with_count(&problems))?;
     let mut out = std::io::stderr().lock();
     for warning in &policies.warnings {
         let _ = writeln!(out, "{warning}");
@@ -48,18 +58,8 @@ fn policies(files: &[PathBuf]) -> Result<Policies, String> {
     Ok(policies)
 }
 
-fn told(problems: &Problems) -> String {
+fn with_count(problems: &Problems) -> String {
     let count = problems.errors();
     let noun = if count == 1 { "error" } else { "errors" };
     format!("{problems}\n{count} {noun}")
-}
-
-fn print(text: &str) -> Result<(), String> {
-    crate::output::print(|out| out.write_all(text.as_bytes()))
-}
-
-/// `text`, every line so far in.
-fn indented(text: &str, depth: usize) -> String {
-    let blank = " ".repeat(depth);
-    text.lines().flat_map(|line| [&*blank, line, "\n"]).collect()
 }

@@ -1,23 +1,25 @@
 //! `angos server`: everything is checked, then the ports are opened, then signals are obeyed.
 
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use angos_config::{Configuration, Loader, Watch};
-use angos_server::{Handle, Server};
-use angos_storage::Storage;
+use angos_server::{DecisionLog, Handle, Server};
+use angos_storage::{ControlSocket, Storage};
 use angos_tls::Acceptor;
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::arguments::LogFormat;
-use crate::control::Control;
-use crate::limits::{BLOCKING_THREADS_MAX, LAST_WRITES};
+use crate::cli::LogFormat;
+use crate::limits::{BLOCKING_THREADS_MAX, LAST_WRITES_TIMEOUT};
 use crate::log::{self, Log};
 use crate::reload::Reload;
-use crate::{check, decisions, open_files};
+use crate::{check, open_files, version};
 
 /// Serves until a signal ends it. Everything it has to say, what keeps it from starting and why it ended included, goes
 /// to the log.
@@ -36,9 +38,16 @@ pub(crate) fn run(files: &[PathBuf], format: LogFormat) -> ExitCode {
 }
 
 fn start(files: &[PathBuf], log: &Log) -> Result<(), String> {
+    let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    tracing::info!(
+        target: "angos::server",
+        configuration = names.join(", "),
+        "starting Angos {} (commit {})", version::VERSION, version::COMMIT
+    );
     let loader = Loader::new();
     let mut configuration = loader.load(files, check::environment()).map_err(check::refused)?;
     configuration.server.log = Some(log.lines());
+    configuration.server.build_info = version::labels();
     open_files::fit(&mut configuration.server);
     for warning in &configuration.warnings {
         tracing::warn!(target: "angos::config", "{}", warning.summary());
@@ -52,10 +61,11 @@ fn start(files: &[PathBuf], log: &Log) -> Result<(), String> {
     survive_file_size_limit(&runtime)?;
     let storage =
         Storage::open(&configuration.storage).map_err(|error| format!("cannot open the storage: {error}"))?;
-    tracing::info!(target: "angos::storage", settings = ?configuration.storage, "opened");
+    let metadata = configuration.storage.metadata_dir().map(|folder| folder.display().to_string());
+    tracing::info!(target: "angos::storage", metadata, sync = configuration.storage.sync, "storage opened");
     let control = runtime.block_on(async { control(&configuration) });
     let outcome = runtime.block_on(serve(loader, files.to_vec(), configuration, storage, control));
-    runtime.shutdown_timeout(LAST_WRITES);
+    runtime.shutdown_timeout(LAST_WRITES_TIMEOUT);
     outcome
 }
 
@@ -68,9 +78,9 @@ fn survive_file_size_limit(runtime: &Runtime) -> Result<(), String> {
 }
 
 /// The control socket. Without it the server serves all the same, and only its commands cannot reach it.
-fn control(configuration: &Configuration) -> Option<Control> {
+fn control(configuration: &Configuration) -> Option<ControlSocket> {
     let folder = configuration.storage.metadata_dir()?;
-    Control::open(folder)
+    ControlSocket::open(folder)
         .inspect_err(|error| {
             let folder = folder.display();
             tracing::warn!(target: "angos::control", %folder, %error, "no control socket: `angos backup` needs a stop");
@@ -83,7 +93,7 @@ async fn serve(
     files: Vec<PathBuf>,
     configuration: Configuration,
     storage: Storage,
-    control: Option<Control>,
+    control: Option<ControlSocket>,
 ) -> Result<(), String> {
     let cannot = |error: io::Error| format!("cannot listen to signals: {error}");
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
@@ -93,7 +103,7 @@ async fn serve(
     let Configuration { mut server, tls, access, snapshot, restart_only, summary, decision_log, .. } =
         configuration;
     let log = decision_log.clone();
-    let decisions = decision_log.map(decisions::start).transpose()?;
+    let decisions = decision_log.map(start_decision_log).transpose()?;
     server.decision_log.clone_from(&decisions);
     let delay = server.timeouts.shutdown_delay;
     // Before the ports are open: whoever sees them open may count on every later change being noticed.
@@ -120,7 +130,7 @@ async fn serve(
         () = obey(&mut terminate, &mut interrupt, &handle, delay) => Ok(()),
     };
     if let Some(decisions) = decisions {
-        tokio::task::block_in_place(|| decisions.close(LAST_WRITES));
+        tokio::task::block_in_place(|| decisions.close(LAST_WRITES_TIMEOUT));
     }
     tracing::info!(target: "angos::server", "stopped");
     outcome
@@ -172,4 +182,20 @@ fn announce(server: &Server, is_plain: bool) {
         let scheme = if listener.tls { "https" } else { "http" };
         tracing::info!(target: "angos::server", listener = listener.name, %address, scheme, "listening");
     }
+}
+
+/// Opens the file of the decision log, readable by its owner alone, and starts its writer.
+fn start_decision_log(path: PathBuf) -> Result<DecisionLog, String> {
+    let cannot = format!("cannot write the decision log {}", path.display());
+    DecisionLog::start(move || open_decision_log(&path)).map_err(|error| format!("{cannot}: {error}"))
+}
+
+/// Never waits: a pipe without a reader is an error, not a server that does not start.
+fn open_decision_log(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let without_waiting = OFlags::NONBLOCK.bits().cast_signed();
+    let file = options.append(true).create(true).mode(0o600).custom_flags(without_waiting).open(path)?;
+    let flags = fcntl_getfl(&file)?;
+    fcntl_setfl(&file, flags.difference(OFlags::NONBLOCK))?;
+    Ok(file)
 }

@@ -1,6 +1,7 @@
 //! Why a request is allowed or denied, for tools.
 
 mod json;
+mod text;
 
 use angos_identity::Identity;
 use angos_policy::{Policy, PolicyExplanation, Reason, RuleOutcome};

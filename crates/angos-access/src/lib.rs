@@ -11,6 +11,8 @@
 //! | `explain` | why a request is allowed or denied, as data |
 //! | `analysis` | classes of requests, for tools that analyze policies |
 //! | `record` | a decision as one line of the decision log; `replayed` reads it back |
+//! | `replay` | a decision log decided again by other policies, and the report about it |
+//! | `escape` | text from outside, made safe to show |
 //! | `limits` | every bound with its value, source and reason |
 //!
 #![doc = include_str!("../README.md")]
@@ -19,21 +21,25 @@ mod action;
 mod analysis;
 mod decide;
 mod environment;
+mod escape;
 mod explain;
 pub mod limits;
 mod method;
 mod operation;
 mod policy_set;
 mod record;
+mod replay;
 mod request;
 
 pub use action::{Action, UnknownAction};
 pub use analysis::RequestClass;
 pub use decide::{Decision, DecisionCounters, Decisions, ShadowRules};
 pub use environment::environment;
+pub use escape::escape;
 pub use explain::{Explanation, ScopeExplanation, ShadowExplanation};
 pub use method::{RequestMethod, UnknownMethod};
 pub use operation::Operation;
 pub use policy_set::{AccessPolicies, AccessPolicy};
 pub use record::{DecisionRecord, RecordError, RecordedDecision};
+pub use replay::{ReplayReport, replay};
 pub use request::{AccessRequest, AccessRequestError, AccessRequests, parse_time};

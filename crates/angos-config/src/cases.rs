@@ -5,11 +5,15 @@
 //! | `cases.rs` | a file → cases, or every problem with its place |
 //! | `cases/caller.rs` | `[caller.<name>]` → an identity |
 //! | `cases/request.rs` | the request of a case, its lists multiplied out |
-//! | `cases/reader.rs` | what the three share: values of the expected kind |
+//! | `cases/reader.rs` | shared by these three: values of the expected kind |
+//! | `cases/run.rs` | cases and policies → a report |
+//! | `cases/coverage.rs` | how often each rule was true and false |
 
 mod caller;
+mod coverage;
 mod reader;
 mod request;
+mod run;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,8 +25,8 @@ use angos_identity::Identity;
 use angos_tls::Files;
 use figment::value::{Dict, Value};
 
-pub use self::caller::read_certificate;
 use self::reader::Reader;
+pub use self::run::TestReport;
 use crate::key_path::KeyPath;
 use crate::layers::file::{FileRole, SourceFile};
 use crate::layers::{Layers, Part};
@@ -38,32 +42,32 @@ pub struct Cases {
     pub cases: Vec<Case>,
 }
 
-/// One case: checks that have the same answer.
+/// One case: requests with the same expected decision.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Case {
     /// Its name, or its position: `case[0]`.
     pub name: String,
     /// Where it is written.
-    pub place: Origin,
-    /// Whether every check is expected to be allowed.
+    pub origin: Origin,
+    /// Whether every request is expected to be allowed.
     pub is_allowed: bool,
-    /// The rule that is expected to decide each check, `default`, or `ca_restriction`.
+    /// The rule that is expected to decide each request, `default`, or `ca_restriction`.
     pub rule: Option<String>,
     /// Each caller with each request.
-    pub checks: Vec<Check>,
+    pub requests: Vec<CaseRequest>,
 }
 
 /// One caller and one request.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Check {
+pub struct CaseRequest {
     /// The caller's name in the file.
     pub caller: Arc<str>,
     /// The caller's identity.
     pub identity: Arc<Identity>,
-    /// The request.
-    pub request: AccessRequests,
+    /// The request, or all requests of an operation with several.
+    pub requests: AccessRequests,
 }
 
 type Callers = BTreeMap<String, Arc<Identity>>;
@@ -124,7 +128,7 @@ impl Reader<'_> {
             let path = list.index(index);
             let case = self.table(case, &path).and_then(|case| self.case(case, &path, &callers, room, now));
             if let Some(case) = case {
-                room -= case.checks.len();
+                room -= case.requests.len();
                 read.push(case);
             }
         }
@@ -151,19 +155,19 @@ impl Reader<'_> {
             self.error(path, Part::Key, message, "shorten the lists, or split the file");
             return None;
         }
-        let checks = asking.iter().flat_map(|(caller, identity)| {
-            requests.iter().map(|request| Check {
+        let paired = asking.iter().flat_map(|(caller, identity)| {
+            requests.iter().map(|request| CaseRequest {
                 caller: caller.clone(),
                 identity: identity.clone(),
-                request: request.clone(),
+                requests: request.clone(),
             })
         });
         Some(Case {
             name: name.unwrap_or_else(|| path.to_string()),
-            place: self.layers.error(path, Part::Key, "").origin().clone(),
+            origin: self.layers.error(path, Part::Key, "").origin().clone(),
             is_allowed: is_allowed?,
             rule,
-            checks: checks.collect(),
+            requests: paired.collect(),
         })
     }
 

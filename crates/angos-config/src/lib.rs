@@ -32,11 +32,12 @@ mod sections;
 mod summary;
 mod watch;
 
-pub use cases::{Case, Cases, Check, read_certificate};
+pub use cases::{Case, CaseRequest, Cases, TestReport};
 pub use configuration::Configuration;
 pub use load::loader::Loader;
 pub use load::{lint, load};
-pub use policies::{CertificateCheck, Policies, User, load_policies};
+pub use policies::explain::{Caller, RequestExplanation};
+pub use policies::{CertificateCheck, Policies, User, load_policies, read_certificate};
 pub use problem::{Origin, Problem, Problems, Severity};
 pub use restart_only::RestartOnly;
 pub use schema::kind::Kind;

@@ -121,3 +121,7 @@ pub const SECTIONS_MAX: usize = 256;
 
 /// Longest name of a listener, in bytes. Source: ours. It is a label of metrics and a field of log lines.
 pub const LISTENER_NAME_MAX_BYTES: usize = 63;
+
+/// Failed requests of a policy test that are explained; further ones are counted. Source: ours. A wrong default fails
+/// thousands at once, and each explanation has some dozen lines.
+pub const FAILURES_EXPLAINED_MAX: usize = 50;

@@ -1,12 +1,14 @@
 //! The policies alone, for tools that evaluate them: no certificate, key or password file is needed, so that a policy can be
 //! tested without its secrets. If the files of the client CAs can be read, client certificates are verified too.
 
+pub(crate) mod explain;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use angos_access::AccessPolicies;
-use angos_identity::Certificate;
+use angos_identity::{Certificate, Credential};
 use angos_policy::nearest;
 use angos_tls::probe::{ClientVerifier, certificates};
 use angos_tls::{AcceptError, Files};
@@ -98,7 +100,11 @@ impl Policies {
     /// Possession of the private key is assumed.
     ///
     /// The error is that the file holds no certificate whose identity can be read.
-    pub fn standing(&self, certificate: &Path, time: SystemTime) -> Result<CertificateCheck, String> {
+    pub fn check_certificate(
+        &self,
+        certificate: &Path,
+        time: SystemTime,
+    ) -> Result<CertificateCheck, String> {
         let chain = certificates(certificate).map_err(|problem| problem.to_string())?;
         let unknown = |reason: String| {
             let leaf = chain.first().ok_or("the file holds no certificate")?;
@@ -140,4 +146,17 @@ impl Policies {
         };
         Err(format!("no user has the name `{}`{help}", escape(username)))
     }
+
+    /// The credential of a user, taken as proven.
+    pub fn credential(&self, username: &str) -> Result<Arc<Credential>, String> {
+        let user = self.user(username)?;
+        Ok(Arc::new(Credential { id: user.id.as_str().into(), username: user.username.as_str().into() }))
+    }
+}
+
+/// The first certificate of a PEM file, read and not verified.
+pub fn read_certificate(path: &Path) -> Result<Certificate, String> {
+    let chain = certificates(path).map_err(|problem| problem.to_string())?;
+    let leaf = chain.first().ok_or("the file holds no certificate")?;
+    leaf.facts().cloned().map_err(|error| format!("its identity cannot be read: {error}"))
 }

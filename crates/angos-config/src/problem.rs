@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use angos_tls::Snapshot;
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use crate::limits::PROBLEMS_MAX;
 
@@ -212,6 +213,32 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+/// `severity`, `lint`, `file`, `line`, `column`, `variable`, `key`, `text`, `message` and `help`; what does not apply is
+/// null. No secret, like the problem itself.
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let variable = match &self.origin {
+            Origin::Variable(name) => Some(&**name),
+            _ => None,
+        };
+        let mut fields = serializer.serialize_struct("Problem", 10)?;
+        fields.serialize_field(
+            "severity",
+            if self.severity == Severity::Error { "error" } else { "warning" },
+        )?;
+        fields.serialize_field("lint", &self.lint)?;
+        fields.serialize_field("file", &self.file().map(shown))?;
+        fields.serialize_field("line", &self.line())?;
+        fields.serialize_field("column", &self.column())?;
+        fields.serialize_field("variable", &variable)?;
+        fields.serialize_field("key", &Some(&self.key).filter(|key| !key.is_empty()))?;
+        fields.serialize_field("text", &self.text)?;
+        fields.serialize_field("message", &self.message)?;
+        fields.serialize_field("help", &self.help)?;
+        fields.end()
+    }
+}
 
 /// The place as a prefix of a message, with a colon and a space; empty for the configuration as a whole.
 impl fmt::Display for Origin {

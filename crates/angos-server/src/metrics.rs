@@ -21,6 +21,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::access::AccessInForce;
@@ -137,7 +138,7 @@ impl Metrics {
         }
     }
 
-    /// Shows the lines of the logs and the background jobs, too.
+    /// Adds the lines of the logs, the background jobs and the build.
     pub(crate) fn beside(mut self, settings: &Settings, background: &Background) -> Self {
         let decisions = settings.decision_log.as_ref().map(|log| LineMetrics {
             name: "decision_log_lines",
@@ -153,6 +154,10 @@ impl Metrics {
             self.registry.register_collector(Box::new(lines));
         }
         self.registry.register_collector(Box::new(JobMetrics(background.clone())));
+        if !settings.build_info.is_empty() {
+            let help = "What the program was built from";
+            self.registry.register("build", help, Info::new(settings.build_info.clone()));
+        }
         self
     }
 

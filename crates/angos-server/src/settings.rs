@@ -31,6 +31,8 @@ pub struct Settings {
     /// The log of the process, to be counted in `angos_log_lines_total` and watched: the server ends when its thread
     /// does. Default none: the process logs in another way. The server itself writes nothing to it.
     pub log: Option<LineLog>,
+    /// Labels of the metric `angos_build_info`: what the program was built from. Default none, and then no such metric.
+    pub build_info: Vec<(&'static str, &'static str)>,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// How long before its end the log warns of a certificate or revocation list, and a client is told, in a `Warning`
@@ -51,6 +53,7 @@ impl Default for Settings {
             trusted_proxies: Vec::new(),
             decision_log: None,
             log: None,
+            build_info: Vec::new(),
             timeouts: Timeouts::default(),
             expiry_warning: EXPIRY_WARNING,
             limits: Limits::default(),

@@ -10,6 +10,7 @@
 //! | `reader.rs`, `writer.rs` | [`BlobReader`] and [`Writer`]: the two streams of a blob |
 //! | `settings.rs` | [`Settings`] → [`Storage`] |
 //! | `backup.rs` | a consistent copy of an open store |
+//! | `control.rs` | the socket through which other processes start a backup |
 //! | `pair.rs` | whether blobs and metadata belong together |
 //! | `location.rs`, `health.rs`, `modes.rs` | whether a folder is still where it was opened; room and writability; file modes |
 //! | `memory.rs` | both engines in memory, for tests and embedding |
@@ -20,6 +21,7 @@
 mod backup;
 mod batch;
 mod blobs;
+mod control;
 mod error;
 mod filesystem;
 mod health;
@@ -41,6 +43,8 @@ pub use crate::redb::RedbMetadata;
 pub use backup::Backup;
 pub use batch::{Batch, Operation};
 pub use blobs::{BlobStore, BoxFuture, Progress};
+pub use control::ControlSocket;
+pub use control::client::ControlClient;
 pub use error::{Error, Failure};
 pub use filesystem::FilesystemBlobs;
 pub use health::{Health, Space};

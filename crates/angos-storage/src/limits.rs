@@ -127,3 +127,18 @@ pub(crate) const PROBE_BYTES: usize = 16 * 1024;
 ///
 /// Source: ours. It has 31.
 pub(crate) const STORE_ID_MAX_BYTES: u64 = 64;
+
+/// Longest command that the control socket takes, in bytes: 16 KiB.
+///
+/// Source: ours. A path of the system is at most 4 KiB, and a few times that as JSON.
+pub(crate) const CONTROL_LINE_MAX_BYTES: u64 = 16 * 1024;
+
+/// Clients of the control socket at once: 8. Further ones are closed.
+///
+/// Source: ours. One command runs at a time; the others get an error.
+pub(crate) const CONTROL_CLIENTS_MAX: usize = 8;
+
+/// Time for a client of the control socket to send its command, or to take a line of the answer: 5 s.
+///
+/// Source: ours. Both ends are on one machine; a stalled client must not hold the next command.
+pub(crate) const CONTROL_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! An explanation as data.
+//! An explanation as JSON.
 
 use angos_policy::{PartExplanation, PartOutcome, RuleExplanation, RuleOutcome};
 use serde::{Serialize, Serializer};
@@ -6,19 +6,19 @@ use serde::{Serialize, Serializer};
 use super::{Explanation, ScopeExplanation, ShadowExplanation};
 
 #[derive(Serialize)]
-struct Written<'a> {
+struct JsonExplanation<'a> {
     allowed: bool,
     policy: &'a str,
     reason: &'a str,
     rule: &'a str,
-    policies: Vec<WrittenPolicy<'a>>,
+    policies: Vec<JsonPolicy<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    trial: Option<WrittenTrial<'a>>,
+    shadow: Option<JsonShadow<'a>>,
 }
 
-/// What would be answered with the shadow rules.
+/// The decision if the shadow rules were enforced.
 #[derive(Serialize)]
-struct WrittenTrial<'a> {
+struct JsonShadow<'a> {
     allowed: bool,
     policy: &'a str,
     reason: &'a str,
@@ -26,39 +26,39 @@ struct WrittenTrial<'a> {
 }
 
 #[derive(Serialize)]
-struct WrittenPolicy<'a> {
+struct JsonPolicy<'a> {
     policy: &'a str,
     asked: bool,
     allowed: bool,
-    rules: Vec<WrittenRule<'a>>,
+    rules: Vec<JsonRule<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    on_trial: Vec<WrittenRule<'a>>,
+    shadow_rules: Vec<JsonRule<'a>>,
 }
 
 #[derive(Serialize)]
-struct WrittenRule<'a> {
+struct JsonRule<'a> {
     rule: &'a str,
     text: &'a str,
     #[serde(flatten)]
     value: Evaluated<'a>,
-    expression: WrittenPart<'a>,
+    expression: JsonPart<'a>,
 }
 
 /// One expression, and the bytes of the rule's text it is.
 #[derive(Serialize)]
-struct WrittenPart<'a> {
+struct JsonPart<'a> {
     start: usize,
     end: usize,
     text: &'a str,
     #[serde(flatten)]
     value: Evaluated<'a>,
-    #[serde(skip_serializing_if = "is_once")]
+    #[serde(skip_serializing_if = "is_one")]
     rounds: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    parts: Vec<WrittenPart<'a>>,
+    parts: Vec<JsonPart<'a>>,
 }
 
-/// What something evaluated to: `status` is one of `value`, `absent`, `undecidable`, `walked`, `not_evaluated`, `not_kept`.
+/// The result of an expression: `status` is one of `value`, `absent`, `undecidable`, `iterated`, `not_evaluated`, `truncated`.
 #[derive(Serialize)]
 struct Evaluated<'a> {
     status: &'static str,
@@ -69,7 +69,7 @@ struct Evaluated<'a> {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn is_once(rounds: &usize) -> bool {
+fn is_one(rounds: &usize) -> bool {
     *rounds <= 1
 }
 
@@ -77,25 +77,25 @@ impl Serialize for Explanation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let policies = self.policies.iter().map(policy).collect();
         let (allowed, reason) = (self.is_allowed, self.reason);
-        let trial = self.shadow.as_ref().map(|ShadowExplanation { is_allowed, scope, rule, reason }| {
-            WrittenTrial { allowed: *is_allowed, policy: scope, reason, rule }
+        let shadow = self.shadow.as_ref().map(|ShadowExplanation { is_allowed, scope, rule, reason }| {
+            JsonShadow { allowed: *is_allowed, policy: scope, reason, rule }
         });
-        Written { allowed, policy: &self.scope, reason, rule: &self.rule, policies, trial }
+        JsonExplanation { allowed, policy: &self.scope, reason, rule: &self.rule, policies, shadow }
             .serialize(serializer)
     }
 }
 
-fn policy(told: &ScopeExplanation) -> WrittenPolicy<'_> {
-    WrittenPolicy {
-        policy: &told.scope,
-        asked: told.is_asked,
-        allowed: told.explanation.decision.allowed,
-        rules: told.explanation.rules.iter().map(rule).collect(),
-        on_trial: told.shadow.iter().flat_map(|told| &told.rules).map(rule).collect(),
+fn policy(explained: &ScopeExplanation) -> JsonPolicy<'_> {
+    JsonPolicy {
+        policy: &explained.scope,
+        asked: explained.is_asked,
+        allowed: explained.explanation.decision.allowed,
+        rules: explained.explanation.rules.iter().map(rule).collect(),
+        shadow_rules: explained.shadow.iter().flat_map(|explained| &explained.rules).map(rule).collect(),
     }
 }
 
-fn rule(rule: &RuleExplanation) -> WrittenRule<'_> {
+fn rule(rule: &RuleExplanation) -> JsonRule<'_> {
     let value = match rule.outcome {
         RuleOutcome::True => Evaluated { status: "value", value: Some("true"), cause: None },
         RuleOutcome::False => Evaluated { status: "value", value: Some("false"), cause: None },
@@ -103,24 +103,24 @@ fn rule(rule: &RuleExplanation) -> WrittenRule<'_> {
             Evaluated { status: "undecidable", value: None, cause: Some(cause.as_str()) }
         }
     };
-    WrittenRule { rule: &rule.name, text: &rule.source, value, expression: part(rule, &rule.whole) }
+    JsonRule { rule: &rule.name, text: &rule.source, value, expression: part(rule, &rule.whole) }
 }
 
-fn part<'a>(rule: &'a RuleExplanation, told: &'a PartExplanation) -> WrittenPart<'a> {
-    let (status, value, cause) = match &told.outcome {
+fn part<'a>(rule: &'a RuleExplanation, explained: &'a PartExplanation) -> JsonPart<'a> {
+    let (status, value, cause) = match &explained.outcome {
         PartOutcome::Value(text) => ("value", Some(text.as_str()), None),
         PartOutcome::Absent => ("absent", None, None),
         PartOutcome::Undecidable(cause) => ("undecidable", None, Some(cause.as_str())),
-        PartOutcome::Iterated => ("walked", None, None),
+        PartOutcome::Iterated => ("iterated", None, None),
         PartOutcome::NotEvaluated => ("not_evaluated", None, None),
-        _ => ("not_kept", None, None),
+        _ => ("truncated", None, None),
     };
-    WrittenPart {
-        start: told.span.start,
-        end: told.span.end,
-        text: rule.text(told),
+    JsonPart {
+        start: explained.span.start,
+        end: explained.span.end,
+        text: rule.text(explained),
         value: Evaluated { status, value, cause },
-        rounds: told.rounds,
-        parts: told.parts.iter().map(|inner| part(rule, inner)).collect(),
+        rounds: explained.rounds,
+        parts: explained.parts.iter().map(|inner| part(rule, inner)).collect(),
     }
 }

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use angos_identity::{Certificate, CertificateFacts, Credential, Identity};
+use angos_identity::{Certificate, CertificateFacts, Identity};
 use figment::value::{Dict, Value};
 
 use super::reader::Reader;
 use crate::key_path::KeyPath;
 use crate::layers::Part;
-use crate::policies::Policies;
+use crate::policies::read_certificate;
 
 const KEYS: [&str; 4] = ["certificate", "ca", "user", "client_ip"];
 
@@ -26,21 +26,6 @@ const LISTS: [&str; 7] = [
 const TEXTS: [&str; 5] = ["subject", "issuer", "serial_number", "fingerprint", "public_key_fingerprint"];
 
 const TIMES: [&str; 2] = ["not_before", "not_after"];
-
-impl Policies {
-    /// The credential of a user, taken as proven.
-    pub fn credential(&self, username: &str) -> Result<Arc<Credential>, String> {
-        let user = self.user(username)?;
-        Ok(Arc::new(Credential { id: user.id.as_str().into(), username: user.username.as_str().into() }))
-    }
-}
-
-/// The first certificate of a PEM file, read and not verified.
-pub fn read_certificate(path: &Path) -> Result<Certificate, String> {
-    let chain = angos_tls::probe::certificates(path).map_err(|problem| problem.to_string())?;
-    let leaf = chain.first().ok_or("the file holds no certificate")?;
-    leaf.facts().cloned().map_err(|error| format!("its identity cannot be read: {error}"))
-}
 
 impl Reader<'_> {
     pub(super) fn caller(&mut self, table: &Dict, path: &KeyPath) -> Option<Identity> {

@@ -73,17 +73,17 @@ expect = "deny"
     let cases = cases.unwrap_or_else(|problems| panic!("{problems}")).cases;
     let [first, second] = cases.as_slice() else { panic!("two cases") };
     // Two repositories, each with three tags to push and one list to read.
-    assert_eq!(first.checks.len(), 3 * (2 * 3 + 2));
+    assert_eq!(first.requests.len(), 3 * (2 * 3 + 2));
     assert_eq!(
         (first.name.as_str(), first.is_allowed, first.rule.as_deref()),
         ("all", true, Some("platform"))
     );
-    assert_eq!((second.name.as_str(), second.is_allowed, second.checks.len()), ("case[1]", false, 1));
-    assert!(second.place.to_string().ends_with("cases.toml:20:1: "), "{}", second.place);
-    assert_eq!(second.checks[0].request.required().len(), 3, "asked for itself and for each tag");
-    let builder = first.checks[0].identity.certificate().expect("a certificate");
+    assert_eq!((second.name.as_str(), second.is_allowed, second.requests.len()), ("case[1]", false, 1));
+    assert!(second.origin.to_string().ends_with("cases.toml:20:1: "), "{}", second.origin);
+    assert_eq!(second.requests[0].requests.required().len(), 3, "asked for itself and for each tag");
+    let builder = first.requests[0].identity.certificate().expect("a certificate");
     assert_eq!((builder.common_names(), builder.ca()), (&["builder".to_owned()][..], Some("staff")));
-    let written = &second.checks[0].identity;
+    let written = &second.requests[0].identity;
     assert_eq!(
         (written.username(), written.id(), written.client_ip()),
         (Some("ci"), Some("robot"), "10.0.0.1")
@@ -159,7 +159,7 @@ fn lists_that_multiply_beyond_all_bounds_are_refused_at_once() {
     );
     let (_folder, read) = read(&cases);
     // Ten thousand mounts and ten thousand listings pass.
-    assert_eq!(read.map(|cases| cases.cases[1].checks.len()).ok(), Some(20_000));
+    assert_eq!(read.map(|cases| cases.cases[1].requests.len()).ok(), Some(20_000));
     let listing = cases.replace("from = ", "n = ").replace("\"f", "\"");
     let (_folder, read) = self::read(&listing.replace("action = \"mount-blob\"", "action = \"list-tags\""));
     let problems = read.err().map(|problems| problems.to_string()).unwrap_or_default();

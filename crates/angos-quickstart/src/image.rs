@@ -39,7 +39,7 @@ fn digest(content: &[u8]) -> String {
     Sha256::digest(content).iter().flat_map(digits).flatten().collect()
 }
 
-/// This machine's architecture in the words of OCI.
+/// The OCI name of this machine's architecture.
 fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",

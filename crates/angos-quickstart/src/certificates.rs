@@ -1,4 +1,4 @@
-//! A throw-away authority and what it signs.
+//! A CA for one quickstart, and the certificates it signs.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
@@ -6,10 +6,13 @@ use rcgen::{
 };
 use time::{Duration, OffsetDateTime};
 
-use crate::limits::{QUICKSTART_CLOCK_DIFFERENCE, QUICKSTART_VALID_DAYS};
+use crate::limits::{CLOCK_DIFFERENCE, VALID_DAYS};
 
-/// An authority that lives as long as this value: its key is never written anywhere.
-pub(super) struct Authority {
+/// Subject of the server certificate. A certificate with another one is not ours, and is not replaced.
+pub(super) const SERVER_NAME: &str = "Angos quickstart";
+
+/// A CA that exists as long as this value: its key is never written anywhere.
+pub(super) struct Ca {
     issuer: Issuer<'static, KeyPair>,
     pub(super) certificate: String,
 }
@@ -20,24 +23,24 @@ pub(super) struct Pair {
     pub(super) key: String,
 }
 
-impl Authority {
-    pub(super) fn new(name: &str) -> Result<Authority, rcgen::Error> {
+impl Ca {
+    pub(super) fn new(name: &str) -> Result<Ca, rcgen::Error> {
         let mut parameters = parameters(name, None);
         parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let certificate = parameters.self_signed(&key)?.pem();
-        Ok(Authority { issuer: Issuer::new(parameters, key), certificate })
+        Ok(Ca { issuer: Issuer::new(parameters, key), certificate })
     }
 
-    /// A certificate for a server that is reached by these names and addresses.
+    /// A certificate for a server with these names and addresses.
     pub(super) fn server(&self, names: Vec<String>) -> Result<Pair, rcgen::Error> {
-        let mut parameters = parameters("Angos quickstart", None);
+        let mut parameters = parameters(SERVER_NAME, None);
         parameters.subject_alt_names = CertificateParams::new(names)?.subject_alt_names;
         self.sign(parameters, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
-    /// A certificate for a client of this name and organization.
+    /// A certificate for a client with this common name and organization.
     pub(super) fn client(&self, name: &str, organization: &str) -> Result<Pair, rcgen::Error> {
         self.sign(parameters(name, Some(organization)), ExtendedKeyUsagePurpose::ClientAuth)
     }
@@ -65,7 +68,7 @@ fn parameters(common_name: &str, organization: Option<&str>) -> CertificateParam
     }
     parameters.distinguished_name.push(DnType::CommonName, common_name);
     let now = OffsetDateTime::now_utc();
-    parameters.not_before = now - QUICKSTART_CLOCK_DIFFERENCE;
-    parameters.not_after = now + Duration::days(QUICKSTART_VALID_DAYS.into());
+    parameters.not_before = now - CLOCK_DIFFERENCE;
+    parameters.not_after = now + Duration::days(VALID_DAYS.into());
     parameters
 }

@@ -1,21 +1,21 @@
-//! Lines of a file somebody else wrote: as many as there are, none longer than its bound, and no endless row of them that
-//! are not what is looked for.
+//! Reads the lines of an untrusted file: each within a length limit, and with a limit on bytes and lines without a
+//! decision.
 
 use std::io::{self, BufRead};
 
-use crate::limits::{REPLAY_LINE_MAX_BYTES, REPLAY_STRANGE_MAX_BYTES, REPLAY_STRANGE_MAX_LINES};
+use crate::limits::{REPLAY_LINE_MAX_BYTES, REPLAY_UNREADABLE_MAX_BYTES, REPLAY_UNREADABLE_MAX_LINES};
 
 /// One line, without its line break.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line<'a> {
     Whole(&'a [u8]),
-    /// It was passed over.
+    /// It was skipped.
     TooLong,
 }
 
-/// How much was read that is no decision.
+/// The amount read since the last decision.
 #[derive(Default)]
-struct Strange {
+struct Unreadable {
     bytes: u64,
     lines: u64,
 }
@@ -25,22 +25,21 @@ pub(super) struct Lines<R> {
     reader: R,
     buffer: Vec<u8>,
     number: u64,
-    /// What was read since the last line that was understood.
-    strange: Strange,
+    unreadable: Unreadable,
 }
 
 impl<R: BufRead> Lines<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self { reader, buffer: Vec::new(), number: 0, strange: Strange::default() }
+        Self { reader, buffer: Vec::new(), number: 0, unreadable: Unreadable::default() }
     }
 
-    /// The last line was what is looked for.
-    pub(super) fn understood(&mut self) {
-        self.strange = Strange::default();
+    /// The last line was a decision.
+    pub(super) fn accept(&mut self) {
+        self.unreadable = Unreadable::default();
     }
 
-    /// The next line that is not empty, and its number from 1. An error, too, when [`REPLAY_STRANGE_MAX_BYTES`] or
-    /// [`REPLAY_STRANGE_MAX_LINES`] held nothing that was [`understood`](Self::understood).
+    /// The next line that is not empty, and its number from 1. Fails when [`REPLAY_UNREADABLE_MAX_BYTES`] or
+    /// [`REPLAY_UNREADABLE_MAX_LINES`] were read without an [accepted](Self::accept) line.
     pub(super) fn next(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
         loop {
             self.buffer.clear();
@@ -76,9 +75,9 @@ impl<R: BufRead> Lines<R> {
             }
             let used = part.len() + usize::from(end.is_some());
             self.reader.consume(used);
-            self.strange.bytes += used as u64;
-            self.strange.lines += u64::from(end.is_some());
-            self.strange.check(self.number + 1)?;
+            self.unreadable.bytes += used as u64;
+            self.unreadable.lines += u64::from(end.is_some());
+            self.unreadable.check(self.number + 1)?;
             if end.is_some() {
                 return Ok(Some(fits));
             }
@@ -86,13 +85,13 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-impl Strange {
-    /// An error when it is too much; `line` is the one that is read.
+impl Unreadable {
+    /// Fails when it is too much; `line` is the current one.
     fn check(&self, line: u64) -> io::Result<()> {
-        let amount = if self.bytes > REPLAY_STRANGE_MAX_BYTES {
-            format!("{} MiB", REPLAY_STRANGE_MAX_BYTES >> 20)
-        } else if self.lines > REPLAY_STRANGE_MAX_LINES {
-            format!("{REPLAY_STRANGE_MAX_LINES} lines")
+        let amount = if self.bytes > REPLAY_UNREADABLE_MAX_BYTES {
+            format!("{} MiB", REPLAY_UNREADABLE_MAX_BYTES >> 20)
+        } else if self.lines > REPLAY_UNREADABLE_MAX_LINES {
+            format!("{REPLAY_UNREADABLE_MAX_LINES} lines")
         } else {
             return Ok(());
         };
@@ -105,7 +104,7 @@ impl Strange {
 mod tests {
     use super::*;
 
-    /// The same again and again.
+    /// Repeats these bytes.
     struct Endless(&'static [u8]);
 
     impl io::Read for Endless {
@@ -130,14 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn what_never_becomes_a_decision_ends() {
+    fn an_endless_file_without_decisions_is_an_error() {
         for (unit, words) in
             [(&b"y\n"[..], "100000 lines up to line 100001 "), (b"\0", "16 MiB up to line 1 ")]
         {
             let mut lines = Lines::new(io::BufReader::new(Endless(unit)));
             let error = loop {
                 match lines.next() {
-                    Ok(line) => assert!(line.is_some(), "no end is in sight"),
+                    Ok(line) => assert!(line.is_some(), "not at the end"),
                     Err(error) => break error,
                 }
             };

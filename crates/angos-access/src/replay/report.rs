@@ -1,20 +1,12 @@
-//! What a replay found, for people and for programs.
+//! The report of a replay, as text and as JSON.
 
 use std::io::{self, Write};
 
 use serde_json::json;
 
 use super::changes::{Change, Changes, Times};
-use crate::arguments::ReportFormat;
 
-pub(super) fn write(changes: &Changes, format: ReportFormat, out: &mut impl Write) -> io::Result<()> {
-    match format {
-        ReportFormat::Text => text(changes, out),
-        ReportFormat::Json => json(changes, out),
-    }
-}
-
-fn text(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn text(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     for (change, times) in changes.groups() {
         let Change { caller, action, namespace, old, new, .. } = change;
         let (from, to) = direction(change);
@@ -40,10 +32,10 @@ fn text(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "would change          {}", changes.changed())?;
     writeln!(out, "  from allow to deny  {denied}")?;
     writeln!(out, "  from deny to allow  {allowed}")?;
-    writeln!(out, "lines not understood  {unreadable}")
+    writeln!(out, "lines not readable    {unreadable}")
 }
 
-fn json(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn json(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     let group = |(change, times): (&Change, &Times)| {
         let (from, to) = direction(change);
         json!({

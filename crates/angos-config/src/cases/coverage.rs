@@ -1,4 +1,4 @@
-//! Which rules the cases of a policy test have seen true, seen false, or not seen at all.
+//! Counts how often the requests of a policy test made each rule true, false or undecidable.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,18 +8,19 @@ use angos_identity::Identity;
 use angos_policy::RuleOutcome;
 use serde_json::{Value, json};
 
-/// What was seen of one rule.
+/// The results of one rule.
 #[derive(Debug, Default, Clone, Copy)]
-struct Seen {
+struct Results {
     trues: u64,
     falses: u64,
     undecidables: u64,
 }
 
-/// What was seen of every rule, by policy and position.
+/// The results of every rule, by policy and position.
+#[derive(Debug)]
 pub(super) struct Coverage<'a> {
     access: &'a AccessPolicies,
-    seen: BTreeMap<(String, usize), Seen>,
+    seen: BTreeMap<(String, usize), Results>,
 }
 
 impl<'a> Coverage<'a> {
@@ -27,10 +28,10 @@ impl<'a> Coverage<'a> {
         Self { access, seen: BTreeMap::new() }
     }
 
-    /// Counts what each rule that is asked says about a request.
+    /// Counts the result of each rule that is evaluated for a request.
     pub(super) fn count(&mut self, identity: &Identity, request: &AccessRequests) {
-        for inquiry in request.required().iter().chain(request.alternatives()) {
-            self.access.evaluate_all(identity, inquiry, &mut |scope, rule, outcome| {
+        for each in request.required().iter().chain(request.alternatives()) {
+            self.access.evaluate_all(identity, each, &mut |scope, rule, outcome| {
                 let seen = self.seen.entry((scope.to_owned(), rule)).or_default();
                 match outcome {
                     RuleOutcome::True => seen.trues += 1,
@@ -41,7 +42,7 @@ impl<'a> Coverage<'a> {
         }
     }
 
-    fn rules(&self) -> impl Iterator<Item = (&str, &str, Seen)> {
+    fn rules(&self) -> impl Iterator<Item = (&str, &str, Results)> {
         self.access.scopes().into_iter().flat_map(move |(scope, policy)| {
             (0..policy.len()).map(move |rule| {
                 let seen = self.seen.get(&(scope.to_owned(), rule)).copied().unwrap_or_default();
@@ -50,7 +51,7 @@ impl<'a> Coverage<'a> {
         })
     }
 
-    /// Whether every rule was seen true and seen false.
+    /// Whether every rule was true at least once and false at least once.
     pub(super) fn is_complete(&self) -> bool {
         self.rules().all(|(_, _, seen)| seen.missing().is_empty())
     }
@@ -58,7 +59,7 @@ impl<'a> Coverage<'a> {
     pub(super) fn text(&self) -> String {
         let mut text = String::from("coverage:\n");
         for (scope, rule, seen) in self.rules() {
-            let Seen { trues, falses, undecidables } = seen;
+            let Results { trues, falses, undecidables } = seen;
             let (scope, rule) = (scope.escape_debug(), rule.escape_debug());
             let _ = write!(text, "  {scope} {rule}: true {trues}, false {falses}");
             if undecidables > 0 {
@@ -76,7 +77,7 @@ impl<'a> Coverage<'a> {
     }
 
     pub(super) fn json(&self) -> Value {
-        let row = |(scope, rule, seen): (&str, &str, Seen)| {
+        let row = |(scope, rule, seen): (&str, &str, Results)| {
             json!({
                 "policy": scope,
                 "rule": rule,
@@ -89,7 +90,7 @@ impl<'a> Coverage<'a> {
     }
 }
 
-impl Seen {
+impl Results {
     /// The values it never had.
     fn missing(self) -> &'static [&'static str] {
         match (self.trues, self.falses) {

@@ -1,14 +1,14 @@
-//! What would be answered otherwise, gathered: one group for all that only time tells apart.
+//! Changed decisions in groups: one group holds those that differ only in time.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-use angos_access::{Decision, RecordedDecision};
-
+use crate::decide::Decision;
+use crate::escape::escape;
 use crate::limits::{REPLAY_GROUPS_MAX, REPLAY_TEXT_MAX_CHARS};
-use crate::log::harmless;
+use crate::record::RecordedDecision;
 
-/// Everything a replay found.
+/// Counters and groups of a replay.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     /// Lines that are decisions.
@@ -19,29 +19,28 @@ pub(super) struct Changes {
     pub(super) denied: u64,
     /// Changes from deny to allow.
     pub(super) allowed: u64,
-    /// Changes that are in no group, since there were too many groups.
+    /// Changes beyond the largest number of groups.
     pub(super) ungrouped: u64,
-    /// Whether there was more to read.
     pub(super) is_interrupted: bool,
     groups: HashMap<Change, Times>,
 }
 
-/// What the changes of one group have in common. All text is harmless and short.
+/// The common fields of one group. All texts are escaped and short.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Change {
     pub(super) is_denied: bool,
     pub(super) caller: String,
     pub(super) action: &'static str,
     pub(super) namespace: Option<String>,
-    /// Policy and rule that answered.
+    /// Policy and rule that decided.
     pub(super) old: (String, String),
-    /// Policy and rule that would answer.
+    /// Policy and rule that would decide.
     pub(super) new: (String, String),
-    /// Why the rule that would answer has no value.
+    /// Why the rule that would decide has no value.
     pub(super) undecidable: Option<String>,
 }
 
-/// How often, and between which moments.
+/// How often, and the first and last time.
 #[derive(Debug)]
 pub(super) struct Times {
     pub(super) count: u64,
@@ -58,53 +57,53 @@ impl Times {
         &self.last.1
     }
 
-    fn add(&mut self, moment: SystemTime, text: &str) {
+    fn add(&mut self, time: SystemTime, text: &str) {
         self.count += 1;
-        if moment < self.first.0 {
-            self.first = (moment, text.to_owned());
+        if time < self.first.0 {
+            self.first = (time, text.to_owned());
         }
-        if moment >= self.last.0 {
-            self.last = (moment, text.to_owned());
+        if time >= self.last.0 {
+            self.last = (time, text.to_owned());
         }
     }
 }
 
 impl Changes {
-    /// Counts one decision, and gathers it if it would be another one.
-    pub(super) fn add(&mut self, recorded: &RecordedDecision, judgement: &Decision<'_>) {
+    /// Counts one decision, and adds it to a group if it changed.
+    pub(super) fn add(&mut self, recorded: &RecordedDecision, decision: &Decision<'_>) {
         self.decisions += 1;
-        let is_denied = !judgement.is_allowed();
-        if recorded.is_allowed() == judgement.is_allowed() {
+        let is_denied = !decision.is_allowed();
+        if recorded.is_allowed() == decision.is_allowed() {
             return;
         }
         *(if is_denied { &mut self.denied } else { &mut self.allowed }) += 1;
-        let shown = |text: &str| harmless(text, REPLAY_TEXT_MAX_CHARS);
+        let shown = |text: &str| escape(text, REPLAY_TEXT_MAX_CHARS);
         let change = Change {
             is_denied,
             caller: shown(recorded.caller()),
             action: recorded.request().action().as_str(),
             namespace: recorded.request().namespace().map(|name| shown(name.as_ref())),
             old: (shown(recorded.policy()), shown(recorded.rule())),
-            new: (shown(judgement.scope()), shown(judgement.rule())),
-            undecidable: judgement.undecidable().map(|cause| shown(cause.as_str())),
+            new: (shown(decision.scope()), shown(decision.rule())),
+            undecidable: decision.undecidable().map(|cause| shown(cause.as_str())),
         };
-        let moment = recorded.timestamp();
+        let time = recorded.timestamp();
         if let Some(times) = self.groups.get_mut(&change) {
-            times.add(moment, recorded.time());
+            times.add(time, recorded.time());
         } else if self.groups.len() < REPLAY_GROUPS_MAX {
-            let at = (moment, recorded.time().to_owned());
+            let at = (time, recorded.time().to_owned());
             self.groups.insert(change, Times { count: 1, first: at.clone(), last: at });
         } else {
             self.ungrouped += 1;
         }
     }
 
-    /// How many answers would be others.
+    /// The number of changed decisions.
     pub(super) fn changed(&self) -> u64 {
         self.denied + self.allowed
     }
 
-    /// The groups: what would be denied first, and the largest first.
+    /// The groups, ordered: newly denied requests first, then the largest.
     pub(super) fn groups(&self) -> Vec<(&Change, &Times)> {
         let mut groups: Vec<_> = self.groups.iter().collect();
         groups.sort_by(|(a, a_times), (b, b_times)| {
@@ -131,16 +130,16 @@ mod tests {
     }
 
     fn replayed(decisions: impl Iterator<Item = RecordedDecision>) -> Changes {
-        let access = angos_access::AccessPolicies::default();
+        let access = crate::AccessPolicies::default();
         let mut changes = Changes::default();
-        for decision in decisions {
-            changes.add(&decision, &access.decide(decision.identity(), decision.request()));
+        for recorded in decisions {
+            changes.add(&recorded, &access.decide(recorded.identity(), recorded.request()));
         }
         changes
     }
 
     #[test]
-    fn one_group_knows_its_first_and_last_moment_in_any_order() {
+    fn one_group_knows_its_first_and_last_time_in_any_order() {
         let changes = replayed([30, 10, 20].into_iter().map(|second| recorded("a", second)));
         let groups = changes.groups();
         let [(change, times)] = groups[..] else { panic!("{groups:?}") };

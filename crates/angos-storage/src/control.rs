@@ -1,4 +1,4 @@
-//! The control socket: how commands of this program reach the server that has the store open.
+//! The control socket: other processes send commands to the process that has the store open.
 //!
 //! A socket in the folder of the metadata, for the user of the server and root alone. One connection carries one
 //! command, a line of JSON, and its answer, lines of JSON: progress, and in the end what was done or why not. A client
@@ -10,7 +10,7 @@
 //! ← {"done":{"records":300,"blobs":300,"bytes":9000,"linked":300,"damaged":0}}    or {"error":"…"}
 //! ```
 
-mod client;
+pub(crate) mod client;
 
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -19,7 +19,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use angos_storage::{Backup, Storage};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -28,14 +27,15 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::limits::{CONTROL_CLIENTS_MAX, CONTROL_LINE_MAX_BYTES, CONTROL_WITHIN};
-
-pub(crate) use client::connect;
+use crate::backup::Backup;
+use crate::limits::{CONTROL_CLIENTS_MAX, CONTROL_LINE_MAX_BYTES, CONTROL_TIMEOUT};
+use crate::settings::Storage;
 
 const SOCKET: &str = "control.sock";
 
-/// The open socket. Its file is removed when this is dropped.
-pub(crate) struct Control {
+/// The open socket. Dropping it removes its file.
+#[derive(Debug)]
+pub struct ControlSocket {
     listener: UnixListener,
     file: PathBuf,
     /// The user of this process.
@@ -47,10 +47,14 @@ fn short(folder: &File) -> PathBuf {
     Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(SOCKET)
 }
 
-impl Control {
-    /// Opens the socket. The store in the folder must be open, so that a socket that is there is one of a process that
-    /// has ended. Needs a tokio runtime.
-    pub(crate) fn open(folder: &Path) -> io::Result<Control> {
+impl ControlSocket {
+    /// Opens the socket in the folder of the metadata, for this user and root. This process must have the store open: an
+    /// existing socket is then one of a process that has ended, and is replaced. Needs a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file system and the socket.
+    pub fn open(folder: &Path) -> io::Result<ControlSocket> {
         let file = folder.join(SOCKET);
         match fs::remove_file(&file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -59,11 +63,12 @@ impl Control {
         let listener = UnixListener::bind(short(&File::open(folder)?))?;
         fs::set_permissions(&file, Permissions::from_mode(0o600))?;
         let user = UnixStream::pair()?.0.peer_cred()?.uid();
-        Ok(Control { listener, file, user })
+        Ok(ControlSocket { listener, file, user })
     }
 
-    /// Does what comes, until dropped: a command at a time, so that two never work against each other.
-    pub(crate) async fn serve(self, storage: Storage) -> Result<(), String> {
+    /// Runs the commands that arrive, one at a time, until dropped. The error is never returned: it lets a supervisor treat
+    /// this like other services.
+    pub async fn serve(self, storage: Storage) -> Result<(), String> {
         let turn = Arc::new(Semaphore::new(1));
         let mut clients = JoinSet::new();
         loop {
@@ -72,7 +77,7 @@ impl Control {
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     tracing::warn!(target: "angos::control", %error, "cannot accept a command");
-                    tokio::time::sleep(CONTROL_WITHIN).await;
+                    tokio::time::sleep(CONTROL_TIMEOUT).await;
                     continue;
                 }
             };
@@ -85,7 +90,7 @@ impl Control {
     }
 }
 
-impl Drop for Control {
+impl Drop for ControlSocket {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.file);
     }
@@ -93,7 +98,7 @@ impl Drop for Control {
 
 async fn answer(stream: UnixStream, storage: Storage, turn: Arc<Semaphore>) {
     let (from, mut to) = stream.into_split();
-    let (outcome, from) = match timeout(CONTROL_WITHIN, read_command(from)).await {
+    let (outcome, from) = match timeout(CONTROL_TIMEOUT, read_command(from)).await {
         Ok(Ok((command, from))) => (run(&command, &storage, &turn), from),
         Ok(Err(error)) => return tracing::debug!(target: "angos::control", %error, "no command came"),
         Err(_) => return tracing::debug!(target: "angos::control", "no command came in time"),
@@ -174,7 +179,7 @@ impl Work {
 /// One line, within a time: a client that does not read must not hold a command.
 async fn say(to: &mut OwnedWriteHalf, line: &Value) -> io::Result<()> {
     let line = format!("{line}\n");
-    timeout(CONTROL_WITHIN, to.write_all(line.as_bytes()))
+    timeout(CONTROL_TIMEOUT, to.write_all(line.as_bytes()))
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
