@@ -14,9 +14,9 @@ use hyper::header::{AUTHORIZATION, HeaderName};
 use hyper::{HeaderMap, Method};
 use ipnet::IpNet;
 
-use crate::handshake::Caller;
+use crate::connection::handshake::Caller;
 
-use forwarded::Unclear;
+use forwarded::ForwardedError;
 
 /// Who made a browser send a request, by the W3C's Fetch Metadata; no page can set it.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -29,7 +29,7 @@ pub(crate) enum AuthenticationError {
     Malformed(#[from] MalformedCredentials),
     /// Several `Authorization` headers, each of which another reader could take for the right one.
     #[error("there are several Authorization headers")]
-    Several,
+    DuplicateHeader,
     /// The credential is wrong, in a way the client must not learn.
     #[error("{0}")]
     Wrong(Rejection),
@@ -44,7 +44,7 @@ pub(crate) enum AuthenticationError {
     Failed,
     /// A trusted proxy does not say clearly on whose behalf it asks.
     #[error("{0}")]
-    Unclear(#[from] Unclear),
+    ForwardedError(#[from] ForwardedError),
 }
 
 impl From<Rejection> for AuthenticationError {
@@ -59,13 +59,13 @@ impl From<Rejection> for AuthenticationError {
 
 /// Whether a page of another site made a browser send something that changes the registry. The browser adds the
 /// certificate or password of its user, who knows nothing of it. Clients other than browsers do not send the header.
-pub(crate) fn is_foreign(method: &Method, headers: &HeaderMap) -> bool {
+pub(crate) fn is_cross_site(method: &Method, headers: &HeaderMap) -> bool {
     let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
-    let is_foreign = sites.any(|site| site != "same-origin" && site != "none") && !method.is_safe();
-    if is_foreign {
+    let is_cross_site = sites.any(|site| site != "same-origin" && site != "none") && !method.is_safe();
+    if is_cross_site {
         tracing::debug!(target: "angos::auth", %method, "a page of another site sent this; request refused");
     }
-    is_foreign
+    is_cross_site
 }
 
 /// The caller of a request that a trusted proxy brings; none if the proxy does not say clearly who that is.
@@ -113,7 +113,7 @@ async fn credential(
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err((None, AuthenticationError::Several));
+        return Err((None, AuthenticationError::DuplicateHeader));
     }
     let presented =
         BasicCredentials::parse(value.as_bytes()).map_err(|malformed| (None, malformed.into()))?;

@@ -1,6 +1,10 @@
 //! Stage 6: caller and operation → [`Permit`] or [`Denied`]. Nothing else makes a permit, and no operation runs
 //! without one. Writes the decision log.
 
+pub(crate) mod access;
+pub(crate) mod denial_log;
+pub(crate) mod recheck;
+
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -9,11 +13,11 @@ use angos_identity::{CallerKey, Certificate, Identity};
 use angos_oci::{Digest, Name};
 use angos_policy::Undecidable;
 
-use crate::access::AccessInForce;
+use crate::authorize::access::CurrentAccess;
+use crate::authorize::denial_log::DenialLog;
 use crate::decision_log::DecisionLog;
-use crate::denial_log::DenialLog;
 use crate::metrics::Metrics;
-use crate::request_id::RequestId;
+use crate::request::id::RequestId;
 
 /// Proof that a policy allowed this operation to this caller. Only this module can make one.
 #[derive(Debug)]
@@ -40,15 +44,15 @@ pub(crate) enum Denied {
 impl Denied {
     /// Whether a credential might turn it into a yes: a challenge without that hope would have people type passwords
     /// in vain (RFC 9110 §15.5.2, §15.5.4).
-    pub(crate) fn may_change(self) -> bool {
+    pub(crate) fn credential_may_help(self) -> bool {
         self == Self::ByPolicies
     }
 }
 
 /// Asks the policies on behalf of one request.
 #[derive(Debug)]
-pub(crate) struct Gate<'a> {
-    pub(crate) in_force: &'a Arc<AccessInForce>,
+pub(crate) struct Authorizer<'a> {
+    pub(crate) in_force: &'a Arc<CurrentAccess>,
     pub(crate) identity: &'a Identity,
     pub(crate) method: RequestMethod,
     pub(crate) time: SystemTime,
@@ -58,7 +62,7 @@ pub(crate) struct Gate<'a> {
     pub(crate) decision_log: Option<&'a DecisionLog>,
 }
 
-impl Gate<'_> {
+impl Authorizer<'_> {
     /// Asks everything there is to ask about an operation, counts and logs each decision.
     pub(crate) fn admit(&self, operation: Operation) -> Result<Permit, Denied> {
         AccessRequest::for_operation(&operation, self.method, self.time)

@@ -1,6 +1,13 @@
 //! Stage 3: stream → requests. The protocol was settled by ALPN; its own builder serves it, with every limit and timer
 //! set. hyper's automatic builder is not used because it never times out a silent client.
 
+pub(crate) mod activity;
+pub(crate) mod body_memory;
+pub(crate) mod handshake;
+pub(crate) mod lingering_stream;
+pub(crate) mod peer_trust;
+pub(crate) mod supervisor;
+
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -15,49 +22,49 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::activity::Activity;
 use crate::authenticate::forwarded_caller;
-use crate::content::ReadFailed;
-use crate::exchange;
-use crate::fate::{Fate, Judge, Turns};
-use crate::handshake::Caller;
+use crate::connection::activity::Activity;
+use crate::connection::body_memory::ConnectionMemory;
+use crate::connection::handshake::Caller;
+use crate::connection::lingering_stream::LingeringStream;
+use crate::connection::peer_trust::PeerTrust;
+use crate::connection::supervisor::{ConnectionAction, RecheckSchedule, Supervisor};
 use crate::limits::{
     HTTP1_BUFFER_BYTES, HTTP2_CONNECTION_WINDOW_BYTES, HTTP2_SEND_BUFFER_BYTES, HTTP2_STREAM_WINDOW_BYTES,
-    REQUEST_HEAD_BYTES, SLOW_PIECES,
+    REQUEST_HEAD_BYTES, SLOW_CHUNK_FACTOR,
 };
-use crate::listener::Door;
-use crate::memory::Account;
-use crate::places::Member;
-use crate::request_id::RequestId;
+use crate::listener::ListenerContext;
+use crate::listener::connection_limit::ConnectionEntry;
+use crate::request;
+use crate::request::id::RequestId;
+use crate::request::request_limit::{CallerShare, RequestLimit};
+use crate::respond::body::ReadFailed;
+use crate::server::state::{Phase, ServerState};
 use crate::settings::Settings;
-use crate::shared::{Phase, Shared};
-use crate::shares::{Share, Shares};
-use crate::trust::Trust;
-use crate::wire::Wire;
 
 /// One connection, as its requests see it.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) door: Arc<Door>,
+    pub(crate) shared: Arc<ServerState>,
+    pub(crate) door: Arc<ListenerContext>,
     pub(crate) caller: Caller,
-    pub(crate) trust: Option<Trust>,
+    pub(crate) trust: Option<PeerTrust>,
     pub(crate) activity: Arc<Activity>,
-    pub(crate) account: Arc<Account>,
+    pub(crate) account: Arc<ConnectionMemory>,
     /// Its place among the connections of its listener.
-    member: Arc<Member>,
+    member: Arc<ConnectionEntry>,
     key: CallerKey,
     /// What its caller has of the requests in flight.
-    share: Arc<Share>,
+    share: Arc<CallerShare>,
     /// Whether each request may come from another client.
     is_proxy: bool,
 }
 
 impl Connection {
     fn new(
-        shared: Arc<Shared>,
-        door: Arc<Door>,
-        (caller, trust, member): (Caller, Option<Trust>, Arc<Member>),
+        shared: Arc<ServerState>,
+        door: Arc<ListenerContext>,
+        (caller, trust, member): (Caller, Option<PeerTrust>, Arc<ConnectionEntry>),
     ) -> Self {
         door.connections.inc();
         let key = CallerKey::new(caller.address, caller.certificate.as_deref());
@@ -65,7 +72,7 @@ impl Connection {
         let proxies = &shared.settings.trusted_proxies;
         let is_proxy = proxies.iter().any(|network| network.contains(&caller.address));
         let activity = Arc::new(Activity::new());
-        let account = Account::new(&shared.memory);
+        let account = ConnectionMemory::new(&shared.memory);
         Self { shared, door, caller, trust, activity, account, member, key, share, is_proxy }
     }
 
@@ -75,7 +82,7 @@ impl Connection {
     }
 
     /// Whose request this is if not the connection's own caller's: what a trusted proxy forwards for a client.
-    fn forwarded(&self, headers: &HeaderMap) -> Option<Arc<Share>> {
+    fn forwarded(&self, headers: &HeaderMap) -> Option<Arc<CallerShare>> {
         let proxies = &self.shared.settings.trusted_proxies;
         let client = self.is_proxy.then(|| forwarded_caller(&self.caller, headers, proxies)).flatten()?;
         Some(self.shared.requests.of(client, self.shared.asks_for_certificates()))
@@ -83,7 +90,7 @@ impl Connection {
 
     /// Whether the other side would still be let in.
     pub(crate) fn check_trust(&self) -> Result<(), TrustError> {
-        self.trust.as_ref().map_or(Ok(()), Trust::check)
+        self.trust.as_ref().map_or(Ok(()), PeerTrust::check)
     }
 }
 
@@ -96,17 +103,17 @@ impl Drop for Connection {
 /// Serves requests until the connection ends, is idle or stalled for too long, its peer is no longer trusted, or the server
 /// drains.
 pub(crate) fn serve<S>(
-    shared: Arc<Shared>,
-    door: Arc<Door>,
+    shared: Arc<ServerState>,
+    door: Arc<ListenerContext>,
     stream: S,
-    other_side: (Caller, Option<Trust>, Arc<Member>),
+    other_side: (Caller, Option<PeerTrust>, Arc<ConnectionEntry>),
     protocol: Protocol,
 ) -> impl Future<Output = ()> + Send
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let connection = Arc::new(Connection::new(shared, door, other_side));
-    let http = speak(&connection, stream, protocol);
+    let http = serve_http(&connection, stream, protocol);
     drive(connection, http)
 }
 
@@ -114,17 +121,17 @@ where
 /// holds neither the other protocol's state nor room for a request.
 type Http = Pin<Box<dyn GracefulConnection<Error = hyper::Error, Output = Result<(), hyper::Error>> + Send>>;
 
-fn speak<S>(connection: &Arc<Connection>, stream: S, protocol: Protocol) -> Http
+fn serve_http<S>(connection: &Arc<Connection>, stream: S, protocol: Protocol) -> Http
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let settings = &connection.shared.settings;
     let requests = Arc::clone(connection);
     let service = service_fn(move |request| {
-        let answer = exchange::answer(Arc::clone(&requests), request);
+        let answer = request::handle(Arc::clone(&requests), request);
         Box::pin(async move { Ok::<_, Infallible>(answer.await) })
     });
-    let stream = TokioIo::new(Wire::new(stream, Arc::clone(&connection.activity)));
+    let stream = TokioIo::new(LingeringStream::new(stream, Arc::clone(&connection.activity)));
     match protocol {
         Protocol::Http2 => Box::pin(http2(settings).serve_connection(stream, service)),
         _ => Box::pin(http1(settings).serve_connection(stream, service)),
@@ -160,8 +167,8 @@ async fn drive(connection: Arc<Connection>, mut http: Http) {
     let shared = &connection.shared;
     let mut ending = pin!(shared.until(connection.door.ends));
     let mut closed = pin!(shared.until(Phase::Closed));
-    let mut judge = Judge::new(&connection);
-    let mut turns = Turns::new(&connection, judge.next());
+    let mut supervisor = Supervisor::new(&connection);
+    let mut schedule = RecheckSchedule::new(&connection, supervisor.next());
     loop {
         let _turn = tokio::select! {
             biased;
@@ -172,19 +179,19 @@ async fn drive(connection: Arc<Connection>, mut http: Http) {
                 return;
             }
             () = closed.as_mut() => return,
-            () = ending.as_mut(), if judge.is_open() => {
-                judge.close();
+            () = ending.as_mut(), if supervisor.is_open() => {
+                supervisor.close();
                 http.as_mut().graceful_shutdown();
                 continue;
             }
-            turn = turns.next() => turn,
+            turn = schedule.next() => turn,
         };
-        match judge.judge() {
-            Fate::Stay => {}
-            Fate::Close => http.as_mut().graceful_shutdown(),
-            Fate::Cut => return,
+        match supervisor.check() {
+            ConnectionAction::KeepOpen => {}
+            ConnectionAction::Close => http.as_mut().graceful_shutdown(),
+            ConnectionAction::Abort => return,
         }
-        turns.after(judge.next());
+        schedule.after(supervisor.next());
     }
 }
 
@@ -206,12 +213,12 @@ enum Slot {
     /// That of its connection's caller.
     Own,
     /// That of a user, or of a client behind a trusted proxy.
-    Of(Arc<Share>),
+    Of(Arc<CallerShare>),
 }
 
 impl InFlight {
     /// A slot, or none when the caller has its share of them, or the server as many requests as it takes.
-    pub(crate) fn enter(
+    pub(crate) fn acquire(
         connection: &Arc<Connection>,
         request: RequestId,
         headers: &HeaderMap,
@@ -226,7 +233,7 @@ impl InFlight {
     }
 
     /// Without a slot: a request of the management surface.
-    pub(crate) fn beside(connection: &Arc<Connection>, request: RequestId) -> Self {
+    pub(crate) fn uncounted(connection: &Arc<Connection>, request: RequestId) -> Self {
         Self::new(connection, request, Slot::None)
     }
 
@@ -237,7 +244,7 @@ impl InFlight {
 
     /// Counts the request for a user from now on, who may come from many addresses, as many users may from one. Who has
     /// a certificate is counted by that. False when the user has its share.
-    pub(crate) fn is_of_user(&mut self, user: &Arc<Share>) -> bool {
+    pub(crate) fn is_of_user(&mut self, user: &Arc<CallerShare>) -> bool {
         if self.connection.caller.certificate.is_some() {
             return true;
         }
@@ -253,16 +260,16 @@ impl InFlight {
         self.request
     }
 
-    fn requests(&self) -> &Shares {
+    fn requests(&self) -> &RequestLimit {
         &self.connection.shared.requests
     }
 
     /// From now on the client has to take what it asked for.
-    pub(crate) fn streams(&mut self) {
+    pub(crate) fn response_started(&mut self) {
         if self.response.is_none() {
             let activity = &self.connection.activity;
             activity.moved();
-            self.response = Some(activity.streaming_started(self.patience()));
+            self.response = Some(activity.streaming_started(self.timeout()));
         }
     }
 
@@ -270,19 +277,19 @@ impl InFlight {
     pub(crate) fn sent(&self, bytes: usize, is_piece: bool) {
         if let Some(response) = self.response {
             // It leaves when the piece before it has left, which takes a slow client of many blobs long.
-            let patience = self.patience();
-            let patience = if is_piece { patience.saturating_mul(SLOW_PIECES) } else { patience };
-            self.connection.activity.streaming_moved(response, patience);
+            let timeout = self.timeout();
+            let timeout = if is_piece { timeout.saturating_mul(SLOW_CHUNK_FACTOR) } else { timeout };
+            self.connection.activity.streaming_moved(response, timeout);
         }
         self.connection.shared.metrics.sent_bytes.inc_by(bytes as u64);
     }
 
     /// What its connection takes of the memory for bodies.
-    pub(crate) fn account(&self) -> &Arc<Account> {
+    pub(crate) fn account(&self) -> &Arc<ConnectionMemory> {
         &self.connection.account
     }
 
-    fn patience(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         self.connection.shared.settings.timeouts.body_progress
     }
 
@@ -312,7 +319,7 @@ impl Drop for InFlight {
 }
 
 impl Slot {
-    fn share<'a>(&'a self, connection: &'a Connection) -> Option<&'a Share> {
+    fn share<'a>(&'a self, connection: &'a Connection) -> Option<&'a CallerShare> {
         match self {
             Self::None => None,
             Self::Own => Some(&connection.share),

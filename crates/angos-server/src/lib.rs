@@ -23,52 +23,28 @@
 //! `line_log.rs` (logs behind a bounded queue), `background.rs` (named jobs, one runner).
 #![doc = include_str!("../README.md")]
 
-mod accept;
-mod access;
-mod activity;
 mod authenticate;
 mod authorize;
-mod background;
-mod body;
 mod connection;
-mod content;
 mod decision_log;
-mod denial_log;
-mod descriptors;
-mod exchange;
-mod expiry;
-mod fate;
-mod handle;
-mod handshake;
 pub mod limits;
 mod line_log;
 mod listener;
-mod management;
-mod memory;
 mod metrics;
 mod operations;
-mod pieces;
-mod places;
-mod recheck;
-mod refuse;
-mod request_id;
+mod request;
 mod respond;
 mod route;
 mod server;
 mod settings;
-mod shared;
-mod shares;
-mod storage_health;
 #[cfg(test)]
 mod tests;
-mod trust;
-mod wire;
 
-pub use access::Access;
-pub use background::{Background, Job, JobEnded, JobState, UnknownJob};
+pub use authorize::access::Access;
 pub use decision_log::DecisionLog;
-pub use descriptors::TooFewFiles;
-pub use handle::Handle;
 pub use line_log::{LineLog, LineLogEvent};
+pub use server::background::{Background, Job, JobEnded, JobState, UnknownJob};
+pub use server::handle::Handle;
+pub use server::open_files::TooFewFiles;
 pub use server::{Server, StartError};
 pub use settings::{Limits, Listener, Settings, Surfaces, Timeouts};

@@ -35,7 +35,7 @@ pub const HTTP2_SEND_BUFFER_BYTES: usize = 256 * 1024;
 ///
 /// Source: ours. With the default that is 440 bytes a second. Without a bound of its own, a response that nobody takes
 /// would keep its place among the requests in flight as long as another one moves.
-pub const SLOW_PIECES: u32 = 10;
+pub const SLOW_CHUNK_FACTOR: u32 = 10;
 
 /// Default of [`Limits::body_memory`](crate::Limits::body_memory): 256 MiB.
 ///
@@ -58,7 +58,7 @@ pub const CONNECTION_SHARE_MIN_BYTES: usize = 16 * 1024 * 1024;
 /// Source: ours. Nearly all manifests are shorter, and so are errors, probes and most listings: they need no room, and
 /// nobody who fills the rest keeps them waiting. `max_requests` times that is 64 MiB with the default, for requests and
 /// for responses.
-pub const FREE_BYTES: usize = 16 * 1024;
+pub const BODY_BUFFER_FREE_BYTES: usize = 16 * 1024;
 
 /// Bytes of a blob that are read and sent at once, while there is room for them: 112 KiB, seven TLS records.
 ///
@@ -69,12 +69,12 @@ pub const BLOB_PIECE_BYTES: usize = 112 * 1024;
 ///
 /// Source: ours. A manifest is checked as a whole and so has to be in memory; as much again is allowed for the digests of
 /// what it references, which are looked up one by one.
-pub const COLLECTED_WEIGHT: usize = 2;
+pub const BODY_BUFFER_WEIGHT: usize = 2;
 
 /// Bytes of a manifest after which room is made for all that was announced: 128 KiB.
 ///
 /// Source: ours. Growing by doubling holds up to three times of what arrived.
-pub const COLLECTED_BEGINNING_BYTES: usize = 128 * 1024;
+pub const BODY_BUFFER_INITIAL_BYTES: usize = 128 * 1024;
 
 /// How long a body that nobody wants, and a connection that is closing, are still read and dropped: 2 s.
 ///
@@ -87,7 +87,7 @@ pub const LINGER: Duration = Duration::from_secs(2);
 ///
 /// Source: ours. A reload is noticed at once; this is for rules that look at the time, and costs a decision every ten
 /// seconds.
-pub const RECHECK_EVERY: Duration = Duration::from_secs(10);
+pub const RECHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The longest part of a blob that is sent without deciding again, in bytes: 1 MiB.
 ///
@@ -109,23 +109,23 @@ pub const ARTIFACT_TYPES_MAX: usize = 16;
 ///
 /// Source: ours. Each such mount makes exactly as many decisions, some microseconds together; if no owner among them may
 /// be read, an upload starts.
-pub const MOUNT_SOURCES: usize = 32;
+pub const MOUNT_CANDIDATES_MAX: usize = 32;
 
 /// Names that one page of the catalog decides about at least, if there are as many: 1000, or half of it by chance.
 ///
 /// Source: ours; some milliseconds with fifty rules. A caller who may see one name in a thousand finds it.
-pub const CATALOG_LOOKED_AT_MIN: usize = 1000;
+pub const CATALOG_SCAN_MIN: usize = 1000;
 
 /// Names that one page of the catalog decides about at most: 10,000.
 ///
 /// Source: ours, ten for each entry of the largest page; up to 30 ms of one processor with fifty rules. The page then
 /// links to where the next one goes on.
-pub const CATALOG_LOOKED_AT_MAX: usize = 10_000;
+pub const CATALOG_SCAN_MAX: usize = 10_000;
 
 /// How long a page of the catalog waits for its turn: 10 s. Past it the answer is 429 with `Retry-After`.
 ///
 /// Source: ours. Half of the processors make pages; a page takes at most some tens of milliseconds.
-pub const CATALOG_TURN_WITHIN: Duration = Duration::from_secs(10);
+pub const CATALOG_QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connections the kernel keeps, per listener, until they are accepted: 4096.
 ///
@@ -145,7 +145,7 @@ pub const MANAGEMENT_CONNECTIONS: usize = 64;
 /// How long the storage may take to show that it answers before `/readyz` says no: 2 s.
 ///
 /// Source: ours. Probes ask every few seconds; one that waits longer says nothing useful.
-pub const READY_WITHIN: Duration = Duration::from_secs(2);
+pub const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The part of a listener's connections that established ones leave free for those without a request yet: a quarter
 /// (1/4), at least one.
@@ -164,12 +164,12 @@ pub const CLOSING_CONNECTIONS: usize = 16;
 ///
 /// Source: ours. It bounds what a connection beyond its caller's share costs; a caller with as many requests in flight
 /// on its oldest connections gets no further one.
-pub const IDLE_SEARCHED: usize = 256;
+pub const IDLE_SEARCH_MAX: usize = 256;
 
 /// Callers that are remembered before those without a connection are forgotten: 1024, or twice as many as have one.
 ///
 /// Source: ours, some hundred KiB.
-pub const SHARES_KEPT: usize = 1024;
+pub const CALLERS_KEPT: usize = 1024;
 
 /// File descriptors kept for all but connections and the files that requests read or write: 192.
 ///
@@ -180,28 +180,28 @@ pub const FILES_RESERVE: usize = 192;
 /// Connections of each listener, and requests, there may be however low the limit on open files: 4.
 ///
 /// Source: ours. Below it nothing works, and the message about the limit says so.
-pub const LEAST_PLACES: usize = 4;
+pub const LIMIT_MIN: usize = 4;
 
 /// Shortest interval at which a connection is judged idle or stalled, however short the timeouts: 10 ms.
 ///
 /// Source: ours. It bounds what ten thousand connections that do nothing cost.
-pub const JUDGED_AT_MOST_EVERY: Duration = Duration::from_millis(10);
+pub const CHECK_INTERVAL_MIN: Duration = Duration::from_millis(10);
 
 /// How many connections are judged at the same moment, of all: 1.
 ///
 /// Source: ours. A reload makes all of them due at once, and one whose chain is no longer good takes some tenths of a
 /// millisecond; whoever asks for something meanwhile waits for one of them, not for all.
-pub const JUDGED_AT_ONCE: usize = 1;
+pub const RECHECK_CONCURRENCY: usize = 1;
 
 /// Pause between two sweeps of expired uploads: 1 minute. While a sweep finds some it goes on at once.
 ///
 /// Source: ours. Uploads expire after hours.
-pub const SWEEP_EVERY: Duration = Duration::from_mins(1);
+pub const UPLOAD_SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How long connections that are cut at the end of the drain time may take to notice: 1 s.
 ///
 /// Source: ours. Each only has to be woken once.
-pub const CUT_WITHIN: Duration = Duration::from_secs(1);
+pub const ABORT_GRACE: Duration = Duration::from_secs(1);
 
 /// Default of [`Listener::max_connections`](crate::Listener::max_connections): 1024.
 ///
@@ -234,7 +234,7 @@ pub const LOGGED_DENIALS_CALLERS: usize = 1024;
 /// Bytes of memory a log keeps for each of its two buffers when a burst is over: 256 KiB.
 ///
 /// Source: ours, a few hundred decisions.
-pub const LINE_LOG_KEPT_BYTES: usize = 256 * 1024;
+pub const LINE_LOG_BUFFER_BYTES: usize = 256 * 1024;
 
 /// Pause of the thread that writes a log when a pipe in non-blocking mode has no room: 10 ms.
 ///
@@ -250,7 +250,7 @@ pub const BACKGROUND_RETRY: Duration = Duration::from_mins(1);
 /// How often the log warns of certificates and lists that end soon: once a day, beside the start and each change.
 ///
 /// Source: ours. Often enough to be seen in time, seldom enough not to be filtered away.
-pub const EXPIRY_TOLD_EVERY: Duration = Duration::from_hours(24);
+pub const EXPIRY_LOG_INTERVAL: Duration = Duration::from_hours(24);
 
 /// How long a client certificate counts among those seen lately: in this period of 12 hours and the next.
 ///
@@ -266,4 +266,4 @@ pub const EXPIRY_WARNING: Duration = Duration::from_hours(14 * 24);
 /// How often the storage is looked at for readiness and for the metrics of its room: every second.
 ///
 /// Source: ours. Probes ask every few seconds; a look takes some microseconds while the storage is well.
-pub const STORAGE_CHECKED_EVERY: Duration = Duration::from_secs(1);
+pub const STORAGE_PROBE_INTERVAL: Duration = Duration::from_secs(1);

@@ -1,5 +1,8 @@
 //! One open port: what its connections have in common, and stage 1 for each of them.
 
+pub(crate) mod accept;
+pub(crate) mod connection_limit;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,16 +11,16 @@ use angos_tls::{Acceptor, ClientAuth};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::accept::accept;
-use crate::handshake::shake;
+use crate::connection::handshake::accept_tls;
 use crate::limits::BACKLOG;
-use crate::places::Places;
+use crate::listener::accept::accept;
+use crate::listener::connection_limit::ConnectionLimit;
+use crate::server::state::{Phase, ServerState};
 use crate::settings::{Listener, Surfaces};
-use crate::shared::{Phase, Shared};
 
 /// A listener whose port is open.
 #[derive(Debug)]
-pub(crate) struct Bound {
+pub(crate) struct BoundListener {
     pub(crate) settings: Listener,
     pub(crate) acceptor: Option<Acceptor>,
     socket: TcpListener,
@@ -25,17 +28,17 @@ pub(crate) struct Bound {
 
 /// What the connections of one listener have in common.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct ListenerContext {
     pub(crate) surfaces: Surfaces,
     /// From this phase on it takes no connection, and each closes after the requests it has in flight.
     pub(crate) ends: Phase,
     /// How many connections it has.
     pub(crate) connections: Gauge,
     /// The places of its connections.
-    pub(crate) places: Arc<Places>,
+    pub(crate) places: Arc<ConnectionLimit>,
 }
 
-impl Bound {
+impl BoundListener {
     /// Opens the port; connections wait in the kernel's queue until they are [served](Self::serve).
     pub(crate) fn open(settings: Listener, acceptor: Option<Acceptor>) -> io::Result<Self> {
         let socket = listen(settings.address)?;
@@ -47,26 +50,26 @@ impl Bound {
     }
 
     /// What its connections have in common.
-    pub(crate) fn door(&self, shared: &Shared) -> Arc<Door> {
-        Arc::new(Door::new(&self.settings, self.acceptor.as_ref(), shared))
+    pub(crate) fn door(&self, shared: &ServerState) -> Arc<ListenerContext> {
+        Arc::new(ListenerContext::new(&self.settings, self.acceptor.as_ref(), shared))
     }
 
     /// Serves until its phase ends. The connections that are left then keep their places.
-    pub(crate) async fn serve(self, shared: Arc<Shared>, door: Arc<Door>) {
+    pub(crate) async fn serve(self, shared: Arc<ServerState>, door: Arc<ListenerContext>) {
         let serve = |socket, address, member| {
             let (shared, door) = (Arc::clone(&shared), Arc::clone(&door));
-            shake(shared, door, self.acceptor.clone(), socket, (address, member))
+            accept_tls(shared, door, self.acceptor.clone(), socket, (address, member))
         };
         let displaced = shared.metrics.fairness.displaced.clone();
         accept(self.socket, &door.places, shared.until(door.ends), serve, displaced).await;
     }
 }
 
-impl Door {
-    pub(crate) fn new(listener: &Listener, acceptor: Option<&Acceptor>, shared: &Shared) -> Self {
+impl ListenerContext {
+    pub(crate) fn new(listener: &Listener, acceptor: Option<&Acceptor>, shared: &ServerState) -> Self {
         let connections = shared.metrics.connections(&listener.name);
         let certificates = acceptor.is_some_and(|acceptor| acceptor.client_auth() != ClientAuth::None);
-        let places = Arc::new(Places::new(listener.max_connections, certificates));
+        let places = Arc::new(ConnectionLimit::new(listener.max_connections, certificates));
         Self { surfaces: listener.surfaces, ends: ends(listener), connections, places }
     }
 }

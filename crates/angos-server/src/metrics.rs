@@ -24,11 +24,11 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use crate::access::AccessInForce;
-use crate::background::{Background, JobMetrics};
+use crate::authorize::access::CurrentAccess;
 use crate::line_log::LineMetrics;
+use crate::server::background::{Background, JobMetrics};
+use crate::server::storage_health::StorageMetrics;
 use crate::settings::Settings;
-use crate::storage_health::StorageMetrics;
 
 use damage::DamageMetrics;
 use expiries::{ExpiryMetrics, SoonestClient};
@@ -202,7 +202,7 @@ impl Metrics {
     /// Everything, as text, with what the policies in force have decided, and what of the material in force ends.
     pub(crate) fn encode(
         &self,
-        access: Arc<AccessInForce>,
+        access: Arc<CurrentAccess>,
         material: Option<Arc<Material>>,
         damage: Damage,
     ) -> String {
@@ -295,7 +295,7 @@ fn requests(registry: &mut Registry) -> Vec<Requests> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::Access;
+    use crate::authorize::access::Access;
 
     #[test]
     fn counts_by_action_and_class() {
@@ -305,7 +305,7 @@ mod tests {
         metrics.request(None, 404, Duration::from_micros(80));
         metrics.handshake("unknown_ca");
         let text =
-            metrics.encode(Arc::new(AccessInForce::new(Access::default(), 1)), None, Damage::default());
+            metrics.encode(Arc::new(CurrentAccess::new(Access::default(), 1)), None, Damage::default());
         for line in [
             "angos_requests_total{action=\"get-manifest\",status=\"2xx\"} 1",
             "angos_requests_total{action=\"get-manifest\",status=\"4xx\"} 1",

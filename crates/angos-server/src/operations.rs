@@ -2,6 +2,7 @@
 
 mod blobs;
 mod catalog;
+pub(crate) mod health;
 mod manifests;
 mod referrers;
 mod tags;
@@ -15,26 +16,25 @@ use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 
-use crate::authorize::{Denied, Gate, Permit};
-use crate::body::RequestBody;
+use crate::authorize::recheck::Recheck;
+use crate::authorize::{Authorizer, Denied, Permit};
 use crate::connection::Connection;
-use crate::content::ResponseBody;
-use crate::limits::FREE_BYTES;
-use crate::management;
-use crate::memory::Account;
-use crate::recheck::Recheck;
-use crate::refuse::Refusal;
+use crate::connection::body_memory::ConnectionMemory;
+use crate::limits::BODY_BUFFER_FREE_BYTES;
+use crate::request::body::RequestBody;
 use crate::respond::Outcome;
-use crate::shared::Shared;
+use crate::respond::body::ResponseBody;
+use crate::respond::error::RequestError;
+use crate::server::state::ServerState;
 
 /// What an operation may look at besides its own arguments.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) connection: &'a Arc<Connection>,
-    pub(crate) shared: &'a Shared,
+    pub(crate) shared: &'a ServerState,
     /// What the connection takes of the memory for bodies.
-    pub(crate) account: &'a Arc<Account>,
-    pub(crate) gate: &'a Gate<'a>,
+    pub(crate) account: &'a Arc<ConnectionMemory>,
+    pub(crate) gate: &'a Authorizer<'a>,
     /// Whether a credential, of which there was none, might turn a no into a yes.
     pub(crate) challenge: bool,
     pub(crate) headers: &'a HeaderMap,
@@ -46,7 +46,7 @@ pub(crate) struct Context<'a> {
 }
 
 /// A header that may be there once is there several times.
-struct Several;
+struct DuplicateHeader;
 
 impl Context<'_> {
     fn registry(&self) -> &Registry {
@@ -55,28 +55,30 @@ impl Context<'_> {
 
     /// A header that is there once and is text.
     fn header(&self, name: &HeaderName) -> Option<&str> {
-        self.only(name).ok()??.to_str().ok()
+        self.single_header(name).ok()??.to_str().ok()
     }
 
-    /// A header that may be there once; [`Several`] when it is there more often, and any of them could be meant.
-    fn only(&self, name: &HeaderName) -> Result<Option<&HeaderValue>, Several> {
+    /// A header that may be there once; [`DuplicateHeader`] when it is there more often, and any of them could be meant.
+    fn single_header(&self, name: &HeaderName) -> Result<Option<&HeaderValue>, DuplicateHeader> {
         let mut values = self.headers.get_all(name).iter();
         let first = values.next();
-        if values.next().is_some() { Err(Several) } else { Ok(first) }
+        if values.next().is_some() { Err(DuplicateHeader) } else { Ok(first) }
     }
 
     /// A body that is in memory as a whole.
-    fn whole(&self, bytes: Bytes) -> Result<ResponseBody, Refusal> {
-        if bytes.len() <= FREE_BYTES {
+    fn whole(&self, bytes: Bytes) -> Result<ResponseBody, RequestError> {
+        if bytes.len() <= BODY_BUFFER_FREE_BYTES {
             return Ok(ResponseBody::whole(bytes));
         }
-        let lease = self.account.take(bytes.len()).ok_or(Refusal::NoMemory)?;
+        let lease = self.account.take(bytes.len()).ok_or(RequestError::NoMemory)?;
         Ok(ResponseBody::leased(bytes, lease))
     }
 
     /// Asks for one more permit in the course of an operation.
-    pub(crate) fn admit(&self, operation: Operation) -> Result<Permit, Refusal> {
-        let refusal = |denied: Denied| Refusal::Denied { challenge: self.challenge && denied.may_change() };
+    pub(crate) fn admit(&self, operation: Operation) -> Result<Permit, RequestError> {
+        let refusal = |denied: Denied| RequestError::Denied {
+            challenge: self.challenge && denied.credential_may_help(),
+        };
         let permit = self.gate.admit(operation).map_err(refusal)?;
         if let Some(recheck) = self.recheck {
             recheck.require(&permit);
@@ -100,7 +102,7 @@ pub(crate) async fn operate(
     cx: &Context<'_>,
     permit: &Permit,
     body: &mut RequestBody,
-) -> Result<Outcome, Refusal> {
+) -> Result<Outcome, RequestError> {
     let is_write = permit.operation().action().is_write();
     let recheck = is_write.then(|| Arc::new(Recheck::new(cx.connection, cx.gate, cx.challenge, permit)));
     let registry =
@@ -115,11 +117,11 @@ pub(crate) async fn operate(
     })
 }
 
-async fn run(cx: &Context<'_>, permit: &Permit, body: &mut RequestBody) -> Result<Outcome, Refusal> {
+async fn run(cx: &Context<'_>, permit: &Permit, body: &mut RequestBody) -> Result<Outcome, RequestError> {
     match permit.operation() {
         Operation::Version => Ok(Outcome::Version),
-        Operation::Healthz => Ok(Outcome::Well),
-        Operation::Readyz => management::ready(cx.shared).await,
+        Operation::Healthz => Ok(Outcome::Healthy),
+        Operation::Readyz => health::ready(cx.shared).await,
         Operation::Metrics => Ok(Outcome::Metrics(cx.shared.scrape())),
         Operation::ListCatalog { n, last } => catalog::list(cx, *n, last.as_deref()).await,
         Operation::ListTags { name, n, last } => tags::list(cx, name, *n, last.as_deref()).await,

@@ -1,5 +1,9 @@
 //! Stage 9, success: outcome → HTTP response. Statuses of success are chosen here and nowhere else.
 
+pub(crate) mod body;
+pub(crate) mod error;
+pub(crate) mod pieces;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -13,8 +17,8 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 
-use crate::content::ResponseBody;
-use crate::recheck::Recheck;
+use crate::authorize::recheck::Recheck;
+use crate::respond::body::ResponseBody;
 
 const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 const DOCKER_UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
@@ -28,7 +32,7 @@ const TEXT_PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=ut
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 /// For content whose type its pusher chose: a browser may show it, and runs nothing of it with its user's certificate.
-const INERT: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
+const SANDBOX_CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
 const BYTES: HeaderValue = HeaderValue::from_static("bytes");
 
 /// What an operation did.
@@ -37,7 +41,7 @@ pub(crate) enum Outcome {
     /// The registry speaks this API.
     Version,
     /// The server lives, or is ready.
-    Well,
+    Healthy,
     /// The text of the metrics.
     Metrics(String),
     /// A manifest, to be sent; without a body it is only described.
@@ -68,11 +72,11 @@ pub(crate) enum Outcome {
 pub(crate) fn respond(outcome: Outcome) -> Response<ResponseBody> {
     match outcome {
         Outcome::Version => whole(APPLICATION_JSON, Bytes::from_static(b"{}")),
-        Outcome::Well => whole(TEXT_PLAIN, Bytes::from_static(b"ok\n")),
+        Outcome::Healthy => whole(TEXT_PLAIN, Bytes::from_static(b"ok\n")),
         Outcome::Metrics(metrics) => whole(OPEN_METRICS, metrics.into()),
         Outcome::Manifest { media_type, digest, size, body } => manifest(&media_type, &digest, size, body),
         Outcome::ManifestUnchanged(digest) => {
-            with(empty(StatusCode::NOT_MODIFIED), |headers| identified(headers, &digest))
+            with(empty(StatusCode::NOT_MODIFIED), |headers| content_headers(headers, &digest))
         }
         Outcome::ManifestStored { name, receipt } => manifest_stored(&name, &receipt),
         Outcome::Deleted => empty(StatusCode::ACCEPTED),
@@ -155,7 +159,7 @@ fn with(mut response: Response<ResponseBody>, add: impl FnOnce(&mut HeaderMap)) 
 }
 
 /// What names content that never changes.
-fn identified(headers: &mut HeaderMap, digest: &Digest) {
+fn content_headers(headers: &mut HeaderMap, digest: &Digest) {
     headers.insert(ETAG, text(format!("\"{digest}\"")));
     headers.insert(DOCKER_CONTENT_DIGEST, text(digest.to_string()));
 }
@@ -166,22 +170,22 @@ fn manifest(
     size: u64,
     body: ResponseBody,
 ) -> Response<ResponseBody> {
-    let customary = customary(media_type);
-    let media_type = customary.clone().unwrap_or_else(|| text(media_type.to_string()));
+    let known_media_type = known_media_type(media_type);
+    let media_type = known_media_type.clone().unwrap_or_else(|| text(media_type.to_string()));
     let is_described = body.length() == Some(0);
     with(response(media_type, body), |headers| {
-        identified(headers, digest);
+        content_headers(headers, digest);
         if is_described {
             headers.insert(CONTENT_LENGTH, size.into());
         }
-        if customary.is_none() {
-            headers.insert(CONTENT_SECURITY_POLICY, INERT);
+        if known_media_type.is_none() {
+            headers.insert(CONTENT_SECURITY_POLICY, SANDBOX_CSP);
         }
     })
 }
 
 /// A media type that no browser knows how to show, which is what nearly all manifests have.
-fn customary(media_type: &MediaType) -> Option<HeaderValue> {
+fn known_media_type(media_type: &MediaType) -> Option<HeaderValue> {
     let media_type = match media_type.as_ref() {
         MediaType::OCI_MANIFEST => MediaType::OCI_MANIFEST,
         MediaType::OCI_INDEX => MediaType::OCI_INDEX,
@@ -231,7 +235,7 @@ fn blob_content(
 }
 
 fn blob(headers: &mut HeaderMap, digest: &Digest) {
-    identified(headers, digest);
+    content_headers(headers, digest);
     headers.insert(CONTENT_TYPE, OCTET_STREAM);
     headers.insert(ACCEPT_RANGES, BYTES);
 }

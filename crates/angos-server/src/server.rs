@@ -1,5 +1,12 @@
 //! The whole server: bind, run, drain.
 
+pub(crate) mod background;
+pub(crate) mod expiry;
+pub(crate) mod handle;
+pub(crate) mod open_files;
+pub(crate) mod state;
+pub(crate) mod storage_health;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -10,27 +17,27 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
-use crate::access::{Access, AccessInForce};
-use crate::background::{Background, Job, JobEnded};
-use crate::denial_log::DenialLog;
-use crate::expiry::ExpiryWarnings;
-use crate::handle::Handle;
-use crate::limits::{CUT_WITHIN, JUDGED_AT_ONCE, SWEEP_EVERY};
-use crate::listener::{Bound, ends};
-use crate::memory::Memory;
+use crate::authorize::access::{Access, CurrentAccess};
+use crate::authorize::denial_log::DenialLog;
+use crate::connection::body_memory::BodyMemory;
+use crate::limits::{ABORT_GRACE, RECHECK_CONCURRENCY, UPLOAD_SWEEP_INTERVAL};
+use crate::listener::connection_limit::ConnectionLimit;
+use crate::listener::{BoundListener, ends};
 use crate::metrics::Metrics;
-use crate::places::Places;
-use crate::request_id::RequestIds;
+use crate::request::id::RequestIds;
+use crate::request::request_limit::RequestLimit;
+use crate::server::background::{Background, Job, JobEnded};
+use crate::server::expiry::ExpiryWarnings;
+use crate::server::handle::Handle;
+use crate::server::state::{Phase, ServerState};
+use crate::server::storage_health::{StorageMetrics, StorageProbe};
 use crate::settings::{Listener, Settings};
-use crate::shared::{Phase, Shared};
-use crate::shares::Shares;
-use crate::storage_health::{StorageLook, StorageMetrics};
 
 /// A registry that has its ports and serves once [`run`](Self::run) is awaited.
 #[derive(Debug)]
 pub struct Server {
-    shared: Arc<Shared>,
-    listeners: Vec<Bound>,
+    shared: Arc<ServerState>,
+    listeners: Vec<BoundListener>,
     storage: Storage,
 }
 
@@ -87,17 +94,17 @@ impl Server {
         metrics.loaded_now();
         metrics.tls_generation.set(acceptor.as_ref().map_or(0, |acceptor| gauge(acceptor.generation())));
         let beside = storage.clone();
-        let shared = Shared {
+        let shared = ServerState {
             registry: Registry::new(storage, settings.registry.clone()),
-            access: ArcSwap::from_pointee(AccessInForce::new(access, 1)),
+            access: ArcSwap::from_pointee(CurrentAccess::new(access, 1)),
             metrics,
             background,
             request_ids: RequestIds::new(),
             denial_log: DenialLog::default(),
-            requests: Shares::new(settings.limits.max_requests),
-            memory: Arc::new(Memory::new(settings.limits.body_memory)),
+            requests: RequestLimit::new(settings.limits.max_requests),
+            memory: Arc::new(BodyMemory::new(settings.limits.body_memory)),
             catalog_turns: Semaphore::new(catalog_turns()),
-            judging: Semaphore::new(JUDGED_AT_ONCE),
+            recheck_queue: Semaphore::new(RECHECK_CONCURRENCY),
             phase: watch::Sender::new(Phase::Serving),
             storage_health,
             replacing: Mutex::new(()),
@@ -173,7 +180,7 @@ impl Server {
         shared.phase.send_replace(Phase::Closed);
         if !drained {
             tracing::warn!(target: "angos::server", "requests in flight were cut at the end of the drain time");
-            let _ = timeout(CUT_WITHIN, empty(&places)).await;
+            let _ = timeout(ABORT_GRACE, empty(&places)).await;
         }
         for accept in beside {
             accept.ended().await;
@@ -192,7 +199,7 @@ impl Drop for StopOnDrop {
 }
 
 /// Everything the server runs beside the requests, but its accept loops.
-fn start_jobs(shared: &Arc<Shared>, storage: Storage) {
+fn start_jobs(shared: &Arc<ServerState>, storage: Storage) {
     let (background, settings) = (&shared.background, &shared.settings);
     background.service("metadata-writer", async move {
         storage.metadata.ended().await;
@@ -209,7 +216,7 @@ fn start_jobs(shared: &Arc<Shared>, storage: Storage) {
         });
     }
     background.periodic("upload-expiry", UploadExpiry(Arc::clone(shared)));
-    background.periodic("storage-health", StorageLook(Arc::clone(shared)));
+    background.periodic("storage-health", StorageProbe(Arc::clone(shared)));
     if let Some(acceptor) = shared.acceptor.clone() {
         background.periodic("certificate-expiry", ExpiryWarnings::new(acceptor, settings.expiry_warning));
     }
@@ -242,7 +249,7 @@ fn check(settings: &Settings, listeners: &[Listener]) -> Result<(), StartError> 
     Ok(())
 }
 
-fn open(listeners: Vec<Listener>, acceptor: Option<&Acceptor>) -> Result<Vec<Bound>, StartError> {
+fn open(listeners: Vec<Listener>, acceptor: Option<&Acceptor>) -> Result<Vec<BoundListener>, StartError> {
     let open = |listener: Listener| {
         let address = listener.address;
         let acceptor = match acceptor {
@@ -250,13 +257,13 @@ fn open(listeners: Vec<Listener>, acceptor: Option<&Acceptor>) -> Result<Vec<Bou
             None if listener.tls => return Err(StartError::NoAcceptor(listener.name)),
             None => None,
         };
-        Bound::open(listener, acceptor).map_err(|source| StartError::Listen { address, source })
+        BoundListener::open(listener, acceptor).map_err(|source| StartError::Listen { address, source })
     };
     listeners.into_iter().map(open).collect()
 }
 
 /// Resolves when no connection is left at any of the listeners.
-async fn empty(places: &[Arc<Places>]) {
+async fn empty(places: &[Arc<ConnectionLimit>]) {
     for places in places {
         places.empty().await;
     }
@@ -265,7 +272,7 @@ async fn empty(places: &[Arc<Places>]) {
 /// Ends uploads that nobody finished. As long as there are some, a round goes on: each call ends a page of them, and
 /// clients may leave them behind faster than a page a minute.
 #[derive(Debug)]
-struct UploadExpiry(Arc<Shared>);
+struct UploadExpiry(Arc<ServerState>);
 
 impl Job for UploadExpiry {
     async fn round(&mut self) -> Result<(), String> {
@@ -279,7 +286,7 @@ impl Job for UploadExpiry {
     }
 
     async fn due(&mut self) {
-        tokio::time::sleep(SWEEP_EVERY).await;
+        tokio::time::sleep(UPLOAD_SWEEP_INTERVAL).await;
     }
 }
 

@@ -159,7 +159,7 @@ pub struct Timeouts {
     pub idle: Duration,
     /// Between two pieces of a request body, and between two pieces of a response body the client takes. Default
     /// 60 s. A client that stops longer is cut; one that is slow but moving is not, as long as it takes 256 KiB of each
-    /// blob it asked for in [ten times that](crate::limits::SLOW_PIECES).
+    /// blob it asked for in [ten times that](crate::limits::SLOW_CHUNK_FACTOR).
     pub body_progress: Duration,
     /// How long requests in flight may go on when the certificate of their connection is no longer accepted: revoked,
     /// expired, or of an authority that was removed. Default 10 s. New ones are refused at once.
@@ -210,7 +210,7 @@ pub struct Limits {
     pub max_http2_streams: u32,
     /// Bytes of request and response bodies held for clients, over all connections. Default 256 MiB. A connection has an
     /// eighth of it, at least [16 MiB](crate::limits::CONNECTION_SHARE_MIN_BYTES). Past it long responses are sent in
-    /// [small pieces](crate::limits::FREE_BYTES), and what has to be in memory as a whole is answered 503 with
+    /// [small pieces](crate::limits::BODY_BUFFER_FREE_BYTES), and what has to be in memory as a whole is answered 503 with
     /// `Retry-After`.
     pub body_memory: usize,
 }

@@ -14,7 +14,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Why it is not clear on whose behalf a trusted proxy asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unclear {
+pub(crate) enum ForwardedError {
     /// The client's place holds no IP address.
     #[error("a trusted proxy forwards for something that is no IP address")]
     Unreadable,
@@ -28,38 +28,43 @@ pub(super) fn client_address(
     peer: IpAddr,
     headers: &HeaderMap,
     trusted_proxies: &[IpNet],
-) -> Result<IpAddr, Unclear> {
+) -> Result<IpAddr, ForwardedError> {
     let is_trusted = |address: IpAddr| trusted_proxies.iter().any(|network| network.contains(&address));
     let peer = peer.to_canonical();
     if !is_trusted(peer) {
         return Ok(peer);
     }
-    let customary = rightmost(entries(headers, &X_FORWARDED_FOR), address, is_trusted)?;
+    let known_media_type = rightmost(entries(headers, &X_FORWARDED_FOR), address, is_trusted)?;
     let standard = rightmost(entries(headers, &FORWARDED), forwarded_for, is_trusted)?;
-    match (customary, standard) {
-        (Some(customary), Some(standard)) if customary != standard => Err(Unclear::Contradiction),
-        (customary, standard) => Ok(customary.or(standard).unwrap_or(peer)),
+    match (known_media_type, standard) {
+        (Some(known_media_type), Some(standard)) if known_media_type != standard => {
+            Err(ForwardedError::Contradiction)
+        }
+        (known_media_type, standard) => Ok(known_media_type.or(standard).unwrap_or(peer)),
     }
 }
 
 /// The list elements of a header, rightmost first, over all its lines.
-fn entries<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = Result<&'a str, Unclear>> {
+fn entries<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = Result<&'a str, ForwardedError>> {
     let lines: Vec<_> = headers.get_all(name).iter().collect();
     lines.into_iter().rev().flat_map(|line| match line.to_str() {
         Ok(text) => outside_quotes(text, ',').into_iter().rev().map(|entry| Ok(entry.trim())).collect(),
-        Err(_) => vec![Err(Unclear::Unreadable)],
+        Err(_) => vec![Err(ForwardedError::Unreadable)],
     })
 }
 
 /// The first address that is not trusted, or else the last one there is.
 fn rightmost<'a>(
-    entries: impl Iterator<Item = Result<&'a str, Unclear>>,
+    entries: impl Iterator<Item = Result<&'a str, ForwardedError>>,
     read: fn(&str) -> Option<IpAddr>,
     is_trusted: impl Fn(IpAddr) -> bool,
-) -> Result<Option<IpAddr>, Unclear> {
+) -> Result<Option<IpAddr>, ForwardedError> {
     let mut found = None;
     for entry in entries {
-        let address = read(entry?).ok_or(Unclear::Unreadable)?.to_canonical();
+        let address = read(entry?).ok_or(ForwardedError::Unreadable)?.to_canonical();
         found = Some(address);
         if !is_trusted(address) {
             break;
@@ -115,7 +120,7 @@ mod tests {
 
     const PROXY: &str = "10.0.0.1";
 
-    fn check(peer: &str, lines: &[(&HeaderName, &str)], expected: Result<&str, Unclear>) {
+    fn check(peer: &str, lines: &[(&HeaderName, &str)], expected: Result<&str, ForwardedError>) {
         let trusted: Vec<IpNet> = ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap()).into();
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
@@ -146,12 +151,12 @@ mod tests {
         check("[2001:db8::7]:4711", Ok("2001:db8::7"));
         check("::ffff:198.51.100.9", Ok("198.51.100.9"));
         check("garbage, 198.51.100.9", Ok("198.51.100.9")); // the client's invention
-        check("", Err(Unclear::Unreadable));
-        check("unknown", Err(Unclear::Unreadable));
-        check("198.51.100.9,", Err(Unclear::Unreadable));
-        check("198.51.100.9, unknown, 10.2.3.4", Err(Unclear::Unreadable));
-        check("[198.51.100.9]", Err(Unclear::Unreadable));
-        check("198.51.100.9\u{e4}", Err(Unclear::Unreadable));
+        check("", Err(ForwardedError::Unreadable));
+        check("unknown", Err(ForwardedError::Unreadable));
+        check("198.51.100.9,", Err(ForwardedError::Unreadable));
+        check("198.51.100.9, unknown, 10.2.3.4", Err(ForwardedError::Unreadable));
+        check("[198.51.100.9]", Err(ForwardedError::Unreadable));
+        check("198.51.100.9\u{e4}", Err(ForwardedError::Unreadable));
     }
 
     #[test]
@@ -171,25 +176,26 @@ mod tests {
 
     #[test]
     fn the_standard_header_is_read_too() {
-        let check =
-            |value: &str, expected: Result<&str, Unclear>| check(PROXY, &[(&FORWARDED, value)], expected);
+        let check = |value: &str, expected: Result<&str, ForwardedError>| {
+            check(PROXY, &[(&FORWARDED, value)], expected);
+        };
         check("for=198.51.100.9", Ok("198.51.100.9"));
         check("For=\"[2001:db8::7]:4711\";proto=https", Ok("2001:db8::7"));
         check("for=1.1.1.1, proto=https ; FOR=198.51.100.9;host=\"a,b;for=2.2.2.2\"", Ok("198.51.100.9"));
         check("for=198.51.100.9, for=10.2.3.4", Ok("198.51.100.9"));
-        check("for=198.51.100.9;for=10.2.3.4", Err(Unclear::Unreadable));
-        check("for=_hidden", Err(Unclear::Unreadable));
-        check("for=unknown", Err(Unclear::Unreadable));
-        check("proto=https", Err(Unclear::Unreadable));
-        check("for=\"198.51.100.9", Err(Unclear::Unreadable));
-        check("host=\"\\\", for=198.51.100.9", Err(Unclear::Unreadable));
+        check("for=198.51.100.9;for=10.2.3.4", Err(ForwardedError::Unreadable));
+        check("for=_hidden", Err(ForwardedError::Unreadable));
+        check("for=unknown", Err(ForwardedError::Unreadable));
+        check("proto=https", Err(ForwardedError::Unreadable));
+        check("for=\"198.51.100.9", Err(ForwardedError::Unreadable));
+        check("host=\"\\\", for=198.51.100.9", Err(ForwardedError::Unreadable));
     }
 
     #[test]
     fn contradictions_are_refused() {
         let client = (&X_FORWARDED_FOR, "198.51.100.9");
         check(PROXY, &[client, (&FORWARDED, "for=198.51.100.9")], Ok("198.51.100.9"));
-        check(PROXY, &[client, (&FORWARDED, "for=192.0.2.77")], Err(Unclear::Contradiction));
-        check(PROXY, &[client, (&FORWARDED, "for=10.1.1.1")], Err(Unclear::Contradiction));
+        check(PROXY, &[client, (&FORWARDED, "for=192.0.2.77")], Err(ForwardedError::Contradiction));
+        check(PROXY, &[client, (&FORWARDED, "for=10.1.1.1")], Err(ForwardedError::Contradiction));
     }
 }

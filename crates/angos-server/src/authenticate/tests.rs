@@ -68,8 +68,8 @@ async fn a_wrong_credential_is_refused_beside_a_good_certificate() {
         check(&["Bearer token"], AuthenticationError::Malformed(MalformedCredentials::Scheme)).await;
         check(&["Basic ###"], AuthenticationError::Malformed(MalformedCredentials::Encoding)).await;
         check(&[""], AuthenticationError::Malformed(MalformedCredentials::Scheme)).await;
-        check(&[&good, &good], AuthenticationError::Several).await;
-        check(&[&good, &wrong], AuthenticationError::Several).await;
+        check(&[&good, &good], AuthenticationError::DuplicateHeader).await;
+        check(&[&good, &wrong], AuthenticationError::DuplicateHeader).await;
         let none = Credentials::default();
         let found = ask(with_certificate, &[&good], &none).await;
         assert_eq!(found.err(), Some(AuthenticationError::Wrong(Rejection::UnknownUser)));
@@ -82,7 +82,7 @@ async fn an_unclear_forwarder_is_refused() {
     headers.insert("x-forwarded-for", HeaderValue::from_static("unknown"));
     let trusted = ["192.0.2.0/24".parse().unwrap()];
     let found = authenticate(&caller(true), &headers, &credentials(), &trusted).await;
-    assert_eq!(found.err(), Some(AuthenticationError::Unclear(Unclear::Unreadable)));
+    assert_eq!(found.err(), Some(AuthenticationError::ForwardedError(ForwardedError::Unreadable)));
     headers.insert("x-forwarded-for", HeaderValue::from_static("198.51.100.9"));
     let found = authenticate(&caller(true), &headers, &credentials(), &trusted).await.unwrap();
     assert_eq!(found.client_ip(), "198.51.100.9");

@@ -8,18 +8,18 @@ use angos_oci::Algorithm;
 use angos_policy::{DefaultDecision, Policy, RuleSource};
 
 use super::*;
-use crate::request_id::RequestIds;
+use crate::request::id::RequestIds;
 
 fn policy(rule: &str) -> AccessPolicy {
     let rules = &[RuleSource::from(rule)];
     Policy::compile(&environment(), DefaultDecision::Deny, rules).expect("a sound rule").into()
 }
 
-fn policies(global: Option<&str>, repositories: &[(&str, &str)]) -> Arc<AccessInForce> {
+fn policies(global: Option<&str>, repositories: &[(&str, &str)]) -> Arc<CurrentAccess> {
     let repositories =
         repositories.iter().map(|(name, rule)| (name.parse().unwrap(), policy(rule))).collect();
     let access = AccessPolicies { global: global.map(policy), repositories, ..AccessPolicies::default() };
-    Arc::new(AccessInForce::new(access.into(), 1))
+    Arc::new(CurrentAccess::new(access.into(), 1))
 }
 
 fn caller(username: Option<&str>) -> Identity {
@@ -32,9 +32,9 @@ fn pull(name: &str) -> Operation {
     Operation::GetManifest { name: name.parse().expect("a name"), reference }
 }
 
-fn admits(policies: &Arc<AccessInForce>, username: Option<&str>, operation: Operation) -> bool {
+fn admits(policies: &Arc<CurrentAccess>, username: Option<&str>, operation: Operation) -> bool {
     let (identity, metrics, denial_log) = (caller(username), Metrics::new(), DenialLog::default());
-    let gate = Gate {
+    let gate = Authorizer {
         in_force: policies,
         identity: &identity,
         method: RequestMethod::Get,

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use super::{LineLogEvent, Queue, count};
-use crate::limits::{LINE_LOG_KEPT_BYTES, LINE_LOG_RETRY};
+use crate::limits::{LINE_LOG_BUFFER_BYTES, LINE_LOG_RETRY};
 
 pub(super) struct Writer<F, W, R> {
     queue: Arc<Queue>,
@@ -72,7 +72,7 @@ where
     /// Waits for something to do; leaves `empty` for the lines to come.
     fn wait(&self, mut empty: Vec<u8>) -> Batch {
         empty.clear();
-        empty.shrink_to(LINE_LOG_KEPT_BYTES);
+        empty.shrink_to(LINE_LOG_BUFFER_BYTES);
         let mut state = self.queue.lock();
         while state.pending.is_empty() && !state.reopen && !state.closing {
             state = match self.queue.changed.wait(state) {

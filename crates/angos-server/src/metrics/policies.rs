@@ -17,11 +17,11 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 
-use crate::access::AccessInForce;
+use crate::authorize::access::CurrentAccess;
 
 /// Reads one set.
 #[derive(Debug)]
-pub(crate) struct PolicyMetrics(pub(crate) Arc<AccessInForce>);
+pub(crate) struct PolicyMetrics(pub(crate) Arc<CurrentAccess>);
 
 impl Collector for PolicyMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
@@ -33,7 +33,7 @@ impl Collector for PolicyMetrics {
     }
 }
 
-fn moments(set: &AccessInForce, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+fn moments(set: &CurrentAccess, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let mut gauge = |name, help, value| {
         let gauge = Gauge::<f64, AtomicU64>::default();
         gauge.set(value);

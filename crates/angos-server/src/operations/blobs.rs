@@ -8,18 +8,18 @@ use hyper::header::{IF_RANGE, RANGE};
 
 use super::{Context, uploads};
 use crate::authorize::Permit;
-use crate::body::RequestBody;
-use crate::limits::{MOUNT_SOURCES, RECHECK_BLOB_BYTES};
-use crate::recheck::Recheck;
-use crate::refuse::Refusal;
+use crate::authorize::recheck::Recheck;
+use crate::limits::{MOUNT_CANDIDATES_MAX, RECHECK_BLOB_BYTES};
+use crate::request::body::RequestBody;
 use crate::respond::Outcome;
+use crate::respond::error::RequestError;
 
 pub(super) async fn pull(
     cx: &Context<'_>,
     permit: &Permit,
     name: &Name,
     digest: &Digest,
-) -> Result<Outcome, Refusal> {
+) -> Result<Outcome, RequestError> {
     if cx.head_only {
         let size = cx.registry().blob(name, digest).await?;
         return Ok(Outcome::BlobFound { digest: *digest, size });
@@ -32,15 +32,15 @@ pub(super) async fn pull(
 }
 
 /// The range asked for. Several ranges, another unit, or an `If-Range` that names other content: all of it.
-fn range(cx: &Context<'_>, digest: &Digest) -> Result<Option<ByteRange>, Refusal> {
+fn range(cx: &Context<'_>, digest: &Digest) -> Result<Option<ByteRange>, RequestError> {
     let Some(range) = cx.header(&RANGE) else { return Ok(None) };
     if cx.header(&IF_RANGE).is_some_and(|known| known.trim_matches('"') != digest.to_string()) {
         return Ok(None);
     }
-    ByteRange::parse(range).map_err(|_| Refusal::RangeInvalid)
+    ByteRange::parse(range).map_err(|_| RequestError::RangeInvalid)
 }
 
-pub(super) async fn delete(cx: &Context<'_>, name: &Name, digest: &Digest) -> Result<Outcome, Refusal> {
+pub(super) async fn delete(cx: &Context<'_>, name: &Name, digest: &Digest) -> Result<Outcome, RequestError> {
     cx.registry().delete_blob(name, digest).await?;
     Ok(Outcome::Deleted)
 }
@@ -50,7 +50,7 @@ pub(super) async fn push(
     name: &Name,
     digest: &Digest,
     body: &mut RequestBody,
-) -> Result<Outcome, Refusal> {
+) -> Result<Outcome, RequestError> {
     let announced = body.announced();
     cx.registry().push_blob(name, digest, announced, body).await?;
     Ok(Outcome::BlobStored { name: name.clone(), digest: *digest })
@@ -65,7 +65,7 @@ pub(super) async fn mount(
     name: &Name,
     digest: &Digest,
     from: Option<&Name>,
-) -> Result<Outcome, Refusal> {
+) -> Result<Outcome, RequestError> {
     let source = match from {
         Some(from) => Some(from.clone()),
         None => readable_owner(cx, name, digest).await?,
@@ -83,12 +83,16 @@ pub(super) async fn mount(
 
 /// The first owner of a blob that the caller may read.
 ///
-/// It always makes [`MOUNT_SOURCES`] decisions, however many repositories own the blob and whatever the answers are, so
+/// It always makes [`MOUNT_CANDIDATES_MAX`] decisions, however many repositories own the blob and whatever the answers are, so
 /// that the time of a mount does not depend on what others own. They are not recorded: a refusal would name owners.
-async fn readable_owner(cx: &Context<'_>, name: &Name, digest: &Digest) -> Result<Option<Name>, Refusal> {
-    let owners = cx.registry().blob_owners(digest, None, MOUNT_SOURCES).await?;
+async fn readable_owner(
+    cx: &Context<'_>,
+    name: &Name,
+    digest: &Digest,
+) -> Result<Option<Name>, RequestError> {
+    let owners = cx.registry().blob_owners(digest, None, MOUNT_CANDIDATES_MAX).await?;
     let mut readable = None;
-    for position in 0..MOUNT_SOURCES {
+    for position in 0..MOUNT_CANDIDATES_MAX {
         let owner = owners.get(position);
         let may_read = cx.gate.may_read(owner.unwrap_or(name), digest);
         if may_read && readable.is_none() {
@@ -99,7 +103,7 @@ async fn readable_owner(cx: &Context<'_>, name: &Name, digest: &Digest) -> Resul
 }
 
 /// `source` is the permit to read the blob where it is; the one to mount it was given before.
-async fn mount_from(cx: &Context<'_>, source: &Permit, name: &Name) -> Result<bool, Refusal> {
+async fn mount_from(cx: &Context<'_>, source: &Permit, name: &Name) -> Result<bool, RequestError> {
     let Operation::GetBlob { name: from, digest } = source.operation() else { return Ok(false) };
     Ok(cx.registry().mount_blob(from, name, digest).await?)
 }

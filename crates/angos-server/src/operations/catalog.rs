@@ -6,8 +6,8 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::{Context, json, page};
-use crate::limits::{CATALOG_LOOKED_AT_MAX, CATALOG_LOOKED_AT_MIN, CATALOG_TURN_WITHIN, PAGE_ENTRIES};
-use crate::refuse::Refusal;
+use crate::limits::{CATALOG_QUEUE_TIMEOUT, CATALOG_SCAN_MAX, CATALOG_SCAN_MIN, PAGE_ENTRIES};
+use crate::respond::error::RequestError;
 use crate::respond::{Outcome, append_query};
 use crate::route::RouteError;
 
@@ -18,10 +18,14 @@ struct Repositories<'a> {
 
 /// Each name is shown to those alone who may list its tags.
 ///
-/// The cost of a page is bounded: it decides about ten names for each that is wanted, [`CATALOG_LOOKED_AT_MIN`] at least
-/// and [`CATALOG_LOOKED_AT_MAX`] at most. So it may show fewer names than asked for, even none, and still link to the next
+/// The cost of a page is bounded: it decides about ten names for each that is wanted, [`CATALOG_SCAN_MIN`] at least
+/// and [`CATALOG_SCAN_MAX`] at most. So it may show fewer names than asked for, even none, and still link to the next
 /// page. A link that starts after a name the caller may not see does not tell the name.
-pub(super) async fn list(cx: &Context<'_>, n: Option<usize>, last: Option<&str>) -> Result<Outcome, Refusal> {
+pub(super) async fn list(
+    cx: &Context<'_>,
+    n: Option<usize>,
+    last: Option<&str>,
+) -> Result<Outcome, RequestError> {
     let wanted = n.unwrap_or(PAGE_ENTRIES).min(PAGE_ENTRIES);
     if wanted == 0 {
         return answer(cx, &[], None);
@@ -34,8 +38,8 @@ pub(super) async fn list(cx: &Context<'_>, n: Option<usize>, last: Option<&str>)
         last => last.map(str::to_owned),
     };
     // Each page may take tens of milliseconds of a processor, which others need, too.
-    let turn = timeout(CATALOG_TURN_WITHIN, cx.shared.catalog_turns.acquire()).await;
-    let Ok(Ok(_turn)) = turn else { return Err(Refusal::Busy) };
+    let turn = timeout(CATALOG_QUEUE_TIMEOUT, cx.shared.catalog_turns.acquire()).await;
+    let Ok(Ok(_turn)) = turn else { return Err(RequestError::Busy) };
     let (names, next) = visible(cx, wanted, after).await?;
     let next = next.map(|last| {
         let mut next = String::from("/v2/_catalog");
@@ -46,7 +50,7 @@ pub(super) async fn list(cx: &Context<'_>, n: Option<usize>, last: Option<&str>)
     answer(cx, &names, next)
 }
 
-fn answer(cx: &Context<'_>, names: &[Name], next: Option<String>) -> Result<Outcome, Refusal> {
+fn answer(cx: &Context<'_>, names: &[Name], next: Option<String>) -> Result<Outcome, RequestError> {
     let repositories = json(&Repositories { repositories: names.iter().map(AsRef::as_ref).collect() });
     Ok(page(cx.whole(repositories.into())?, next))
 }
@@ -56,7 +60,7 @@ async fn visible(
     cx: &Context<'_>,
     wanted: usize,
     mut after: Option<String>,
-) -> Result<(Vec<Name>, Option<String>), Refusal> {
+) -> Result<(Vec<Name>, Option<String>), RequestError> {
     let mut names: Vec<Name> = Vec::new();
     let mut left = look_ahead(wanted);
     // One more than wanted tells whether there is a next page; where all is visible, no more are read.
@@ -92,7 +96,7 @@ async fn visible(
 /// How many names one page decides about. Where a page ends would otherwise tell how many names there are between two
 /// that the caller knows, and so bit by bit their names; chance takes that away.
 fn look_ahead(wanted: usize) -> usize {
-    let most = wanted.saturating_mul(10).clamp(CATALOG_LOOKED_AT_MIN, CATALOG_LOOKED_AT_MAX);
+    let most = wanted.saturating_mul(10).clamp(CATALOG_SCAN_MIN, CATALOG_SCAN_MAX);
     let mut chance = [0; 4];
     // Without randomness it is the most.
     let _ = getrandom::fill(&mut chance);

@@ -6,13 +6,17 @@ use angos_registry::{Error, PutManifest, StoredManifest};
 use hyper::header::{CONTENT_TYPE, IF_NONE_MATCH};
 
 use super::Context;
-use crate::body::{NotCollected, RequestBody};
-use crate::content::ResponseBody;
-use crate::pieces::{ManifestPieces, Pieces, piece};
-use crate::refuse::Refusal;
+use crate::request::body::{BufferError, RequestBody};
 use crate::respond::Outcome;
+use crate::respond::body::ResponseBody;
+use crate::respond::error::RequestError;
+use crate::respond::pieces::{ManifestPieces, Pieces, piece};
 
-pub(super) async fn pull(cx: &Context<'_>, name: &Name, reference: &Reference) -> Result<Outcome, Refusal> {
+pub(super) async fn pull(
+    cx: &Context<'_>,
+    name: &Name,
+    reference: &Reference,
+) -> Result<Outcome, RequestError> {
     let manifest = cx.registry().manifest(name, reference).await?;
     if cx.header(&IF_NONE_MATCH).is_some_and(|known| names(known, &manifest.digest)) {
         return Ok(Outcome::ManifestUnchanged(manifest.digest));
@@ -23,7 +27,11 @@ pub(super) async fn pull(cx: &Context<'_>, name: &Name, reference: &Reference) -
 }
 
 /// The bytes of a manifest: shared, in a place of the budget, or as they are read. None for a HEAD.
-async fn content(cx: &Context<'_>, name: &Name, manifest: &StoredManifest) -> Result<ResponseBody, Refusal> {
+async fn content(
+    cx: &Context<'_>,
+    name: &Name,
+    manifest: &StoredManifest,
+) -> Result<ResponseBody, RequestError> {
     if cx.head_only {
         return Ok(ResponseBody::empty());
     }
@@ -45,20 +53,20 @@ pub(super) async fn push(
     reference: &Reference,
     tags: &[Tag],
     body: &mut RequestBody,
-) -> Result<Outcome, Refusal> {
-    let media_type = match cx.only(&CONTENT_TYPE).map_err(|_| Refusal::MediaTypeInvalid)? {
+) -> Result<Outcome, RequestError> {
+    let media_type = match cx.single_header(&CONTENT_TYPE).map_err(|_| RequestError::MediaTypeInvalid)? {
         None => None,
         Some(value) => {
-            let value = value.to_str().map_err(|_| Refusal::MediaTypeInvalid)?;
-            Some(MediaType::from_content_type(value).map_err(|_| Refusal::MediaTypeInvalid)?)
+            let value = value.to_str().map_err(|_| RequestError::MediaTypeInvalid)?;
+            Some(MediaType::from_content_type(value).map_err(|_| RequestError::MediaTypeInvalid)?)
         }
     };
     let limit = cx.registry().settings().max_manifest_size;
     // It keeps its place in the budget until the manifest is stored.
-    let collected = body.collect(limit).await.map_err(|reason| match reason {
-        NotCollected::TooLarge => Error::ManifestTooLarge { limit }.into(),
-        NotCollected::NoRoom => Refusal::NoMemory,
-        NotCollected::Body(error) => Error::Body(error).into(),
+    let collected = body.buffer(limit).await.map_err(|reason| match reason {
+        BufferError::TooLarge => Error::ManifestTooLarge { limit }.into(),
+        BufferError::NoRoom => RequestError::NoMemory,
+        BufferError::Body(error) => Error::Body(error).into(),
     })?;
     let identity = cx.gate.identity;
     let subject = || identity.certificate().map(Certificate::subject);
@@ -74,7 +82,11 @@ pub(super) async fn push(
     Ok(Outcome::ManifestStored { name: name.clone(), receipt })
 }
 
-pub(super) async fn delete(cx: &Context<'_>, name: &Name, reference: &Reference) -> Result<Outcome, Refusal> {
+pub(super) async fn delete(
+    cx: &Context<'_>,
+    name: &Name,
+    reference: &Reference,
+) -> Result<Outcome, RequestError> {
     cx.registry().delete_manifest(name, reference).await?;
     Ok(Outcome::Deleted)
 }

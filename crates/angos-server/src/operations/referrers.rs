@@ -4,11 +4,11 @@ use angos_oci::{Digest, MediaType, Name};
 use angos_registry::{ReferrersPage, ReferrersRest, Registry};
 
 use super::Context;
-use crate::content::ResponseBody;
-use crate::limits::{COLLECTED_WEIGHT, FREE_BYTES};
-use crate::memory::Lease;
-use crate::pieces::{Next, Pieces, Source};
-use crate::refuse::Refusal;
+use crate::connection::body_memory::Lease;
+use crate::limits::{BODY_BUFFER_FREE_BYTES, BODY_BUFFER_WEIGHT};
+use crate::respond::body::ResponseBody;
+use crate::respond::error::RequestError;
+use crate::respond::pieces::{Next, Pieces, Source};
 use crate::respond::{Outcome, append_query};
 use crate::route::RouteError;
 
@@ -19,11 +19,12 @@ pub(super) async fn list(
     artifact_types: &[String],
     after: Option<&str>,
     n: Option<usize>,
-) -> Result<Outcome, Refusal> {
+) -> Result<Outcome, RequestError> {
     let after: Option<Digest> = after.map(str::parse).transpose().map_err(|_| RouteError::QueryInvalid)?;
     let registry = cx.registry();
-    let mut found =
-        registry.begin_referrers(name, digest, artifact_types, after.as_ref(), n, FREE_BYTES).await?;
+    let mut found = registry
+        .begin_referrers(name, digest, artifact_types, after.as_ref(), n, BODY_BUFFER_FREE_BYTES)
+        .await?;
     let next = found.next.map(|last| {
         let mut next = format!("/v2/{name}/referrers/{digest}");
         for artifact_type in artifact_types {
@@ -56,12 +57,12 @@ pub(super) async fn list(
 }
 
 /// Room for the largest of the manifests that have to be read to make their descriptors, one after the other.
-fn workspace(cx: &Context<'_>, rest: &ReferrersRest) -> Result<Option<Lease>, Refusal> {
-    let largest = usize::try_from(rest.largest()).unwrap_or(usize::MAX).saturating_mul(COLLECTED_WEIGHT);
-    if largest <= FREE_BYTES {
+fn workspace(cx: &Context<'_>, rest: &ReferrersRest) -> Result<Option<Lease>, RequestError> {
+    let largest = usize::try_from(rest.largest()).unwrap_or(usize::MAX).saturating_mul(BODY_BUFFER_WEIGHT);
+    if largest <= BODY_BUFFER_FREE_BYTES {
         return Ok(None);
     }
-    cx.account.take(largest).map(Some).ok_or(Refusal::NoMemory)
+    cx.account.take(largest).map(Some).ok_or(RequestError::NoMemory)
 }
 
 /// What is left of a list.
@@ -80,7 +81,8 @@ impl Source for Rest {
     fn next(mut self: Box<Self>) -> Next {
         Box::pin(async move {
             let Self { registry, name, subject, artifact_types, left, .. } = &*self;
-            let more = registry.more_referrers(name, subject, artifact_types, left.clone(), FREE_BYTES);
+            let more =
+                registry.more_referrers(name, subject, artifact_types, left.clone(), BODY_BUFFER_FREE_BYTES);
             let (descriptors, left) = more.await?;
             let length: usize = descriptors.iter().map(|descriptor| descriptor.len() + 1).sum();
             let mut piece = Vec::with_capacity(length + ReferrersPage::TAIL.len());

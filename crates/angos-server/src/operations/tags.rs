@@ -6,10 +6,10 @@ use angos_registry::{Registry, Span};
 use serde::Serialize;
 
 use super::{Context, json, page};
-use crate::content::ResponseBody;
-use crate::limits::{FREE_BYTES, PAGE_ENTRIES};
-use crate::pieces::{Next, Pieces, Source};
-use crate::refuse::Refusal;
+use crate::limits::{BODY_BUFFER_FREE_BYTES, PAGE_ENTRIES};
+use crate::respond::body::ResponseBody;
+use crate::respond::error::RequestError;
+use crate::respond::pieces::{Next, Pieces, Source};
 use crate::respond::{Outcome, append_query};
 
 #[derive(Serialize)]
@@ -25,10 +25,10 @@ pub(super) async fn list(
     name: &Name,
     n: Option<usize>,
     last: Option<&str>,
-) -> Result<Outcome, Refusal> {
+) -> Result<Outcome, RequestError> {
     // A client that names no number may not know of pages; it gets as many as one answer holds.
     let wanted = n.map_or(PAGE_MAX, |n| n.min(PAGE_ENTRIES));
-    let found = cx.registry().begin_tags(name, Some(wanted), last, FREE_BYTES / 2).await?;
+    let found = cx.registry().begin_tags(name, Some(wanted), last, BODY_BUFFER_FREE_BYTES / 2).await?;
     let next = found.next.map(|last| {
         let mut next = format!("/v2/{name}/tags/list");
         append_query(&mut next, "n", &wanted.to_string());
@@ -54,7 +54,7 @@ impl Source for Rest {
     fn next(self: Box<Self>) -> Next {
         Box::pin(async move {
             let Self { registry, name, span } = *self;
-            let (tags, rest) = registry.more_tags(&name, span, FREE_BYTES / 2).await?;
+            let (tags, rest) = registry.more_tags(&name, span, BODY_BUFFER_FREE_BYTES / 2).await?;
             let mut piece = Vec::new();
             for tag in tags {
                 piece.push(b',');

@@ -20,11 +20,11 @@ use tokio::task::JoinHandle;
 use super::{open, settings};
 use crate::Server;
 use crate::connection;
-use crate::handle::Handle;
-use crate::handshake::Caller;
-use crate::listener::Door;
+use crate::connection::handshake::Caller;
+use crate::connection::peer_trust::PeerTrust;
+use crate::listener::ListenerContext;
+use crate::server::handle::Handle;
 use crate::settings::Listener;
-use crate::trust::Trust;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -72,8 +72,9 @@ impl Site {
         let certificate: Option<Arc<Certificate>> = peer.certificate().cloned();
         let caller = Caller { address: [127, 0, 0, 1].into(), certificate };
         let shared = &self.handle.shared;
-        let door = Door::new(&Listener::new(Listener::REGISTRY, shared.settings.listen), None, shared);
-        let trust = Trust::new(peer);
+        let door =
+            ListenerContext::new(&Listener::new(Listener::REGISTRY, shared.settings.listen), None, shared);
+        let trust = PeerTrust::new(peer);
         let (shared, door) = (Arc::clone(shared), Arc::new(door));
         let place = door.places.enter(caller.address, door.places.socket().await.unwrap());
         tokio::spawn(async move {
@@ -100,7 +101,7 @@ enum Sender {
 }
 
 /// A client's end, and the task that resolves when the connection has ended.
-async fn speak(stream: DuplexStream, protocol: Protocol) -> (Sender, JoinHandle<()>) {
+async fn serve_http(stream: DuplexStream, protocol: Protocol) -> (Sender, JoinHandle<()>) {
     let stream = TokioIo::new(stream);
     if protocol == Protocol::Http2 {
         let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
@@ -132,9 +133,9 @@ impl Sender {
 async fn the_first_request_after_a_revocation_is_refused() {
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let site = Site::new();
-        let turn = site.handle.shared.judging.acquire().await.unwrap();
-        let (mut asking, _asking) = speak(site.serve(protocol).await, protocol).await;
-        let (mut idle, ended) = speak(site.serve(protocol).await, protocol).await;
+        let turn = site.handle.shared.recheck_queue.acquire().await.unwrap();
+        let (mut asking, _asking) = serve_http(site.serve(protocol).await, protocol).await;
+        let (mut idle, ended) = serve_http(site.serve(protocol).await, protocol).await;
         assert_eq!(asking.ask().await.0, 200);
         assert_eq!(idle.ask().await.0, 200);
         site.revoke();

@@ -218,9 +218,10 @@ async fn http2_speaks_the_same_language() {
     let server = start(settings(), open());
     let digest = server.push_blob("a", &vec![1; 3 << 20]).await;
     let (near, far) = tokio::io::duplex(64 * 1024);
-    let caller = crate::handshake::Caller { address: server.address.ip(), certificate: None };
+    let caller = crate::connection::handshake::Caller { address: server.address.ip(), certificate: None };
     let shared = std::sync::Arc::clone(&server.handle.shared);
-    let door = crate::listener::Door::new(&crate::Listener::new("x", server.address), None, &shared);
+    let door =
+        crate::listener::ListenerContext::new(&crate::Listener::new("x", server.address), None, &shared);
     let door = std::sync::Arc::new(door);
     let place = door.places.enter(caller.address, door.places.socket().await.expect("a socket"));
     tokio::spawn(async move {
@@ -253,9 +254,10 @@ async fn http2_speaks_the_same_language() {
 async fn a_refused_http2_upload_reads_its_refusal_and_the_connection_lives() {
     let server = start(settings(), Access::default());
     let (near, far) = tokio::io::duplex(64 * 1024);
-    let caller = crate::handshake::Caller { address: server.address.ip(), certificate: None };
+    let caller = crate::connection::handshake::Caller { address: server.address.ip(), certificate: None };
     let shared = std::sync::Arc::clone(&server.handle.shared);
-    let door = crate::listener::Door::new(&crate::Listener::new("x", server.address), None, &shared);
+    let door =
+        crate::listener::ListenerContext::new(&crate::Listener::new("x", server.address), None, &shared);
     let door = std::sync::Arc::new(door);
     let place = door.places.enter(caller.address, door.places.socket().await.expect("a socket"));
     tokio::spawn(async move {

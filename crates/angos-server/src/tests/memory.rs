@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::connection::body_memory::{BodyMemory, ConnectionMemory, Lease};
 use crate::limits::{BODY_MEMORY_BYTES, CONNECTION_SHARE};
-use crate::memory::{Account, Lease, Memory};
 
 /// Large manifests share a bounded memory; small ones get in beside whoever fills it.
 #[tokio::test]
@@ -25,9 +25,9 @@ async fn collected_bodies_share_a_bounded_memory() {
 }
 
 /// Takes all of it.
-fn fill(memory: &Arc<Memory>) -> Vec<Lease> {
+fn fill(memory: &Arc<BodyMemory>) -> Vec<Lease> {
     let share = BODY_MEMORY_BYTES / CONNECTION_SHARE;
-    let leases = (0..CONNECTION_SHARE).map(|_| Account::new(memory).take(share));
+    let leases = (0..CONNECTION_SHARE).map(|_| ConnectionMemory::new(memory).take(share));
     leases.map(|lease| lease.expect("nothing is taken")).collect()
 }
 

@@ -7,7 +7,7 @@ use angos_access::{AccessPolicies, AccessPolicy, AccessRequest, Action, Decision
 use angos_identity::{Certificate, CertificateFacts, Identity};
 use angos_policy::{DefaultDecision, Policy, RuleSource};
 
-use crate::access::AccessInForce;
+use crate::authorize::access::CurrentAccess;
 use crate::metrics::Metrics;
 
 /// Rules that are true, false and undecidable in every test.
@@ -37,7 +37,7 @@ fn asked(access: &AccessPolicies) -> Decisions<'_> {
 
 fn scraped(access: AccessPolicies) -> String {
     Metrics::new().encode(
-        Arc::new(AccessInForce::new(access.into(), 1)),
+        Arc::new(CurrentAccess::new(access.into(), 1)),
         None,
         angos_registry::Damage::default(),
     )

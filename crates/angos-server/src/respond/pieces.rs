@@ -9,8 +9,8 @@ use angos_oci::{Digest, Name, Reference};
 use angos_registry::{Error, Registry};
 use bytes::Bytes;
 
-use crate::limits::FREE_BYTES;
-use crate::memory::{Chunk, Held, Reserve, Reserved};
+use crate::connection::body_memory::{Chunk, Held, Reserve, Reserved};
+use crate::limits::BODY_BUFFER_FREE_BYTES;
 
 /// Where the pieces come from.
 pub(crate) trait Source: Send + 'static {
@@ -122,6 +122,6 @@ impl Source for ManifestPieces {
 
 /// A copy of the piece that starts at `start`, which does not keep the rest in memory, and where it ends.
 pub(crate) fn piece(bytes: &Bytes, start: usize) -> (Bytes, usize) {
-    let end = start.saturating_add(FREE_BYTES).min(bytes.len());
+    let end = start.saturating_add(BODY_BUFFER_FREE_BYTES).min(bytes.len());
     (Bytes::copy_from_slice(bytes.get(start..end).unwrap_or_default()), end)
 }

@@ -13,8 +13,8 @@ use angos_identity::limits::CERTIFICATE_RESERVE;
 use angos_identity::{CallerKey, admits};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use crate::activity::Activity;
-use crate::limits::{CLOSING_CONNECTIONS, IDLE_SEARCHED, NEW_CONNECTIONS_SHARE};
+use crate::connection::activity::Activity;
+use crate::limits::{CLOSING_CONNECTIONS, IDLE_SEARCH_MAX, NEW_CONNECTIONS_SHARE};
 
 /// The connections of one listener.
 ///
@@ -23,18 +23,18 @@ use crate::limits::{CLOSING_CONNECTIONS, IDLE_SEARCHED, NEW_CONNECTIONS_SHARE};
 /// another of its own. Only where that is not possible is a connection of another caller closed, the oldest without a
 /// request of the caller that has most; an anonymous caller never takes the place of one with a certificate.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct ConnectionLimit {
     /// One permit for each open socket.
     sockets: Arc<Semaphore>,
     all: u32,
     most: u64,
     /// How many of the established ones are kept for holders of certificates.
     reserve: u64,
-    crowd: Mutex<Crowd>,
+    connections: Mutex<Connections>,
 }
 
 #[derive(Debug, Default)]
-struct Crowd {
+struct Connections {
     arrivals: u64,
     new: Group,
     established: Group,
@@ -43,13 +43,13 @@ struct Crowd {
 /// The connections of one kind, by caller and by age.
 #[derive(Debug, Default)]
 struct Group {
-    callers: HashMap<CallerKey, BTreeMap<u64, Arc<Member>>>,
+    callers: HashMap<CallerKey, BTreeMap<u64, Arc<ConnectionEntry>>>,
     ages: BTreeMap<u64, CallerKey>,
 }
 
 /// One connection as its listener knows it.
 #[derive(Debug)]
-pub(crate) struct Member {
+pub(crate) struct ConnectionEntry {
     arrival: u64,
     network: CallerKey,
     /// Set when it is established.
@@ -59,13 +59,13 @@ pub(crate) struct Member {
 
 /// A connection's place, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
-    places: Arc<Places>,
-    member: Arc<Member>,
+pub(crate) struct ConnectionSlot {
+    places: Arc<ConnectionLimit>,
+    member: Arc<ConnectionEntry>,
     _socket: OwnedSemaphorePermit,
 }
 
-impl Places {
+impl ConnectionLimit {
     /// Places for so many connections. `certificates`: whether a part of them is kept for holders of certificates.
     pub(crate) fn new(connections: usize, certificates: bool) -> Self {
         let most = u32::try_from(connections).unwrap_or(u32::MAX / 2).clamp(1, u32::MAX / 2);
@@ -74,7 +74,7 @@ impl Places {
         let most = u64::from(most);
         let reserve = if certificates { most_established(most) / CERTIFICATE_RESERVE } else { 0 };
         let sockets = Arc::new(Semaphore::new(all as usize));
-        Self { sockets, all, most, reserve, crowd: Mutex::default() }
+        Self { sockets, all, most, reserve, connections: Mutex::default() }
     }
 
     /// Waits until another socket may be opened. Connections are closed for others at once, so only those that take a
@@ -85,48 +85,48 @@ impl Places {
     }
 
     /// Takes in a new connection, and closes an older one for it if need be.
-    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr, socket: OwnedSemaphorePermit) -> Place {
-        let mut crowd = self.crowd();
-        let arrival = crowd.arrivals;
-        crowd.arrivals += 1;
+    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr, socket: OwnedSemaphorePermit) -> ConnectionSlot {
+        let mut connections = self.connections();
+        let arrival = connections.arrivals;
+        connections.arrivals += 1;
         let network = CallerKey::network(address);
-        let member = Arc::new(Member::new(arrival, network));
+        let member = Arc::new(ConnectionEntry::new(arrival, network));
         // At least one, since a listener for a single connection has to let the next one in, too.
-        let slots = self.most.saturating_sub(crowd.established.count()).max(1);
-        let (held, free) = (crowd.new.held(&network), slots.saturating_sub(crowd.new.count()));
+        let slots = self.most.saturating_sub(connections.established.count()).max(1);
+        let (held, free) = (connections.new.held(&network), slots.saturating_sub(connections.new.count()));
         if !admits(held, free, slots) {
-            let own = crowd.new.oldest_of(&network);
-            if let Some(oldest) = own.or_else(|| crowd.new.oldest()) {
-                crowd.new.close(&oldest, &network_of(&oldest));
+            let own = connections.new.oldest_of(&network);
+            if let Some(oldest) = own.or_else(|| connections.new.oldest()) {
+                connections.new.close(&oldest, &network_of(&oldest));
             }
         }
-        crowd.new.insert(network, Arc::clone(&member));
-        drop(crowd);
-        Place { places: Arc::clone(self), member, _socket: socket }
+        connections.new.insert(network, Arc::clone(&member));
+        drop(connections);
+        ConnectionSlot { places: Arc::clone(self), member, _socket: socket }
     }
 
     /// Establishes a connection at its first request; true ever after. False when its caller has its share of them and
     /// none of them is without a request: it stays a new one.
     pub(crate) fn establish(
         &self,
-        member: &Arc<Member>,
+        member: &Arc<ConnectionEntry>,
         caller: CallerKey,
         activity: &Arc<Activity>,
     ) -> bool {
         if member.established.get().is_some() {
             return true;
         }
-        let mut crowd = self.crowd();
-        if crowd.new.remove(member.arrival, &member.network).is_none() {
+        let mut connections = self.connections();
+        if connections.new.remove(member.arrival, &member.network).is_none() {
             // It was established by another request, or is being closed for a later one.
             return member.established.get().is_some();
         }
-        let admitted = self.make_room(&mut crowd.established, caller);
+        let admitted = self.make_room(&mut connections.established, caller);
         if admitted {
             let _first = member.established.set((caller, Arc::clone(activity)));
-            crowd.established.insert(caller, Arc::clone(member));
+            connections.established.insert(caller, Arc::clone(member));
         } else {
-            crowd.new.insert(member.network, Arc::clone(member));
+            connections.new.insert(member.network, Arc::clone(member));
         }
         admitted
     }
@@ -152,16 +152,16 @@ impl Places {
         drop(self.sockets.acquire_many(self.all).await);
     }
 
-    fn leave(&self, member: &Member) {
-        let mut crowd = self.crowd();
+    fn leave(&self, member: &ConnectionEntry) {
+        let mut connections = self.connections();
         match member.established.get() {
-            Some((caller, _)) => crowd.established.remove(member.arrival, caller),
-            None => crowd.new.remove(member.arrival, &member.network),
+            Some((caller, _)) => connections.established.remove(member.arrival, caller),
+            None => connections.new.remove(member.arrival, &member.network),
         };
     }
 
-    fn crowd(&self) -> MutexGuard<'_, Crowd> {
-        self.crowd.lock().unwrap_or_else(PoisonError::into_inner)
+    fn connections(&self) -> MutexGuard<'_, Connections> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -170,7 +170,7 @@ fn most_established(most: u64) -> u64 {
     most.saturating_sub((most / NEW_CONNECTIONS_SHARE).max(1)).max(1)
 }
 
-fn network_of(member: &Member) -> CallerKey {
+fn network_of(member: &ConnectionEntry) -> CallerKey {
     member.network
 }
 
@@ -183,12 +183,12 @@ impl Group {
         self.callers.get(caller).map_or(0, |members| members.len() as u64)
     }
 
-    fn insert(&mut self, caller: CallerKey, member: Arc<Member>) {
+    fn insert(&mut self, caller: CallerKey, member: Arc<ConnectionEntry>) {
         self.ages.insert(member.arrival, caller);
         self.callers.entry(caller).or_default().insert(member.arrival, member);
     }
 
-    fn remove(&mut self, arrival: u64, caller: &CallerKey) -> Option<Arc<Member>> {
+    fn remove(&mut self, arrival: u64, caller: &CallerKey) -> Option<Arc<ConnectionEntry>> {
         self.ages.remove(&arrival);
         let members = self.callers.get_mut(caller)?;
         let member = members.remove(&arrival);
@@ -198,28 +198,28 @@ impl Group {
         member
     }
 
-    fn close(&mut self, member: &Arc<Member>, caller: &CallerKey) {
+    fn close(&mut self, member: &Arc<ConnectionEntry>, caller: &CallerKey) {
         if self.remove(member.arrival, caller).is_some() {
             member.closed.notify_one();
         }
     }
 
-    fn oldest(&self) -> Option<Arc<Member>> {
+    fn oldest(&self) -> Option<Arc<ConnectionEntry>> {
         let (arrival, caller) = self.ages.first_key_value()?;
         self.callers.get(caller)?.get(arrival).cloned()
     }
 
-    fn oldest_of(&self, caller: &CallerKey) -> Option<Arc<Member>> {
+    fn oldest_of(&self, caller: &CallerKey) -> Option<Arc<ConnectionEntry>> {
         self.callers.get(caller)?.first_key_value().map(|(_, oldest)| Arc::clone(oldest))
     }
 
-    fn idle_of(&self, caller: &CallerKey) -> Option<Arc<Member>> {
+    fn idle_of(&self, caller: &CallerKey) -> Option<Arc<ConnectionEntry>> {
         let members = self.callers.get(caller)?;
-        members.values().take(IDLE_SEARCHED).find(|member| member.is_idle()).cloned()
+        members.values().take(IDLE_SEARCH_MAX).find(|member| member.is_idle()).cloned()
     }
 
     /// The oldest idle connection of the caller that has most of them, and more than the one that asks.
-    fn idle_of_largest(&self, held: u64, asking: CallerKey) -> Option<(Arc<Member>, CallerKey)> {
+    fn idle_of_largest(&self, held: u64, asking: CallerKey) -> Option<(Arc<ConnectionEntry>, CallerKey)> {
         let may_yield = |caller: &CallerKey| asking.is_certificate() || !caller.is_certificate();
         let mut largest = None;
         let mut most = held;
@@ -228,7 +228,7 @@ impl Group {
             if count <= most {
                 continue;
             }
-            if let Some(idle) = members.values().take(IDLE_SEARCHED).find(|member| member.is_idle()) {
+            if let Some(idle) = members.values().take(IDLE_SEARCH_MAX).find(|member| member.is_idle()) {
                 (most, largest) = (count, Some((Arc::clone(idle), *caller)));
             }
         }
@@ -236,7 +236,7 @@ impl Group {
     }
 }
 
-impl Member {
+impl ConnectionEntry {
     fn new(arrival: u64, network: CallerKey) -> Self {
         Self { arrival, network, established: OnceLock::new(), closed: Notify::new() }
     }
@@ -246,9 +246,9 @@ impl Member {
     }
 }
 
-impl Place {
+impl ConnectionSlot {
     /// The connection, as requests of it see it.
-    pub(crate) fn member(&self) -> &Arc<Member> {
+    pub(crate) fn member(&self) -> &Arc<ConnectionEntry> {
         &self.member
     }
 
@@ -258,7 +258,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.places.leave(&self.member);
     }
@@ -270,7 +270,7 @@ mod tests {
 
     const ADDRESS: [u8; 4] = [192, 0, 2, 1];
 
-    fn enter(places: &Arc<Places>, address: [u8; 4]) -> Place {
+    fn enter(places: &Arc<ConnectionLimit>, address: [u8; 4]) -> ConnectionSlot {
         let socket = Arc::clone(&places.sockets).try_acquire_owned().expect("a socket");
         places.enter(address.into(), socket)
     }
@@ -284,7 +284,7 @@ mod tests {
     }
 
     /// A connection that sent a request, which goes on if `busy`; none if it was not taken in.
-    fn established(places: &Arc<Places>, caller: CallerKey, busy: bool) -> Option<Place> {
+    fn established(places: &Arc<ConnectionLimit>, caller: CallerKey, busy: bool) -> Option<ConnectionSlot> {
         let place = enter(places, ADDRESS);
         let activity = Arc::new(Activity::new());
         activity.request_started();
@@ -295,97 +295,98 @@ mod tests {
     }
 
     /// Whether it was closed for a later one.
-    fn is_closed(place: &Place) -> bool {
+    fn is_closed(place: &ConnectionSlot) -> bool {
         let closed = std::pin::pin!(place.closed());
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         closed.poll(&mut context).is_ready()
     }
 
-    fn closed(places: &[Place]) -> Vec<usize> {
+    fn closed(places: &[ConnectionSlot]) -> Vec<usize> {
         places.iter().enumerate().filter(|(_, place)| is_closed(place)).map(|(index, _)| index).collect()
     }
 
     #[test]
     fn an_address_that_opens_too_many_loses_its_own() {
-        let places = Arc::new(Places::new(100, true));
+        let places = Arc::new(ConnectionLimit::new(100, true));
         let other = enter(&places, address(2));
-        let mut crowd = Vec::new();
+        let mut connections = Vec::new();
         let mut lost = Vec::new();
         for _ in 0..60 {
-            crowd.push(enter(&places, address(1)));
-            lost.extend(closed(&crowd));
+            connections.push(enter(&places, address(1)));
+            lost.extend(closed(&connections));
         }
         assert_eq!(lost, (0..lost.len()).collect::<Vec<_>>(), "the oldest, each once");
-        assert_eq!(crowd.len() - lost.len(), 38, "the share of an address that is not alone");
+        assert_eq!(connections.len() - lost.len(), 38, "the share of an address that is not alone");
         assert!(!is_closed(&other));
     }
 
     #[test]
     fn of_many_addresses_the_oldest_makes_room() {
-        let places = Arc::new(Places::new(50, false));
-        let crowd: Vec<_> = (0..60).map(|number| enter(&places, address(number))).collect();
-        assert_eq!(closed(&crowd), (0..10).collect::<Vec<_>>());
-        drop(crowd);
-        assert_eq!(places.crowd().new.count(), 0);
+        let places = Arc::new(ConnectionLimit::new(50, false));
+        let connections: Vec<_> = (0..60).map(|number| enter(&places, address(number))).collect();
+        assert_eq!(closed(&connections), (0..10).collect::<Vec<_>>());
+        drop(connections);
+        assert_eq!(places.connections().new.count(), 0);
         assert_eq!(places.sockets.available_permits(), places.all as usize);
     }
 
     #[test]
     fn a_caller_with_its_share_gets_a_place_for_one_of_its_own() {
-        let places = Arc::new(Places::new(100, false));
+        let places = Arc::new(ConnectionLimit::new(100, false));
         let other = established(&places, holder(2), false).unwrap();
-        let crowd: Vec<_> = (0..60).map(|_| established(&places, holder(1), false).unwrap()).collect();
-        let lost = closed(&crowd);
+        let connections: Vec<_> = (0..60).map(|_| established(&places, holder(1), false).unwrap()).collect();
+        let lost = closed(&connections);
         assert_eq!(lost, (0..lost.len()).collect::<Vec<_>>());
         // 75 may be established.
-        assert_eq!(crowd.len() - lost.len(), 29);
+        assert_eq!(connections.len() - lost.len(), 29);
         assert!(!is_closed(&other) && established(&places, holder(3), false).is_some());
-        assert!(closed(&crowd).is_empty(), "the newcomer took a free place");
+        assert!(closed(&connections).is_empty(), "the newcomer took a free place");
     }
 
     #[test]
     fn connections_with_requests_are_not_closed() {
-        let places = Arc::new(Places::new(100, false));
-        let crowd: Vec<_> = (0..29).map(|_| established(&places, holder(1), true).unwrap()).collect();
+        let places = Arc::new(ConnectionLimit::new(100, false));
+        let connections: Vec<_> = (0..29).map(|_| established(&places, holder(1), true).unwrap()).collect();
         assert!(established(&places, holder(1), true).is_none());
         assert!(established(&places, holder(2), true).is_some());
-        assert!(closed(&crowd).is_empty());
-        assert_eq!(places.crowd().new.count(), 0, "what was not taken in has left");
+        assert!(closed(&connections).is_empty());
+        assert_eq!(places.connections().new.count(), 0, "what was not taken in has left");
     }
 
     /// Whatever many callers hold idle, one more gets in; without a certificate not at the cost of those with one.
     #[test]
     fn a_full_listener_closes_what_is_idle() {
-        let places = Arc::new(Places::new(100, true));
+        let places = Arc::new(ConnectionLimit::new(100, true));
         let twice = established(&places, holder(5), false).unwrap();
-        let crowd: Vec<_> =
+        let connections: Vec<_> =
             (0..74).map(|number| established(&places, holder(number), false).unwrap()).collect();
-        assert_eq!((closed(&crowd), places.crowd().established.count()), (Vec::new(), 75));
+        assert_eq!((closed(&connections), places.connections().established.count()), (Vec::new(), 75));
         assert!(established(&places, CallerKey::network(address(1).into()), false).is_none());
         assert!(established(&places, holder(100), false).is_some());
         assert!(is_closed(&twice), "the oldest of the caller that has most");
-        assert!(closed(&crowd).is_empty());
+        assert!(closed(&connections).is_empty());
     }
 
     #[test]
     fn a_part_is_kept_for_certificates() {
-        let places = Arc::new(Places::new(100, true));
+        let places = Arc::new(ConnectionLimit::new(100, true));
         let anonymous = |number| CallerKey::network(address(number).into());
-        let crowd: Vec<_> = (0..80).map(|number| established(&places, anonymous(number), true)).collect();
-        assert_eq!(crowd.iter().flatten().count(), 57, "75 less a quarter");
+        let connections: Vec<_> =
+            (0..80).map(|number| established(&places, anonymous(number), true)).collect();
+        assert_eq!(connections.iter().flatten().count(), 57, "75 less a quarter");
         assert!(established(&places, holder(1), true).is_some());
     }
 
     #[test]
     fn one_place_goes_from_hand_to_hand() {
-        let places = Arc::new(Places::new(1, false));
+        let places = Arc::new(ConnectionLimit::new(1, false));
         let silent = enter(&places, address(1));
         let first = established(&places, holder(1), false).unwrap();
         assert!(is_closed(&silent));
         let second = established(&places, holder(2), false).unwrap();
         assert!(is_closed(&first) && !is_closed(&second));
         drop((silent, first, second));
-        let crowd = places.crowd();
-        assert_eq!((crowd.new.count(), crowd.established.count()), (0, 0));
+        let connections = places.connections();
+        assert_eq!((connections.new.count(), connections.established.count()), (0, 0));
     }
 }

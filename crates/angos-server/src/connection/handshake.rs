@@ -10,10 +10,10 @@ use angos_tls::{Acceptor, Protocol};
 use tokio::net::TcpStream;
 
 use crate::connection;
-use crate::listener::Door;
-use crate::places::Member;
-use crate::shared::Shared;
-use crate::trust::Trust;
+use crate::connection::peer_trust::PeerTrust;
+use crate::listener::ListenerContext;
+use crate::listener::connection_limit::ConnectionEntry;
+use crate::server::state::ServerState;
 
 /// The other side of a connection, known before its first request.
 #[derive(Debug, Clone)]
@@ -24,12 +24,12 @@ pub(crate) struct Caller {
 
 /// Secures a fresh connection, if its listener has TLS, and serves it. A failed handshake ends it; nothing is ever
 /// served in plaintext on a listener that has TLS.
-pub(crate) async fn shake(
-    shared: Arc<Shared>,
-    door: Arc<Door>,
+pub(crate) async fn accept_tls(
+    shared: Arc<ServerState>,
+    door: Arc<ListenerContext>,
     acceptor: Option<Acceptor>,
     socket: TcpStream,
-    (address, member): (SocketAddr, Arc<Member>),
+    (address, member): (SocketAddr, Arc<ConnectionEntry>),
 ) {
     let address = address.ip().to_canonical();
     let Some(acceptor) = acceptor else {
@@ -44,7 +44,7 @@ pub(crate) async fn shake(
                 shared.metrics.soonest_client.see(certificate.not_after(), Instant::now());
             }
             let protocol = peer.protocol();
-            let trust = Trust::new(peer);
+            let trust = PeerTrust::new(peer);
             connection::serve(shared, door, stream, (caller, Some(trust), member), protocol)
         }
         Err(error) => {

@@ -10,19 +10,19 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use crate::activity::Activity;
+use crate::connection::activity::Activity;
 use crate::limits::LINGER;
 
 /// Wraps a stream. Everything passes through.
 #[derive(Debug)]
-pub(crate) struct Wire<S> {
+pub(crate) struct LingeringStream<S> {
     stream: S,
     activity: Arc<Activity>,
     /// Set while closing; see [`LINGER`] for why it takes time.
     closing: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Wire<S> {
+impl<S> LingeringStream<S> {
     pub(crate) fn new(stream: S, activity: Arc<Activity>) -> Self {
         Self { stream, activity, closing: None }
     }
@@ -36,7 +36,7 @@ impl<S> Wire<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for LingeringStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -46,7 +46,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for LingeringStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.wrote(written)
@@ -98,7 +98,7 @@ mod tests {
     async fn reads_on_until_the_client_is_done() {
         let (client, server) = tokio::io::duplex(16);
         let closing = tokio::spawn(async move {
-            let mut server = Wire::new(server, Arc::new(Activity::new()));
+            let mut server = LingeringStream::new(server, Arc::new(Activity::new()));
             server.write_all(b"no").await.expect("room");
             server.shutdown().await
         });
@@ -115,7 +115,7 @@ mod tests {
     async fn gives_up_on_a_silent_client() {
         let (_client, server) = tokio::io::duplex(16);
         let before = tokio::time::Instant::now();
-        Wire::new(server, Arc::new(Activity::new())).shutdown().await.expect("closed");
+        LingeringStream::new(server, Arc::new(Activity::new())).shutdown().await.expect("closed");
         assert_eq!(before.elapsed().as_secs(), LINGER.as_secs());
     }
 }

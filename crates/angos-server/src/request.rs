@@ -1,5 +1,9 @@
 //! Stages 4 to 9 in their order, for one request.
 
+pub(crate) mod body;
+pub(crate) mod id;
+pub(crate) mod request_limit;
+
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -11,18 +15,18 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, Version};
 
-use crate::authenticate::{authenticate, is_foreign};
-use crate::authorize::Gate;
-use crate::body::RequestBody;
+use crate::authenticate::{authenticate, is_cross_site};
+use crate::authorize::Authorizer;
 use crate::connection::{Connection, InFlight};
-use crate::content::ResponseBody;
-use crate::expiry;
-use crate::management;
+use crate::operations::health;
 use crate::operations::{Context, operate};
-use crate::refuse::{Refusal, refuse};
-use crate::request_id::RequestId;
+use crate::request::body::RequestBody;
+use crate::request::id::RequestId;
+use crate::respond::body::ResponseBody;
+use crate::respond::error::{RequestError, refuse};
 use crate::respond::{Outcome, respond};
 use crate::route::{request_method, route, without_secrets};
+use crate::server::expiry;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -31,7 +35,7 @@ const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// Answers one request. Never fails: whatever goes wrong is a response.
-pub(crate) async fn answer(
+pub(crate) async fn handle(
     connection: Arc<Connection>,
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
@@ -39,18 +43,18 @@ pub(crate) async fn answer(
     let shared = &connection.shared;
     let id = shared.request_ids.next();
     let established = connection.establish();
-    if established && let Some(response) = management::answer(&connection, id, &request).await {
+    if established && let Some(response) = health::answer(&connection, id, &request).await {
         return response;
     }
     let (head, incoming) = request.into_parts();
-    let mut in_flight = if established { InFlight::enter(&connection, id, &head.headers) } else { None };
+    let mut in_flight = if established { InFlight::acquire(&connection, id, &head.headers) } else { None };
     let mut action = None;
     let mut body = RequestBody::new(incoming, &connection);
     let result = match &mut in_flight {
-        Some(in_flight) => stages(in_flight, &connection, &head, &mut body, &mut action).await,
-        None => Err(Refusal::Busy),
+        Some(in_flight) => run(in_flight, &connection, &head, &mut body, &mut action).await,
+        None => Err(RequestError::Busy),
     };
-    if matches!(result, Err(Refusal::Busy)) {
+    if matches!(result, Err(RequestError::Busy)) {
         shared.metrics.fairness.over_share.inc();
     }
     body.discard(&head.headers);
@@ -58,7 +62,7 @@ pub(crate) async fn answer(
         Ok(outcome) => respond(outcome),
         Err(refusal) => refuse(&refusal, id),
     };
-    finish(&mut response, id, &head.method);
+    add_common_headers(&mut response, id, &head.method);
     if let Some(warning) = expiry::warning(&connection) {
         response.headers_mut().insert(WARNING, warning);
     }
@@ -81,20 +85,20 @@ pub(crate) async fn answer(
     response
 }
 
-async fn stages(
+async fn run(
     in_flight: &mut InFlight,
     connection: &Arc<Connection>,
     head: &Parts,
     body: &mut RequestBody,
     action: &mut Option<Action>,
-) -> Result<Outcome, Refusal> {
+) -> Result<Outcome, RequestError> {
     let (shared, id) = (&connection.shared, in_flight.request());
     connection.check_trust().map_err(|distrust| {
         tracing::debug!(target: "angos::auth", request_id = %id, class = distrust.class(), "request refused: {distrust}");
-        Refusal::Distrusted
+        RequestError::Distrusted
     })?;
-    if !is_sound(head) {
-        return Err(Refusal::HeadInvalid);
+    if !validate_head(head) {
+        return Err(RequestError::HeadInvalid);
     }
     let operation = route(&head.method, head.uri.path(), head.uri.query())?;
     let method = request_method(&head.method)?;
@@ -103,18 +107,18 @@ async fn stages(
     let credentials = &in_force.access.credentials;
     let configured = !credentials.is_empty();
     let (caller, proxies) = (&connection.caller, &shared.settings.trusted_proxies);
-    if is_foreign(&head.method, &head.headers) {
-        return Err(Refusal::Denied { challenge: false });
+    if is_cross_site(&head.method, &head.headers) {
+        return Err(RequestError::Denied { challenge: false });
     }
     let identity = authenticate(caller, &head.headers, credentials, proxies)
         .await
-        .map_err(|error| Refusal::Authentication { error, challenge: configured })?;
+        .map_err(|error| RequestError::Authentication { error, challenge: configured })?;
     let user = identity.username().and_then(|username| in_force.user_share(username));
     if user.is_some_and(|user| !in_flight.is_of_user(user)) {
-        return Err(Refusal::Busy);
+        return Err(RequestError::Busy);
     }
     let challenge = configured && !head.headers.contains_key(AUTHORIZATION);
-    let gate = Gate {
+    let gate = Authorizer {
         in_force: &in_force,
         identity: &identity,
         method,
@@ -126,7 +130,7 @@ async fn stages(
     };
     let permit = gate
         .admit(operation)
-        .map_err(|denied| Refusal::Denied { challenge: challenge && denied.may_change() })?;
+        .map_err(|denied| RequestError::Denied { challenge: challenge && denied.credential_may_help() })?;
     let context = Context {
         connection,
         shared,
@@ -144,7 +148,7 @@ async fn stages(
 /// What RFC 9112 asks of an HTTP/1.1 head and hyper leaves to its users: exactly one `Host` (§3.2), and no transfer
 /// coding but `chunked` (§6.1), since whoever does not know a coding cannot know the body. Anybody in between who reads
 /// such a head may read it differently.
-fn is_sound(head: &Parts) -> bool {
+fn validate_head(head: &Parts) -> bool {
     let hosts = head.headers.get_all(HOST).iter().count();
     let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
     let coding = codings.next();
@@ -153,7 +157,7 @@ fn is_sound(head: &Parts) -> bool {
 }
 
 /// What every response carries; a HEAD loses its body and keeps its length.
-pub(crate) fn finish(response: &mut Response<ResponseBody>, id: RequestId, method: &Method) {
+pub(crate) fn add_common_headers(response: &mut Response<ResponseBody>, id: RequestId, method: &Method) {
     if method == Method::HEAD {
         let body = std::mem::replace(response.body_mut(), ResponseBody::empty());
         let length = body.length();

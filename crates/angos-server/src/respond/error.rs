@@ -17,17 +17,17 @@ use hyper::{Response, StatusCode};
 use serde_json::json;
 
 use crate::authenticate::AuthenticationError;
-use crate::content::ResponseBody;
-use crate::request_id::RequestId;
+use crate::request::id::RequestId;
+use crate::respond::body::ResponseBody;
 use crate::respond::{APPLICATION_JSON, text, upload_location, upload_range};
 use crate::route::RouteError;
 
-const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"Angos\", charset=\"UTF-8\"");
-const SOON: HeaderValue = HeaderValue::from_static("1");
+const BASIC_CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"Angos\", charset=\"UTF-8\"");
+const ONE_SECOND: HeaderValue = HeaderValue::from_static("1");
 
 /// Why a request was not done.
 #[derive(Debug)]
-pub(crate) enum Refusal {
+pub(crate) enum RequestError {
     /// Its head could be read in more than one way.
     HeadInvalid,
     /// It names no operation.
@@ -56,45 +56,45 @@ pub(crate) enum Refusal {
     NotReady(Cow<'static, str>),
 }
 
-impl From<RegistryError> for Refusal {
+impl From<RegistryError> for RequestError {
     fn from(error: RegistryError) -> Self {
         Self::Registry(error)
     }
 }
 
-impl From<RouteError> for Refusal {
+impl From<RouteError> for RequestError {
     fn from(error: RouteError) -> Self {
         Self::Route(error)
     }
 }
 
 /// The status, and what the client is told unless the failure is ours.
-struct Answer {
+struct ErrorResponse {
     status: StatusCode,
-    told: Option<(ErrorCode, Cow<'static, str>)>,
+    error_code: Option<(ErrorCode, Cow<'static, str>)>,
 }
 
-impl Answer {
+impl ErrorResponse {
     fn new(status: StatusCode, code: ErrorCode) -> Self {
-        Self { status, told: Some((code, Cow::Borrowed(code.message()))) }
+        Self { status, error_code: Some((code, Cow::Borrowed(code.message()))) }
     }
 
     fn saying(status: StatusCode, code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, told: Some((code, message.into())) }
+        Self { status, error_code: Some((code, message.into())) }
     }
 
     fn failure(status: StatusCode) -> Self {
-        Self { status, told: None }
+        Self { status, error_code: None }
     }
 }
 
 /// The response to a refusal. Failures of ours are logged here, with everything the client is not told.
-pub(crate) fn refuse(refusal: &Refusal, request: RequestId) -> Response<ResponseBody> {
+pub(crate) fn refuse(refusal: &RequestError, request: RequestId) -> Response<ResponseBody> {
     let answer = answer(refusal);
-    if answer.status.is_server_error() && !matches!(refusal, Refusal::NoMemory) {
+    if answer.status.is_server_error() && !matches!(refusal, RequestError::NoMemory) {
         log(refusal, request);
     }
-    let (code, message) = match &answer.told {
+    let (code, message) = match &answer.error_code {
         Some((code, message)) => (code.as_str(), message.as_ref()),
         None => ("UNKNOWN", unexplained(refusal)),
     };
@@ -109,94 +109,108 @@ pub(crate) fn refuse(refusal: &Refusal, request: RequestId) -> Response<Response
 }
 
 /// What is said of a 5xx.
-fn unexplained(refusal: &Refusal) -> &str {
+fn unexplained(refusal: &RequestError) -> &str {
     match refusal {
-        Refusal::NotReady(reason) => reason,
+        RequestError::NotReady(reason) => reason,
         _ => "internal error",
     }
 }
 
-fn answer(refusal: &Refusal) -> Answer {
+fn answer(refusal: &RequestError) -> ErrorResponse {
     use ErrorCode as Code;
     match refusal {
-        Refusal::HeadInvalid => Answer::saying(
+        RequestError::HeadInvalid => ErrorResponse::saying(
             StatusCode::BAD_REQUEST,
             Code::Unsupported,
             "the request needs one Host and no transfer coding but chunked",
         ),
-        Refusal::Route(error) => route(error),
-        Refusal::Authentication { error, challenge } => authentication(*error, *challenge),
-        Refusal::Distrusted => Answer::saying(
+        RequestError::Route(error) => route(error),
+        RequestError::Authentication { error, challenge } => authentication(*error, *challenge),
+        RequestError::Distrusted => ErrorResponse::saying(
             StatusCode::FORBIDDEN,
             Code::Denied,
             "the client certificate of this connection is no longer accepted",
         ),
-        Refusal::Denied { challenge: true } => Answer::new(StatusCode::UNAUTHORIZED, Code::Unauthorized),
-        Refusal::Denied { challenge: false } => Answer::new(StatusCode::FORBIDDEN, Code::Denied),
-        Refusal::Busy => Answer::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
-        Refusal::NoMemory => Answer::saying(
+        RequestError::Denied { challenge: true } => {
+            ErrorResponse::new(StatusCode::UNAUTHORIZED, Code::Unauthorized)
+        }
+        RequestError::Denied { challenge: false } => ErrorResponse::new(StatusCode::FORBIDDEN, Code::Denied),
+        RequestError::Busy => ErrorResponse::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
+        RequestError::NoMemory => ErrorResponse::saying(
             StatusCode::SERVICE_UNAVAILABLE,
             Code::TooManyRequests,
             "the server has no memory for this now; try again",
         ),
-        Refusal::MediaTypeInvalid => Answer::saying(
+        RequestError::MediaTypeInvalid => ErrorResponse::saying(
             StatusCode::BAD_REQUEST,
             Code::ManifestInvalid,
             "the content type is no media type",
         ),
-        Refusal::RangeInvalid => {
-            Answer::saying(StatusCode::RANGE_NOT_SATISFIABLE, Code::SizeInvalid, "the range makes no sense")
-        }
-        Refusal::ContentRangeInvalid => Answer::saying(
+        RequestError::RangeInvalid => ErrorResponse::saying(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            Code::SizeInvalid,
+            "the range makes no sense",
+        ),
+        RequestError::ContentRangeInvalid => ErrorResponse::saying(
             StatusCode::RANGE_NOT_SATISFIABLE,
             Code::BlobUploadInvalid,
             "the content range makes no sense",
         ),
-        Refusal::UploadRange { offset, .. } => Answer::saying(
+        RequestError::UploadRange { offset, .. } => ErrorResponse::saying(
             StatusCode::RANGE_NOT_SATISFIABLE,
             Code::BlobUploadInvalid,
             format!("the chunk does not continue the upload, which stands at byte {offset}"),
         ),
-        Refusal::Registry(error) => registry(error),
-        Refusal::NotReady(_) => Answer::failure(StatusCode::SERVICE_UNAVAILABLE),
+        RequestError::Registry(error) => registry(error),
+        RequestError::NotReady(_) => ErrorResponse::failure(StatusCode::SERVICE_UNAVAILABLE),
     }
 }
 
 /// A client that presented a credential learns that it was not accepted, and not why.
-fn authentication(error: AuthenticationError, challenge: bool) -> Answer {
+fn authentication(error: AuthenticationError, challenge: bool) -> ErrorResponse {
     match error {
-        AuthenticationError::Busy => Answer::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests),
-        AuthenticationError::Failed => Answer::failure(StatusCode::INTERNAL_SERVER_ERROR),
-        AuthenticationError::Unclear(_) => Answer::new(StatusCode::FORBIDDEN, ErrorCode::Denied),
+        AuthenticationError::Busy => {
+            ErrorResponse::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests)
+        }
+        AuthenticationError::Failed => ErrorResponse::failure(StatusCode::INTERNAL_SERVER_ERROR),
+        AuthenticationError::ForwardedError(_) => {
+            ErrorResponse::new(StatusCode::FORBIDDEN, ErrorCode::Denied)
+        }
         _ if challenge => {
             let message = "the credential was not accepted";
-            Answer::saying(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, message)
+            ErrorResponse::saying(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, message)
         }
-        _ => Answer::new(StatusCode::FORBIDDEN, ErrorCode::Denied),
+        _ => ErrorResponse::new(StatusCode::FORBIDDEN, ErrorCode::Denied),
     }
 }
 
-fn route(error: &RouteError) -> Answer {
+fn route(error: &RouteError) -> ErrorResponse {
     use ErrorCode as Code;
     match error {
         RouteError::NotFound => {
-            Answer::saying(StatusCode::NOT_FOUND, Code::Unsupported, "there is nothing here")
+            ErrorResponse::saying(StatusCode::NOT_FOUND, Code::Unsupported, "there is nothing here")
         }
-        RouteError::MethodNotAllowed { .. } => Answer::new(StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported),
-        RouteError::NameInvalid => Answer::new(StatusCode::BAD_REQUEST, Code::NameInvalid),
-        RouteError::ReferenceInvalid => Answer::saying(
+        RouteError::MethodNotAllowed { .. } => {
+            ErrorResponse::new(StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported)
+        }
+        RouteError::NameInvalid => ErrorResponse::new(StatusCode::BAD_REQUEST, Code::NameInvalid),
+        RouteError::ReferenceInvalid => ErrorResponse::saying(
             StatusCode::BAD_REQUEST,
             Code::ManifestInvalid,
             "the reference is no tag and no digest",
         ),
-        RouteError::DigestInvalid => {
-            Answer::saying(StatusCode::BAD_REQUEST, Code::DigestInvalid, "not a digest this registry knows")
-        }
-        RouteError::UploadUnknown => Answer::new(StatusCode::NOT_FOUND, Code::BlobUploadUnknown),
-        RouteError::QueryInvalid => {
-            Answer::saying(StatusCode::BAD_REQUEST, Code::Unsupported, "a query parameter makes no sense")
-        }
-        RouteError::TooManyTags => Answer::saying(
+        RouteError::DigestInvalid => ErrorResponse::saying(
+            StatusCode::BAD_REQUEST,
+            Code::DigestInvalid,
+            "not a digest this registry knows",
+        ),
+        RouteError::UploadUnknown => ErrorResponse::new(StatusCode::NOT_FOUND, Code::BlobUploadUnknown),
+        RouteError::QueryInvalid => ErrorResponse::saying(
+            StatusCode::BAD_REQUEST,
+            Code::Unsupported,
+            "a query parameter makes no sense",
+        ),
+        RouteError::TooManyTags => ErrorResponse::saying(
             StatusCode::URI_TOO_LONG,
             Code::ManifestInvalid,
             "more tags in one push than accepted",
@@ -204,7 +218,7 @@ fn route(error: &RouteError) -> Answer {
     }
 }
 
-fn registry(error: &RegistryError) -> Answer {
+fn registry(error: &RegistryError) -> ErrorResponse {
     let status = match error {
         RegistryError::NameUnknown
         | RegistryError::ManifestUnknown
@@ -230,48 +244,50 @@ fn registry(error: &RegistryError) -> Answer {
     };
     match error.code() {
         Some(code) if status.is_client_error() || status == StatusCode::INSUFFICIENT_STORAGE => {
-            Answer::saying(status, code, error.to_string())
+            ErrorResponse::saying(status, code, error.to_string())
         }
-        _ => Answer::failure(status),
+        _ => ErrorResponse::failure(status),
     }
 }
 
 /// The headers that belong to a refusal.
-fn explain(refusal: &Refusal, status: StatusCode, headers: &mut HeaderMap) {
+fn explain(refusal: &RequestError, status: StatusCode, headers: &mut HeaderMap) {
     match status {
-        StatusCode::UNAUTHORIZED => drop(headers.insert(WWW_AUTHENTICATE, CHALLENGE)),
+        StatusCode::UNAUTHORIZED => drop(headers.insert(WWW_AUTHENTICATE, BASIC_CHALLENGE)),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            headers.insert(RETRY_AFTER, SOON);
+            headers.insert(RETRY_AFTER, ONE_SECOND);
         }
         _ => {}
     }
     match refusal {
-        Refusal::Registry(RegistryError::UploadBusy) => drop(headers.insert(RETRY_AFTER, SOON)),
-        Refusal::Route(RouteError::MethodNotAllowed { allow }) => {
+        RequestError::Registry(RegistryError::UploadBusy) => drop(headers.insert(RETRY_AFTER, ONE_SECOND)),
+        RequestError::Route(RouteError::MethodNotAllowed { allow }) => {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
-        Refusal::Registry(RegistryError::TagUndeletable { .. }) => {
+        RequestError::Registry(RegistryError::TagUndeletable { .. }) => {
             headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, PUT"));
         }
-        Refusal::UploadRange { name, id, offset } => {
+        RequestError::UploadRange { name, id, offset } => {
             headers.insert(LOCATION, upload_location(name, id));
             headers.insert(RANGE, upload_range(*offset));
         }
-        Refusal::Registry(RegistryError::RangeNotSatisfiable { size }) => {
+        RequestError::Registry(RegistryError::RangeNotSatisfiable { size }) => {
             headers.insert(CONTENT_RANGE, text(format!("bytes */{size}")));
         }
         // Nobody knows where the next request would begin, or nobody will listen to it.
-        Refusal::Distrusted | Refusal::HeadInvalid | Refusal::Registry(RegistryError::Body(_)) => {
+        RequestError::Distrusted
+        | RequestError::HeadInvalid
+        | RequestError::Registry(RegistryError::Body(_)) => {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         _ => {}
     }
 }
 
-fn log(refusal: &Refusal, request: RequestId) {
+fn log(refusal: &RequestError, request: RequestId) {
     let error: &dyn StdError = match refusal {
-        Refusal::Registry(error) => error,
-        Refusal::Authentication { error, .. } => error,
+        RequestError::Registry(error) => error,
+        RequestError::Authentication { error, .. } => error,
         _ => {
             let reason = unexplained(refusal);
             return tracing::error!(target: "angos::server", request_id = %request, "not ready: {reason}");

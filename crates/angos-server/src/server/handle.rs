@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use angos_tls::Material;
 
-use crate::access::{Access, AccessInForce};
-use crate::background::Background;
+use crate::authorize::access::{Access, CurrentAccess};
+use crate::server::background::Background;
 use crate::server::gauge;
-use crate::shared::{Phase, Shared};
+use crate::server::state::{Phase, ServerState};
 
 /// Changes a running [`Server`](crate::Server). Clones act on the same server; after its end they do nothing.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<ServerState>,
 }
 
 impl Handle {
@@ -24,7 +24,7 @@ impl Handle {
         // Of two replacements at once one goes first. A poisoned lock protects nothing that could be broken.
         let _order = self.shared.replacing.lock();
         let generation = self.shared.access.load().generation + 1;
-        self.shared.access.store(Arc::new(AccessInForce::new(access, generation)));
+        self.shared.access.store(Arc::new(CurrentAccess::new(access, generation)));
         self.shared.metrics.generation.set(gauge(generation));
         generation
     }

@@ -10,15 +10,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::limits::ACCEPT_PAUSE;
-use crate::places::{Member, Places};
+use crate::listener::connection_limit::{ConnectionEntry, ConnectionLimit};
 
 /// Accepts until `end` resolves, and closes the port then. Each connection is a task of its own, so that a defect ends that one alone, and
 /// holds a place of `places` until its end; when it has to make room for a later connection, it is dropped.
 pub(crate) async fn accept<F>(
     listener: TcpListener,
-    places: &Arc<Places>,
+    places: &Arc<ConnectionLimit>,
     end: impl Future<Output = ()>,
-    serve: impl Fn(TcpStream, SocketAddr, Arc<Member>) -> F,
+    serve: impl Fn(TcpStream, SocketAddr, Arc<ConnectionEntry>) -> F,
     displaced: Counter,
 ) where
     F: Future<Output = ()> + Send + 'static,
@@ -56,7 +56,7 @@ pub(crate) async fn accept<F>(
 
 async fn next(
     listener: &TcpListener,
-    places: &Places,
+    places: &ConnectionLimit,
 ) -> (Option<OwnedSemaphorePermit>, io::Result<(TcpStream, SocketAddr)>) {
     let socket = places.socket().await;
     (socket, listener.accept().await)

@@ -1,6 +1,6 @@
 //! The memory that bodies take: one budget for the bytes the server holds for its clients, and no connection has it all.
 //!
-//! Each response may hold [`FREE_BYTES`] beside it. What is longer takes its place in the budget before it takes memory;
+//! Each response may hold [`BODY_BUFFER_FREE_BYTES`] beside it. What is longer takes its place in the budget before it takes memory;
 //! what finds none is sent in pieces of that size, one after the other ([`Reserve`]), or refused. So a client that takes
 //! nothing makes others slower and neither refused nor, beyond `max_requests` times that, the process larger.
 
@@ -14,13 +14,13 @@ use crate::limits::{CONNECTION_SHARE, CONNECTION_SHARE_MIN_BYTES};
 
 /// The budget of a server.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) struct BodyMemory {
     bytes: usize,
     share: usize,
     taken: AtomicUsize,
 }
 
-impl Memory {
+impl BodyMemory {
     pub(crate) fn new(bytes: usize) -> Self {
         let share = (bytes / CONNECTION_SHARE).max(CONNECTION_SHARE_MIN_BYTES).min(bytes);
         Self { bytes, share, taken: AtomicUsize::new(0) }
@@ -34,13 +34,13 @@ impl Memory {
 
 /// What one connection takes of it.
 #[derive(Debug)]
-pub(crate) struct Account {
-    memory: Arc<Memory>,
+pub(crate) struct ConnectionMemory {
+    memory: Arc<BodyMemory>,
     taken: AtomicUsize,
 }
 
-impl Account {
-    pub(crate) fn new(memory: &Arc<Memory>) -> Arc<Self> {
+impl ConnectionMemory {
+    pub(crate) fn new(memory: &Arc<BodyMemory>) -> Arc<Self> {
         Arc::new(Self { memory: Arc::clone(memory), taken: AtomicUsize::new(0) })
     }
 
@@ -54,7 +54,7 @@ impl Account {
 /// Room in the budget, given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    account: Arc<Account>,
+    account: Arc<ConnectionMemory>,
     bytes: usize,
 }
 
@@ -62,7 +62,7 @@ impl Lease {
     /// Makes it room for `bytes` bytes in all; false if there are not as many left, and then nothing has changed.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let more = bytes.saturating_sub(self.bytes);
-        let Account { memory, taken } = &*self.account;
+        let ConnectionMemory { memory, taken } = &*self.account;
         if !add(taken, more, memory.share) {
             return false;
         }
@@ -89,10 +89,10 @@ fn add(taken: &AtomicUsize, more: usize, bound: usize) -> bool {
 
 /// The one piece that a response may have on its way outside of the budget.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Reserve(Arc<Mutex<Place>>);
+pub(crate) struct Reserve(Arc<Mutex<ReservedPiece>>);
 
 #[derive(Debug, Default)]
-struct Place {
+struct ReservedPiece {
     is_taken: bool,
     waiting: Option<Waker>,
 }
@@ -109,7 +109,7 @@ impl Reserve {
         Poll::Ready(Reserved(self.clone()))
     }
 
-    fn place(&self) -> MutexGuard<'_, Place> {
+    fn place(&self) -> MutexGuard<'_, ReservedPiece> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -178,9 +178,9 @@ mod tests {
 
     #[test]
     fn nobody_takes_more_than_is_there() {
-        let memory = Arc::new(Memory::new(8 * CONNECTION_SHARE_MIN_BYTES));
+        let memory = Arc::new(BodyMemory::new(8 * CONNECTION_SHARE_MIN_BYTES));
         let share = CONNECTION_SHARE_MIN_BYTES;
-        let accounts: Vec<_> = (0..9).map(|_| Account::new(&memory)).collect();
+        let accounts: Vec<_> = (0..9).map(|_| ConnectionMemory::new(&memory)).collect();
         let first = accounts[0].take(share).expect("its share");
         assert!(accounts[0].take(1).is_none(), "no more than its share");
         let mut leases: Vec<_> = accounts[1..8].iter().map(|account| account.take(share)).collect();
@@ -200,8 +200,8 @@ mod tests {
 
     #[test]
     fn a_small_budget_may_go_to_one_connection() {
-        let memory = Arc::new(Memory::new(1000));
-        assert!(Account::new(&memory).take(1000).is_some());
+        let memory = Arc::new(BodyMemory::new(1000));
+        assert!(ConnectionMemory::new(&memory).take(1000).is_some());
     }
 
     #[tokio::test]

@@ -8,11 +8,11 @@ use angos_tls::{Generations, Peer, TrustError};
 
 /// The peer of one connection.
 #[derive(Debug)]
-pub(crate) struct Trust {
+pub(crate) struct PeerTrust {
     peer: Peer,
 }
 
-impl Trust {
+impl PeerTrust {
     pub(crate) fn new(peer: Peer) -> Self {
         Self { peer }
     }
@@ -28,7 +28,7 @@ impl Trust {
     }
 
     /// How long the certificate, or one that vouches for it, still holds. None: nothing of it ends.
-    pub(crate) fn rest(&self) -> Option<Duration> {
+    pub(crate) fn remaining(&self) -> Option<Duration> {
         let until = self.peer.trusted_until()?;
         Some(until.duration_since(SystemTime::now()).unwrap_or_default())
     }

@@ -8,18 +8,18 @@ use angos_tls::Generations;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, Sleep};
 
-use crate::activity::{Activity, Verdict};
 use crate::connection::Connection;
-use crate::limits::JUDGED_AT_MOST_EVERY;
-use crate::trust::Trust;
+use crate::connection::activity::{Activity, ActivityState};
+use crate::connection::peer_trust::PeerTrust;
+use crate::limits::CHECK_INTERVAL_MIN;
 
 /// What to do with a connection now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    Stay,
+pub(crate) enum ConnectionAction {
+    KeepOpen,
     /// Take no new request, and close after those in flight.
     Close,
-    Cut,
+    Abort,
 }
 
 /// When to judge one connection: in rounds and when trust changes, but in its turn.
@@ -28,18 +28,18 @@ pub(crate) enum Fate {
 /// behind ten thousand of these, so connections are judged one after the other; none needs to be sooner, as each request
 /// is judged by itself before it is served.
 #[derive(Debug)]
-pub(crate) struct Turns<'a> {
+pub(crate) struct RecheckSchedule<'a> {
     queue: &'a Semaphore,
     changes: Option<Generations>,
     round: Pin<Box<Sleep>>,
     due: bool,
 }
 
-impl<'a> Turns<'a> {
+impl<'a> RecheckSchedule<'a> {
     pub(crate) fn new(connection: &'a Connection, first: Instant) -> Self {
         Self {
-            queue: &connection.shared.judging,
-            changes: connection.trust.as_ref().map(Trust::changes),
+            queue: &connection.shared.recheck_queue,
+            changes: connection.trust.as_ref().map(PeerTrust::changes),
             round: Box::pin(tokio::time::sleep_until(first)),
             due: false,
         }
@@ -76,14 +76,14 @@ async fn changed(changes: &mut Option<Generations>) {
 
 /// Judges one connection as long as it is open.
 #[derive(Debug)]
-pub(crate) struct Judge<'a> {
+pub(crate) struct Supervisor<'a> {
     connection: &'a Connection,
     closing: Option<Instant>,
     /// When what is in flight is cut, because the peer is no longer trusted.
     deadline: Option<Instant>,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> Supervisor<'a> {
     pub(crate) fn new(connection: &'a Connection) -> Self {
         Self { connection, closing: None, deadline: None }
     }
@@ -101,34 +101,38 @@ impl<'a> Judge<'a> {
     /// When to judge the next time, if nothing happens before.
     pub(crate) fn next(&self) -> Instant {
         let now = Instant::now();
-        let mut pace = Activity::pace(&self.connection.shared.settings.timeouts);
-        let rest = self.connection.trust.as_ref().filter(|_| self.deadline.is_none()).and_then(Trust::rest);
-        for sooner in rest.into_iter().chain(self.deadline.map(|deadline| deadline.duration_since(now))) {
-            pace = pace.min(sooner);
+        let mut check_interval = Activity::check_interval(&self.connection.shared.settings.timeouts);
+        let remaining =
+            self.connection.trust.as_ref().filter(|_| self.deadline.is_none()).and_then(PeerTrust::remaining);
+        for sooner in remaining.into_iter().chain(self.deadline.map(|deadline| deadline.duration_since(now)))
+        {
+            check_interval = check_interval.min(sooner);
         }
-        now + pace.max(JUDGED_AT_MOST_EVERY)
+        now + check_interval.max(CHECK_INTERVAL_MIN)
     }
 
     /// Judges it.
-    pub(crate) fn judge(&mut self) -> Fate {
+    pub(crate) fn check(&mut self) -> ConnectionAction {
         if self.loses_trust() {
             self.close();
-            return Fate::Close;
+            return ConnectionAction::Close;
         }
         if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            return Fate::Cut;
+            return ConnectionAction::Abort;
         }
         let timeouts = &self.connection.shared.settings.timeouts;
-        let fate = match (self.connection.activity.verdict(timeouts), self.closing) {
-            (Verdict::Well, _) => return Fate::Stay,
-            (Verdict::Idle, None) => Fate::Close,
-            (Verdict::Idle, Some(since)) if since.elapsed() < timeouts.body_progress => Fate::Stay,
-            (Verdict::Idle, Some(_)) | (Verdict::Stalled, _) => Fate::Cut,
+        let fate = match (self.connection.activity.state(timeouts), self.closing) {
+            (ActivityState::Active, _) => return ConnectionAction::KeepOpen,
+            (ActivityState::Idle, None) => ConnectionAction::Close,
+            (ActivityState::Idle, Some(since)) if since.elapsed() < timeouts.body_progress => {
+                ConnectionAction::KeepOpen
+            }
+            (ActivityState::Idle, Some(_)) | (ActivityState::Stalled, _) => ConnectionAction::Abort,
         };
         match fate {
-            Fate::Close => self.close(),
-            Fate::Cut => drop(self.connection.shared.metrics.stalled.inc()),
-            Fate::Stay => {}
+            ConnectionAction::Close => self.close(),
+            ConnectionAction::Abort => drop(self.connection.shared.metrics.stalled.inc()),
+            ConnectionAction::KeepOpen => {}
         }
         fate
     }

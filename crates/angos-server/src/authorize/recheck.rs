@@ -12,13 +12,13 @@ use angos_identity::Identity;
 use angos_oci::{Reference, Tag};
 use angos_registry::{Approval, BodyError, Error};
 
-use crate::access::AccessInForce;
 use crate::authenticate::AuthenticationError;
-use crate::authorize::{Denied, Gate, Permit};
+use crate::authorize::access::CurrentAccess;
+use crate::authorize::{Authorizer, Denied, Permit};
 use crate::connection::Connection;
-use crate::limits::RECHECK_EVERY;
-use crate::refuse::Refusal;
-use crate::request_id::RequestId;
+use crate::limits::RECHECK_INTERVAL;
+use crate::request::id::RequestId;
+use crate::respond::error::RequestError;
 
 /// Decides one request again, under the policies, credentials and certificates in force at that moment.
 ///
@@ -27,7 +27,7 @@ use crate::request_id::RequestId;
 /// commits whose last check was before. A denial is final for the request.
 ///
 /// Cheap while nothing changed: two atomic loads and a look at the clock. Policies can depend on the time, so the
-/// request is also decided again when the last decision is older than [`RECHECK_EVERY`]. Further decisions are logged and
+/// request is also decided again when the last decision is older than [`RECHECK_INTERVAL`]. Further decisions are logged and
 /// counted only when they are denials.
 #[derive(Debug)]
 pub(crate) struct Recheck {
@@ -47,7 +47,7 @@ struct State {
     /// What was permitted, and must be still.
     operations: Vec<Operation>,
     /// The set that permitted it last, and when.
-    in_force: Arc<AccessInForce>,
+    in_force: Arc<CurrentAccess>,
     decided: Instant,
     denied: Option<NoLonger>,
 }
@@ -64,7 +64,7 @@ impl Recheck {
     /// Repeats the decision of `gate` that gave `permit`, which was made just now.
     pub(crate) fn new(
         connection: &Arc<Connection>,
-        gate: &Gate<'_>,
+        gate: &Authorizer<'_>,
         challenge: bool,
         permit: &Permit,
     ) -> Self {
@@ -96,17 +96,20 @@ impl Recheck {
     }
 
     /// What to answer to an error of an operation: the reason of the denial, if that was the cause.
-    pub(crate) fn refusal(&self, refusal: Refusal) -> Refusal {
-        if !matches!(refusal, Refusal::Registry(Error::NotApproved | Error::Body(BodyError::NotApproved))) {
+    pub(crate) fn refusal(&self, refusal: RequestError) -> RequestError {
+        if !matches!(
+            refusal,
+            RequestError::Registry(Error::NotApproved | Error::Body(BodyError::NotApproved))
+        ) {
             return refusal;
         }
         match self.state().denied {
-            Some(NoLonger::Trusted) => Refusal::Distrusted,
+            Some(NoLonger::Trusted) => RequestError::Distrusted,
             Some(NoLonger::Authenticated) => {
-                Refusal::Authentication { error: AuthenticationError::Withdrawn, challenge: true }
+                RequestError::Authentication { error: AuthenticationError::Withdrawn, challenge: true }
             }
             Some(NoLonger::Permitted(denied)) => {
-                Refusal::Denied { challenge: self.challenge && denied.may_change() }
+                RequestError::Denied { challenge: self.challenge && denied.credential_may_help() }
             }
             None => refusal,
         }
@@ -132,7 +135,7 @@ impl Recheck {
         }
         let in_force = self.connection.shared.access.load();
         let is_same = in_force.generation == state.in_force.generation;
-        if is_same && state.decided.elapsed() < RECHECK_EVERY {
+        if is_same && state.decided.elapsed() < RECHECK_INTERVAL {
             return Ok(());
         }
         let credentials = &in_force.access.credentials;
@@ -163,9 +166,9 @@ impl Recheck {
             .map_err(NoLonger::Permitted)
     }
 
-    fn gate<'a>(&'a self, in_force: &'a Arc<AccessInForce>) -> Gate<'a> {
+    fn gate<'a>(&'a self, in_force: &'a Arc<CurrentAccess>) -> Authorizer<'a> {
         let shared = &self.connection.shared;
-        Gate {
+        Authorizer {
             in_force,
             identity: &self.identity,
             method: self.method,

@@ -9,11 +9,11 @@ use angos_registry::BlobReader;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
+use crate::authorize::recheck::Recheck;
 use crate::connection::InFlight;
-use crate::limits::{BLOB_PIECE_BYTES, FREE_BYTES};
-use crate::memory::{Account, Chunk, Held, Lease, Reserve};
-use crate::pieces::Pieces;
-use crate::recheck::Recheck;
+use crate::connection::body_memory::{Chunk, ConnectionMemory, Held, Lease, Reserve};
+use crate::limits::{BLOB_PIECE_BYTES, BODY_BUFFER_FREE_BYTES};
+use crate::respond::pieces::Pieces;
 
 /// The body of a response. Holds the request's place among those in flight until the client has taken it all.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl ResponseBody {
     pub(crate) fn attach(&mut self, mut in_flight: InFlight) {
         // However short: over HTTP/2 nothing of it is sent until the client opens a window for it.
         if !matches!(self.content, Content::Empty) {
-            in_flight.streams();
+            in_flight.response_started();
         }
         self.in_flight = Some(in_flight);
     }
@@ -164,11 +164,11 @@ impl BlobContent {
     fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
-        account: Option<&Arc<Account>>,
+        account: Option<&Arc<ConnectionMemory>>,
     ) -> Poll<Result<Chunk, ReadFailed>> {
         if self.held.is_none() {
             let wanted = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(BLOB_PIECE_BYTES);
-            self.held = Some(if wanted <= FREE_BYTES {
+            self.held = Some(if wanted <= BODY_BUFFER_FREE_BYTES {
                 Held::Free
             } else if let Some(lease) = account.and_then(|account| account.take(wanted)) {
                 Held::Lease(lease)
@@ -176,7 +176,8 @@ impl BlobContent {
                 Held::Reserve(ready!(self.reserve.get_or_insert_default().poll_take(cx)))
             });
         }
-        let most = if matches!(self.held, Some(Held::Lease(_))) { BLOB_PIECE_BYTES } else { FREE_BYTES };
+        let most =
+            if matches!(self.held, Some(Held::Lease(_))) { BLOB_PIECE_BYTES } else { BODY_BUFFER_FREE_BYTES };
         let read = ready!(self.reader.poll_at_most(cx, most));
         let held = self.held.take().unwrap_or(Held::Free);
         Poll::Ready(match read {

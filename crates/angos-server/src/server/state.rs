@@ -7,15 +7,15 @@ use angos_tls::{Acceptor, ClientAuth};
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 
-use crate::access::AccessInForce;
-use crate::background::Background;
-use crate::denial_log::DenialLog;
-use crate::memory::Memory;
+use crate::authorize::access::CurrentAccess;
+use crate::authorize::denial_log::DenialLog;
+use crate::connection::body_memory::BodyMemory;
 use crate::metrics::Metrics;
-use crate::request_id::RequestIds;
+use crate::request::id::RequestIds;
+use crate::request::request_limit::RequestLimit;
+use crate::server::background::Background;
+use crate::server::storage_health;
 use crate::settings::Settings;
-use crate::shares::Shares;
-use crate::storage_health;
 
 /// Where the server stands between start and end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,23 +32,23 @@ pub(crate) enum Phase {
 
 /// One server's state. Everything mutable is here, and passed in.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct ServerState {
     pub(crate) settings: Settings,
     pub(crate) registry: Registry,
     pub(crate) acceptor: Option<Acceptor>,
-    pub(crate) access: ArcSwap<AccessInForce>,
+    pub(crate) access: ArcSwap<CurrentAccess>,
     pub(crate) metrics: Metrics,
     pub(crate) background: Background,
     pub(crate) request_ids: RequestIds,
     pub(crate) denial_log: DenialLog,
     /// The slots of requests in flight.
-    pub(crate) requests: Shares,
+    pub(crate) requests: RequestLimit,
     /// What bodies may take.
-    pub(crate) memory: Arc<Memory>,
+    pub(crate) memory: Arc<BodyMemory>,
     /// The turns of pages of the catalog.
     pub(crate) catalog_turns: Semaphore,
     /// The turn of connections to be judged.
-    pub(crate) judging: Semaphore,
+    pub(crate) recheck_queue: Semaphore,
     pub(crate) phase: watch::Sender<Phase>,
     /// What the last look at the storage found.
     pub(crate) storage_health: watch::Sender<storage_health::Found>,
@@ -56,7 +56,7 @@ pub(crate) struct Shared {
     pub(crate) replacing: Mutex<()>,
 }
 
-impl Shared {
+impl ServerState {
     /// Resolves when the server has come to a phase.
     pub(crate) fn until(&self, wanted: Phase) -> impl Future<Output = ()> + Send + use<> {
         let mut phase = self.phase.subscribe();

@@ -1,7 +1,7 @@
 //! Connections and requests that fit into the limit on open files, so that files can always be opened for what was
 //! accepted.
 
-use crate::limits::{CLOSING_CONNECTIONS, FILES_RESERVE, LEAST_PLACES, MANAGEMENT_CONNECTIONS};
+use crate::limits::{CLOSING_CONNECTIONS, FILES_RESERVE, LIMIT_MIN, MANAGEMENT_CONNECTIONS};
 use crate::settings::Settings;
 
 /// A limit on open files that is too low for the settings, and what they came to.
@@ -37,12 +37,12 @@ impl Settings {
             return None;
         }
         let room = room.saturating_sub(beside);
-        let for_requests = (room / 2).max(room.saturating_sub(connections)).max(LEAST_PLACES);
+        let for_requests = (room / 2).max(room.saturating_sub(connections)).max(LIMIT_MIN);
         self.limits.max_requests = self.limits.max_requests.min(for_requests);
         let for_connections = room.saturating_sub(self.limits.max_requests);
         let part = |configured: usize| {
             let part = configured as u128 * for_connections as u128 / connections.max(1) as u128;
-            usize::try_from(part).unwrap_or(configured).max(LEAST_PLACES).min(configured)
+            usize::try_from(part).unwrap_or(configured).max(LIMIT_MIN).min(configured)
         };
         self.limits.max_connections = part(self.limits.max_connections);
         for listener in &mut self.listeners {
@@ -90,7 +90,7 @@ mod tests {
     fn something_is_served_under_any_limit() {
         let mut settings = Settings::default();
         assert!(settings.fit_open_files(0).is_some());
-        assert_eq!(settings.limits.max_connections, LEAST_PLACES);
-        assert_eq!(settings.limits.max_requests, LEAST_PLACES);
+        assert_eq!(settings.limits.max_connections, LIMIT_MIN);
+        assert_eq!(settings.limits.max_requests, LIMIT_MIN);
     }
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use angos_access::AccessPolicies;
 use angos_auth::Credentials;
 
-use crate::shares::Share;
+use crate::request::request_limit::CallerShare;
 
 /// Policies and credentials, compiled and complete. Replaced atomically by
 /// [`Handle::replace_access`](crate::Handle::replace_access); a request sees one set from beginning to end.
@@ -26,17 +26,17 @@ impl From<AccessPolicies> for Access {
 
 /// A set in use.
 #[derive(Debug)]
-pub(crate) struct AccessInForce {
+pub(crate) struct CurrentAccess {
     pub(crate) access: Access,
     /// Names the set in the decision log.
     pub(crate) generation: u64,
     /// When it was put into force.
     pub(crate) since: SystemTime,
     /// The requests in flight of each user of the credentials, by the user's index.
-    user_shares: Vec<Arc<Share>>,
+    user_shares: Vec<Arc<CallerShare>>,
 }
 
-impl AccessInForce {
+impl CurrentAccess {
     pub(crate) fn new(access: Access, generation: u64) -> Self {
         let user_shares =
             std::iter::repeat_with(Arc::default).take(access.credentials.user_count()).collect();
@@ -44,7 +44,7 @@ impl AccessInForce {
     }
 
     /// The requests in flight of a user.
-    pub(crate) fn user_share(&self, username: &str) -> Option<&Arc<Share>> {
+    pub(crate) fn user_share(&self, username: &str) -> Option<&Arc<CallerShare>> {
         let index = self.access.credentials.user_index(username)?;
         self.user_shares.get(index)
     }

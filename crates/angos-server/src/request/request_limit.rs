@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use angos_identity::limits::CERTIFICATE_RESERVE;
 use angos_identity::{CallerKey, admits};
 
-use crate::limits::SHARES_KEPT;
+use crate::limits::CALLERS_KEPT;
 
 /// Slots, counted over all callers and for each.
 ///
 /// Taking and giving back are a few atomic operations.
 #[derive(Debug)]
-pub(crate) struct Shares {
+pub(crate) struct RequestLimit {
     slots: u64,
     taken: AtomicU64,
     callers: Mutex<Callers>,
@@ -21,7 +21,7 @@ pub(crate) struct Shares {
 
 /// What one caller holds.
 #[derive(Debug, Default)]
-pub(crate) struct Share {
+pub(crate) struct CallerShare {
     held: AtomicU64,
     /// Slots that have to stay free when this caller takes one.
     reserve: u64,
@@ -29,40 +29,40 @@ pub(crate) struct Share {
 
 #[derive(Debug, Default)]
 struct Callers {
-    shares: HashMap<CallerKey, Weak<Share>>,
+    shares: HashMap<CallerKey, Weak<CallerShare>>,
     /// How many entries there are before those without a share are removed.
     purge_at: usize,
 }
 
-impl Shares {
+impl RequestLimit {
     /// So many slots.
     pub(crate) fn new(slots: usize) -> Self {
         // The square of a larger number would not fit.
         let slots = u32::try_from(slots).unwrap_or(u32::MAX).into();
-        let callers = Callers { shares: HashMap::new(), purge_at: SHARES_KEPT };
+        let callers = Callers { shares: HashMap::new(), purge_at: CALLERS_KEPT };
         Self { slots, taken: AtomicU64::new(0), callers: Mutex::new(callers) }
     }
 
     /// The share of a caller; the same one for the same caller while anybody holds it.
     ///
     /// `reserve`: whether a part is kept for holders of certificates, which this caller gets only with one.
-    pub(crate) fn of(&self, caller: CallerKey, reserve: bool) -> Arc<Share> {
+    pub(crate) fn of(&self, caller: CallerKey, reserve: bool) -> Arc<CallerShare> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(share) = callers.shares.get(&caller).and_then(Weak::upgrade) {
             return share;
         }
         if callers.shares.len() >= callers.purge_at {
             callers.shares.retain(|_, share| share.strong_count() > 0);
-            callers.purge_at = callers.shares.len().saturating_mul(2).max(SHARES_KEPT);
+            callers.purge_at = callers.shares.len().saturating_mul(2).max(CALLERS_KEPT);
         }
         let reserve = if reserve && !caller.is_certificate() { self.slots / CERTIFICATE_RESERVE } else { 0 };
-        let share = Arc::new(Share { held: AtomicU64::new(0), reserve });
+        let share = Arc::new(CallerShare { held: AtomicU64::new(0), reserve });
         callers.shares.insert(caller, Arc::downgrade(&share));
         share
     }
 
     /// Takes a slot, to be [given back](Self::give_back); false when this caller cannot have another one now.
-    pub(crate) fn take(&self, share: &Share) -> bool {
+    pub(crate) fn take(&self, share: &CallerShare) -> bool {
         // What is counted before it is admitted can only keep the same caller from being admitted.
         let held = share.held.fetch_add(1, Ordering::Relaxed);
         let taken = self.taken.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |taken| {
@@ -75,13 +75,13 @@ impl Shares {
     }
 
     /// Gives a slot back that this share took, or that was moved to it.
-    pub(crate) fn give_back(&self, share: &Share) {
+    pub(crate) fn give_back(&self, share: &CallerShare) {
         share.held.fetch_sub(1, Ordering::Relaxed);
         self.taken.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Counts a slot that `from` holds for `to` from now on; false when `to` cannot have another one now.
-    pub(crate) fn transfer(&self, from: &Share, to: &Share) -> bool {
+    pub(crate) fn transfer(&self, from: &CallerShare, to: &CallerShare) -> bool {
         let held = to.held.fetch_add(1, Ordering::Relaxed);
         let others = self.taken.load(Ordering::Acquire).saturating_sub(1);
         let admitted = self.admits(to, held, others);
@@ -90,7 +90,7 @@ impl Shares {
         admitted
     }
 
-    fn admits(&self, share: &Share, held: u64, taken: u64) -> bool {
+    fn admits(&self, share: &CallerShare, held: u64, taken: u64) -> bool {
         admits(held, self.slots.saturating_sub(taken).saturating_sub(share.reserve), self.slots)
     }
 }
@@ -108,11 +108,11 @@ mod tests {
     }
 
     /// Takes all that is given.
-    fn greedy(shares: &Shares, share: &Share) -> u64 {
+    fn greedy(shares: &RequestLimit, share: &CallerShare) -> u64 {
         (0..=shares.slots).take_while(|_| shares.take(share)).count() as u64
     }
 
-    fn free(shares: &Shares) -> u64 {
+    fn free(shares: &RequestLimit) -> u64 {
         shares.slots - shares.taken.load(Ordering::Relaxed)
     }
 
@@ -121,7 +121,7 @@ mod tests {
     fn greedy_callers_leave_a_fair_part() {
         for slots in [1, 2, 10, 64, 736, 4096, 1_000_000] {
             for in_turns in [false, true] {
-                let shares = Shares::new(slots);
+                let shares = RequestLimit::new(slots);
                 let slots = slots as u64;
                 let mut callers = Vec::new();
                 for number in 0..200_u32 {
@@ -159,7 +159,7 @@ mod tests {
             (random >> 33) % below
         };
         for count in [1, 2, 3, 10, 30] {
-            let shares = Shares::new(4096);
+            let shares = RequestLimit::new(4096);
             let callers: Vec<_> = (0..count).map(|number| shares.of(network(number), false)).collect();
             for _ in 0..20_000 {
                 let caller = &callers[usize::try_from(next(count.into())).unwrap()];
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn one_caller_may_use_much_of_what_nobody_needs() {
         let check = |slots: usize, reserve: bool, expected: u64| {
-            let shares = Shares::new(slots);
+            let shares = RequestLimit::new(slots);
             assert_eq!(greedy(&shares, &shares.of(network(1), reserve)), expected, "{slots}");
         };
         check(4096, false, 1565);
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_part_is_kept_for_certificates() {
-        let shares = Shares::new(4096);
+        let shares = RequestLimit::new(4096);
         let crowd: Vec<_> = (0..10_000).map(|number| shares.of(network(number), true)).collect();
         for caller in &crowd {
             greedy(&shares, caller);
@@ -204,8 +204,8 @@ mod tests {
 
     #[test]
     fn a_slot_moves_to_who_turned_out_to_ask() {
-        let shares = Shares::new(100);
-        let (address, user) = (shares.of(network(1), false), Share::default());
+        let shares = RequestLimit::new(100);
+        let (address, user) = (shares.of(network(1), false), CallerShare::default());
         let mut moved = 0;
         while shares.take(&address) {
             if !shares.transfer(&address, &user) {
@@ -224,12 +224,12 @@ mod tests {
 
     #[test]
     fn callers_are_forgotten() {
-        let shares = Shares::new(10);
+        let shares = RequestLimit::new(10);
         let kept = shares.of(network(0), false);
         for number in 1..100_000 {
             drop(shares.of(network(number), false));
         }
-        assert!(shares.callers.lock().unwrap().shares.len() <= SHARES_KEPT);
+        assert!(shares.callers.lock().unwrap().shares.len() <= CALLERS_KEPT);
         assert!(Arc::ptr_eq(&kept, &shares.of(network(0), true)));
     }
 }

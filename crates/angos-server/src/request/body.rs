@@ -11,10 +11,10 @@ use hyper::body::{Body, Frame, Incoming};
 use hyper::header::{EXPECT, HeaderMap};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::authorize::recheck::Recheck;
 use crate::connection::Connection;
-use crate::limits::{COLLECTED_BEGINNING_BYTES, COLLECTED_WEIGHT, FREE_BYTES, LINGER};
-use crate::memory::{Account, Lease};
-use crate::recheck::Recheck;
+use crate::connection::body_memory::{ConnectionMemory, Lease};
+use crate::limits::{BODY_BUFFER_FREE_BYTES, BODY_BUFFER_INITIAL_BYTES, BODY_BUFFER_WEIGHT, LINGER};
 
 /// The body of a request.
 #[derive(Debug)]
@@ -63,31 +63,31 @@ impl RequestBody {
 
     /// The whole body, as soon as it is known to be not longer than `limit`.
     ///
-    /// [`FREE_BYTES`] of it are free, so that a client that fills the budget keeps nobody from sending what most bodies
-    /// are. The rest counts [`COLLECTED_WEIGHT`] times, for what is made of it until it is stored.
-    pub(crate) async fn collect(&mut self, limit: usize) -> Result<Collected, NotCollected> {
+    /// [`BODY_BUFFER_FREE_BYTES`] of it are free, so that a client that fills the budget keeps nobody from sending what most bodies
+    /// are. The rest counts [`BODY_BUFFER_WEIGHT`] times, for what is made of it until it is stored.
+    pub(crate) async fn buffer(&mut self, limit: usize) -> Result<BufferedBody, BufferError> {
         let announced = self.announced().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         if announced.is_some_and(|length| length > limit) {
-            return Err(NotCollected::TooLarge);
+            return Err(BufferError::TooLarge);
         }
         let account = Arc::clone(&self.connection.account);
-        let mut collected = Collected { bytes: Bytes::new(), lease: None };
+        let mut collected = BufferedBody { bytes: Bytes::new(), lease: None };
         let mut whole = BytesMut::new();
         while let Some(chunk) = self.next().await.transpose()? {
             let length = whole.len() + chunk.len();
             if length > limit {
-                return Err(NotCollected::TooLarge);
+                return Err(BufferError::TooLarge);
             }
-            let counted = length.saturating_sub(FREE_BYTES).saturating_mul(COLLECTED_WEIGHT);
+            let counted = length.saturating_sub(BODY_BUFFER_FREE_BYTES).saturating_mul(BODY_BUFFER_WEIGHT);
             if !collected.is_within(counted, &account) {
-                return Err(NotCollected::NoRoom);
+                return Err(BufferError::NoRoom);
             }
             if whole.is_empty() && announced == Some(chunk.len()) {
                 collected.bytes = chunk;
                 return Ok(collected);
             }
             // All at once, so that it is not copied again and again. The system gives memory as bytes arrive.
-            if length > whole.capacity() && length > COLLECTED_BEGINNING_BYTES {
+            if length > whole.capacity() && length > BODY_BUFFER_INITIAL_BYTES {
                 whole.reserve(announced.unwrap_or(limit).max(length) - whole.len());
             }
             whole.extend_from_slice(&chunk);
@@ -99,14 +99,14 @@ impl RequestBody {
 
 /// A whole body, and its place in the budget until dropped.
 #[derive(Debug)]
-pub(crate) struct Collected {
+pub(crate) struct BufferedBody {
     pub(crate) bytes: Bytes,
     lease: Option<Lease>,
 }
 
-impl Collected {
+impl BufferedBody {
     /// Whether there is room for `counted` bytes, which it has then.
-    fn is_within(&mut self, counted: usize, account: &Arc<Account>) -> bool {
+    fn is_within(&mut self, counted: usize, account: &Arc<ConnectionMemory>) -> bool {
         match &mut self.lease {
             _ if counted == 0 => true,
             Some(lease) => lease.grow(counted),
@@ -120,7 +120,7 @@ impl Collected {
 
 /// Why there is no whole body.
 #[derive(Debug)]
-pub(crate) enum NotCollected {
+pub(crate) enum BufferError {
     /// It is longer than allowed.
     TooLarge,
     /// Too many large ones are on their way.
@@ -129,7 +129,7 @@ pub(crate) enum NotCollected {
     Body(BodyError),
 }
 
-impl From<BodyError> for NotCollected {
+impl From<BodyError> for BufferError {
     fn from(error: BodyError) -> Self {
         Self::Body(error)
     }

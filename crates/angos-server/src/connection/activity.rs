@@ -30,9 +30,9 @@ pub(crate) struct Activity {
 
 /// What to do with a connection now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum ActivityState {
     /// All is well.
-    Well,
+    Active,
     /// No further request for too long: close it politely, its last response may still be on its way.
     Idle,
     /// The client asks for nothing, or does not take what it asked for: cut it.
@@ -95,10 +95,10 @@ impl Activity {
         self.in_flight.load(Ordering::Relaxed) == 0
     }
 
-    /// The client has to take a response, something of it within `patience`. Returns the response's place.
-    pub(crate) fn streaming_started(&self, patience: Duration) -> usize {
+    /// The client has to take a response, something of it within `timeout`. Returns the response's place.
+    pub(crate) fn streaming_started(&self, timeout: Duration) -> usize {
         self.streaming.fetch_add(1, Ordering::Relaxed);
-        let deadline = self.after(patience);
+        let deadline = self.after(timeout);
         let mut deadlines = self.deadlines();
         let free = deadlines.iter().position(|deadline| *deadline == FREE);
         let place = free.unwrap_or(deadlines.len());
@@ -109,10 +109,10 @@ impl Activity {
         place
     }
 
-    /// Something of it was taken, and more has to be within `patience`.
-    pub(crate) fn streaming_moved(&self, place: usize, patience: Duration) {
+    /// Something of it was taken, and more has to be within `timeout`.
+    pub(crate) fn streaming_moved(&self, place: usize, timeout: Duration) {
         self.moved();
-        self.set(place, self.after(patience));
+        self.set(place, self.after(timeout));
     }
 
     pub(crate) fn streaming_finished(&self, place: usize) {
@@ -136,28 +136,28 @@ impl Activity {
     }
 
     /// How often to judge: what stands still is noticed half of the shortest patience late, at most.
-    pub(crate) fn pace(timeouts: &Timeouts) -> Duration {
+    pub(crate) fn check_interval(timeouts: &Timeouts) -> Duration {
         timeouts.request_head.min(timeouts.idle).min(timeouts.body_progress) / 2
     }
 
     /// Judges the connection.
-    pub(crate) fn verdict(&self, timeouts: &Timeouts) -> Verdict {
+    pub(crate) fn state(&self, timeouts: &Timeouts) -> ActivityState {
         if self.is_overdue() {
-            return Verdict::Stalled;
+            return ActivityState::Stalled;
         }
-        let (patience, verdict) =
+        let (timeout, state) =
             if self.streaming.load(Ordering::Relaxed) > 0 || self.blocked.load(Ordering::Relaxed) {
-                (timeouts.body_progress, Verdict::Stalled)
+                (timeouts.body_progress, ActivityState::Stalled)
             } else if self.in_flight.load(Ordering::Relaxed) > 0 {
                 // The registry is working, or the request body keeps its own deadline.
-                return Verdict::Well;
+                return ActivityState::Active;
             } else if self.served.load(Ordering::Relaxed) {
-                (timeouts.idle, Verdict::Idle)
+                (timeouts.idle, ActivityState::Idle)
             } else {
-                (timeouts.request_head, Verdict::Stalled)
+                (timeouts.request_head, ActivityState::Stalled)
             };
         let moved = self.opened + Duration::from_millis(self.moved.load(Ordering::Relaxed));
-        if moved.elapsed() < patience { Verdict::Well } else { verdict }
+        if moved.elapsed() < timeout { ActivityState::Active } else { state }
     }
 }
 
@@ -165,48 +165,52 @@ impl Activity {
 mod tests {
     use super::*;
 
-    async fn after(activity: &Activity, seconds: u64) -> Verdict {
+    async fn after(activity: &Activity, seconds: u64) -> ActivityState {
         tokio::time::advance(Duration::from_secs(seconds)).await;
-        activity.verdict(&Timeouts::default())
+        activity.state(&Timeouts::default())
     }
 
     #[tokio::test(start_paused = true)]
     async fn silence_is_judged_by_what_the_connection_is_doing() {
         let activity = Activity::new();
-        assert_eq!(after(&activity, 29).await, Verdict::Well);
-        assert_eq!(after(&activity, 2).await, Verdict::Stalled, "no first request");
+        assert_eq!(after(&activity, 29).await, ActivityState::Active);
+        assert_eq!(after(&activity, 2).await, ActivityState::Stalled, "no first request");
 
         activity.request_started();
-        assert_eq!(after(&activity, 1000).await, Verdict::Well, "the registry may work long");
+        assert_eq!(after(&activity, 1000).await, ActivityState::Active, "the registry may work long");
         let response = activity.streaming_started(Duration::from_mins(10));
         activity.moved();
-        assert_eq!(after(&activity, 59).await, Verdict::Well);
+        assert_eq!(after(&activity, 59).await, ActivityState::Active);
         activity.moved();
-        assert_eq!(after(&activity, 59).await, Verdict::Well, "slow, but moving");
-        assert_eq!(after(&activity, 2).await, Verdict::Stalled);
+        assert_eq!(after(&activity, 59).await, ActivityState::Active, "slow, but moving");
+        assert_eq!(after(&activity, 2).await, ActivityState::Stalled);
 
         activity.streaming_finished(response);
         activity.blocked();
-        assert_eq!(after(&activity, 61).await, Verdict::Stalled, "the end of the response is not taken");
+        assert_eq!(
+            after(&activity, 61).await,
+            ActivityState::Stalled,
+            "the end of the response is not taken"
+        );
         activity.unblocked();
         activity.request_finished();
-        assert_eq!(after(&activity, 74).await, Verdict::Well);
-        assert_eq!(after(&activity, 2).await, Verdict::Idle);
+        assert_eq!(after(&activity, 74).await, ActivityState::Active);
+        assert_eq!(after(&activity, 2).await, ActivityState::Idle);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_response_has_a_deadline_whatever_else_moves() {
         let activity = Activity::new();
-        let patience = Duration::from_mins(1);
+        let timeout = Duration::from_mins(1);
         activity.request_started();
-        let (taken, stalled) = (activity.streaming_started(patience), activity.streaming_started(patience));
+        let (taken, stalled) = (activity.streaming_started(timeout), activity.streaming_started(timeout));
         assert_ne!(taken, stalled);
-        assert_eq!(after(&activity, 50).await, Verdict::Well);
-        activity.streaming_moved(taken, patience);
+        assert_eq!(after(&activity, 50).await, ActivityState::Active);
+        activity.streaming_moved(taken, timeout);
         activity.request_started();
-        assert_eq!(after(&activity, 11).await, Verdict::Stalled, "the other one");
+        assert_eq!(after(&activity, 11).await, ActivityState::Stalled, "the other one");
         activity.streaming_finished(stalled);
-        assert_eq!(after(&activity, 0).await, Verdict::Well);
-        assert_eq!(activity.streaming_started(patience), stalled, "places are used again");
+        assert_eq!(after(&activity, 0).await, ActivityState::Active);
+        assert_eq!(activity.streaming_started(timeout), stalled, "places are used again");
     }
 }

@@ -10,26 +10,28 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 use tokio::sync::watch;
 
-use crate::background::Job;
-use crate::limits::{READY_WITHIN, STORAGE_CHECKED_EVERY};
-use crate::shared::Shared;
+use crate::limits::{READINESS_TIMEOUT, STORAGE_PROBE_INTERVAL};
+use crate::server::background::Job;
+use crate::server::state::ServerState;
 
 /// What the last look found; nothing before the first one.
-pub(crate) type Found = Option<Look>;
+pub(crate) type Found = Option<ProbeResult>;
 
 /// One look at the storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Look {
+pub(crate) enum ProbeResult {
     /// It ended in time.
     Ended(StorageHealth),
     /// It did not: the storage hangs.
     Hangs,
 }
 
-impl Look {
+impl ProbeResult {
     /// Why the storage is not ready, if it is not: words for whoever probes, without anything internal.
     pub(crate) fn problem(self) -> Option<&'static str> {
-        let Look::Ended(StorageHealth { blobs, metadata, .. }) = self else { return Some(SILENT) };
+        let ProbeResult::Ended(StorageHealth { blobs, metadata, .. }) = self else {
+            return Some(NOT_ANSWERING);
+        };
         let blobs = blobs.fault.map(|fault| match fault {
             StoreFault::OutOfSpace => "the blob store has no space left",
             StoreFault::Moved => "the blob store is not where it was opened",
@@ -47,35 +49,35 @@ impl Look {
 }
 
 /// What is told of a storage that does not answer.
-pub(crate) const SILENT: &str = "the storage does not answer";
+pub(crate) const NOT_ANSWERING: &str = "the storage does not answer";
 
 /// Looks at the storage, again and again. Only one look is under way, also when it hangs.
 #[derive(Debug)]
-pub(crate) struct StorageLook(pub(crate) Arc<Shared>);
+pub(crate) struct StorageProbe(pub(crate) Arc<ServerState>);
 
-impl Job for StorageLook {
+impl Job for StorageProbe {
     async fn round(&mut self) -> Result<(), String> {
         let Self(shared) = self;
         let mut look = std::pin::pin!(shared.registry.storage_health());
-        let ended = tokio::time::timeout(READY_WITHIN, &mut look).await;
+        let ended = tokio::time::timeout(READINESS_TIMEOUT, &mut look).await;
         let health = if let Ok(health) = ended {
             health
         } else {
-            publish(&shared.storage_health, Look::Hangs);
+            publish(&shared.storage_health, ProbeResult::Hangs);
             look.await
         };
-        publish(&shared.storage_health, Look::Ended(health));
+        publish(&shared.storage_health, ProbeResult::Ended(health));
         Ok(())
     }
 
     async fn due(&mut self) {
-        tokio::time::sleep(STORAGE_CHECKED_EVERY).await;
+        tokio::time::sleep(STORAGE_PROBE_INTERVAL).await;
     }
 }
 
 /// Puts a look into force, and says in the log when the storage fails or is well again.
-fn publish(found: &watch::Sender<Found>, look: Look) {
-    let before = found.send_replace(Some(look)).and_then(Look::problem);
+fn publish(found: &watch::Sender<Found>, look: ProbeResult) {
+    let before = found.send_replace(Some(look)).and_then(ProbeResult::problem);
     match (before, look.problem()) {
         (before, Some(reason)) if before != Some(reason) => {
             tracing::error!(target: "angos::storage", reason, "not ready until the storage takes writes again");
@@ -93,7 +95,7 @@ impl Collector for StorageMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let look = *self.0.borrow();
         let stores = match look {
-            Some(Look::Ended(StorageHealth { blobs, metadata, .. })) => {
+            Some(ProbeResult::Ended(StorageHealth { blobs, metadata, .. })) => {
                 vec![("blobs", blobs), ("metadata", metadata)]
             }
             _ => Vec::new(),
