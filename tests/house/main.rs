@@ -4,6 +4,8 @@
 //! - [`docs`]: the tables of the reference pages are what the code says
 //! - [`graph`]: the arrows between crates, and who may use which foreign library
 //! - [`help`]: the command line's reference is what the program prints
+//! - [`modules`]: sibling modules form no cycle
+//! - [`words`]: old words only become fewer
 //! - [`tidy`]: sizes, module docs, names, and what a layer must not contain
 #![allow(
     clippy::unwrap_used,
@@ -17,7 +19,9 @@ mod bounds;
 mod docs;
 mod graph;
 mod help;
+mod modules;
 mod tidy;
+mod words;
 
 use std::path::{Path, PathBuf};
 

@@ -8,7 +8,7 @@ use clap::Args;
 use tokio::runtime::Builder;
 
 use crate::check;
-use crate::cli::Files;
+use crate::options::Files;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {

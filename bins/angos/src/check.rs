@@ -10,7 +10,7 @@ use angos_config::{Configuration, Loader, Problem, Problems, Severity, load};
 use clap::Args;
 use serde_json::json;
 
-use crate::cli::{Files, ReportFormat};
+use crate::options::{Files, ReportFormat};
 use crate::output::print;
 
 #[derive(Debug, Args)]

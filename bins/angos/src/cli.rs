@@ -1,14 +1,11 @@
-//! The command line: options that several commands share, and the list of commands.
+//! The command line: what comes before the command, and the commands.
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
-use crate::version;
-use crate::{backup, check, doctor, policy, quickstart};
-
-/// The configuration that is read when none is named.
-const DEFAULT_FILE: &str = "config.toml";
+use crate::options::{Files, LogFormat};
+use crate::{backup, check, doctor, policy, quickstart, version};
 
 /// An OCI registry with mutual TLS and typed access policies.
 #[derive(Debug, Parser)]
@@ -16,7 +13,7 @@ const DEFAULT_FILE: &str = "config.toml";
 pub(crate) struct Cli {
     /// Configuration file; repeat it to lay later files over earlier ones [default: config.toml]
     #[arg(short, long = "config", value_name = "FILE")]
-    config: Vec<PathBuf>,
+    pub(crate) config: Vec<PathBuf>,
 
     /// Format of log lines
     #[arg(long, value_enum, default_value_t, global = true, value_name = "FORMAT")]
@@ -46,59 +43,6 @@ pub(crate) enum Command {
     Policy(policy::Command),
 }
 
-/// `-c` after the subcommand, where most people write it.
-#[derive(Debug, Args)]
-pub(crate) struct Files {
-    /// Configuration file; repeat it to lay later files over earlier ones [default: config.toml]
-    #[arg(id = "more", short = 'c', long = "config", value_name = "FILE")]
-    config: Vec<PathBuf>,
-}
-
-/// `-c` of a command that reads no configuration unless one is named.
-#[derive(Debug, Args)]
-pub(crate) struct NamedFiles {
-    /// Configuration of a server to simulate; repeat it to lay later files over earlier ones
-    #[arg(id = "more", short = 'c', long = "config", value_name = "FILE")]
-    config: Vec<PathBuf>,
-}
-
-/// Format of a report.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(crate) enum ReportFormat {
-    /// For people
-    #[default]
-    Text,
-    /// One JSON object
-    Json,
-}
-
-/// Format of log lines.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// For people
-    #[default]
-    Text,
-    /// One JSON object per line
-    Json,
-}
-
-impl Cli {
-    /// The configuration files in their order: those before the subcommand, then those after it.
-    pub(crate) fn files(&self, after: &Files) -> Vec<PathBuf> {
-        let named = self.named(&after.config);
-        if named.is_empty() { vec![PathBuf::from(DEFAULT_FILE)] } else { named }
-    }
-
-    /// The same without a default.
-    pub(crate) fn named_files(&self, after: &NamedFiles) -> Vec<PathBuf> {
-        self.named(&after.config)
-    }
-
-    fn named(&self, after: &[PathBuf]) -> Vec<PathBuf> {
-        self.config.iter().chain(after).cloned().collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -123,7 +67,7 @@ mod tests {
             let (Command::Server(files) | Command::Check(check::Options { files, .. })) = &cli.command else {
                 panic!("{line}")
             };
-            assert_eq!(cli.files(files), expected.iter().map(PathBuf::from).collect::<Vec<_>>());
+            assert_eq!(files.all(&cli.config), expected.iter().map(PathBuf::from).collect::<Vec<_>>());
         }
     }
 

@@ -10,7 +10,7 @@ use angos_doctor::limits::STEP_TIMEOUT;
 use clap::Args;
 
 use crate::check::environment;
-use crate::cli::{NamedFiles, ReportFormat};
+use crate::options::{NamedFiles, ReportFormat};
 use crate::output::print;
 
 /// Nothing is wrong.

@@ -14,8 +14,8 @@ use angos_server::{LineLog, LineLogEvent};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::cli::LogFormat;
 use crate::limits::{LOG_FLUSH_TIMEOUT, LOG_QUEUE_BYTES};
+use crate::options::LogFormat;
 
 /// The log of this process.
 pub(crate) struct Log {

@@ -8,6 +8,7 @@ mod hash_password;
 mod limits;
 mod log;
 mod open_files;
+mod options;
 mod output;
 mod policy;
 mod quickstart;
@@ -29,18 +30,19 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    let before = &cli.config;
     let outcome = match cli.command {
-        Command::Server(ref files) => return serve::run(&cli.files(files), cli.log_format),
-        Command::Check(ref options) => return check::run(options, &cli.files(&options.files)),
-        Command::Backup(ref options) => backup::run(options, &cli.files(&options.files)),
+        Command::Server(ref files) => return serve::run(&files.all(before), cli.log_format),
+        Command::Check(ref options) => return check::run(options, &options.files.all(before)),
+        Command::Backup(ref options) => backup::run(options, &options.files.all(before)),
         Command::HashPassword => hash_password::run(),
         Command::Quickstart(ref options) => match quickstart::run(options) {
             Ok(Some(file)) => return serve::run(&[file], cli.log_format),
             Ok(None) => Ok(()),
             Err(message) => Err(message),
         },
-        Command::Policy(ref command) => return policy::run(command, &cli),
-        Command::Doctor(ref options) => return doctor::run(options, cli.named_files(&options.files)),
+        Command::Policy(ref command) => return policy::run(command, before),
+        Command::Doctor(ref options) => return doctor::run(options, options.files.all(before)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,7 +13,6 @@ use angos_config::{Policies, Problems, load_policies};
 use clap::Subcommand;
 
 use crate::check::environment;
-use crate::cli::Cli;
 
 /// Denied with `--exit-code`, a failed test, or a changed decision.
 const NEGATIVE: u8 = 1;
@@ -31,12 +30,12 @@ pub(crate) enum Command {
     Replay(replay::Options),
 }
 
-/// Exits with 0 or [`NEGATIVE`], or with [`COULD_NOT_RUN`] and a message.
-pub(crate) fn run(command: &Command, cli: &Cli) -> ExitCode {
+/// `before` are the configuration files that were named before the subcommand. Exits with 0 or [`NEGATIVE`], or with [`COULD_NOT_RUN`] and a message.
+pub(crate) fn run(command: &Command, before: &[PathBuf]) -> ExitCode {
     let outcome = match command {
-        Command::Explain(options) => explain::run(options, &cli.files(&options.files)),
-        Command::Test(options) => test::run(options, &cli.files(&options.files)),
-        Command::Replay(options) => replay::run(options, &cli.files(&options.files)),
+        Command::Explain(options) => explain::run(options, &options.files.all(before)),
+        Command::Test(options) => test::run(options, &options.files.all(before)),
+        Command::Replay(options) => replay::run(options, &options.files.all(before)),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -15,9 +15,9 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::LogFormat;
 use crate::limits::{BLOCKING_THREADS_MAX, LAST_WRITES_TIMEOUT};
 use crate::log::{self, Log};
+use crate::options::LogFormat;
 use crate::reload::Reload;
 use crate::{check, open_files, version};
 

@@ -9,7 +9,7 @@ use angos_config::Caller;
 use clap::Args;
 
 use super::policies;
-use crate::cli::{Files, ReportFormat};
+use crate::options::{Files, ReportFormat};
 use crate::output::print;
 
 #[derive(Debug, Args)]

@@ -13,7 +13,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::policies;
-use crate::cli::{Files, ReportFormat};
+use crate::options::{Files, ReportFormat};
 use crate::output::print;
 
 #[derive(Debug, Args)]

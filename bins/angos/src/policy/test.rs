@@ -7,7 +7,7 @@ use angos_config::Cases;
 use clap::Args;
 
 use super::{policies, with_count};
-use crate::cli::{Files, ReportFormat};
+use crate::options::{Files, ReportFormat};
 use crate::output::print;
 
 #[derive(Debug, Args)]
