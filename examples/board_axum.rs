@@ -98,7 +98,7 @@ async fn authorize(
 }
 
 async fn answer(method: Method, Path(board): Path<String>, Extension(caller): Extension<Caller>) -> String {
-    let subject = caller.1.certificate().map_or("nobody", |certificate| certificate.subject());
+    let subject = caller.1.certificate().map_or("anonymous", |certificate| certificate.subject());
     format!("{subject} may {} {board}\n", verb(&method))
 }
 

@@ -1,4 +1,4 @@
-//! Notice boards, on hyper: members of an organizational unit write on their unit's board, everybody certified reads.
+//! Notice boards, on hyper: members of an organizational unit write on the board of their unit, and every caller with a certificate reads.
 //! `cargo run -p angos-examples --example board-hyper -- server.pem server.key client-ca.pem`
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
@@ -92,7 +92,7 @@ async fn connection(socket: TcpStream, address: IpAddr, acceptor: Acceptor, poli
 fn ask(policy: &Policy, identity: &Identity, request: &Request<Incoming>) -> Option<String> {
     let verb = if request.method() == Method::GET { "read" } else { "write" };
     let board = request.uri().path().trim_start_matches('/');
-    let subject = identity.certificate().map_or("nobody", |certificate| certificate.subject());
+    let subject = identity.certificate().map_or("anonymous", |certificate| certificate.subject());
     let decision = policy.decide(identity, &Question { verb, board });
     decision.allowed.then(|| format!("{subject} may {verb} {board}\n"))
 }

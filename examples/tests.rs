@@ -88,7 +88,10 @@ impl Scene {
                 let (found, text) = self.ask(address, Some(client), protocol, method, board).await.unwrap();
                 assert_eq!((found, text.as_str()), (status, body), "{protocol} {method} {board}");
             }
-            assert!(self.ask(address, None, protocol, "GET", "garden").await.is_err(), "nobody is anonymous");
+            assert!(
+                self.ask(address, None, protocol, "GET", "garden").await.is_err(),
+                "a certificate is required"
+            );
             let stranger =
                 Authority::new("Another CA").issue(&Leaf::client("eve").organizational_unit("garden"));
             assert!(self.ask(address, Some(&stranger), protocol, "GET", "garden").await.is_err());

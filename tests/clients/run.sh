@@ -34,7 +34,7 @@ cleanup() {
 client_stop() { :; }
 trap cleanup EXIT
 
-report() { # verdict, what happened
+report() { # outcome, what happened
     if [ "$1" = ok ]; then
         passed=$((passed + 1))
         printf 'ok      %-8s %s\n' "$client" "$2"

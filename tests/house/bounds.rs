@@ -5,7 +5,7 @@ use crate::{root, shown, sources};
 /// The types bounds have. Bytes are left out: they are tags of formats.
 const TYPES: &[&str] = &["usize", "u16", "u32", "u64", "u128", "i32", "i64", "Duration"];
 
-/// Numbers that bound nothing anybody could choose, each with what it is.
+/// Numbers that are no limits, each with what it is.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("crates/angos-quickstart/src/lib.rs", "DEFAULT_PORT", "a default, documented with its option"),
     ("crates/angos-quickstart/src/files.rs", "PRIVATE", "permissions of a file"),

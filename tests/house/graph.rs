@@ -56,7 +56,7 @@ const GRAPH: &[(&str, &[&str])] = &[
     ("angos-oci", &[]),
 ];
 
-/// Foreign libraries with one owner each; nobody else in the product names them.
+/// Foreign libraries with one owner each; no other crate of the product names them.
 const OWNERS: &[(&str, &str)] = &[
     ("rustls", "angos-tls"),
     ("tokio-rustls", "angos-tls"),

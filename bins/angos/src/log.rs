@@ -1,6 +1,6 @@
 //! Log lines: to standard error, filtered by `RUST_LOG`, one line an event whatever the event holds.
 //!
-//! They are written by a thread of their own, behind a bounded queue: standard error may be a pipe that nobody reads,
+//! A thread of their own writes them, behind a bounded queue: standard error may be a pipe without a reader,
 //! or a file on a full disk.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -68,7 +68,7 @@ impl Log {
     }
 }
 
-/// A descriptor of its own and no lock of the standard library: who else uses standard error waits for nobody.
+/// Uses a descriptor of its own and no lock of the standard library, so that other users of standard error never wait.
 fn open() -> io::Result<LineLog> {
     let open = || io::stderr().as_fd().try_clone_to_owned().map(File::from);
     // That writing fails cannot be said where it fails; the metrics count it.

@@ -58,7 +58,7 @@ impl Reload {
         for key in restart_only.differences(&self.restart_only) {
             tracing::warn!(target: "angos::config", key, "changed, and takes effect at the next start");
         }
-        // Certificates first: whoever a new policy lets in can then also connect.
+        // Certificates first: a caller that the new policy allows can then also connect.
         let tls = tls.and_then(|material| self.handle.replace_tls(material));
         let policy = self.handle.replace_access(access);
         self.summary = summary;

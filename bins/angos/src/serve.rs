@@ -106,7 +106,7 @@ async fn serve(
     let decisions = decision_log.map(start_decision_log).transpose()?;
     server.decision_log.clone_from(&decisions);
     let delay = server.timeouts.shutdown_delay;
-    // Before the ports are open: whoever sees them open may count on every later change being noticed.
+    // Before the ports are open: once they are, every change of a file is noticed.
     let watch = Watch::new(loader.clone(), snapshot, log.as_deref()).await;
     let acceptor = tls.map(Acceptor::new);
     let is_plain = acceptor.is_none();

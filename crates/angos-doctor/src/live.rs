@@ -166,7 +166,7 @@ impl<'a> LiveServer<'a> {
         }
     }
 
-    /// The first bytes of the answer to a request without TLS; empty if there is none.
+    /// The first bytes of the answer to a request without TLS; empty without one.
     async fn ask_plainly(&self, addresses: &[SocketAddr]) -> Vec<u8> {
         let conversation = async {
             let mut stream = TcpStream::connect(addresses).await?;

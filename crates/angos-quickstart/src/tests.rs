@@ -149,7 +149,7 @@ fn certificates_near_their_end_are_announced_and_expired_ones_renewed() {
     for (days, name, expected) in [
         (20, "Angos quickstart", None),
         (10, "Angos quickstart", Some("expire on")),
-        (-1, "somebody else's", None),
+        (-1, "not ours", None),
         (-1, "Angos quickstart", Some("copy the files of clients/ again")),
     ] {
         // The key does not fit, which the configuration would report; only the address is read of it.

@@ -26,7 +26,7 @@ title() { basename "$1" .sh | sed 's/^[0-9]*-//; s/-\([0-9]*\)$/, block \1/'; }
 
 normalised() { sed -E "s/\b$base([3-8])\b/844\1/g; \$a\\" "$1" | sed -E -f "$rules"; }
 
-judge() { # block
+compare() { # block
     local differences='' how=''
     if [ -e "$1.shown" ]; then
         how=', as shown'
@@ -54,5 +54,5 @@ for block in "$folder"/*.sh; do
         . "$block" >"$block.printed" 2>&1
     fi
     current=''
-    judge "$block"
+    compare "$block"
 done

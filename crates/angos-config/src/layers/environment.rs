@@ -114,7 +114,7 @@ fn variable(name: &str, text: &str, files: &[SourceFile]) -> Result<Variable, Bo
         return Err(Box::new(match suggestion(&lower) {
             Some(meant) => problem.with_help(format!("did you mean {meant}?")),
             None if parts.len() > 1 => problem.with_help(example),
-            // One level and nothing near: it was never meant as a key. Whoever names a variable of a script
+            // One level and no similar key: it was not meant as a key. A variable of a script
             // or an image ANGOS_SOMETHING shall not keep the registry from starting.
             None => problem.with_help(example).into_warning(),
         }));

@@ -3,7 +3,7 @@
 use crate::load::lint;
 use crate::problem::Severity;
 
-/// A valid argon2id hash; of which password does not matter here.
+/// A valid argon2id hash of some password.
 const CREDENTIAL: &str = "[auth.identity.a]\nusername = \"admin\"\n\
     password = \"$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$1Ai1gZ0CEq3hNPZWzkUT8K0uPAHbl2F3qmRj8VY2N4Y\"\n";
 
@@ -225,7 +225,7 @@ fn never_true_constant_and_nobody() {
             deny(&["request.action == 'get-blob' && has(request.tag)"]),
             allow(&["request.method != ''", "identity.client_ip != ''", "true"]),
         ],
-        &[deny(&["identity.username == 'nobody yet'"])],
+        &[deny(&["identity.username == 'no user yet'"])],
     );
 }
 
@@ -292,7 +292,7 @@ fn a_finding_has_a_place_and_can_be_silenced() {
     assert!(problems.contains("did you mean \"absent-identity\"?"), "{problems}");
 }
 
-/// Rules that are costly by themselves, or many enough to be costly to compare: what is left is not judged, and that is said,
+/// Rules that are costly by themselves, or many enough to be costly to compare: the rest is not analyzed, and that is reported,
 /// once, at the first policy that it holds of.
 #[test]
 fn what_takes_too_long_is_not_judged() {
@@ -330,7 +330,7 @@ fn rules_on_trial_are_judged_beside_those_in_force() {
     check("request.action == 'get-blob' && has(request.tag)", &[("never-true", "7:4")]);
     check("1 == 1", &[("constant-rule", "7:4")]);
     check("identity.username != '' && request.namespace != 'prod'", &[("absent-field", "7:31")]);
-    // A wider one says more, and what anonymous callers may do is judged of what is in force.
+    // A wider shadow rule changes more; what anonymous callers may do depends on the enforced rules.
     check("identity.username != ''", &[]);
     check("request.action == 'put-manifest'", &[]);
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 
-/// A valid argon2id hash; of which password does not matter here.
+/// A valid argon2id hash of some password.
 const HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$1Ai1gZ0CEq3hNPZWzkUT8K0uPAHbl2F3qmRj8VY2N4Y";
 

@@ -143,7 +143,7 @@ fn a_log_of_our_own_is_nothing_to_look_at() {
         std::fs::write(&file, "two").expect("a change");
         tokio::time::timeout(SOON, watch.changed()).await.expect("the change is noticed").unwrap();
     });
-    // Whoever gives both the same name gets both looked at.
+    // If both have the same name, both are watched.
     runtime().block_on(async {
         let log = folder.join("sub/config.toml");
         let mut watch = Watch::new(Loader::new(), read(std::slice::from_ref(&file)), Some(&log)).await;
@@ -162,7 +162,7 @@ fn a_change_between_load_and_watch_is_noticed() {
         assert!(watch.look().await);
         watch.follow(read(std::slice::from_ref(&file))).await;
         assert!(!watch.look().await);
-        // A load was given up: nobody knows what is in force.
+        // A load timed out: the current files are unknown.
         watch.follow(Snapshot::default()).await;
         assert!(watch.look().await);
     });
