@@ -1,6 +1,8 @@
 //! The tables of the reference pages, made from the code and compared: every key, limit and error that exists is
 //! documented, and nothing else is. `BLESS=1 cargo test -p angos-house` writes them anew.
 
+use std::path::PathBuf;
+
 use crate::{root, shown, sources};
 use angos_config::{Kind, LINTS, SCHEMA};
 use angos_oci::ErrorCode;
@@ -183,4 +185,40 @@ fn every_link_between_pages_leads_somewhere() {
             assert!(path.exists(), "{} links {target}, which does not exist", shown(&page));
         }
     }
+}
+
+/// Prose of pages, that is not code, a table or a heading, in lines a reader can follow.
+#[test]
+fn prose_lines_are_short() {
+    const LINE_CHARS: usize = 110;
+    let mut offenders = String::new();
+    for (path, text) in pages() {
+        let mut is_code = false;
+        for (number, line) in text.lines().enumerate() {
+            if line.trim_start().starts_with("```") {
+                is_code = !is_code;
+            }
+            let is_prose = !is_code && !line.starts_with(['|', '#', '`']) && !line.starts_with("<!--");
+            if is_prose && line.chars().count() > LINE_CHARS {
+                offenders += &format!("  {}:{}\n", shown(&path), number + 1);
+            }
+        }
+    }
+    assert!(offenders.is_empty(), "break these lines at {LINE_CHARS} characters:\n{offenders}");
+}
+
+/// README, every page, and the README of every crate.
+fn pages() -> Vec<(PathBuf, String)> {
+    let mut paths = vec![root().join("README.md")];
+    for folder in std::fs::read_dir(root().join("crates")).unwrap() {
+        paths.push(folder.unwrap().path().join("README.md"));
+    }
+    let mut folders = vec![root().join("docs")];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() { folders.push(path) } else { paths.push(path) }
+        }
+    }
+    paths.sort();
+    paths.into_iter().map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
 }

@@ -110,17 +110,15 @@ fn expand<'a>(mut text: &'a str, mut prefix: Vec<String>, found: &mut Vec<Vec<St
             return rest;
         }
         prefix.push(name.to_owned());
-        match rest.strip_prefix("::") {
-            Some(below) => text = below,
-            None => {
-                found.push(prefix);
-                // `as Name`
-                let rest = rest.trim_start();
-                return rest
-                    .strip_prefix("as ")
-                    .map_or(rest, |it| it.trim_start().trim_start_matches(char::is_alphanumeric));
-            }
-        }
+        let Some(below) = rest.strip_prefix("::") else {
+            found.push(prefix);
+            // `as Name`
+            let rest = rest.trim_start();
+            return rest
+                .strip_prefix("as ")
+                .map_or(rest, |it| it.trim_start().trim_start_matches(char::is_alphanumeric));
+        };
+        text = below;
     }
 }
 
@@ -141,13 +139,10 @@ fn arrows(modules: &BTreeMap<Module, String>) -> BTreeMap<Module, BTreeMap<Strin
     let mut arrows: BTreeMap<Module, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for (from, code) in modules {
         for path in paths(code) {
-            let mut target: Module = match path[0].as_str() {
-                "crate" => path[1..].to_vec(),
-                _ => {
-                    let ups = path.iter().take_while(|part| *part == "super").count();
-                    let above = from.len().saturating_sub(ups);
-                    [&from[..above], &path[ups..]].concat()
-                }
+            let ups = path.iter().take_while(|part| *part == "super").count();
+            let mut target: Module = match ups {
+                0 => path[1..].to_vec(),
+                _ => [&from[..from.len().saturating_sub(ups)], &path[ups..]].concat(),
             };
             if let Some(real) = target.first().filter(|name| !modules.contains_key(&vec![(*name).clone()])) {
                 target = shown.get(real).cloned().unwrap_or_default();
