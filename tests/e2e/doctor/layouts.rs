@@ -37,7 +37,7 @@ fn files_of_certs_d() {
         remove("client.cert")(folder);
         remove("client.key")(folder);
     };
-    let rows: [Row<'_>; 9] = [
+    let rows: [Row<'_>; 10] = [
         (&|_| (), &[], ""),
         (&remove("client.key"), &["layout_key_missing"], "no client.key beside it"),
         (&remove("client.cert"), &["layout_certificate_missing"], "no client.cert beside it"),
@@ -51,6 +51,7 @@ fn files_of_certs_d() {
         (&rename("ca.crt", "ca.pem"), &["layout_ignored_file"], "with this ending are not read"),
         (&both, &["layout_no_client"], "no .cert with its .key"),
         (&copy("client.key", "client.cert"), &["wrong_file"], "holds a private key"),
+        (&copy("client.key", "ca.key"), &["layout_ca_key"], "beside ca.crt, which is a CA"),
     ];
     for style in ["--docker-certs-d", "--containers-certs-d"] {
         for (change, names, words) in &rows {
@@ -174,10 +175,39 @@ fn every_mistake_in_hosts_toml() {
     fs::write(folder.join("both.pem"), together).unwrap();
     super::make_private(&folder.join("both.pem"));
     let untrusted: &[&str] = &["server_not_trusted", "layout_hosts_other"];
-    let rows: [(String, &[&str], &str); 10] = [
+    let plain = address.replace("https://", "http://");
+    let rows: [(String, &[&str], &str); 16] = [
         (format!("[host.\"{address}\"]\nca = \"ca.crt\"\n{pair}\n"), &[], ""),
         (format!("[host.\"{address}\"]\nca = [\"ca.crt\"]\nclient = \"both.pem\"\n"), &[], ""),
-        (format!("server = \"{address}\"\nca = \"ca.crt\"\n{pair}\n"), &[], ""),
+        (
+            format!("server = \"{address}\"\nca = \"ca.crt\"\n{pair}\n"),
+            &["layout_hosts_no_table"],
+            "has no [host] table",
+        ),
+        (format!("ca = \"ca.crt\"\n{pair}\n"), &["layout_hosts_no_table"], ""),
+        (
+            format!("[host.\"{plain}\"]\nca = \"ca.crt\"\n{pair}\n"),
+            &["layout_hosts_plain"],
+            "newer versions try HTTPS first",
+        ),
+        (
+            format!("[host.\"{address}/mirror\"]\nca = \"ca.crt\"\n{pair}\n"),
+            &["layout_hosts_path"],
+            "below `/mirror/v2/`",
+        ),
+        (format!("[host.\"{address}/v2\"]\noverride_path = true\nca = \"ca.crt\"\n{pair}\n"), &[], ""),
+        (
+            format!("[host.\"{address}\"]\ncapabilities = [\"pull\"]\nca = \"ca.crt\"\n{pair}\n"),
+            &["layout_hosts_capabilities"],
+            "do not include resolve and push",
+        ),
+        (
+            format!(
+                "[host.\"{address}\"]\nca = \"ca.crt\"\n{pair}\nheader = {{ Authorization = \"Basic eA==\" }}\n"
+            ),
+            &["layout_hosts_authorization"],
+            "It is set for",
+        ),
         (
             format!("[host.\"{address}\"]\nca = \"ca.crt\"\nclient = [\"client.cert\", \"client.key\"]\n"),
             &["layout_hosts_not_nested"],

@@ -66,7 +66,13 @@ pub(super) fn files(runtime: Runtime, folder: &Path, report: &mut Report) -> Lay
             }
         } else if let Some(stem) = name.strip_suffix(".key") {
             let is_explained = has(&format!("{stem}.crt")) && is_client(&folder.join(format!("{stem}.crt")));
-            if !has(&format!("{stem}.cert")) && !is_explained {
+            let ca = folder.join(format!("{stem}.crt"));
+            if has(&format!("{stem}.crt"))
+                && first(&ca).is_some_and(|it| it.suitability_as_client() == Suitability::Ca)
+            {
+                let words = format!("It is beside {stem}.crt, which is a CA.");
+                report.add(&kind::LAYOUT_CA_KEY, about, words);
+            } else if !has(&format!("{stem}.cert")) && !is_explained {
                 misnamed = true;
                 report.add(
                     &kind::LAYOUT_CERTIFICATE_MISSING,

@@ -6,7 +6,7 @@ use angos_tls::Files;
 use angos_tls::probe::{certificates, sections};
 
 use crate::findings as kind;
-use crate::layout::hosts::{Host, parse_hosts};
+use crate::layout::hosts::{Host, Hosts, parse_hosts};
 use crate::layout::{Layout, Runtime, certs_d, registry_folder};
 use crate::limits::HOSTS_FILE_MAX_BYTES;
 use crate::report::Report;
@@ -46,7 +46,7 @@ fn folder_names(target: &Target) -> Vec<String> {
 fn hosts(file: &Path, target: Option<&Target>, report: &mut Report) -> Layout {
     let about = file.display().to_string();
     let folder = file.parent().unwrap_or_else(|| Path::new(""));
-    let hosts = match read(file).and_then(|text| parse_hosts(&text, folder)) {
+    let Hosts { hosts, has_table } = match read(file).and_then(|text| parse_hosts(&text, folder)) {
         Ok(hosts) => hosts,
         Err(problem) => {
             report.add(&kind::LAYOUT_HOSTS_INVALID, about, format!("{problem}."));
@@ -55,8 +55,16 @@ fn hosts(file: &Path, target: Option<&Target>, report: &mut Report) -> Layout {
     };
     let is_meant = |host: &&Host| match target {
         None => !host.address.is_empty(),
-        Some(target) => host.address.parse::<Target>().is_ok_and(|it| it.authority() == target.authority()),
+        // Keys above the first table, without `server`, are those of the registry itself.
+        Some(_) if host.address.is_empty() => host.has_tls_settings(),
+        Some(target) => {
+            let address = host.address.parse::<Target>();
+            address.is_ok_and(|it| (it.host, it.port) == (target.host.clone(), target.port))
+        }
     };
+    if !has_table {
+        report.add(&kind::LAYOUT_HOSTS_NO_TABLE, &about, "It has no [host] table.");
+    }
     // A host table is tried before `server`, so its keys are those that count.
     let Some(host) = hosts.iter().find(is_meant) else {
         let named: Vec<_> = hosts.iter().map(|it| it.address.as_str()).filter(|it| !it.is_empty()).collect();
@@ -68,6 +76,7 @@ fn hosts(file: &Path, target: Option<&Target>, report: &mut Report) -> Layout {
     if host.skips_verification {
         report.add(&kind::LAYOUT_SKIP_VERIFY, &about, format!("It is set for {}.", host.address));
     }
+    check_requests(host, target, &about, report);
     if host.clients.is_empty() {
         let elsewhere = hosts.iter().find(|it| !it.clients.is_empty()).map(|it| it.address.as_str());
         let words = match elsewhere {
@@ -78,6 +87,30 @@ fn hosts(file: &Path, target: Option<&Target>, report: &mut Report) -> Layout {
         report.add(&kind::LAYOUT_HOSTS_OTHER, &about, words);
     }
     Layout { pairs: pairs(host, &about, report), cas: host.cas.clone() }
+}
+
+/// How containerd sends requests to the host: over which scheme, to which path, and for what.
+fn check_requests(host: &Host, target: Option<&Target>, about: &str, report: &mut Report) {
+    let address = &host.address;
+    if host.is_plain() && target.is_none_or(|target| target.tls) {
+        let words = if host.has_tls_settings() {
+            format!("{address}: containerd 1.6 sends plain HTTP, newer versions try HTTPS first.")
+        } else {
+            format!("{address}: containerd sends plain HTTP.")
+        };
+        report.add(&kind::LAYOUT_HOSTS_PLAIN, about, words);
+    }
+    if host.path != "/v2" {
+        let words = format!("For {address} containerd sends its requests below `{}/`.", host.path);
+        report.add(&kind::LAYOUT_HOSTS_PATH, about, words);
+    }
+    if !host.lacks.is_empty() {
+        let words = format!("The capabilities of {address} do not include {}.", host.lacks.join(" and "));
+        report.add(&kind::LAYOUT_HOSTS_CAPABILITIES, about, words);
+    }
+    if host.sends_authorization {
+        report.add(&kind::LAYOUT_HOSTS_AUTHORIZATION, about, format!("It is set for {address}."));
+    }
 }
 
 fn pairs(host: &Host, about: &str, report: &mut Report) -> Vec<(PathBuf, PathBuf)> {

@@ -1,4 +1,4 @@
-//! containerd's `hosts.toml`, as far as TLS goes: the files it gives to a client of a registry.
+//! containerd's `hosts.toml`: which files, paths and capabilities it gives to a client of a registry.
 
 use std::path::{Path, PathBuf};
 
@@ -15,11 +15,40 @@ pub(crate) struct Host {
     pub(crate) clients: Vec<(PathBuf, Option<PathBuf>)>,
     /// Whether any server is trusted (`skip_verify`).
     pub(crate) skips_verification: bool,
+    /// The capabilities it lacks, of `pull`, `resolve` and `push`.
+    pub(crate) lacks: Vec<&'static str>,
+    /// The path below which containerd sends its requests; the registry is at `/v2`.
+    pub(crate) path: String,
+    /// Whether `header` sets `Authorization`.
+    pub(crate) sends_authorization: bool,
 }
 
-/// Reads the text of a `hosts.toml` in `folder`, which relative paths start at. The hosts come as containerd would try
-/// them but for the order of tables; the last is `server`. The error says what containerd would not take.
-pub(crate) fn parse_hosts(text: &str, folder: &Path) -> Result<Vec<Host>, String> {
+/// A `hosts.toml`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hosts {
+    /// As containerd tries them but for the order of tables; the last is `server`, or the registry itself without one.
+    pub(crate) hosts: Vec<Host>,
+    /// Whether there is a `[host]` table. containerd 1 refuses a file without one.
+    pub(crate) has_table: bool,
+}
+
+impl Host {
+    /// Whether the address begins with `http://`.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.address.starts_with("http://")
+    }
+
+    /// Whether a file or `skip_verify` configures TLS; newer versions of containerd then try HTTPS in spite of `http://`.
+    pub(crate) fn has_tls_settings(&self) -> bool {
+        !self.cas.is_empty() || !self.clients.is_empty() || self.skips_verification
+    }
+}
+
+const CAPABILITIES: [&str; 3] = ["pull", "resolve", "push"];
+
+/// Reads the text of a `hosts.toml` in `folder`, which relative paths start at. The error says why containerd refuses the
+/// file.
+pub(crate) fn parse_hosts(text: &str, folder: &Path) -> Result<Hosts, String> {
     let document: Table = text.parse().map_err(|error: toml::de::Error| error.message().to_owned())?;
     let mut hosts = Vec::new();
     match document.get("host") {
@@ -37,7 +66,7 @@ pub(crate) fn parse_hosts(text: &str, folder: &Path) -> Result<Vec<Host>, String
         Some(value) => value.as_str().ok_or("`server` is not a string")?,
     };
     hosts.push(host(server, &document, folder)?);
-    Ok(hosts)
+    Ok(Hosts { hosts, has_table: document.contains_key("host") })
 }
 
 fn host(address: &str, keys: &Table, folder: &Path) -> Result<Host, String> {
@@ -65,7 +94,58 @@ fn host(address: &str, keys: &Table, folder: &Path) -> Result<Host, String> {
         None => false,
         Some(value) => value.as_bool().ok_or("`skip_verify` is neither true nor false")?,
     };
-    Ok(Host { address: address.to_owned(), cas, clients, skips_verification })
+    Ok(Host {
+        address: address.to_owned(),
+        cas,
+        clients,
+        skips_verification,
+        lacks: lacking(keys)?,
+        path: request_path(address, keys)?,
+        sends_authorization: sends_authorization(keys)?,
+    })
+}
+
+/// The capabilities that a host lacks; without `capabilities`, or with an empty list, it has all.
+fn lacking(keys: &Table) -> Result<Vec<&'static str>, String> {
+    let Some(value) = keys.get("capabilities") else { return Ok(Vec::new()) };
+    let list = value.as_array().ok_or("`capabilities` is not a list")?;
+    let mut named = Vec::new();
+    for value in list {
+        let word = value.as_str().ok_or("`capabilities` must hold strings")?.to_ascii_lowercase();
+        let known = CAPABILITIES.into_iter().find(|known| *known == word);
+        named.push(
+            known.ok_or_else(|| format!("`{word}` is no capability; they are pull, resolve and push"))?,
+        );
+    }
+    if named.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(CAPABILITIES.into_iter().filter(|known| !named.contains(known)).collect())
+}
+
+/// The path of the address, with `/v2` at its end unless `override_path` is set.
+fn request_path(address: &str, keys: &Table) -> Result<String, String> {
+    let is_whole = match keys.get("override_path") {
+        None => false,
+        Some(value) => value.as_bool().ok_or("`override_path` is neither true nor false")?,
+    };
+    let place = address.split_once("://").map_or(address, |(_, place)| place);
+    let path = place.find('/').and_then(|at| place.get(at..)).unwrap_or_default().trim_end_matches('/');
+    let needs_version = !is_whole && !path.ends_with("/v2");
+    Ok(if needs_version { format!("{path}/v2") } else { path.to_owned() })
+}
+
+/// Whether `header` sets `Authorization`; its values must be strings or lists of strings.
+fn sends_authorization(keys: &Table) -> Result<bool, String> {
+    let Some(value) = keys.get("header") else { return Ok(false) };
+    let headers = value.as_table().ok_or("`header` is not a table")?;
+    for (name, value) in headers {
+        let is_text = value.is_str() || value.as_array().is_some_and(|all| all.iter().all(Value::is_str));
+        if !is_text {
+            return Err(format!("header.{name} is neither a string nor a list of strings"));
+        }
+    }
+    Ok(headers.keys().any(|name| name.eq_ignore_ascii_case("authorization")))
 }
 
 #[cfg(test)]
@@ -73,7 +153,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Vec<Host>, String> {
-        parse_hosts(text, Path::new("/hosts"))
+        parse_hosts(text, Path::new("/hosts")).map(|found| found.hosts)
     }
 
     #[test]
@@ -85,9 +165,11 @@ mod tests {
                 address: "https://x".to_owned(),
                 cas: cas.iter().map(|it| at(it)).collect(),
                 clients: clients.iter().map(|(one, two)| (at(one), two.map(at))).collect(),
-                skips_verification: false,
+                path: "/v2".to_owned(),
+                ..Host::default()
             };
-            assert_eq!(hosts, [expected, Host::default()], "{keys}");
+            let server = Host { path: "/v2".to_owned(), ..Host::default() };
+            assert_eq!(hosts, [expected, server], "{keys}");
         };
         check("", &[], &[]);
         check("ca = 'ca.crt'", &["ca.crt"], &[]);
@@ -111,6 +193,31 @@ mod tests {
     }
 
     #[test]
+    fn paths_capabilities_and_headers() {
+        let check = |address: &str, keys: &str, path: &str, lacks: &[&str], authorization: bool| {
+            let hosts = parse(&format!("[host.\"{address}\"]\n{keys}\n")).unwrap();
+            let host = &hosts[0];
+            assert_eq!(
+                (host.path.as_str(), &host.lacks[..], host.sends_authorization),
+                (path, lacks, authorization),
+                "{address} {keys}"
+            );
+        };
+        check("https://x", "", "/v2", &[], false);
+        check("x:1/", "", "/v2", &[], false);
+        check("https://x/v2", "", "/v2", &[], false);
+        check("https://x/prefix", "", "/prefix/v2", &[], false);
+        check("https://x/v2", "override_path = true", "/v2", &[], false);
+        check("https://x", "override_path = true", "", &[], false);
+        check("https://x", "capabilities = []", "/v2", &[], false);
+        check("https://x", "capabilities = ['Pull', 'resolve']", "/v2", &["push"], false);
+        check("https://x", "capabilities = ['push']", "/v2", &["pull", "resolve"], false);
+        check("https://x", "header = { x = 'y', AUTHORIZATION = ['Basic eA=='] }", "/v2", &[], true);
+        assert!(parse_hosts("[host.x]", Path::new("/")).unwrap().has_table);
+        assert!(!parse_hosts("ca = 'a'", Path::new("/")).unwrap().has_table);
+    }
+
+    #[test]
     fn what_containerd_does_not_take() {
         for text in [
             "[host",
@@ -124,6 +231,11 @@ mod tests {
             "client = [[1, 2]]",
             "client = 1",
             "skip_verify = 'yes'",
+            "capabilities = ['read']",
+            "capabilities = 'pull'",
+            "override_path = 1",
+            "header = 1",
+            "[header]\nx = 1",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
