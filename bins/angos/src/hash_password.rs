@@ -45,7 +45,9 @@ fn ask(prompt: &str) -> io::Result<String> {
 fn line(input: impl io::BufRead) -> io::Result<String> {
     let mut text = String::new();
     io::BufReader::new(input.take(PASSWORD_INPUT_MAX_BYTES)).read_line(&mut text)?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
+    // PowerShell begins what it pipes with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let line = text.strip_suffix('\n').unwrap_or(text);
     Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
@@ -81,6 +83,7 @@ mod tests {
             ("a b\r\nnext\n", "a b"),
             ("", ""),
             (" x \n", " x "),
+            ("\u{feff}secret\r\n", "secret"),
         ] {
             assert_eq!(line(input.as_bytes()).expect("text"), expected);
         }

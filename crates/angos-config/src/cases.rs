@@ -72,6 +72,9 @@ pub struct CaseRequest {
 
 type Callers = BTreeMap<String, Arc<Identity>>;
 
+/// The caller that every file has.
+const ANONYMOUS: &str = "anonymous";
+
 const KEYS: [&str; 5] = ["name", "caller", "action", "expect", "rule"];
 
 impl Cases {
@@ -101,10 +104,15 @@ impl Reader<'_> {
         self.refuse_unknown(values, &top, &["caller", "case"]);
         let mut callers = Callers::new();
         let anonymous = Identity::new([127, 0, 0, 1].into(), None, None);
-        callers.insert("anonymous".to_owned(), Arc::new(anonymous));
+        callers.insert(ANONYMOUS.to_owned(), Arc::new(anonymous));
         let written = values.get("caller").and_then(|value| self.table(value, &top.key("caller")));
         for (name, value) in written.into_iter().flatten() {
             let path = top.key("caller").key(name);
+            if name == ANONYMOUS {
+                let message = format!("`{path}` is reserved for callers with neither certificate nor user");
+                self.error(&path, Part::Key, message, "choose another name for this caller");
+                continue;
+            }
             if let Some(identity) = self.table(value, &path).and_then(|table| self.caller(table, &path)) {
                 callers.insert(name.clone(), Arc::new(identity));
             }

@@ -164,21 +164,78 @@ fn folders_of_containerd() {
     }
 }
 
+/// Runs `angos doctor` on each of these as the `hosts.toml` of a registry.
+struct HostsFile {
+    registry: Registry,
+    address: String,
+    folder: std::path::PathBuf,
+}
+
+const CLIENT_PAIR: &str = "client = [[\"client.cert\", \"client.key\"]]";
+
+impl HostsFile {
+    fn new() -> Self {
+        let (registry, address) = with_folder(str::to_owned);
+        let host = address.strip_prefix("https://").unwrap();
+        let folder = registry.folder.path().join("certs.d").join(host);
+        let together = fs::read_to_string(folder.join("client.cert")).unwrap()
+            + &fs::read_to_string(folder.join("client.key")).unwrap();
+        fs::write(folder.join("both.pem"), together).unwrap();
+        super::make_private(&folder.join("both.pem"));
+        Self { registry, address, folder }
+    }
+
+    #[track_caller]
+    fn check(&self, rows: &[(String, &[&str], &str)]) {
+        let Self { registry, address, folder } = self;
+        for (text, names, words) in rows {
+            fs::write(folder.join("hosts.toml"), text).unwrap();
+            check(registry.folder.path(), &[address, "--containerd-hosts", "certs.d"], names, words);
+            let file = folder.join("hosts.toml");
+            let arguments = [address, "--containerd-hosts", file.to_str().unwrap()];
+            check(registry.folder.path(), &arguments, names, words);
+        }
+    }
+}
+
 #[test]
 fn every_mistake_in_hosts_toml() {
-    let (registry, address) = with_folder(str::to_owned);
-    let host = address.strip_prefix("https://").unwrap();
-    let folder = registry.folder.path().join("certs.d").join(host);
-    let pair = "client = [[\"client.cert\", \"client.key\"]]";
-    let together = fs::read_to_string(folder.join("client.cert")).unwrap()
-        + &fs::read_to_string(folder.join("client.key")).unwrap();
-    fs::write(folder.join("both.pem"), together).unwrap();
-    super::make_private(&folder.join("both.pem"));
+    let hosts = HostsFile::new();
+    let (address, pair) = (&hosts.address, CLIENT_PAIR);
     let untrusted: &[&str] = &["server_not_trusted", "layout_hosts_other"];
-    let plain = address.replace("https://", "http://");
-    let rows: [(String, &[&str], &str); 16] = [
+    hosts.check(&[
         (format!("[host.\"{address}\"]\nca = \"ca.crt\"\n{pair}\n"), &[], ""),
         (format!("[host.\"{address}\"]\nca = [\"ca.crt\"]\nclient = \"both.pem\"\n"), &[], ""),
+        (
+            format!("[host.\"{address}\"]\nca = \"ca.crt\"\nclient = [\"client.cert\", \"client.key\"]\n"),
+            &["layout_hosts_not_nested"],
+            "holds a key and no certificate",
+        ),
+        (format!("ca = \"ca.crt\"\n{pair}\n[host.\"{address}\"]\n"), untrusted, "above the first table"),
+        (
+            format!("[host.\"https://other:1\"]\nca = \"ca.crt\"\n{pair}\n"),
+            untrusted,
+            "It names https://other:1",
+        ),
+        (
+            format!("[host.\"{address}\"]\nca = \"ca.crt\"\n"),
+            &["certificate_required", "layout_hosts_other"],
+            "`client` is not set",
+        ),
+        (
+            format!("[host.\"{address}\"]\nca = \"ca.crt\"\nskip_verify = true\n{pair}\n"),
+            &["layout_skip_verify"],
+            "It is set for",
+        ),
+    ]);
+}
+
+#[test]
+fn how_containerd_sends_requests() {
+    let hosts = HostsFile::new();
+    let (address, pair) = (&hosts.address, CLIENT_PAIR);
+    let plain = address.replace("https://", "http://");
+    hosts.check(&[
         (
             format!("server = \"{address}\"\nca = \"ca.crt\"\n{pair}\n"),
             &["layout_hosts_no_table"],
@@ -208,43 +265,5 @@ fn every_mistake_in_hosts_toml() {
             &["layout_hosts_authorization"],
             "It is set for",
         ),
-        (
-            format!("[host.\"{address}\"]\nca = \"ca.crt\"\nclient = [\"client.cert\", \"client.key\"]\n"),
-            &["layout_hosts_not_nested"],
-            "holds a key and no certificate",
-        ),
-        (format!("ca = \"ca.crt\"\n{pair}\n[host.\"{address}\"]\n"), untrusted, "above the first table"),
-        (
-            format!("[host.\"https://other:1\"]\nca = \"ca.crt\"\n{pair}\n"),
-            untrusted,
-            "It names https://other:1",
-        ),
-        (
-            format!("[host.\"{address}\"]\nca = \"ca.crt\"\n"),
-            &["certificate_required", "layout_hosts_other"],
-            "`client` is not set",
-        ),
-        (
-            format!("[host.\"{address}\"]\nca = \"ca.crt\"\nskip_verify = true\n{pair}\n"),
-            &["layout_skip_verify"],
-            "It is set for",
-        ),
-        (format!("[host.\"{address}\"\n"), &["layout_hosts_invalid", "server_not_trusted"], ""),
-        (
-            format!("[host.\"{address}\"]\nca = \"nowhere.crt\"\n{pair}\n"),
-            &["file_missing", "server_not_trusted"],
-            "does not exist",
-        ),
-    ];
-    for (text, names, words) in rows {
-        fs::write(folder.join("hosts.toml"), &text).unwrap();
-        check(registry.folder.path(), &[&address, "--containerd-hosts", "certs.d"], names, words);
-        let file = folder.join("hosts.toml");
-        check(
-            registry.folder.path(),
-            &[&address, "--containerd-hosts", file.to_str().unwrap()],
-            names,
-            words,
-        );
-    }
+    ]);
 }

@@ -125,6 +125,8 @@ fn mistakes_are_placed_and_explained() {
     check(&case(&format!("{manifest}namespace = \"a\"\n")), ":1:1", "get-manifest needs a `reference`");
     let caller = |lines: &str| format!("[caller.x]\n{lines}\n[[case]]\n{SOUND}");
     check(&caller("usr = \"ci\""), ":2:1", "did you mean `user`?");
+    let reserved = format!("[caller.anonymous]\nuser = \"ci\"\n[[case]]\n{SOUND}");
+    check(&reserved, ":1:9", "`caller.anonymous` is reserved");
     check(&caller("user = \"cj\""), ":2:8", "did you mean `ci`?");
     check(&caller("user = \"robot\""), ":2:8", "[auth.identity.robot] has the user name `ci`");
     check(&caller("client_ip = \"localhost\""), ":2:13", "expected an IP address");

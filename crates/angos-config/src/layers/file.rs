@@ -153,6 +153,10 @@ const NO_FILE: &str = "name a file with -c, or let `angos quickstart` make one w
 fn read_text(files: &Files, path: &Path, noun: &str) -> Result<String, String> {
     let bytes =
         files.read(path, FILE_MAX_BYTES).map_err(|error| format!("cannot read the {noun}: {error}"))?;
+    // Windows PowerShell writes it when output is redirected to a file.
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(format!("the {noun} is UTF-16; save it as UTF-8"));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let line = 1 + error
             .as_bytes()
@@ -224,10 +228,32 @@ fn syntax_problems(path: &Arc<Path>, text: &str, errors: &[toml::de::Error]) -> 
 fn syntax_problem(path: &Arc<Path>, text: &str, error: &toml::de::Error) -> Problem {
     let span = error.span().unwrap_or(0..0);
     let problem = Problem::error(origin(path, text, span.start), format!("not TOML: {}", error.message()));
+    let problem = match quoted_header(text, span.start) {
+        Some(header) => problem.with_help(format!("quote the name: {header}")),
+        None => problem,
+    };
     if may_hold_secret(text, span.start) {
         return problem;
     }
     problem.with_excerpt(excerpt(text, &span))
+}
+
+/// The header of a table around `offset` with its name in quotes, if that was forgotten.
+fn quoted_header(text: &str, offset: usize) -> Option<String> {
+    let start = text.get(..offset)?.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text.get(start..)?.lines().next()?.trim();
+    let path = line.strip_prefix('[')?.split_once(']')?.0.trim();
+    let (section, suffix) = if path.starts_with("repository.") {
+        ("repository", ".access_policy")
+    } else {
+        ("auth.identity", "")
+    };
+    let rest = path.strip_prefix(section)?.strip_prefix('.')?;
+    let name = rest.strip_suffix(suffix).unwrap_or(rest);
+    let is_bare = |letter: char| letter.is_ascii_alphanumeric() || "_-.".contains(letter);
+    let is_name = |letter: char| is_bare(letter) || "/@:+ ".contains(letter);
+    (!name.chars().all(is_bare) && name.chars().all(is_name))
+        .then(|| format!("[{section}.\"{name}\"{suffix}]"))
 }
 
 /// Whether the statement around `offset` may hold a secret: nothing of it is shown then.

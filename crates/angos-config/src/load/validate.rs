@@ -90,6 +90,8 @@ impl Validator<'_> {
         } else if let Some(meant) = nearest(name, known.iter().copied()) {
             let meant = path.parent().unwrap_or_default().key(meant);
             format!("did you mean `{meant}`?")
+        } else if let ["repository", first, second] = names {
+            format!("a name with several parts is quoted: [repository.\"{first}/{second}\".access_policy]")
         } else if let Some(elsewhere) = elsewhere(name) {
             format!("did you mean `{elsewhere}`?")
         } else {

@@ -116,10 +116,18 @@ fn hash(
             return None;
         }
     };
-    match text.expose_secret().trim().parse() {
+    match text.expose_secret().trim_start_matches('\u{feff}').trim().parse() {
         Ok(hash) => Some((hash, text)),
         Err(error) => {
-            context.error(&key, Part::Key, format!("`{key}`: {error}"));
+            let hash = text.expose_secret().split_once(':').map(|(_, hash)| hash.trim());
+            let message = format!("`{key}`: {error}");
+            match hash.filter(|hash| hash.parse::<PasswordHash>().is_ok()) {
+                Some(_) => {
+                    let help = "this is a line of an htpasswd file: keep only the part after the colon";
+                    context.error_with_help(&key, Part::Key, message, help);
+                }
+                None => context.error(&key, Part::Key, message),
+            }
             None
         }
     }
