@@ -41,7 +41,7 @@ const AT_MOST: &[(&str, usize)] = &[
     ("crates/angos-server", 239),
     ("crates/angos-storage", 12),
     ("crates/angos-tls", 88),
-    ("docs", 106),
+    ("docs", 22),
     ("tests/bench", 3),
     ("tests/ca", 5),
     ("tests/e2e", 123),
@@ -49,8 +49,11 @@ const AT_MOST: &[(&str, usize)] = &[
 ];
 
 /// Files that show these words on purpose, each with the reason.
-const EXCEPTIONS: &[(&str, &str)] =
-    &[("docs/changelog.md", "says what was renamed"), ("tests/house/words.rs", "lists them")];
+const EXCEPTIONS: &[(&str, &str)] = &[
+    ("docs/changelog.md", "says what was renamed"),
+    ("docs/contributing.md", "lists them for people"),
+    ("tests/house/words.rs", "lists them"),
+];
 
 /// Text files of the project, but not data from outside.
 fn texts() -> Vec<(PathBuf, String)> {
