@@ -8,14 +8,8 @@ const TYPES: &[&str] = &["usize", "u16", "u32", "u64", "u128", "i32", "i64", "Du
 /// Numbers that are no limits, each with what it is.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("crates/angos-quickstart/src/lib.rs", "DEFAULT_PORT", "a default, documented with its option"),
-    ("crates/angos-quickstart/src/files.rs", "PRIVATE", "permissions of a file"),
-    ("crates/angos-quickstart/src/files.rs", "PUBLIC", "permissions of a file"),
     ("crates/angos-access/src/request.rs", "TEXT_BYTES", "length of the longest digest, written out"),
     ("crates/angos-auth/src/password_hash.rs", "VERSION", "of argon2"),
-    ("crates/angos-quickstart/src/files.rs", "PRIVATE_FOLDER", "permissions of a folder"),
-    ("crates/angos-config/src/sections/permissions.rs", "BEYOND_OWNER", "permissions"),
-    ("crates/angos-config/src/sections/permissions.rs", "READ_BY_ALL", "permissions"),
-    ("crates/angos-config/src/sections/permissions.rs", "PASSED_BY_ALL", "permissions"),
     ("crates/angos-config/src/schema.rs", "TIB", "a unit; the keys that use it are in the table of keys"),
     ("crates/angos-oci/src/digest.rs", "MAX_BYTES", "length of the longest digest"),
     ("crates/angos-oci/src/upload_id.rs", "BYTES", "length of an upload id"),
@@ -27,8 +21,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("crates/angos-server/src/connection/activity.rs", "FREE", "stands for none"),
     ("crates/angos-server/src/request/id.rs", "TEXT_BYTES", "length of a request id"),
     ("crates/angos-storage/src/redb/database.rs", "FORMAT_VERSION", "of the file"),
-    ("crates/angos-storage/src/modes.rs", "FILE_MODE", "permissions of a file"),
-    ("crates/angos-storage/src/modes.rs", "FOLDER_MODE", "permissions of a folder"),
     ("crates/angos-storage/src/filesystem/record.rs", "CHECKSUM_BYTES", "length of a checksum"),
 ];
 
@@ -58,9 +50,11 @@ fn numeric_constant(line: &str) -> Option<String> {
         _ => return None,
     };
     let (name, rest) = rest.split_once(':')?;
-    let kind = rest.split_once('=')?.0.trim();
-    let kind = kind.rsplit("::").next().unwrap();
-    TYPES.contains(&kind).then(|| name.to_owned())
+    let (kind, value) = rest.split_once('=')?;
+    let kind = kind.trim().rsplit("::").next().unwrap();
+    // Permissions of files are octal, and no limit.
+    let is_mode = value.trim().starts_with("0o");
+    (TYPES.contains(&kind) && !is_mode).then(|| name.to_owned())
 }
 
 #[test]
@@ -94,6 +88,7 @@ fn constants_are_recognised() {
         ("    pub(super) const B_C: std::time::Duration = Duration::from_secs(1);", Some("B_C")),
         ("pub const D: u64 = 1 << 40;", Some("D")),
         ("const E: &str = \"x\";", None),
+        ("const MODE: u32 = 0o600;", None),
         ("const fn f(a: usize) -> u64 {", None),
         ("fn g<const N: usize>(cells: [String; N]) -> String {", None),
         ("/// const F: usize = 1;", None),

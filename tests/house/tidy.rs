@@ -133,10 +133,19 @@ fn status_codes_are_chosen_in_two_files() {
 
 #[test]
 fn nothing_is_global_and_mutable() {
+    // A task-local value is set for one handshake, so that what a library does not pass on reaches its callback.
+    let exceptions = ["crates/angos-tls/src/verifier.rs"];
     let files: Vec<_> = product().into_iter().filter(|(path, _)| !is_test(path)).collect();
-    check("metrics, clocks and caches are passed in", &files, |_, text| {
+    check("metrics, clocks and caches are passed in", &files, |path, text| {
         let code = text.split("#[cfg(test)]").next().unwrap();
-        let words = ["static mut ", "thread_local!", "lazy_static!"];
-        words.iter().find(|it| code.contains(**it)).map(|it| format!("contains {it}"))
+        let words = ["static mut ", "thread_local!", "task_local!", "lazy_static!"];
+        let types = ["OnceLock<", "LazyLock<", "OnceCell<", "Mutex<", "RwLock<", "Atomic"];
+        let is_static = |line: &str| {
+            let line = line.trim_start().trim_start_matches("pub(crate) ").trim_start_matches("pub ");
+            line.starts_with("static ") && types.iter().any(|it| line.contains(it))
+        };
+        let found = words.iter().find(|it| code.contains(**it)).map(|it| format!("contains {it}"));
+        let found = found.or_else(|| code.lines().find(|line| is_static(line)).map(str::to_owned));
+        found.filter(|_| !exceptions.contains(&shown(path).as_str()))
     });
 }

@@ -36,7 +36,7 @@ pub use cases::{Case, CaseRequest, Cases, TestReport};
 pub use configuration::Configuration;
 pub use load::loader::Loader;
 pub use load::{lint, load};
-pub use policies::explain::{Caller, RequestExplanation};
+pub use policies::explain::{CallerOptions, RequestExplanation};
 pub use policies::{CertificateCheck, Policies, User, load_policies, read_certificate};
 pub use problem::{Origin, Problem, Problems, Severity};
 pub use restart_only::RestartOnly;

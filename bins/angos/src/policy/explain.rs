@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use angos_access::{AccessRequest, Action, UnknownAction};
-use angos_config::Caller;
+use angos_config::CallerOptions;
 use clap::Args;
 
 use super::policies;
@@ -87,7 +87,7 @@ fn action(word: &str) -> Result<Action, String> {
 
 pub(super) fn run(options: &Options, files: &[PathBuf]) -> Result<bool, String> {
     let policies = policies(files)?;
-    let caller = Caller {
+    let caller = CallerOptions {
         certificate: options.certificate.clone(),
         client_ca: options.client_ca.clone(),
         user: options.user.clone(),

@@ -15,7 +15,7 @@ use super::{CertificateCheck, Policies, read_certificate};
 
 /// The caller of a request to explain.
 #[derive(Clone, Debug)]
-pub struct Caller {
+pub struct CallerOptions {
     /// PEM file of its certificate, then its intermediates.
     pub certificate: Option<PathBuf>,
     /// Name of the client CA that is assumed to have issued the certificate, which is then not verified.
@@ -52,7 +52,11 @@ impl Policies {
     ///
     /// The error is a message: the request is incomplete, the user does not exist, or the certificate cannot be read.
     /// Blocking: reads the certificate, and the client CAs and CRLs of the configuration to verify it.
-    pub fn explain(&self, caller: &Caller, request: &AccessRequest) -> Result<RequestExplanation, String> {
+    pub fn explain(
+        &self,
+        caller: &CallerOptions,
+        request: &AccessRequest,
+    ) -> Result<RequestExplanation, String> {
         let requests = AccessRequests::of(request).map_err(|error| error.to_string())?;
         let checked = caller.certificate.as_deref();
         let checked = checked.map(|file| self.checked(file, caller, request.time())).transpose()?;
@@ -76,7 +80,12 @@ impl Policies {
         })
     }
 
-    fn checked(&self, file: &Path, caller: &Caller, time: SystemTime) -> Result<CheckedCertificate, String> {
+    fn checked(
+        &self,
+        file: &Path,
+        caller: &CallerOptions,
+        time: SystemTime,
+    ) -> Result<CheckedCertificate, String> {
         let failed = |message: String| format!("{}: {message}", file.display());
         if let Some(name) = &caller.client_ca {
             let certificate = Arc::new(read_certificate(file).map_err(failed)?.with_ca(name.as_str()));
