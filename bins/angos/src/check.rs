@@ -1,12 +1,10 @@
 //! `angos check`: reads and checks the configuration as at start, lints its policies, and starts nothing.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use angos_config::limits::PROBLEMS_MAX;
-use angos_config::{Configuration, Loader, Problem, Problems, Severity, load};
+use angos_config::{Configuration, Loader, Problems, load};
 use clap::Args;
 use serde_json::json;
 
@@ -27,50 +25,43 @@ pub(crate) struct Options {
 
 /// Prints every problem. Exits with 0 if there is no error, and with `--deny-warnings` no warning; otherwise with 1.
 pub(crate) fn run(options: &Options, files: &[PathBuf]) -> ExitCode {
-    let problems: Vec<Problem> = match Loader::new().lint(files, environment()) {
-        Ok(configuration) => configuration.warnings,
-        Err(problems) => problems.iter().cloned().collect(),
-    };
-    let errors = problems.iter().filter(|problem| problem.severity() == Severity::Error).count();
-    let warnings = problems.len() - errors;
-    let is_failed = errors > 0 || (options.deny_warnings && warnings > 0);
+    let linted = Loader::new().lint(files, environment());
+    let problems = linted.map_or_else(|problems| problems, Configuration::into_problems);
+    let is_failed = problems.errors() > 0 || (options.deny_warnings && problems.warnings() > 0);
     let printed = match options.format {
-        ReportFormat::Text => text(files, &problems, errors, is_failed),
+        ReportFormat::Text => text(files, &problems, is_failed),
         ReportFormat::Json => print(|out| {
-            let report = json!({ "errors": errors, "warnings": warnings, "problems": problems });
-            writeln!(out, "{report:#}")
+            let (errors, warnings) = (problems.errors(), problems.warnings());
+            let list: Vec<_> = problems.iter().collect();
+            writeln!(out, "{:#}", json!({ "errors": errors, "warnings": warnings, "problems": list }))
         }),
     };
-    if let Err(message) = printed {
+    if let Err(message) = &printed {
         let _ = writeln!(std::io::stderr(), "{message}");
-        return ExitCode::FAILURE;
     }
-    if is_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if is_failed || printed.is_err() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// Problems on standard error; the last line on standard output unless the check failed.
-fn text(files: &[PathBuf], problems: &[Problem], errors: usize, is_failed: bool) -> Result<(), String> {
-    let mut shown = String::new();
-    for problem in problems.iter().take(PROBLEMS_MAX) {
-        let _ = writeln!(shown, "{problem}");
-    }
-    let beyond = problems.len().saturating_sub(PROBLEMS_MAX);
-    if beyond > 0 {
-        let _ = writeln!(shown, "… and {beyond} more");
-    }
+fn text(files: &[PathBuf], problems: &Problems, is_failed: bool) -> Result<(), String> {
     let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     let names = names.join(", ");
-    let summary = match (errors, problems.len()) {
+    let warnings = counted(problems.warnings(), "warning");
+    let summary = match (problems.errors(), problems.warnings()) {
         (0, 0) => format!("{names}: no errors"),
-        (0, count) if is_failed => format!("{names}: no errors, but {}", counted(count, "warning")),
-        (0, count) => format!("{names}: no errors, {}", counted(count, "warning")),
+        (0, _) if is_failed => format!("{names}: no errors, but {warnings}"),
+        (0, _) => format!("{names}: no errors, {warnings}"),
         (errors, _) => format!("{} in the configuration", counted(errors, "error")),
     };
-    if is_failed {
-        let _ = writeln!(shown, "{summary}");
+    let mut err = std::io::stderr().lock();
+    if problems.iter().next().is_some() {
+        let _ = writeln!(err, "{problems}");
     }
-    let _ = std::io::stderr().write_all(shown.as_bytes());
-    if is_failed { Ok(()) } else { print(|out| writeln!(out, "{summary}")) }
+    if !is_failed {
+        return print(|out| writeln!(out, "{summary}"));
+    }
+    let _ = writeln!(err, "{summary}");
+    Ok(())
 }
 
 /// The configuration as it is now, for commands that start nothing.

@@ -34,6 +34,11 @@ pub struct Configuration {
 }
 
 impl Configuration {
+    /// Its warnings, as problems.
+    pub fn into_problems(self) -> Problems {
+        Problems::new(self.warnings, self.snapshot)
+    }
+
     /// The changes between `before` and this configuration, in a server that was started with `restart_only`.
     ///
     /// The error lists missing parts that a running server must not lose: `[server.tls]`, the global access policy, every

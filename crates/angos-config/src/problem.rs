@@ -297,6 +297,11 @@ impl Problems {
         self.list.iter().filter(|problem| problem.severity == Severity::Error).count()
     }
 
+    /// How many of them are warnings.
+    pub fn warnings(&self) -> usize {
+        self.list.len() - self.errors()
+    }
+
     /// The files that were read: a change of one may repair the configuration. Empty when the load timed out.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
