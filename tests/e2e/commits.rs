@@ -1,6 +1,6 @@
 //! What is decided when the head of a request arrives is decided again before anything is committed.
 
-use crate::harness::{Client, Image, PATIENCE, Registry, Setup, digest_of, hash_password};
+use crate::harness::{Client, Image, Registry, Setup, TIMEOUT, digest_of, hash_password};
 use base64::Engine as _;
 use hyper::StatusCode;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ fn reload(registry: &Registry, change: impl FnOnce(String) -> String) {
     registry.signal("HUP");
     let started = Instant::now();
     while registry.log().matches(" reloaded ").count() == before {
-        assert!(started.elapsed() < PATIENCE, "{}", registry.log());
+        assert!(started.elapsed() < TIMEOUT, "{}", registry.log());
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -46,7 +46,7 @@ async fn half(registry: &Registry, method: &str, path: &str, media_type: &str, b
     stream.write_all(&[head(method, path, &rest).as_bytes(), first].concat()).await.unwrap();
     let started = Instant::now();
     while received().await < before + f64::from(u32::try_from(first.len()).unwrap()) {
-        assert!(started.elapsed() < PATIENCE, "the body is not read");
+        assert!(started.elapsed() < TIMEOUT, "the body is not read");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     stream
@@ -54,7 +54,7 @@ async fn half(registry: &Registry, method: &str, path: &str, media_type: &str, b
 
 async fn status(stream: &mut TcpStream) -> String {
     let mut line = [0; 12];
-    tokio::time::timeout(PATIENCE, stream.read_exact(&mut line)).await.unwrap().unwrap();
+    tokio::time::timeout(TIMEOUT, stream.read_exact(&mut line)).await.unwrap().unwrap();
     String::from_utf8_lossy(&line[9..]).into_owned()
 }
 
@@ -92,7 +92,7 @@ async fn a_removed_user_finishes_nothing() {
         assert_eq!(status(stream).await, "401");
     }
     let mut rest = Vec::new();
-    let _ = tokio::time::timeout(PATIENCE, download.read_to_end(&mut rest)).await.unwrap();
+    let _ = tokio::time::timeout(TIMEOUT, download.read_to_end(&mut rest)).await.unwrap();
     assert!(rest.len() < image.layer.len(), "the download is cut");
     assert_eq!(bob.fetch(&format!("/v2/a/blobs/{digest}")).await.status, StatusCode::NOT_FOUND);
     assert_eq!(bob.fetch("/v2/a/manifests/new").await.status, StatusCode::NOT_FOUND);

@@ -1,7 +1,7 @@
 //! `kill -9` during pushes, fifty times: what was acknowledged is there, nothing half-written is visible, and
 //! interrupted sessions continue.
 
-use crate::harness::{Client, Image, PATIENCE, Setup, digest_of};
+use crate::harness::{Client, Image, Setup, TIMEOUT, digest_of};
 use hyper::StatusCode;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -110,14 +110,14 @@ async fn kill_minus_nine_fifty_times() {
         if round.is_multiple_of(2) {
             // Also on a machine that has something else to do, something is acknowledged.
             let started = Instant::now();
-            while ledger.lock().unwrap().acknowledged.is_empty() && started.elapsed() < PATIENCE {
+            while ledger.lock().unwrap().acknowledged.is_empty() && started.elapsed() < TIMEOUT {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         }
         tokio::time::sleep(Duration::from_millis(20 + (round * 37) % 160)).await;
         registry.crash_and_restart();
         for task in tasks {
-            tokio::time::timeout(PATIENCE, task).await.unwrap().unwrap();
+            tokio::time::timeout(TIMEOUT, task).await.unwrap().unwrap();
         }
         let client = registry.plain_client();
         let Ledger { tried, acknowledged, session } = std::mem::take(&mut *ledger.lock().unwrap());

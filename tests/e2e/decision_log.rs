@@ -1,6 +1,6 @@
 //! The decision log: what stands in it, who may read it, and what happens when it is rotated, full or slow.
 
-use crate::harness::{PATIENCE, Registry, Setup, hash_password};
+use crate::harness::{Registry, Setup, TIMEOUT, hash_password};
 use angos_test_ca::Leaf;
 use hyper::StatusCode;
 use serde_json::Value;
@@ -20,7 +20,7 @@ async fn decisions(path: &Path, count: usize) -> Vec<Value> {
             assert!(text.ends_with('\n'), "{text}");
             return text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
         }
-        assert!(started.elapsed() < PATIENCE, "not {count} lines in\n{text}");
+        assert!(started.elapsed() < TIMEOUT, "not {count} lines in\n{text}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -138,7 +138,7 @@ async fn a_rotated_log_goes_on_in_a_new_file() {
         registry.signal("HUP");
         let started = Instant::now();
         while !path.exists() {
-            assert!(started.elapsed() < PATIENCE, "not opened anew:\n{}", registry.log());
+            assert!(started.elapsed() < TIMEOUT, "not opened anew:\n{}", registry.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert_eq!(decisions(&kept, 1).await.len(), 1);
@@ -177,7 +177,7 @@ async fn a_full_disk_fails_no_request_and_is_counted() {
             assert!(scrape.contains("angos_decision_log_lines_total{outcome=\"written\"} 0"), "{scrape}");
             break;
         }
-        assert!(started.elapsed() < PATIENCE, "{scrape}");
+        assert!(started.elapsed() < TIMEOUT, "{scrape}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     registry.wait_for_log("cannot write the decision log");

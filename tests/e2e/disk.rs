@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use hyper::StatusCode;
 use tempfile::TempDir;
 
-use crate::harness::{Answer, Client, Image, PATIENCE, Pki, Registry, Setup, angos, digest_of};
+use crate::harness::{Answer, Client, Image, Pki, Registry, Setup, TIMEOUT, angos, digest_of};
 
 const ANYONE: &str = "[server.management]\nport = 0\n[global.access_policy]\ndefault = \"allow\"\n";
 
@@ -52,7 +52,7 @@ async fn ready(registry: &Registry, expected: StatusCode) -> String {
         if answer.status == expected {
             return answer.text();
         }
-        assert!(started.elapsed() < PATIENCE, "{}: {}\n{}", answer.status, answer.text(), registry.log());
+        assert!(started.elapsed() < TIMEOUT, "{}: {}\n{}", answer.status, answer.text(), registry.log());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -282,7 +282,7 @@ async fn check_refused(what: &str, change: impl FnOnce(&Path), words: &[&str]) {
         .unwrap();
     let started = Instant::now();
     while process.try_wait().unwrap().is_none() {
-        if started.elapsed() > PATIENCE {
+        if started.elapsed() > TIMEOUT {
             process.kill().unwrap();
         }
         std::thread::sleep(Duration::from_millis(10));

@@ -7,7 +7,7 @@ mod peers;
 mod simulated;
 mod tls_peers;
 
-use crate::harness::{PATIENCE, Registry, Setup, angos};
+use crate::harness::{Registry, Setup, TIMEOUT, angos};
 use angos_test_ca::{Authority, Issued, Leaf};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -256,7 +256,7 @@ fn a_configuration_that_is_a_pipe_is_refused_at_once() {
         let mut process = command.spawn().unwrap();
         let started = Instant::now();
         while process.try_wait().unwrap().is_none() {
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > TIMEOUT {
                 process.kill().unwrap();
             }
             std::thread::sleep(Duration::from_millis(5));

@@ -1,7 +1,7 @@
 //! Whatever one caller takes, others are served: requests in flight, connections, and open files.
 
 use crate::harness::frames::{END_STREAM, Frames, HEADERS};
-use crate::harness::{Client, PATIENCE, Registry, Sender, Setup, Wire, digest_of};
+use crate::harness::{Client, Registry, Sender, Setup, TIMEOUT, Wire, digest_of};
 use angos_test_ca::Issued;
 use std::net::{SocketAddr, TcpStream};
 
@@ -21,7 +21,7 @@ fn start(server: &str) -> Setup {
 async fn assert_serves(registry: &Registry, certificate: &Issued, times: usize) {
     let client = registry.client(Some(certificate));
     for number in 0..times {
-        let answer = tokio::time::timeout(PATIENCE, client.fetch("/v2/")).await;
+        let answer = tokio::time::timeout(TIMEOUT, client.fetch("/v2/")).await;
         let answer = answer.unwrap_or_else(|_| panic!("request {number}: no answer"));
         assert_eq!(answer.status, 200, "request {number}: {}", answer.text());
     }
@@ -29,7 +29,7 @@ async fn assert_serves(registry: &Registry, certificate: &Issued, times: usize) 
 
 async fn assert_ready(registry: &Registry) {
     let probes = registry.management_client();
-    let answer = tokio::time::timeout(PATIENCE, probes.fetch("/readyz")).await.expect("an answer");
+    let answer = tokio::time::timeout(TIMEOUT, probes.fetch("/readyz")).await.expect("an answer");
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
@@ -175,7 +175,7 @@ async fn holders_behind_one_address_do_not_share() {
     }
     let started = std::time::Instant::now();
     while metric(&registry, "angos_requests_in_flight").await < 10 {
-        assert!(started.elapsed() < PATIENCE, "a holder was refused");
+        assert!(started.elapsed() < TIMEOUT, "a holder was refused");
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     assert_serves(&registry, &registry.pki.client("alice", "Team"), 1).await;

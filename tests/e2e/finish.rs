@@ -3,7 +3,7 @@
 //!
 //! `E2E_KILLS=200 cargo test --workspace --test e2e -- finish::` kills more often than the suite does.
 
-use crate::harness::{PATIENCE, Registry, Setup, digest_of};
+use crate::harness::{Registry, Setup, TIMEOUT, digest_of};
 use hyper::StatusCode;
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn round(registry: &mut Registry, number: u64, found: &mut Found) {
     // A different moment each round; the request takes some milliseconds.
     tokio::time::sleep(Duration::from_micros(200 + (number * 1373) % 12_000)).await;
     registry.crash_and_restart();
-    let _ = tokio::time::timeout(PATIENCE, last).await.unwrap();
+    let _ = tokio::time::timeout(TIMEOUT, last).await.unwrap();
 
     let client = registry.plain_client();
     let blob = format!("/v2/finish/test/blobs/{}", digest_of(&bytes));

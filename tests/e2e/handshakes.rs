@@ -1,7 +1,7 @@
 //! Handshakes nobody means well: garbage, other protocols, ends in the middle, crowds that stand still, and second
 //! handshakes. Each is over soon and costs little, and meanwhile the port serves whoever means well.
 
-use crate::harness::{Client, PATIENCE, Pki, Registry, Setup, Wire};
+use crate::harness::{Client, Pki, Registry, Setup, TIMEOUT, Wire};
 use crate::tls::{client_hello, processor_time, say};
 use angos_test_ca::Issued;
 use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
@@ -30,7 +30,7 @@ fn start_with(handshake_timeout: &str, server: &str) -> (Registry, Issued) {
 
 async fn assert_serves(registry: &Registry, certificate: &Issued, what: &str) {
     let client = registry.client(Some(certificate));
-    let answer = tokio::time::timeout(PATIENCE, client.fetch("/v2/"))
+    let answer = tokio::time::timeout(TIMEOUT, client.fetch("/v2/"))
         .await
         .unwrap_or_else(|_| panic!("{what}: no answer"));
     assert_eq!(answer.status, StatusCode::OK, "{what}");
@@ -45,7 +45,7 @@ fn open_files(registry: &Registry) -> usize {
 async fn assert_all_gone(registry: &Registry, before: usize, what: &str) {
     let started = Instant::now();
     while open_files(registry) > before {
-        assert!(started.elapsed() < PATIENCE, "{what}: {} files and not {before}", open_files(registry));
+        assert!(started.elapsed() < TIMEOUT, "{what}: {} files and not {before}", open_files(registry));
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -114,7 +114,7 @@ async fn what_is_no_handshake_is_refused_at_once() {
 /// Begins a handshake and cuts it after so many bytes of the client's own; whether it had not ended by then.
 fn is_cut(registry: &Registry, config: &Arc<rustls::ClientConfig>, mut bytes: usize, reset: bool) -> bool {
     let mut socket = TcpStream::connect(registry.address).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     let mut client = rustls::ClientConnection::new(Arc::clone(config), name).unwrap();
     while client.is_handshaking() || client.wants_write() {
@@ -203,7 +203,7 @@ async fn ten_thousand_that_stand_still_keep_nobody_waiting() {
     }
     let started = Instant::now();
     while open_files(&registry) < crowd {
-        assert!(started.elapsed() < PATIENCE, "the crowd is not let in");
+        assert!(started.elapsed() < TIMEOUT, "the crowd is not let in");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let grown = usize::try_from(registry.resident_memory().saturating_sub(before)).unwrap();
@@ -230,7 +230,7 @@ const ESTABLISHED_MIN: usize = 200;
 /// A connection that was used once and is kept.
 fn establish(address: SocketAddr, config: &Arc<rustls::ClientConfig>) -> TcpStream {
     let mut socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
     socket.set_nodelay(true).unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     let mut client = rustls::ClientConnection::new(Arc::clone(config), name).unwrap();
@@ -315,7 +315,7 @@ async fn second_handshakes_are_refused() {
     assert_serves(&registry, &certificate, "before second handshakes").await;
     let before = open_files(&registry);
     let mut socket = TcpStream::connect(registry.address).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     let config = simple_client(&registry.pki, &certificate);
     let mut client = rustls::ClientConnection::new(config, name).unwrap();

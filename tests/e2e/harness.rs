@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Longest any single wait of a test may take; a machine under load needs most of it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Names the binary under test.
 pub(crate) const BINARY: &str = "ANGOS_E2E_BINARY";
@@ -216,7 +216,7 @@ fn spawn(folder: &Path, filter: &str, log: &Arc<Mutex<String>>, prelude: &str) -
         if let Some(status) = process.try_wait().unwrap() {
             panic!("angos ended with {status}:\n{text}");
         }
-        assert!(started.elapsed() < PATIENCE, "angos does not listen:\n{text}");
+        assert!(started.elapsed() < TIMEOUT, "angos does not listen:\n{text}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -274,7 +274,7 @@ impl Registry {
     pub(crate) fn wait_for_log(&self, words: &str) {
         let started = Instant::now();
         while !self.log().contains(words) {
-            assert!(started.elapsed() < PATIENCE, "no {words:?} in the log:\n{}", self.log());
+            assert!(started.elapsed() < TIMEOUT, "no {words:?} in the log:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -298,7 +298,7 @@ impl Registry {
             if let Some(changed) = self.handshakes().await.iter().find(|line| !before.contains(line)) {
                 return changed.split('"').nth(1).unwrap().to_owned();
             }
-            assert!(started.elapsed() < PATIENCE, "a handshake ended and was not counted");
+            assert!(started.elapsed() < TIMEOUT, "a handshake ended and was not counted");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -354,7 +354,7 @@ impl Registry {
             if let Some(status) = self.process.try_wait().unwrap().filter(|_| is_read()) {
                 return status;
             }
-            assert!(started.elapsed() < PATIENCE, "still running:\n{}", self.log());
+            assert!(started.elapsed() < TIMEOUT, "still running:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
     }

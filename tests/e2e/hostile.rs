@@ -1,7 +1,7 @@
 //! Requests no honest client sends: smuggled, oversized, slow, contradictory. Each ends in the error the specification
 //! names or in a closed connection, within its deadline, and the next client is served.
 
-use crate::harness::{Image, PATIENCE, Registry, Setup, digest_of};
+use crate::harness::{Image, Registry, Setup, TIMEOUT, digest_of};
 use hyper::StatusCode;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -19,7 +19,7 @@ async fn exchange(registry: &Registry, bytes: &[u8]) -> (String, Duration) {
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
     // A reset is a closed connection too.
-    let _ = tokio::time::timeout(PATIENCE, read).await.expect("the server closes the connection");
+    let _ = tokio::time::timeout(TIMEOUT, read).await.expect("the server closes the connection");
     (String::from_utf8_lossy(&answer).into_owned(), started.elapsed())
 }
 

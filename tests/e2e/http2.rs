@@ -5,7 +5,7 @@ use crate::harness::frames::{
     ACK, CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, PING, RST_STREAM,
     SETTINGS, WINDOW_UPDATE, field, frame, head,
 };
-use crate::harness::{PATIENCE, Registry, Setup, digest_of};
+use crate::harness::{Registry, Setup, TIMEOUT, digest_of};
 use hyper::StatusCode;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -57,7 +57,7 @@ async fn endless_continuations() {
     // What comes after the refusal is read and dropped for a moment, then the connection is closed.
     let started = Instant::now();
     while frames.send(&frame(CONTINUATION, 0, 1, &filler)).await {
-        assert!(started.elapsed() < PATIENCE, "the server takes headers without end");
+        assert!(started.elapsed() < TIMEOUT, "the server takes headers without end");
     }
     assert!(frames.is_ended().await);
     unharmed(&registry, before).await;
@@ -94,7 +94,7 @@ async fn endless_empty_data_is_no_progress() {
         // Settings and window updates are shorter than the head of a refusal.
         while matches!(reader.read(&mut answered).await, Ok(1..=60)) {}
     };
-    let heard = tokio::time::timeout(PATIENCE, heard).await;
+    let heard = tokio::time::timeout(TIMEOUT, heard).await;
     writing.abort();
     assert!(heard.is_ok(), "the flood kept its stream alive");
     unharmed(&registry, before).await;
@@ -158,10 +158,10 @@ async fn short_answers_nobody_takes_are_given_up() {
         if client.fetch("/v2/").await.status == StatusCode::TOO_MANY_REQUESTS {
             break frames;
         }
-        assert!(started.elapsed() < PATIENCE, "not every place is taken");
+        assert!(started.elapsed() < TIMEOUT, "not every place is taken");
     };
     while client.fetch("/v2/").await.status != StatusCode::FORBIDDEN {
-        assert!(started.elapsed() < PATIENCE, "answers that nobody takes are held");
+        assert!(started.elapsed() < TIMEOUT, "answers that nobody takes are held");
         // Answers to pings keep a connection alive, and nothing more.
         if let Ok(Some(it)) = tokio::time::timeout(Duration::from_millis(50), frames.next()).await
             && it.kind == PING

@@ -1,6 +1,6 @@
 //! Further listeners: each port speaks what its section says, serves its surfaces and nothing else, and has its own places.
 
-use crate::harness::{Client, PATIENCE, Registry, Setup, Wire};
+use crate::harness::{Client, Registry, Setup, TIMEOUT, Wire};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -86,8 +86,8 @@ async fn a_full_listener_closes_what_says_nothing() {
         (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
     let alice = registry.pki.client("alice", "Team");
     let client = Client::new(address, &registry.pki, Some(&alice), Wire::Http1);
-    assert_eq!(tokio::time::timeout(PATIENCE, status(&client, "/v2/")).await.unwrap(), 200);
-    let closed = tokio::time::timeout(PATIENCE, first.read(&mut [0])).await.expect("the oldest is closed");
+    assert_eq!(tokio::time::timeout(TIMEOUT, status(&client, "/v2/")).await.unwrap(), 200);
+    let closed = tokio::time::timeout(TIMEOUT, first.read(&mut [0])).await.expect("the oldest is closed");
     assert!(matches!(closed, Ok(0) | Err(_)));
 }
 
@@ -111,7 +111,7 @@ async fn probes_are_answered_until_the_end() {
     registry.wait_for_log("stopping");
     let started = Instant::now();
     while status(&probes, "/readyz").await != 503 {
-        assert!(started.elapsed() < PATIENCE);
+        assert!(started.elapsed() < TIMEOUT);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(kept(probes.request("GET", "/healthz", &[], "")).await.unwrap().status, 200);

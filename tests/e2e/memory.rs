@@ -1,7 +1,7 @@
 //! Clients that take nothing of what they asked for: what they make the server hold is bounded, and others are served.
 
 use crate::harness::frames::{END_STREAM, Frames, HEADERS};
-use crate::harness::{Client, Image, PATIENCE, Registry, Setup, digest_of};
+use crate::harness::{Client, Image, Registry, Setup, TIMEOUT, digest_of};
 use bytes::Bytes;
 use hyper::StatusCode;
 use serde_json::json;
@@ -145,6 +145,6 @@ async fn long_handshakes_nobody_finishes() {
     assert!(given_up > 0, "{given_up} of 600 were given up");
     let grown = registry.peak_memory() - before;
     assert!(grown < 30 * 1024, "600 unfinished handshakes hold {grown} KiB");
-    let served = tokio::time::timeout(PATIENCE, registry.client(None).fetch("/v2/")).await.unwrap();
+    let served = tokio::time::timeout(TIMEOUT, registry.client(None).fetch("/v2/")).await.unwrap();
     assert_eq!(served.status, StatusCode::OK);
 }

@@ -32,7 +32,7 @@ pub(crate) fn err(output: &Output) -> String {
 }
 
 /// A folder with a configuration whose secrets are elsewhere, and the certificates of two clients.
-pub(crate) fn scene() -> (tempfile::TempDir, Pki) {
+pub(crate) fn fixture() -> (tempfile::TempDir, Pki) {
     let folder = tempfile::tempdir().unwrap();
     let pki = Pki::new(folder.path());
     for (name, organization) in [("platform", "Platform"), ("other", "Other")] {
@@ -53,7 +53,7 @@ pub(crate) fn scene() -> (tempfile::TempDir, Pki) {
 
 #[test]
 fn every_rule_is_told_with_the_values_it_saw() {
-    let (folder, _pki) = scene();
+    let (folder, _pki) = fixture();
     let arguments = [
         "explain",
         "--certificate",
@@ -91,7 +91,7 @@ fn every_rule_is_told_with_the_values_it_saw() {
 
 #[test]
 fn json_says_the_same() {
-    let (folder, _pki) = scene();
+    let (folder, _pki) = fixture();
     let output = policy(
         folder.path(),
         &[
@@ -128,7 +128,7 @@ const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495
 
 #[test]
 fn a_request_that_asks_several_things_is_told_in_all_of_them() {
-    let (folder, _pki) = scene();
+    let (folder, _pki) = fixture();
     let mount = [
         "explain",
         "--certificate",
@@ -304,7 +304,7 @@ list-tags a
 
 #[test]
 fn a_mount_may_leave_its_source_open() {
-    let (folder, _pki) = scene();
+    let (folder, _pki) = fixture();
     let mount = ["explain", "--user", "ci", "--action", "mount-blob", "--namespace", "prod/a"];
     let text = out(&policy(folder.path(), &mount));
     assert!(
@@ -318,7 +318,7 @@ fn a_mount_may_leave_its_source_open() {
 /// What cannot be asked is refused with 2 and a sentence, whatever is handed in.
 #[test]
 fn what_cannot_be_asked_is_refused() {
-    let (folder, _pki) = scene();
+    let (folder, _pki) = fixture();
     std::fs::write(folder.path().join("binary.pem"), [0, 159, 146, 150].repeat(1000)).unwrap();
     std::fs::write(folder.path().join("huge.pem"), vec![b'-'; 64 << 20]).unwrap();
     std::fs::write(

@@ -1,6 +1,6 @@
 //! `angos policy test`: cases that hold, cases that fail, rules that no case has seen, and files that are none.
 
-use crate::policy_explain::{err, out, policy, scene};
+use crate::policy_explain::{err, fixture, out, policy};
 
 const CASES: &str = r#"
 [caller.platform]
@@ -40,7 +40,7 @@ rule = "default"
 
 #[test]
 fn cases_that_hold_pass_and_coverage_is_told() {
-    let (folder, _pki) = scene();
+    let (folder, _pki) = fixture();
     std::fs::write(folder.path().join("cases.toml"), CASES).unwrap();
     let output = policy(folder.path(), &["test", "cases.toml"]);
     let text = out(&output);
@@ -81,7 +81,7 @@ expect = "deny"
 
 #[test]
 fn a_case_that_fails_is_explained() {
-    let (folder, _pki) = scene();
+    let (folder, _pki) = fixture();
     let wrong = CASES
         .replace("expect = \"deny\"\nrule = \"frozen\"", "expect = \"allow\"")
         .replace("rule = \"readers\"", "rule = \"platform\"");
@@ -110,7 +110,7 @@ fn a_case_that_fails_is_explained() {
 
 #[test]
 fn files_that_are_no_cases_are_refused_with_a_place() {
-    let (folder, _pki) = scene();
+    let (folder, _pki) = fixture();
     let write = |name: &str, content: &[u8]| std::fs::write(folder.path().join(name), content).unwrap();
     write("huge.toml", &vec![b'#'; 8 << 20]);
     write("binary.toml", &[0xff, 0xfe, 0, 1]);
@@ -150,7 +150,7 @@ fn files_that_are_no_cases_are_refused_with_a_place() {
 /// What an authority may vouch for bounds its callers before any rule is asked: the rules are then not seen.
 #[test]
 fn callers_of_a_bounded_authority_are_held_to_its_namespaces() {
-    let (folder, _pki) = scene();
+    let (folder, _pki) = fixture();
     let bounded = std::fs::read_to_string(folder.path().join("config.toml")).unwrap().replace(
         "[global.access_policy]",
         "[[server.tls.client_ca]]\nname = \"partners\"\nbundle = \"/nowhere/partners.pem\"\nnamespaces = [\"shared\"]\n[global.access_policy]",

@@ -1,7 +1,7 @@
 //! Server certificate, authority and policy are swapped while pulls run: no valid request fails, and a bad set changes
 //! nothing and is reported.
 
-use crate::harness::{Image, PATIENCE, Registry, Setup};
+use crate::harness::{Image, Registry, Setup, TIMEOUT};
 use hyper::StatusCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ async fn eventually(registry: &Registry, organization: &str, sees: StatusCode) {
         if answer.status == sees {
             return;
         }
-        assert!(started.elapsed() < PATIENCE, "still {}:\n{}", answer.status, registry.log());
+        assert!(started.elapsed() < TIMEOUT, "still {}:\n{}", answer.status, registry.log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -91,7 +91,7 @@ async fn a_new_authority_replaces_the_old_one() {
     registry.reload();
     let started = Instant::now();
     while registry.client(Some(&newcomer)).send("GET", "/v2/", &[], "").await.is_err() {
-        assert!(started.elapsed() < PATIENCE, "{}", registry.log());
+        assert!(started.elapsed() < TIMEOUT, "{}", registry.log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(registry.client(Some(&veteran)).send("GET", "/v2/", &[], "").await.is_err());

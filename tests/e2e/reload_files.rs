@@ -1,6 +1,6 @@
 //! Reloads that meet what is no regular file, a file that is still being written, or one that lost its end.
 
-use crate::harness::{PATIENCE, Pki, Registry, Setup, hash_password, settle};
+use crate::harness::{Pki, Registry, Setup, TIMEOUT, hash_password, settle};
 use angos_test_ca::RevocationList;
 use hyper::StatusCode;
 use std::fs::{self, File};
@@ -19,7 +19,7 @@ fn count(registry: &Registry, words: &str) -> usize {
 async fn wait_for(registry: &Registry, words: &str, before: usize) {
     let started = Instant::now();
     while count(registry, words) == before {
-        assert!(started.elapsed() < PATIENCE, "no {words:?}:\n{}", registry.log());
+        assert!(started.elapsed() < TIMEOUT, "no {words:?}:\n{}", registry.log());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -82,7 +82,7 @@ async fn what_is_no_file_is_reported_and_later_reloads_go_on() {
         let started = Instant::now();
         let client = registry.client(Some(&registry.pki.client("someone", &organization)));
         while client.fetch("/v2/").await.status != StatusCode::OK {
-            assert!(started.elapsed() < PATIENCE, "after {kind}:\n{}", registry.log());
+            assert!(started.elapsed() < TIMEOUT, "after {kind}:\n{}", registry.log());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -91,7 +91,7 @@ async fn what_is_no_file_is_reported_and_later_reloads_go_on() {
         metrics.lines().find_map(|it| it.strip_prefix("angos_reload_last_success_timestamp_seconds "));
     let age = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH + Duration::from_secs(loaded.unwrap().parse().unwrap()));
-    assert!(age.unwrap() < 2 * PATIENCE);
+    assert!(age.unwrap() < 2 * TIMEOUT);
 }
 
 const HALVES: [&str; 2] = [
@@ -127,7 +127,7 @@ async fn written_in_pieces(hang_up: bool) {
     }
     let started = Instant::now();
     while !registry.log().contains("1 added (repository new)") {
-        assert!(started.elapsed() < PATIENCE, "the whole was never taken:\n{}", registry.log());
+        assert!(started.elapsed() < TIMEOUT, "the whole was never taken:\n{}", registry.log());
         answers_as_before().await;
     }
     answers_as_before().await;

@@ -1,6 +1,6 @@
 //! `angos policy replay`: what other policies would have answered to requests that a running registry recorded.
 
-use crate::harness::{PATIENCE, Registry, Setup, angos};
+use crate::harness::{Registry, Setup, TIMEOUT, angos};
 use angos_test_ca::Leaf;
 use hyper::StatusCode;
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ async fn recorded() -> Registry {
     let started = Instant::now();
     let path = registry.folder.path().join("decisions.jsonl");
     while std::fs::read_to_string(&path).unwrap().lines().count() < 6 {
-        assert!(started.elapsed() < PATIENCE, "{}", registry.log());
+        assert!(started.elapsed() < TIMEOUT, "{}", registry.log());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     registry
@@ -201,7 +201,7 @@ async fn hostile_names_stay_text() {
     let folder = registry.folder.path();
     let started = Instant::now();
     while std::fs::read_to_string(folder.join("decisions.jsonl")).unwrap().is_empty() {
-        assert!(started.elapsed() < PATIENCE);
+        assert!(started.elapsed() < TIMEOUT);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     policies(

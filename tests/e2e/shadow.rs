@@ -1,6 +1,6 @@
 //! Rules on trial and what the policies in force have decided, as a scrape and the log show them.
 
-use crate::harness::{PATIENCE, Registry, Setup};
+use crate::harness::{Registry, Setup, TIMEOUT};
 use hyper::StatusCode;
 use std::time::Instant;
 
@@ -26,7 +26,7 @@ async fn scrape_with(registry: &Registry, words: &str) -> String {
         if scrape.contains(words) {
             return scrape;
         }
-        assert!(started.elapsed() < PATIENCE, "no {words}:\n{}", registry.log());
+        assert!(started.elapsed() < TIMEOUT, "no {words}:\n{}", registry.log());
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }

@@ -1,6 +1,6 @@
 //! SIGTERM: `/readyz` fails first, while connections are accepted and served; ports close after `server.shutdown_delay`.
 
-use crate::harness::{PATIENCE, Registry, Setup};
+use crate::harness::{Registry, Setup, TIMEOUT};
 use std::time::Instant;
 
 const ANYONE: &str = "[server.management]\nport = 0\n[global.access_policy]\ndefault = \"allow\"\n";
@@ -22,7 +22,7 @@ async fn readiness_fails_while_connections_are_still_accepted() {
         if answer.status != 200 {
             break answer;
         }
-        assert!(started.elapsed() < PATIENCE, "still ready");
+        assert!(started.elapsed() < TIMEOUT, "still ready");
     };
     assert_eq!(answer.status, 503);
     assert!(answer.text().contains("the server is shutting down"), "{}", answer.text());

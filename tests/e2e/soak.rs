@@ -10,7 +10,7 @@ mod floods;
 mod ledger;
 mod load;
 
-use crate::harness::{Client, PATIENCE, Pki, Registry, Setup, hash_password};
+use crate::harness::{Client, Pki, Registry, Setup, TIMEOUT, hash_password};
 use disk::Disk;
 use ledger::Ledger;
 use std::sync::Arc;
@@ -92,7 +92,7 @@ async fn settle(registry: &Registry, base: Option<Held>) -> Held {
         let is_quiet = sum(&management, "angos_requests_in_flight").await <= 1.0;
         let held = Held::by(registry);
         let enough = base.map_or(started.elapsed() > Duration::from_secs(3), |base| held.is_within(base));
-        if is_quiet && enough || started.elapsed() > PATIENCE {
+        if is_quiet && enough || started.elapsed() > TIMEOUT {
             return held;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -111,7 +111,7 @@ fn unexpected_errors(log: &str) -> Vec<&str> {
 async fn ready(registry: &Registry) {
     let (management, started) = (registry.management_client(), Instant::now());
     while management.fetch("/readyz").await.status != 200 {
-        assert!(started.elapsed() < PATIENCE, "not ready again:\n{}", registry.log());
+        assert!(started.elapsed() < TIMEOUT, "not ready again:\n{}", registry.log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

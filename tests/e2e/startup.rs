@@ -1,6 +1,6 @@
 //! Starting and stopping: what is wrong is said before a port opens, and nothing in flight is lost at the end.
 
-use crate::harness::{Image, PATIENCE, Pki, Setup, angos, digest_of, settle};
+use crate::harness::{Image, Pki, Setup, TIMEOUT, angos, digest_of, settle};
 use hyper::StatusCode;
 use std::process::Stdio;
 use std::time::Instant;
@@ -29,7 +29,7 @@ pub(crate) fn run(
         .unwrap();
     let started = Instant::now();
     while process.try_wait().unwrap().is_none() {
-        if started.elapsed() > PATIENCE {
+        if started.elapsed() > TIMEOUT {
             process.kill().unwrap();
         }
         std::thread::sleep(std::time::Duration::from_millis(10));
@@ -134,7 +134,7 @@ async fn a_stopping_server_finishes_what_is_in_flight() {
     registry.signal("TERM");
     let started = Instant::now();
     while client.send("GET", "/v2/", &[], "").await.is_ok() {
-        assert!(started.elapsed() < PATIENCE, "newcomers are still served");
+        assert!(started.elapsed() < TIMEOUT, "newcomers are still served");
     }
     stream.read_to_end(&mut received).await.unwrap();
     let body = received.windows(4).position(|it| it == b"\r\n\r\n").unwrap() + 4;

@@ -1,7 +1,7 @@
 //! The running port as TLS clients see it: which certificates pass under either version, and handshakes that are cut up,
 //! broken off or never end.
 
-use crate::harness::{Client, PATIENCE, Registry, Setup, Wire};
+use crate::harness::{Client, Registry, Setup, TIMEOUT, Wire};
 use angos_test_ca::{Issued, Leaf, Usage};
 use hyper::StatusCode;
 use rustls::SupportedProtocolVersion;
@@ -92,7 +92,7 @@ pub(crate) async fn say(
     }
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
-    let _ = tokio::time::timeout(PATIENCE, read).await.expect("the server closes the connection");
+    let _ = tokio::time::timeout(TIMEOUT, read).await.expect("the server closes the connection");
     (answer, started.elapsed())
 }
 
@@ -116,7 +116,7 @@ async fn a_client_hello_may_come_in_any_pieces() {
         let (answer, elapsed) = say(&registry, [in_records_of(size, &hello)]).await;
         // Absurdly small fragments may be refused, by an alert and at once; nothing may hang or panic.
         assert!(matches!(answer.first(), Some(&(21 | HANDSHAKE_RECORD))), "records of {size}: {answer:?}");
-        assert!(elapsed < PATIENCE / 2, "records of {size} took {elapsed:?}");
+        assert!(elapsed < TIMEOUT / 2, "records of {size} took {elapsed:?}");
     }
     assert!(!registry.log().contains("panicked"), "{}", registry.log());
     assert_eq!(registry.client(None).fetch("/v2/").await.status, StatusCode::OK);
@@ -166,7 +166,7 @@ async fn no_kept_session_outlives_its_authority() {
     let newcomer = registry.pki.stranger.issue(&leaf());
     let started = Instant::now();
     while status(&registry, Some(&newcomer), rustls::ALL_VERSIONS).await != 200 {
-        assert!(started.elapsed() < PATIENCE, "{}", registry.log());
+        assert!(started.elapsed() < TIMEOUT, "{}", registry.log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     for client in &clients {

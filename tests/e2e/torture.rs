@@ -1,7 +1,7 @@
 //! Reloads without end and by every means: who is trusted follows the files, whoever stays trusted does not notice, and
 //! nothing is left behind in memory.
 
-use crate::harness::{Client, PATIENCE, Registry, Sender, Setup};
+use crate::harness::{Client, Registry, Sender, Setup, TIMEOUT};
 use angos_test_ca::{Authority, Issued, Leaf, RevocationList};
 use hyper::StatusCode;
 use std::fs;
@@ -112,7 +112,7 @@ async fn a_thousand_reloads_under_two_hundred_connections() {
         registry.reload();
         let started = Instant::now();
         while reloads(&management, outcome).await == before {
-            assert!(started.elapsed() < PATIENCE, "reload {round} was not {outcome}:\n{}", registry.log());
+            assert!(started.elapsed() < TIMEOUT, "reload {round} was not {outcome}:\n{}", registry.log());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         if round == WARM {
@@ -180,7 +180,7 @@ impl Watched {
         change(&self.volume(), &next.certificate_pem());
         let started = Instant::now();
         while !self.admits(&next).await {
-            assert!(started.elapsed() < PATIENCE, "{what} is not seen:\n{}", self.registry.log());
+            assert!(started.elapsed() < TIMEOUT, "{what} is not seen:\n{}", self.registry.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert!(!self.admits(&self.current).await, "{what}: who was trusted before still is");
@@ -194,7 +194,7 @@ impl Watched {
         change(&self.volume());
         let started = Instant::now();
         while refusals() == before {
-            assert!(started.elapsed() < PATIENCE, "{what} is not seen:\n{}", self.registry.log());
+            assert!(started.elapsed() < TIMEOUT, "{what} is not seen:\n{}", self.registry.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert!(self.admits(&self.current).await, "{what}: who was trusted before is not any more");
@@ -292,7 +292,7 @@ async fn a_list_counts_as_soon_as_it_is_there() {
     let refused_in_time = async |client: &Client| {
         let started = Instant::now();
         while admits(client).await {
-            assert!(started.elapsed() < PATIENCE, "{}", registry.log());
+            assert!(started.elapsed() < TIMEOUT, "{}", registry.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

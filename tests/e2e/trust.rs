@@ -2,7 +2,7 @@
 //! flight has its time, and nobody else notices.
 
 use crate::harness::frames::{DATA, END_STREAM, Frames, GOAWAY, frame};
-use crate::harness::{Answer, Client, Failure, Image, PATIENCE, Pki, Registry, Setup};
+use crate::harness::{Answer, Client, Failure, Image, Pki, Registry, Setup, TIMEOUT};
 use angos_test_ca::{Issued, Leaf, RevocationList};
 use hyper::StatusCode;
 use rustls::HandshakeKind;
@@ -33,7 +33,7 @@ async fn reload(registry: &Registry, generation: &str, change: impl FnOnce()) {
     registry.reload();
     let started = Instant::now();
     while metric(&management, generation).await == before {
-        assert!(started.elapsed() < PATIENCE, "{}", registry.log());
+        assert!(started.elapsed() < TIMEOUT, "{}", registry.log());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -48,7 +48,7 @@ async fn begin_upload(registry: &Registry, client: &Client, upload: &str) -> Fra
     frames.send(&frame(DATA, 0, 1, b"ab")).await;
     let started = Instant::now();
     while metric(&management, ALLOWED).await == before {
-        assert!(started.elapsed() < PATIENCE, "{}", registry.log());
+        assert!(started.elapsed() < TIMEOUT, "{}", registry.log());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     frames
@@ -66,7 +66,7 @@ fn eve(registry: &Registry) -> Issued {
 async fn ask(stream: &mut TlsStream<TcpStream>, request: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut buffer = vec![0; 4096];
-    let length = tokio::time::timeout(PATIENCE, stream.read(&mut buffer)).await.unwrap().unwrap();
+    let length = tokio::time::timeout(TIMEOUT, stream.read(&mut buffer)).await.unwrap().unwrap();
     String::from_utf8_lossy(&buffer[..length]).into_owned()
 }
 
@@ -84,7 +84,7 @@ const VERSION: &str = "GET /v2/ HTTP/1.1\r\nhost: localhost\r\n\r\n";
 /// Waits until the server closes the connection, which it would not have done yet for being idle.
 async fn closed(stream: &mut TlsStream<TcpStream>) {
     let mut rest = Vec::new();
-    let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("closed in time");
+    let _ = tokio::time::timeout(TIMEOUT, stream.read_to_end(&mut rest)).await.expect("closed in time");
 }
 
 /// Pulls over and over on connections that are kept, until told to stop. Every one must succeed.
@@ -116,7 +116,7 @@ impl Load {
     async fn stop(self) {
         let (before, started) = (self.pulls.load(Ordering::Relaxed), Instant::now());
         while self.pulls.load(Ordering::Relaxed) == before {
-            assert!(started.elapsed() < PATIENCE, "the load was no load");
+            assert!(started.elapsed() < TIMEOUT, "the load was no load");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         self.stop.store(true, Ordering::Relaxed);
@@ -252,7 +252,7 @@ async fn what_is_in_flight_is_cut_in_the_end() {
     let mut sent = 0;
     while stream.write_all(b"4").await.is_ok() && stream.flush().await.is_ok() && sent < 900 {
         sent += 1;
-        assert!(reloaded.elapsed() < PATIENCE, "still open");
+        assert!(reloaded.elapsed() < TIMEOUT, "still open");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert!(sent < 900, "cut before the upload was done");

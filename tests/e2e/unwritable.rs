@@ -1,7 +1,7 @@
 //! Standard error, standard output and the decision log that cannot be written: pipes that are not read, closed pipes,
 //! full disks. Requests, reloads, readiness and the end of the process do not depend on any of them.
 
-use crate::harness::{Client, PATIENCE, angos};
+use crate::harness::{Client, TIMEOUT, angos};
 use hyper::StatusCode;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::fs::{File, OpenOptions};
@@ -50,7 +50,7 @@ impl Running {
                     return running;
                 }
             }
-            assert!(started.elapsed() < PATIENCE, "it does not listen");
+            assert!(started.elapsed() < TIMEOUT, "it does not listen");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -71,14 +71,14 @@ impl Running {
             assert_eq!(answers.matches("HTTP/1.1 403 ").count(), count);
         };
         let write = async { writer.write_all(request.as_bytes()).await.unwrap() };
-        tokio::time::timeout(PATIENCE, async { tokio::join!(read, write) }).await.expect("all are answered");
+        tokio::time::timeout(TIMEOUT, async { tokio::join!(read, write) }).await.expect("all are answered");
     }
 
     /// Denied requests until the metrics count this.
     async fn denied_until(&self, words: &str, holds: impl Fn(u64) -> bool) {
         let started = Instant::now();
         while !holds(self.count(words).await) {
-            assert!(started.elapsed() < PATIENCE, "{words}: {}", self.count(words).await);
+            assert!(started.elapsed() < TIMEOUT, "{words}: {}", self.count(words).await);
             self.denied(50).await;
         }
     }
@@ -99,7 +99,7 @@ impl Running {
         signal(&self.process, "HUP");
         let started = Instant::now();
         while self.count(reloads).await == before {
-            assert!(started.elapsed() < PATIENCE, "no reload");
+            assert!(started.elapsed() < TIMEOUT, "no reload");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -137,7 +137,7 @@ fn wait(process: &mut Child) -> ExitStatus {
         if let Some(status) = process.try_wait().unwrap() {
             return status;
         }
-        if started.elapsed() > PATIENCE {
+        if started.elapsed() > TIMEOUT {
             process.kill().unwrap();
             panic!("it does not end");
         }
@@ -261,7 +261,7 @@ async fn a_full_disk_stops_nothing_and_logging_goes_on_when_there_is_room() {
         if log.contains("log lines were lost") && log.contains("the decision log is written again") {
             break;
         }
-        assert!(started.elapsed() < PATIENCE, "{log}");
+        assert!(started.elapsed() < TIMEOUT, "{log}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     registry.assert_alive().await;

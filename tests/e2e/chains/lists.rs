@@ -10,7 +10,7 @@ use tempfile::TempDir;
 const POINT: &str = "http://crl.example/1";
 
 /// A registry, an authority whose list has the number 5, and three of its clients.
-struct Scene {
+struct Fixture {
     registry: Registry,
     folder: TempDir,
     authority: Authority,
@@ -27,7 +27,7 @@ fn rows(clients: &[Issued; 3], answers: [Option<&'static str>; 3]) -> Vec<Row> {
     names.into_iter().zip(clients).zip(answers).map(row).collect()
 }
 
-impl Scene {
+impl Fixture {
     fn start() -> Self {
         let authority = Authority::new("Listed");
         let clients = [alice(), alice(), alice()].map(|leaf| authority.issue(&leaf));
@@ -85,33 +85,33 @@ async fn a_list_that_is_not_understood_takes_nobodys_place() {
         ),
         (RevocationList::without_next_update, "it is malformed"),
     ];
-    let scene = Scene::start();
-    scene.check(REVOKED).await;
+    let fixture = Fixture::start();
+    fixture.check(REVOKED).await;
     for (change, words) in lists {
-        scene.publish(&change(RevocationList::new(6).revoke(&scene.clients[2].serial)));
-        scene.registry.wait_for_log(words);
-        scene.check(REVOKED).await;
-        let said = scene.refused_at_start();
+        fixture.publish(&change(RevocationList::new(6).revoke(&fixture.clients[2].serial)));
+        fixture.registry.wait_for_log(words);
+        fixture.check(REVOKED).await;
+        let said = fixture.refused_at_start();
         assert!(said.contains(words), "no {words:?} in: {said}");
     }
     // One that is understood does.
-    scene.publish(&RevocationList::new(7).revoke(&scene.clients[2].serial));
-    scene.registry.wait_for_log(" reloaded ");
-    scene.check([None, None, Some("revoked")]).await;
+    fixture.publish(&RevocationList::new(7).revoke(&fixture.clients[2].serial));
+    fixture.registry.wait_for_log(" reloaded ");
+    fixture.check([None, None, Some("revoked")]).await;
     // One that its issuer has not signed is worth nothing, and leaves nothing to go by.
-    scene.publish(&RevocationList::new(8).signature(Signature::Forged));
-    scene.registry.wait_for_log("is not signed by the authority it names");
-    scene.check([Some("revocation_unknown"); 3]).await;
+    fixture.publish(&RevocationList::new(8).signature(Signature::Forged));
+    fixture.registry.wait_for_log("is not signed by the authority it names");
+    fixture.check([Some("revocation_unknown"); 3]).await;
 }
 
 #[tokio::test]
 async fn an_older_list_takes_nobodys_place_until_the_process_ends() {
-    let mut scene = Scene::start();
-    scene.check([None, Some("revoked"), None]).await;
-    scene.publish(&RevocationList::new(4).revoke(&scene.clients[2].serial));
-    scene.registry.wait_for_log("a revocation list is older than the one in force, which stays");
-    scene.check([None, Some("revoked"), None]).await;
+    let mut fixture = Fixture::start();
+    fixture.check([None, Some("revoked"), None]).await;
+    fixture.publish(&RevocationList::new(4).revoke(&fixture.clients[2].serial));
+    fixture.registry.wait_for_log("a revocation list is older than the one in force, which stays");
+    fixture.check([None, Some("revoked"), None]).await;
     // A process that has seen no other list believes it: docs/threat-model.md says so.
-    scene.registry.crash_and_restart();
-    scene.check([None, None, Some("revoked")]).await;
+    fixture.registry.crash_and_restart();
+    fixture.check([None, None, Some("revoked")]).await;
 }

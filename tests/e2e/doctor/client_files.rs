@@ -10,7 +10,7 @@ use tempfile::TempDir;
 const PAIR: [&str; 4] = ["--cert", "client.pem", "--key", "client.key"];
 
 /// A folder with a good pair of alice's and everything that somebody might take for one.
-fn scene() -> TempDir {
+fn fixture() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let authority = Authority::new("CA");
@@ -41,7 +41,7 @@ fn scene() -> TempDir {
 
 #[test]
 fn each_file_that_is_not_what_it_should_be() {
-    let folder = scene();
+    let folder = fixture();
     check(folder.path(), &PAIR, &[], "");
     let rows: [(&[&str], &[&str], &str); 19] = [
         (&["--cert", "first.pem", "--key", "first.key"], &["client_unusable"], "of version 1"),

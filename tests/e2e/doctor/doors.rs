@@ -1,6 +1,6 @@
 //! Configurations with several listeners: which of them is tried, and what each says of a client.
 
-use super::simulated::Scene;
+use super::simulated::Fixture;
 use super::{doctor, write};
 use angos_test_ca::Leaf;
 use std::fs;
@@ -30,21 +30,21 @@ port = 5
 client_auth = "required"
 "#;
 
-fn scene() -> Scene {
-    let scene = Scene::new("optional");
-    let path = scene.folder.path().join("config.toml");
+fn fixture() -> Fixture {
+    let fixture = Fixture::new("optional");
+    let path = fixture.folder.path().join("config.toml");
     let text = fs::read_to_string(&path).unwrap();
     let server = "[server]\nbind_address = \"127.0.0.1\"\nport = 1\n";
     fs::write(path, format!("{server}{text}{LISTENERS}")).unwrap();
-    scene
+    fixture
 }
 
 const PAIR: [&str; 6] = ["-c", "config.toml", "--cert", "client.pem", "--key", "client.key"];
 
 #[test]
 fn without_an_address_every_listener_of_the_registry_is_tried() {
-    let scene = scene();
-    let found = doctor(scene.folder.path(), &PAIR);
+    let fixture = fixture();
+    let found = doctor(fixture.folder.path(), &PAIR);
     assert_eq!(found.names(), [] as [&str; 0], "{}", found.text);
     for words in [
         "listener registry (127.0.0.1:1): a server so configured accepts the handshake of CN=alice",
@@ -56,19 +56,19 @@ fn without_an_address_every_listener_of_the_registry_is_tried() {
         assert!(found.text.contains(words), "no {words:?} in:\n{}", found.text);
     }
     // Only one of them insists on a certificate, and it is named.
-    let found = doctor(scene.folder.path(), &["-c", "config.toml"]);
+    let found = doctor(fixture.folder.path(), &["-c", "config.toml"]);
     assert_eq!(found.names(), ["certificate_required"], "{}", found.text);
     assert_eq!(found.report["findings"][0]["about"], "config.toml, listener strict (127.0.0.1:5)");
     // What one of them refuses, all of them refuse.
-    write(&scene.pki.stranger.issue(&Leaf::client("alice")), scene.folder.path(), "client");
-    let found = doctor(scene.folder.path(), &PAIR);
+    write(&fixture.pki.stranger.issue(&Leaf::client("alice")), fixture.folder.path(), "client");
+    let found = doctor(fixture.folder.path(), &PAIR);
     assert_eq!(found.names(), ["unknown_ca"], "{}", found.text);
 }
 
 /// The address also leads to a server that runs. None does here, and that is told as well.
 #[test]
 fn an_address_chooses_the_listener() {
-    let scene = scene();
+    let fixture = fixture();
     let rows: [(&str, &[&str], &str); 8] = [
         ("localhost:1", &[], "listener registry (127.0.0.1:1)"),
         ("localhost:2", &["certificate_not_asked"], "listener open (127.0.0.1:2)"),
@@ -81,7 +81,7 @@ fn an_address_chooses_the_listener() {
         ("localhost:6", &[], "listener registry (127.0.0.1:1)"),
     ];
     for (address, names, place) in rows {
-        let found = doctor(scene.folder.path(), &[&PAIR[..], &[address, "--timeout", "1"]].concat());
+        let found = doctor(fixture.folder.path(), &[&PAIR[..], &[address, "--timeout", "1"]].concat());
         let expected = |name: &&String| *name != "connection_refused";
         let told: Vec<_> = found.names();
         let told: Vec<_> = told.iter().filter(expected).collect();

@@ -9,12 +9,12 @@ use tempfile::TempDir;
 const ARGUMENTS: [&str; 6] = ["-c", "config.toml", "--cert", "client.pem", "--key", "client.key"];
 
 /// A configuration in a folder, and a client in the same folder.
-pub(super) struct Scene {
+pub(super) struct Fixture {
     pub(super) folder: TempDir,
     pub(super) pki: Pki,
 }
 
-impl Scene {
+impl Fixture {
     pub(super) fn new(mode: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let pki = Pki::new(folder.path());
@@ -25,9 +25,9 @@ impl Scene {
             super::ANYONE
         );
         fs::write(folder.path().join("config.toml"), text).unwrap();
-        let scene = Self { folder, pki };
-        scene.client(&Leaf::client("alice"));
-        scene
+        let fixture = Self { folder, pki };
+        fixture.client(&Leaf::client("alice"));
+        fixture
     }
 
     fn client(&self, leaf: &Leaf) {
@@ -42,9 +42,9 @@ impl Scene {
 
 #[test]
 fn clients_of_a_configured_server() {
-    let scene = Scene::new("required");
-    scene.check(&[], &[], "");
-    scene.check(&["localhost:1", "--ca", "ca.pem", "--timeout", "1"], &["connection_refused"], "");
+    let fixture = Fixture::new("required");
+    fixture.check(&[], &[], "");
+    fixture.check(&["localhost:1", "--ca", "ca.pem", "--timeout", "1"], &["connection_refused"], "");
     let rows: [(Leaf, &[&str], &str); 5] = [
         (
             Leaf::client("old").expired(),
@@ -57,31 +57,31 @@ fn clients_of_a_configured_server() {
         (Leaf::client("both").usage(Usage::Both), &[], ""),
     ];
     for (leaf, names, words) in rows {
-        scene.client(&leaf);
-        scene.check(&[], names, words);
+        fixture.client(&leaf);
+        fixture.check(&[], names, words);
     }
-    write(&scene.pki.stranger.issue(&Leaf::client("alice")), scene.folder.path(), "client");
-    scene.check(&[], &["unknown_ca"], "signed by CN=An authority nobody trusts");
+    write(&fixture.pki.stranger.issue(&Leaf::client("alice")), fixture.folder.path(), "client");
+    fixture.check(&[], &["unknown_ca"], "signed by CN=An authority nobody trusts");
     check(
-        scene.folder.path(),
+        fixture.folder.path(),
         &["-c", "config.toml"],
         &["certificate_required"],
         "CN=Angos end-to-end authority",
     );
     // A client whose key is another's gets as far as any client would: nowhere. Only that is said.
-    scene.client(&Leaf::client("alice"));
-    fs::copy(scene.folder.path().join("server.key"), scene.folder.path().join("client.key")).unwrap();
-    let found = doctor(scene.folder.path(), &ARGUMENTS);
+    fixture.client(&Leaf::client("alice"));
+    fs::copy(fixture.folder.path().join("server.key"), fixture.folder.path().join("client.key")).unwrap();
+    let found = doctor(fixture.folder.path(), &ARGUMENTS);
     assert!(found.names().contains(&"key_mismatch".to_owned()), "{}", found.text);
     assert!(!found.names().contains(&"certificate_required".to_owned()), "{}", found.text);
 }
 
 #[test]
 fn the_server_side_of_a_configuration() {
-    let scene = Scene::new("optional");
-    check(scene.folder.path(), &["-c", "config.toml"], &[], "");
+    let fixture = Fixture::new("optional");
+    check(fixture.folder.path(), &["-c", "config.toml"], &[], "");
     let server = |leaf: &Leaf| {
-        scene.pki.authority.issue(leaf).write(scene.folder.path(), "server");
+        fixture.pki.authority.issue(leaf).write(fixture.folder.path(), "server");
     };
     let names = ["localhost", "127.0.0.1"];
     let trusting = ["--ca", "ca.pem", "localhost:1", "--timeout", "1"];
@@ -93,50 +93,50 @@ fn the_server_side_of_a_configuration() {
     ];
     for (leaf, expected) in rows {
         server(&leaf);
-        let found = doctor(scene.folder.path(), &[&ARGUMENTS[..], &trusting].concat());
+        let found = doctor(fixture.folder.path(), &[&ARGUMENTS[..], &trusting].concat());
         let names: Vec<_> = found.names().into_iter().filter(|it| it != "connection_refused").collect();
         assert_eq!(names, expected, "{}", found.text);
     }
     server(&Leaf::server(names));
-    scene.check(&["--ca", "client.pem"], &["not_a_ca", "server_not_trusted"], "is not a CA");
-    fs::write(scene.folder.path().join("server.pem"), "").unwrap();
-    scene.check(&[], &["configuration_error"], "the file holds no certificate");
+    fixture.check(&["--ca", "client.pem"], &["not_a_ca", "server_not_trusted"], "is not a CA");
+    fs::write(fixture.folder.path().join("server.pem"), "").unwrap();
+    fixture.check(&[], &["configuration_error"], "the file holds no certificate");
 }
 
 #[test]
 fn clients_on_a_revocation_list() {
-    let scene = Scene::new("none");
-    let at = |name: &str| scene.folder.path().join(name);
+    let fixture = Fixture::new("none");
+    let at = |name: &str| fixture.folder.path().join(name);
     let config = fs::read_to_string(at("config.toml")).unwrap();
     let authority = "client_auth = \"required\"\n[[server.tls.client_ca]]\nname = \"staff\"\nbundle = \"ca.pem\"\ncrls = [\"list.crl\"]\n";
     fs::write(at("config.toml"), config.replace("[blob_store.fs]", &format!("{authority}[blob_store.fs]")))
         .unwrap();
     let publish = |list: &RevocationList| {
-        fs::write(at("list.crl"), scene.pki.authority.revocation_list(list)).unwrap();
+        fs::write(at("list.crl"), fixture.pki.authority.revocation_list(list)).unwrap();
     };
-    scene.client(&Leaf::client("alice").serial(&[7]));
+    fixture.client(&Leaf::client("alice").serial(&[7]));
     publish(&RevocationList::new(1).revoke(&[6]));
-    scene.check(&[], &[], "");
+    fixture.check(&[], &[], "");
     publish(&RevocationList::new(2).revoke(&[7]));
-    scene.check(
+    fixture.check(
         &[],
         &["revoked"],
         "CN=alice is revoked. The server ended the handshake with the alert certificate_revoked (44)",
     );
     publish(&RevocationList::new(3).valid(-7200, -3600));
-    let found = doctor(scene.folder.path(), &ARGUMENTS);
+    let found = doctor(fixture.folder.path(), &ARGUMENTS);
     assert!(found.names().contains(&"revocation_unknown".to_owned()), "{}", found.text);
 }
 
 /// The same from a configuration and from the server that runs it; only the former knows the server's own words.
 #[test]
 fn authorities_that_may_not_vouch_for_everybody() {
-    let scene = Scene::new("none");
-    let at = |name: &str| scene.folder.path().join(name);
+    let fixture = Fixture::new("none");
+    let at = |name: &str| fixture.folder.path().join(name);
     let bound = Authority::root(
         &Leaf::authority("Names of example.com").name_constraints(&[Subtree::Dns("example.com")], &[]),
     );
-    bound.write(scene.folder.path(), "bound");
+    bound.write(fixture.folder.path(), "bound");
     let lines = format!(
         "client_auth = \"required\"\n\
          [[server.tls.client_ca]]\nname = \"mesh\"\nbundle = \"{}\"\nspiffe_trust_domain = \"prod.example\"\n\
@@ -149,9 +149,9 @@ fn authorities_that_may_not_vouch_for_everybody() {
         .unwrap();
     let registry = Setup::mutual("none", super::ANYONE).tls_lines(&lines).start();
     let address = format!("https://localhost:{}", registry.address.port());
-    registry.pki.authority.write(scene.folder.path(), "servers");
+    registry.pki.authority.write(fixture.folder.path(), "servers");
     let client = || Leaf::client("alice");
-    let mesh = &scene.pki.authority;
+    let mesh = &fixture.pki.authority;
     let rows: [(Issued, &[&str], &str, &str); 5] = [
         (mesh.issue(&client().uri("spiffe://prod.example/a")), &[], "", ""),
         (
@@ -175,20 +175,20 @@ fn authorities_that_may_not_vouch_for_everybody() {
         ),
     ];
     for (issued, names, words, own_words) in rows {
-        write(&issued, scene.folder.path(), "client");
-        scene.check(&[], names, words);
-        scene.check(&[], names, own_words);
+        write(&issued, fixture.folder.path(), "client");
+        fixture.check(&[], names, words);
+        fixture.check(&[], names, own_words);
         let running = [&*address, "--cert", "client.pem", "--key", "client.key", "--ca", "servers.pem"];
-        check(scene.folder.path(), &running, names, words);
+        check(fixture.folder.path(), &running, names, words);
     }
 }
 
 #[test]
 fn configurations_without_tls() {
-    let scene = Scene::new("none");
-    scene.check(&[], &["certificate_not_asked"], "did not request the certificate");
-    fs::write(scene.folder.path().join("config.toml"), super::ANYONE).unwrap();
-    scene.check(&[], &["tls_not_configured"], "[server.tls]");
-    fs::write(scene.folder.path().join("config.toml"), "[server]\nprot = 1\n").unwrap();
-    scene.check(&[], &["configuration_error"], "server.prot");
+    let fixture = Fixture::new("none");
+    fixture.check(&[], &["certificate_not_asked"], "did not request the certificate");
+    fs::write(fixture.folder.path().join("config.toml"), super::ANYONE).unwrap();
+    fixture.check(&[], &["tls_not_configured"], "[server.tls]");
+    fs::write(fixture.folder.path().join("config.toml"), "[server]\nprot = 1\n").unwrap();
+    fixture.check(&[], &["configuration_error"], "server.prot");
 }

@@ -49,7 +49,7 @@ fn nobody() -> Arc<dyn ClientCertVerifier> {
 }
 
 /// An authority and its certificate in a folder, for clients that trust it.
-fn scene() -> (tempfile::TempDir, Authority) {
+fn fixture() -> (tempfile::TempDir, Authority) {
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new("CA"));
     authority.write(folder.path(), "ca");
     (folder, authority)
@@ -57,7 +57,7 @@ fn scene() -> (tempfile::TempDir, Authority) {
 
 #[test]
 fn a_server_certificate_that_nobody_understands() {
-    let (folder, authority) = scene();
+    let (folder, authority) = fixture();
     let odd = authority.issue(&Leaf::server(["localhost"]).extension(&[1, 2, 3], true, b"\x05\x00"));
     let address = serve(&odd, nobody(), |_| ());
     check(
@@ -70,7 +70,7 @@ fn a_server_certificate_that_nobody_understands() {
 
 #[test]
 fn a_server_for_keys_of_another_kind() {
-    let (folder, authority) = scene();
+    let (folder, authority) = fixture();
     write(&authority.issue(&Leaf::client("alice")), folder.path(), "client");
     let mut roots = RootCertStore::empty();
     roots.add(authority.certificate_der().into()).unwrap();
@@ -94,7 +94,7 @@ fn a_server_for_keys_of_another_kind() {
 
 #[test]
 fn a_server_that_hands_out_tickets_without_end() {
-    let (folder, authority) = scene();
+    let (folder, authority) = fixture();
     let issued = authority.issue(&Leaf::server(["localhost"]));
     let address = serve(&issued, nobody(), |config| config.send_tls13_tickets = 10_000);
     check(folder.path(), &[&address, "--ca", "ca.pem"], &["too_much_data"], "cut off");

@@ -1,6 +1,6 @@
 //! HTTP/2 frames written by hand, since no client library sends what a test wants sent.
 
-use crate::harness::{Client, PATIENCE};
+use crate::harness::{Client, TIMEOUT};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -92,7 +92,7 @@ impl Frames {
     /// The next frame, none when the connection is over.
     pub(crate) async fn next(&mut self) -> Option<Frame> {
         let mut header = [0; 9];
-        let read = tokio::time::timeout(PATIENCE, self.stream.read_exact(&mut header));
+        let read = tokio::time::timeout(TIMEOUT, self.stream.read_exact(&mut header));
         read.await.expect("an answer or an end").ok()?;
         let length = u32::from_be_bytes([0, header[0], header[1], header[2]]);
         let mut payload = vec![0; usize::try_from(length).unwrap()];
@@ -114,6 +114,6 @@ impl Frames {
     /// Whether the server ends the connection, by itself or with a GOAWAY that names an error.
     pub(crate) async fn is_ended(&mut self) -> bool {
         let is_complaint = |it: &Frame| it.kind == GOAWAY && it.payload[4..8] != [0; 4];
-        tokio::time::timeout(PATIENCE, self.wait(is_complaint)).await.is_ok()
+        tokio::time::timeout(TIMEOUT, self.wait(is_complaint)).await.is_ok()
     }
 }
