@@ -1,5 +1,7 @@
 //! A change of the metadata: ordered, and all or nothing.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 
 use crate::{Error, Version};
@@ -54,26 +56,45 @@ pub enum Operation {
         /// The key.
         key: Bytes,
     },
+    /// Changes nothing; the batch conflicts if the key exists.
+    RequireAbsent {
+        /// The key.
+        key: Bytes,
+    },
+    /// Changes nothing; the batch conflicts if the key does not exist.
+    RequirePresent {
+        /// The key.
+        key: Bytes,
+    },
 }
 
 impl Operation {
-    /// The key it changes.
+    /// The key it changes or requires something of.
     pub fn key(&self) -> &Bytes {
         match self {
             Operation::Put { key, .. }
             | Operation::Create { key, .. }
             | Operation::Replace { key, .. }
-            | Operation::Delete { key } => key,
+            | Operation::Delete { key }
+            | Operation::RequireAbsent { key }
+            | Operation::RequirePresent { key } => key,
         }
     }
 
-    /// The value it leaves behind; none for a delete.
+    /// Whether it changes the key.
+    pub fn is_write(&self) -> bool {
+        !matches!(self, Operation::RequireAbsent { .. } | Operation::RequirePresent { .. })
+    }
+
+    /// The value it writes; none for a delete and a requirement.
     pub fn value(&self) -> Option<&Bytes> {
         match self {
             Operation::Put { value, .. }
             | Operation::Create { value, .. }
             | Operation::Replace { value, .. } => Some(value),
-            Operation::Delete { .. } => None,
+            Operation::Delete { .. } | Operation::RequireAbsent { .. } | Operation::RequirePresent { .. } => {
+                None
+            }
         }
     }
 }
@@ -104,6 +125,16 @@ impl Batch {
         self.with(Operation::Delete { key: key.into() })
     }
 
+    /// Appends [`Operation::RequireAbsent`].
+    pub fn require_absent(self, key: impl Into<Bytes>) -> Batch {
+        self.with(Operation::RequireAbsent { key: key.into() })
+    }
+
+    /// Appends [`Operation::RequirePresent`].
+    pub fn require_present(self, key: impl Into<Bytes>) -> Batch {
+        self.with(Operation::RequirePresent { key: key.into() })
+    }
+
     /// Appends an operation.
     pub fn with(mut self, operation: Operation) -> Batch {
         self.operations.push(operation);
@@ -130,19 +161,26 @@ impl Batch {
         &self,
         mut stored: impl FnMut(&Bytes) -> Result<Option<Version>, Error>,
     ) -> Result<(), Error> {
-        for (index, operation) in self.operations.iter().enumerate() {
+        // Keys written so far, and whether each has a value then.
+        let mut written: HashMap<&Bytes, bool> = HashMap::new();
+        for operation in &self.operations {
             let key = operation.key();
-            let earlier = self.operations.iter().take(index).rev().find(|earlier| earlier.key() == key);
+            let earlier = || written.get(key).copied();
+            let mut exists = || match earlier() {
+                Some(has_value) => Ok(has_value),
+                None => stored(key).map(|found| found.is_some()),
+            };
             let holds = match operation {
                 Operation::Put { .. } | Operation::Delete { .. } => true,
-                Operation::Create { .. } => match earlier {
-                    Some(earlier) => earlier.value().is_none(),
-                    None => stored(key)?.is_none(),
-                },
-                Operation::Replace { version, .. } => earlier.is_none() && stored(key)? == Some(*version),
+                Operation::Create { .. } | Operation::RequireAbsent { .. } => !exists()?,
+                Operation::RequirePresent { .. } => exists()?,
+                Operation::Replace { version, .. } => earlier().is_none() && stored(key)? == Some(*version),
             };
             if !holds {
                 return Err(Error::Conflict { key: key.clone() });
+            }
+            if operation.is_write() {
+                written.insert(key, operation.value().is_some());
             }
         }
         Ok(())

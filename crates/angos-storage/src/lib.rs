@@ -49,7 +49,7 @@ pub use error::{Error, Failure};
 pub use filesystem::FilesystemBlobs;
 pub use health::{Health, Space};
 pub use memory::{MemoryBlobs, MemoryMetadata};
-pub use metadata::{Entry, MetadataStore, Snapshot, Version, Versioned};
+pub use metadata::{Entry, Guarantees, MetadataStore, Snapshot, Version, Versioned};
 pub use reader::{BlobReader, Chunks};
 pub use session::{InvalidSessionId, SessionId};
 pub use settings::{BlobSettings, MetadataSettings, Settings, Storage};

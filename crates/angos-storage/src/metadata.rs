@@ -27,6 +27,11 @@ pub trait MetadataStore: Send + Sync + 'static {
     /// Dropping the future does not take the batch back: it may or may not be applied.
     fn apply(&self, batch: Batch) -> BoxFuture<'_, Result<(), Error>>;
 
+    /// What this engine promises beyond the trait, which callers may rely on.
+    fn guarantees(&self) -> Guarantees {
+        Guarantees::default()
+    }
+
     /// Whether the store can be written to, and its room. Costs two system calls while it is well; after a
     /// failure it tries to write, so that it also says when the cause is gone.
     fn health(&self) -> BoxFuture<'_, Health> {
@@ -50,6 +55,23 @@ pub trait MetadataStore: Send + Sync + 'static {
     /// opened again. Never resolves for an engine without a thread. Cancel safe.
     fn ended(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::pending())
+    }
+}
+
+/// What an engine promises beyond [`MetadataStore`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guarantees {
+    /// Whether a batch is applied whole or not at all. Without it a batch may stop between two operations, and others
+    /// see the operations one by one, in their order.
+    pub is_atomic: bool,
+    /// Whether other processes may change the store while it is open.
+    pub is_shared: bool,
+}
+
+/// Atomic batches, and a store that this process has to itself.
+impl Default for Guarantees {
+    fn default() -> Guarantees {
+        Guarantees { is_atomic: true, is_shared: false }
     }
 }
 

@@ -24,6 +24,7 @@ impl State {
         batch.check(|key| Ok(self.entries.get(key).map(|entry| entry.version)))?;
         for operation in batch.operations() {
             match operation {
+                Operation::RequireAbsent { .. } | Operation::RequirePresent { .. } => {}
                 Operation::Delete { key } => {
                     self.entries.remove(key);
                 }

@@ -137,6 +137,7 @@ fn write(
 ) -> Result<(), redb::Error> {
     for operation in batch.operations() {
         match operation {
+            Operation::RequireAbsent { .. } | Operation::RequirePresent { .. } => {}
             Operation::Delete { key } => {
                 table.remove(key.as_ref())?;
             }

@@ -127,7 +127,8 @@ async fn scans_are_ordered_and_bounded(store: &Store) -> Outcome {
 
 async fn conditions_decide_for_the_whole_batch(store: &Store) -> Outcome {
     let prefix = fresh()?;
-    let [there, missing, witness] = [b"there", b"missi", b"witne"].map(|rest| key(prefix, rest));
+    let [there, missing, witness, no] =
+        [b"there", b"missi", b"witne", b"never"].map(|rest| key(prefix, rest));
     store.apply(Batch::new().put(there.clone(), "old")).await?;
     let stale = store.read(&there).await?.ok_or(Finding("lost".into()))?.version;
     store.apply(Batch::new().put(there.clone(), "new")).await?;
@@ -138,6 +139,10 @@ async fn conditions_decide_for_the_whole_batch(store: &Store) -> Outcome {
         ("replace of what is missing", Batch::new().replace(missing.clone(), current, "x"), Some(&missing)),
         ("replace of the current version", Batch::new().replace(there.clone(), current, "x"), None),
         ("create of what is missing", Batch::new().create(missing.clone(), "x"), None),
+        ("required present, and there", Batch::new().require_present(there.clone()), None),
+        ("required present, but missing", Batch::new().require_present(no.clone()), Some(&no)),
+        ("required absent, and missing", Batch::new().require_absent(no.clone()), None),
+        ("required absent, but there", Batch::new().require_absent(there.clone()), Some(&there)),
     ];
     for (what, condition, expected) in rows {
         let mut batch = Batch::new().put(witness.clone(), what);
@@ -166,6 +171,10 @@ async fn operations_see_those_before_them(store: &Store) -> Outcome {
         ("delete, create, create", new().delete(k()).create(k(), "x").create(k(), "y"), true, "1"),
         ("delete, create", new().delete(k()).create(k(), "x"), false, "x"),
         ("put, put", new().put(k(), "y").put(k(), "z"), false, "z"),
+        ("delete, required present", new().delete(k()).require_present(k()), true, "z"),
+        ("delete, required absent, put", new().delete(k()).require_absent(k()).put(k(), "x"), false, "x"),
+        ("put, required absent", new().put(k(), "y").require_absent(k()), true, "x"),
+        ("required present, create", new().require_present(k()).create(k(), "y"), true, "x"),
     ];
     for (what, batch, conflicts, expected) in rows {
         same(what, conflict(store, batch).await?.is_some(), conflicts)?;
