@@ -65,6 +65,7 @@ mod expiry;
 mod exposure;
 mod fairness;
 mod finish;
+mod garbage;
 mod handshakes;
 mod harness;
 mod hostile;

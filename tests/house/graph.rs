@@ -13,6 +13,7 @@ const GRAPH: &[(&str, &[&str])] = &[
             "angos-config",
             "angos-doctor",
             "angos-quickstart",
+            "angos-registry",
             "angos-server",
             "angos-storage",
             "angos-tls",

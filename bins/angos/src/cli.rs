@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::options::{Files, LogFormat};
-use crate::{backup, check, doctor, policy, quickstart, version};
+use crate::{backup, check, doctor, gc, policy, quickstart, version};
 
 /// An OCI registry with mutual TLS and typed access policies.
 #[derive(Debug, Parser)]
@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Check(check::Options),
     /// Copy the store of a running or stopped server to a new folder
     Backup(backup::Options),
+    /// Remove what no manifest needs any more from the store of a running or stopped server
+    Gc(gc::Options),
     /// Hash a password for the configuration; asks for it, or reads it from standard input
     #[command(visible_alias = "argon")]
     HashPassword,

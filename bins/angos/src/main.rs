@@ -4,6 +4,7 @@ mod backup;
 mod check;
 mod cli;
 mod doctor;
+mod gc;
 mod hash_password;
 mod limits;
 mod log;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Server(ref files) => return serve::run(&files.all(before), cli.log_format),
         Command::Check(ref options) => return check::run(options, &options.files.all(before)),
         Command::Backup(ref options) => backup::run(options, &options.files.all(before)),
+        Command::Gc(ref options) => gc::run(options, &options.files.all(before)),
         Command::HashPassword => hash_password::run(),
         Command::Quickstart(ref options) => match quickstart::run(options) {
             Ok(Some(file)) => return serve::run(&[file], cli.log_format),

@@ -5,11 +5,13 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use angos_config::{Configuration, Loader, Watch};
+use angos_registry::GcCommand;
 use angos_server::{DecisionLog, Handle, Server};
-use angos_storage::{ControlSocket, Storage};
+use angos_storage::{ControlCommand, ControlSocket, Storage};
 use angos_tls::Acceptor;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use tokio::runtime::{Builder, Runtime};
@@ -112,14 +114,16 @@ async fn serve(
     let is_plain = acceptor.is_none();
     let beside = storage.clone();
     let server = Server::bind(server, acceptor, access, storage).map_err(|error| with_causes(&error))?;
-    announce(&server, is_plain);
     let handle = server.handle();
+    handle.registry().check_format().await.map_err(|error| with_causes(&error))?;
+    announce(&server, is_plain);
     let decision_log = decisions.clone();
     let reload =
         Reload { loader, files, restart_only, summary, handle: handle.clone(), decisions: decision_log };
     handle.background().service("reload", reload.follow(watch, hangup));
     if let Some(control) = control {
-        handle.background().service("control", control.serve(beside));
+        let gc: Arc<dyn ControlCommand> = Arc::new(GcCommand(handle.registry().clone()));
+        handle.background().service("control", control.serve(beside, vec![gc]));
     }
     let mut running = tokio::spawn(server.run());
     let outcome = tokio::select! {

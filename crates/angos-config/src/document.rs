@@ -20,6 +20,7 @@ pub(crate) struct Document {
     pub(crate) blob_store: BlobStore,
     pub(crate) metadata_store: MetadataStore,
     pub(crate) storage: Storage,
+    pub(crate) garbage_collection: GarbageCollection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -215,6 +216,15 @@ pub(crate) struct MetadataStore {
 pub(crate) struct MetadataStoreFs {
     pub(crate) root_dir: Option<PathBuf>,
     pub(crate) cache_size: Option<ByteSize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct GarbageCollection {
+    pub(crate) grace: Option<TimeSpan>,
+    pub(crate) interval: Option<TimeSpan>,
+    pub(crate) sweep_interval: Option<TimeSpan>,
+    pub(crate) rate: Option<usize>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -38,6 +38,7 @@ const TIMEOUT: Kind = Kind::Duration { min: Duration::from_millis(100), max: Dur
 const MODES: Kind = Kind::OneOf(&["deny", "allow"]);
 const SURFACES: &[&str] = &["registry", "management"];
 const LINTS: Kind = Kind::SetOf(lints::NAMES);
+const RATE: Kind = Kind::Integer { min: 0, max: 1_000_000 };
 const COUNT: Kind = Kind::Integer { min: 1, max: 1_000_000 };
 const TIB: u64 = 1 << 40;
 
@@ -110,6 +111,10 @@ pub static SCHEMA: &[Key] = &[
     at_restart("blob_store.fs.root_dir", Kind::Path, "\"angos-data\"", "Folder of the blobs; the default is in the folder of the first configuration file."),
     at_restart("metadata_store.fs.root_dir", Kind::Path, "\"<blob store>/metadata\"", "Folder of the metadata database."),
     at_restart("metadata_store.fs.cache_size", Kind::Size { min: 1 << 20, max: TIB }, "\"8MiB\"", "Memory for cached pages of the metadata database."),
+    at_restart("garbage_collection.grace", Kind::Duration { min: Duration::from_secs(1), max: Duration::from_hours(30 * 24) }, "\"1h\"", "How long a blob is kept that no manifest references. It must be longer than a client takes between a blob and its manifest."),
+    at_restart("garbage_collection.interval", Kind::Duration { min: Duration::from_secs(1), max: Duration::from_hours(30 * 24) }, "\"15m\"", "Time between two rounds of the garbage collector."),
+    at_restart("garbage_collection.sweep_interval", Kind::Duration { min: Duration::from_secs(1), max: Duration::from_hours(366 * 24) }, "\"7d\"", "Time between two sweeps, which look at every blob of the store."),
+    at_restart("garbage_collection.rate", RATE, "0", "Blobs that the garbage collector looks at in a second; 0 sets no limit."),
     at_restart("storage.sync", Kind::Boolean, "true", "Whether acknowledged writes survive a power failure; false is faster and may lose the last seconds."),
 ];
 

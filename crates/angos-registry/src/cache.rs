@@ -69,7 +69,16 @@ impl Key {
 enum Cached {
     Target(Digest),
     Revision(StoredManifest),
-    Size(u64),
+    Blob(OwnedBlob),
+}
+
+/// What is kept of an owned blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OwnedBlob {
+    pub(crate) size: u64,
+    /// Until when the blob cannot become garbage, in nanoseconds since the Unix epoch; `u64::MAX` while a manifest
+    /// references it.
+    pub(crate) safe_until: u64,
 }
 
 #[derive(Clone)]
@@ -78,7 +87,7 @@ struct Weight;
 impl Weighter<Key, Cached> for Weight {
     fn weight(&self, key: &Key, value: &Cached) -> u64 {
         let bytes = match value {
-            Cached::Target(_) | Cached::Size(_) => key.name.len(),
+            Cached::Target(_) | Cached::Blob(_) => key.name.len(),
             Cached::Revision(manifest) => key.name.len() + manifest.bytes.as_ref().map_or(0, Bytes::len),
         };
         CACHE_ENTRY_BYTES + u64::try_from(bytes).unwrap_or(u64::MAX / 2)
@@ -111,10 +120,10 @@ impl ManifestCache {
         }
     }
 
-    /// The size of a blob that the namespace owns.
-    pub(crate) fn blob(&self, name: &Name, digest: &Digest) -> Option<u64> {
+    /// A blob that the repository owns.
+    pub(crate) fn blob(&self, name: &Name, digest: &Digest) -> Option<OwnedBlob> {
         match self.entries.as_ref()?.get(&Key::blob(name, digest))? {
-            Cached::Size(size) => Some(size),
+            Cached::Blob(blob) => Some(blob),
             _ => None,
         }
     }
@@ -132,8 +141,8 @@ impl ManifestCache {
         self.keep(ticket, Key::revision(name, &manifest.digest), Cached::Revision(manifest.clone()));
     }
 
-    pub(crate) fn keep_blob(&self, ticket: &Ticket, name: &Name, digest: &Digest, size: u64) {
-        self.keep(ticket, Key::blob(name, digest), Cached::Size(size));
+    pub(crate) fn keep_blob(&self, ticket: &Ticket, name: &Name, digest: &Digest, blob: OwnedBlob) {
+        self.keep(ticket, Key::blob(name, digest), Cached::Blob(blob));
     }
 
     fn keep(&self, ticket: &Ticket, key: Key, value: Cached) {
@@ -165,7 +174,7 @@ impl ManifestCache {
         });
     }
 
-    /// The same for a blob that the namespace no longer owns.
+    /// The same for a blob that the repository no longer owns, or that lost a reference.
     pub(crate) fn invalidate_blob(&self, name: &Name, digest: &Digest) {
         let Some(entries) = &self.entries else { return };
         self.in_group(name, |generation| {
@@ -190,6 +199,8 @@ mod tests {
 
     use super::*;
 
+    const ONE: OwnedBlob = OwnedBlob { size: 1, safe_until: u64::MAX };
+
     fn manifest(content: &'static [u8]) -> StoredManifest {
         StoredManifest {
             bytes: Some(Bytes::from_static(content)),
@@ -209,7 +220,7 @@ mod tests {
         cache.invalidate(&name, Some(&digest), [&tag]);
         cache.keep_target(&before, &name, &tag, digest);
         cache.keep_revision(&before, &name, &manifest);
-        cache.keep_blob(&before, &name, &digest, 1);
+        cache.keep_blob(&before, &name, &digest, ONE);
         assert_eq!(cache.blob(&name, &digest), None);
         assert_eq!(cache.target(&name, &tag), None);
         assert_eq!(cache.revision(&name, &digest), None);
@@ -221,13 +232,13 @@ mod tests {
         cache.invalidate(&name, None, [&tag]);
         assert_eq!(cache.target(&name, &tag), None);
         assert!(cache.revision(&name, &digest).is_some(), "only what was named");
-        cache.keep_blob(&cache.ticket(&name), &name, &digest, 1);
+        cache.keep_blob(&cache.ticket(&name), &name, &digest, ONE);
         cache.invalidate(&name, Some(&digest), []);
         assert_eq!(cache.revision(&name, &digest), None);
-        assert_eq!(cache.blob(&name, &digest), Some(1), "a blob is not a revision");
+        assert_eq!(cache.blob(&name, &digest), Some(ONE), "a blob is not a revision");
         let before = cache.ticket(&name);
         cache.invalidate_blob(&name, &digest);
-        cache.keep_blob(&before, &name, &digest, 1);
+        cache.keep_blob(&before, &name, &digest, ONE);
         assert_eq!(cache.blob(&name, &digest), None);
     }
 

@@ -9,8 +9,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why an operation was refused or failed.
 ///
-/// Everything but [`Error::Storage`], [`Error::Corrupt`] and [`Error::Randomness`] is the caller's doing or a race
-/// between callers, and its text may be shown to a client. Those three carry their source for the operator and must
+/// Everything but [`Error::Storage`], [`Error::Corrupt`], [`Error::FormatTooNew`] and [`Error::Randomness`] is the caller's doing or a race
+/// between callers, and its text may be shown to a client. Those four carry their source for the operator and must
 /// reach a client as nothing but a request id; [`Error::code`] is `None` for them. [`Error::OutOfSpace`] is not the
 /// caller's doing either, and its text may be shown, but not its source.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,9 @@ pub enum Error {
     /// The manifest is not one, or not what its media type says.
     #[error("{0}")]
     ManifestInvalid(#[source] ManifestError),
+    /// A manifest of the repository references the blob, so it cannot be deleted.
+    #[error("a manifest of this repository references the blob: delete the manifest first")]
+    BlobReferenced,
     /// The manifest references content that this namespace does not own.
     #[error("the manifest references {digest}, which is not in this repository")]
     ReferenceUnknown {
@@ -112,6 +115,16 @@ pub enum Error {
         /// Which kind of record.
         what: &'static str,
     },
+    /// A newer version wrote the store.
+    #[error(
+        "the store has format {found}, and this version reads up to {supported}: use a newer version of angos"
+    )]
+    FormatTooNew {
+        /// The format of the store.
+        found: u64,
+        /// The newest format that is read.
+        supported: u64,
+    },
     /// The system has no randomness for a new session.
     #[error("no randomness")]
     Randomness,
@@ -131,6 +144,7 @@ impl Error {
             Self::TagImmutable { .. }
             | Self::TagUndeletable { .. }
             | Self::NotApproved
+            | Self::BlobReferenced
             | Self::OutOfSpace(_)
             | Self::Body(BodyError::NotApproved) => ErrorCode::Denied,
             Self::UploadBusy | Self::RangeInvalid { .. } | Self::Body(_) => ErrorCode::BlobUploadInvalid,
@@ -142,9 +156,11 @@ impl Error {
             Self::ManifestInvalid(_) | Self::TooManyTags { .. } => ErrorCode::ManifestInvalid,
             Self::ReferenceUnknown { .. } => ErrorCode::ManifestBlobUnknown,
             Self::Contended => ErrorCode::TooManyRequests,
-            Self::Storage(_) | Self::Corrupt { .. } | Self::Randomness | Self::Stopping => {
-                return None;
-            }
+            Self::Storage(_)
+            | Self::Corrupt { .. }
+            | Self::FormatTooNew { .. }
+            | Self::Randomness
+            | Self::Stopping => return None,
         })
     }
 }

@@ -8,12 +8,15 @@
 //! | `g` | name 0 digest tag | nothing: the tag may name this digest | deleting a digest |
 //! | `f` | name 0 subject digest | descriptor of a referrer | referrers |
 //! | `b` | name 0 digest | ownership of a blob | |
-//! | `o` | digest name | nothing: the name owns this blob | anonymous mounts, collecting |
-//! | `m` | digest name | nothing: a revision of the name keeps its bytes as this blob | collecting |
-//! | `q` | digest | when these bytes may have lost an owner | collecting |
+//! | `o` | digest name | nothing: the name owns this blob | anonymous mounts, collection |
+//! | `m` | digest name | nothing: a revision of the name keeps its bytes as this blob | collection |
+//! | `l` | name 0 digest digest | nothing: the second, a manifest, references the first, a blob | collection, deleting a blob |
+//! | `q` | digest | when owners or references of this blob last changed | collection |
+//! | `x` | digest | since when a collector removes this blob | collection |
+//! | `z` | name | when something was last removed from the repository | collection |
 //! | `u` | name 0 session | upload session that holds bytes | |
 //! | `e` | start session name | nothing: the same session by age | expiry |
-//! | `k` | word | secrets of this registry | |
+//! | `k` | word | secrets, format and progress of this registry | |
 //!
 //! Names and tags hold no zero byte, digests and sessions have a length of their own, so no key is a prefix of
 //! another's parts, and byte order is the order the specification asks for.
@@ -21,7 +24,15 @@
 use angos_oci::{Algorithm, Digest, Name, Tag};
 
 pub(crate) const UPLOAD_SECRET: &[u8] = b"kupload";
+pub(crate) const FORMAT: &[u8] = b"kformat";
+pub(crate) const MIGRATION: &[u8] = b"kmigration";
+pub(crate) const SWEEP: &[u8] = b"ksweep";
+pub(crate) const SWEPT: &[u8] = b"kswept";
 pub(crate) const CATALOG: &[u8] = b"c";
+pub(crate) const REVISIONS: &[u8] = b"r";
+pub(crate) const GC_CANDIDATES: &[u8] = b"q";
+pub(crate) const CONDEMNED: &[u8] = b"x";
+pub(crate) const EMPTIED: &[u8] = b"z";
 pub(crate) const EXPIRY: &[u8] = b"e";
 
 pub(crate) fn catalog(name: &Name) -> Vec<u8> {
@@ -73,6 +84,32 @@ pub(crate) fn manifest_bytes(digest: &Digest, name: &Name) -> Vec<u8> {
     Key::new(b'm', DIGEST + name.len()).digest(digest).text(name).done()
 }
 
+/// The manifests of a repository that reference a blob.
+pub(crate) fn references(name: &Name, blob: &Digest) -> Vec<u8> {
+    Key::within(b'l', name, DIGEST).digest(blob).done()
+}
+
+pub(crate) fn reference(name: &Name, blob: &Digest, manifest: &Digest) -> Vec<u8> {
+    Key::within(b'l', name, 2 * DIGEST).digest(blob).digest(manifest).done()
+}
+
+pub(crate) fn manifest_keepers(digest: &Digest) -> Vec<u8> {
+    Key::new(b'm', DIGEST).digest(digest).done()
+}
+
+pub(crate) fn condemned(digest: &Digest) -> Vec<u8> {
+    Key::new(b'x', DIGEST).digest(digest).done()
+}
+
+pub(crate) fn emptied(name: &Name) -> Vec<u8> {
+    Key::new(b'z', name.len()).text(name).done()
+}
+
+/// Everything of one family in a repository.
+pub(crate) fn in_repository(family: u8, name: &Name) -> Vec<u8> {
+    Key::within(family, name, 0).done()
+}
+
 pub(crate) fn gc_candidate(digest: &Digest) -> Vec<u8> {
     Key::new(b'q', DIGEST).digest(digest).done()
 }
@@ -102,6 +139,14 @@ pub(crate) fn text_after<T: std::str::FromStr>(key: &[u8], prefix: &[u8]) -> Opt
 pub(crate) fn digest_after(key: &[u8], prefix: &[u8]) -> Option<Digest> {
     let (code, bytes) = key.strip_prefix(prefix)?.split_first()?;
     Digest::from_bytes(algorithm(*code)?, bytes)
+}
+
+/// The repository and the digest in the key of a revision.
+pub(crate) fn parse_revision(key: &[u8]) -> Option<(Name, Digest)> {
+    let rest = key.strip_prefix(REVISIONS)?;
+    let end = rest.iter().position(|byte| *byte == 0)?;
+    let (name, digest) = rest.split_at_checked(end)?;
+    Some((parse_text(name)?, digest_after(digest, &[0])?))
 }
 
 fn parse_text<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {

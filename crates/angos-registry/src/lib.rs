@@ -14,19 +14,26 @@
 //! | uploads | `uploads.rs`, `upload_id.rs`, `sessions.rs`, `receive.rs`, `body.rs`, `expiry.rs` |
 //! | tag lists, catalog | `listing.rs`, `position.rs` |
 //! | referrers | `referrers.rs` |
-//! | asking again before a commit | `approval.rs` |
+//! | who makes a change, asking again before a commit, committing | `actor.rs`, `approval.rs`, `commit.rs` |
+//! | garbage collection | `collect.rs`, `gc_report.rs`, `references.rs`, `fence.rs` |
 //! | whether the stores take writes | `health.rs` |
-//! | what is at rest | `key.rs`, `record.rs`, `codec.rs` |
+//! | records in the metadata store | `key.rs`, `record.rs`, `codec.rs`, `format.rs` |
 
+mod actor;
 mod approval;
 mod blobs;
 mod body;
 mod cache;
 mod clock;
 mod codec;
+mod collect;
+mod commit;
 mod damage;
 mod error;
 mod expiry;
+mod fence;
+mod format;
+mod gc_report;
 mod health;
 mod key;
 pub mod limits;
@@ -36,6 +43,7 @@ mod position;
 mod push;
 mod receive;
 mod record;
+mod references;
 mod referrers;
 mod registry;
 mod removal;
@@ -47,11 +55,14 @@ mod uploads;
 
 pub use angos_storage::{BlobReader, Storage};
 
+pub use crate::actor::Actor;
 pub use crate::approval::Approval;
 pub use crate::body::{Body, BodyError};
 pub use crate::clock::Clock;
+pub use crate::collect::GcCommand;
 pub use crate::damage::Damage;
 pub use crate::error::{Error, Result};
+pub use crate::gc_report::{CollectOptions, Collected, GcStatus, Space};
 pub use crate::health::{StorageHealth, StoreFault, StoreHealth};
 pub use crate::listing::{Page, Span};
 pub use crate::manifests::StoredManifest;

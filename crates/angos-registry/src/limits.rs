@@ -1,5 +1,7 @@
 //! Every bound of this crate in one place: its value, where it comes from, why it is there.
 
+use std::time::Duration;
+
 /// Largest manifest kept beside its revision: 128 KiB.
 ///
 /// Source: ours. A larger one is a blob, which costs its pull one more read. Manifests of images and all but the largest
@@ -123,3 +125,73 @@ pub(crate) const CACHE_GROUPS: usize = 64;
 ///
 /// Source: ours, a generous count of keys, counters and slots, so that the cache stays below its configured size.
 pub(crate) const CACHE_ENTRY_BYTES: u64 = 256;
+
+/// References to a blob read at once: 16.
+///
+/// Source: ours. One live reference keeps a blob, so that the first scan mostly decides.
+pub(crate) const REFERENCES_PER_SCAN: usize = 16;
+
+/// Owners of a blob read at once by the garbage collector: 256.
+///
+/// Source: the storage, which runs so short a scan on the calling thread.
+pub(crate) const GC_OWNERS_PER_SCAN: usize = 256;
+
+/// Owners of one blob that the garbage collector removes before it looks at the blob again: 256.
+///
+/// Source: ours. It bounds the memory of a removal.
+pub(crate) const GC_UNNEEDED_MAX: usize = 256;
+
+/// Candidates, or marks, that the garbage collector reads at once: 256.
+///
+/// Source: ours. Those that are still needed end together, in one batch.
+pub(crate) const GC_CANDIDATES_PER_PAGE: usize = 256;
+
+/// Blobs that the garbage collector removes at the same time: 64.
+///
+/// Source: ours. Their batches share their commits, and other writers wait for a few milliseconds at most.
+pub(crate) const GC_REMOVALS_AT_ONCE: usize = 64;
+
+/// Entries of a repository read to find out whether it is empty: 4.
+///
+/// Source: ours. More than one, because an entry that is being removed may be among them.
+pub(crate) const GC_EMPTY_SCAN: usize = 4;
+
+/// Blobs that a sweep lists at once: 10,000, about 1 MiB.
+///
+/// Source: ours. A page costs reading whole folders of the blob store, so it should be larger than one of them.
+pub(crate) const GC_SWEEP_PAGE: usize = 10_000;
+
+/// Blobs after which a sweep lets other tasks run: 32.
+///
+/// Source: ours: about half a millisecond.
+pub(crate) const GC_SWEEP_YIELD: usize = 32;
+
+/// How long the garbage collector waits after it marked a blob, on an engine whose batches are not atomic: 1 minute.
+///
+/// Source: ours. No batch takes longer: the engines end one that does.
+pub(crate) const GC_FENCE: Duration = Duration::from_mins(1);
+
+/// Age after which the mark of another process counts as abandoned, on a store that processes share: 10 minutes.
+///
+/// Source: ours. A removal takes milliseconds, and [`GC_FENCE`] where there is one.
+pub(crate) const GC_ABANDONED_AFTER: Duration = Duration::from_mins(10);
+
+/// How long a push waits for the garbage collector that removes the same blob: 30 s.
+///
+/// Source: ours. A removal takes milliseconds.
+pub(crate) const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a push that waits looks whether the garbage collector is done: 5 ms.
+///
+/// Source: ours. A look is one read of the metadata.
+pub(crate) const COLLECTOR_CHECK_INTERVAL: Duration = Duration::from_millis(5);
+
+/// Manifests whose references a migration records in one batch: 64, at most 8 MiB of manifests.
+///
+/// Source: ours. A batch is synced, and other writers wait for it.
+pub(crate) const MIGRATION_PAGE: usize = 64;
+
+/// Format of the records that this version writes, and the newest that it reads: 2.
+///
+/// Source: ours; `format.rs` lists what each format has.
+pub(crate) const STORE_FORMAT: u64 = 2;

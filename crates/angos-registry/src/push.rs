@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use angos_oci::limits::PUSH_TAGS_MAX;
-use angos_oci::{Algorithm, Descriptor, Digest, Manifest, MediaType, Name, Reference, Tag};
+use angos_oci::{Algorithm, Digest, Manifest, MediaType, Name, Reference, Tag};
 use angos_storage::Batch;
 use bytes::Bytes;
 
-use crate::limits::{ATTEMPTS_MAX, INLINE_MAX_BYTES, PUSHED_BY_MAX_BYTES};
-use crate::record::{Content, Record as _, Revision, TagEntry};
+use crate::commit::{Action, Change};
+use crate::limits::{ATTEMPTS_MAX, INLINE_MAX_BYTES};
+use crate::record::{self, Content, Record as _, Revision, TagEntry};
+use crate::references::{References, Required};
 use crate::registry::run_detached;
 use crate::{Error, Registry, Result, key, referrers};
 
@@ -23,8 +25,6 @@ pub struct PutManifest<'a> {
     pub media_type: Option<&'a MediaType>,
     /// The manifest.
     pub bytes: Bytes,
-    /// Who pushes, as recorded with the tags; cut to 256 bytes.
-    pub pushed_by: &'a str,
 }
 
 /// What a push did.
@@ -44,8 +44,7 @@ struct CheckedPush {
     digest: Digest,
     bytes: Bytes,
     checked: CheckedManifest,
-    tags: BTreeSet<Tag>,
-    pushed_by: String,
+    tags: Vec<Tag>,
 }
 
 /// What is kept of a manifest that was parsed.
@@ -55,10 +54,7 @@ struct CheckedManifest {
     subject: Option<Digest>,
     /// Its entry in the list of its subject's referrers.
     referrer: Option<Bytes>,
-    /// The blobs it is made of.
-    blobs: BTreeSet<Digest>,
-    /// What an index lists.
-    members: BTreeSet<Digest>,
+    references: References,
 }
 
 impl Registry {
@@ -75,26 +71,20 @@ impl Registry {
             return Err(Error::TooManyTags { limit: PUSH_TAGS_MAX });
         }
         let (digest, checked) = self.checked(&put).await?;
-        if self.0.settings.require_references {
-            self.check_references(name, &checked).await?;
-        }
+        let required = self.check_references(name, &checked.references).await?;
         let additional: BTreeSet<Tag> = put.tags.iter().cloned().collect();
         let receipt =
             ManifestReceipt { digest, subject: checked.subject, tags: additional.iter().cloned().collect() };
+        let tags: BTreeSet<Tag> = additional.into_iter().chain(put.reference.tag().cloned()).collect();
         let push = CheckedPush {
             name: name.clone(),
             digest,
             bytes: put.bytes,
             checked,
-            tags: additional.into_iter().chain(put.reference.tag().cloned()).collect(),
-            pushed_by: put
-                .pushed_by
-                .split_at(put.pushed_by.floor_char_boundary(PUSHED_BY_MAX_BYTES))
-                .0
-                .to_owned(),
+            tags: tags.into_iter().collect(),
         };
         let registry = self.clone();
-        run_detached(async move { registry.write(&push).await }).await?;
+        run_detached(async move { registry.write(&push, required).await }).await?;
         Ok(receipt)
     }
 
@@ -106,49 +96,49 @@ impl Registry {
         Ok((digest, CheckedManifest::new(&manifest, &digest, put.bytes.len() as u64)?))
     }
 
-    /// Whether this namespace has what the manifest is made of, undamaged as far as lengths tell. The subject may come
-    /// later.
-    async fn check_references(&self, name: &Name, checked: &CheckedManifest) -> Result<()> {
-        for digest in &checked.blobs {
-            if !self.has_blob(name, digest).await? {
-                return Err(Error::ReferenceUnknown { digest: *digest });
-            }
+    async fn write(&self, push: &CheckedPush, required: Required) -> Result<()> {
+        let digest = &push.digest;
+        let is_large = push.bytes.len() > INLINE_MAX_BYTES;
+        if !is_large {
+            return self.write_records(push, required).await;
         }
-        // An index lists manifests, and may list any other content.
-        for digest in &checked.members {
-            if !self.has_manifest(name, digest).await? && !self.has_blob(name, digest).await? {
-                return Err(Error::ReferenceUnknown { digest: *digest });
-            }
+        let _publishing = self.begin_publishing(digest).await?;
+        let mut writer = self.0.storage.blobs.stage(digest.algorithm()).await?;
+        writer.write(push.bytes.clone()).await?;
+        writer.commit(digest).await?;
+        let outcome = self.write_records(push, required).await;
+        if outcome.is_err() {
+            self.leave_to_collector(digest).await?;
         }
-        Ok(())
+        outcome
     }
 
-    async fn write(&self, push: &CheckedPush) -> Result<()> {
-        if push.bytes.len() > INLINE_MAX_BYTES {
-            let mut writer = self.0.storage.blobs.stage(push.digest.algorithm()).await?;
-            writer.write(push.bytes.clone()).await?;
-            writer.commit(&push.digest).await?;
-        }
+    async fn write_records(&self, push: &CheckedPush, mut required: Required) -> Result<()> {
+        let CheckedPush { name, digest, checked, .. } = push;
         for _ in 0..ATTEMPTS_MAX {
-            let batch = self.push_batch(push).await?;
+            let batch = self.push_batch(push, &required).await?;
             self.approve(&[]).await?;
-            let applied = self.metadata().apply(batch).await;
-            self.0.cache.invalidate(&push.name, Some(&push.digest), &push.tags);
-            match applied {
-                Err(angos_storage::Error::Conflict { .. }) => {}
+            let change = Change::new(Action::PutManifest, name, Some(digest), batch);
+            match self.commit(Change { tags: &push.tags, ..change }).await {
+                Err(angos_storage::Error::Conflict { key }) => self.wait_for_collector(&key).await?,
                 outcome => return Ok(outcome?),
             }
+            required = self.check_references(name, &checked.references).await?;
         }
         Err(Error::Contended)
     }
 
-    /// Bytes, revision, referrers, tags: nothing is named before it is there.
-    async fn push_batch(&self, push: &CheckedPush) -> Result<Batch> {
+    /// References, bytes, revision, referrers, tags: everything a key names is there before the key.
+    async fn push_batch(&self, push: &CheckedPush, required: &Required) -> Result<Batch> {
         let CheckedPush { name, digest, checked, .. } = push;
         let revision = push.revision(self.0.clock.nanoseconds());
         let mut batch = self.batch_in_repository(name).await?;
+        batch = self.add_references(batch, name, digest, &checked.references, required);
         if revision.content == Content::Blob {
-            batch = batch.put(key::manifest_bytes(digest, name), Bytes::new());
+            batch = batch
+                .put(key::gc_candidate(digest), self.now().encode())
+                .require_absent(key::condemned(digest))
+                .put(key::manifest_bytes(digest, name), Bytes::new());
         }
         batch = self.set_revision(batch, push, &revision).await?;
         if let (Some(subject), Some(referrer)) = (&checked.subject, &checked.referrer) {
@@ -156,10 +146,10 @@ impl Registry {
         }
         let entry = TagEntry {
             digest: *digest,
-            media_type: revision.media_type,
+            media_type: checked.media_type.clone(),
             size: revision.size,
             time: revision.time,
-            pushed_by: push.pushed_by.clone(),
+            pushed_by: self.actor().name().to_owned(),
         };
         for tag in &push.tags {
             batch = self.set_tag(batch, name, tag, &entry).await?;
@@ -173,13 +163,15 @@ impl Registry {
     async fn set_revision(&self, batch: Batch, push: &CheckedPush, revision: &Revision) -> Result<Batch> {
         let CheckedPush { name, digest, .. } = push;
         let key = key::revision(name, digest);
-        let version = match self.versioned::<Revision>(&key).await? {
-            None => return Ok(batch.create(key, revision.encode())),
-            Some((old, version)) if old.media_type == revision.media_type => {
-                return Ok(batch.replace(key, version, revision.encode()));
-            }
-            Some((_, version)) => version,
+        let Some(found) = self.metadata().read(&key).await? else {
+            return Ok(batch.create(key, revision.encode()));
         };
+        let version = found.version;
+        // What a deletion that stopped half way has left reads as absent, and is replaced.
+        let old: Option<Revision> = record::present(found.value)?;
+        if old.is_none_or(|old| old.media_type == revision.media_type) {
+            return Ok(batch.replace(key, version, revision.encode()));
+        }
         let mut after: Option<Bytes> = None;
         loop {
             let page = self.tags_of_digest(name, digest, after.as_deref()).await?;
@@ -198,14 +190,14 @@ impl Registry {
 
     /// Adds the setting of a tag, unless it is immutable and names something else.
     ///
-    /// An immutable tag is written only if nobody wrote it meanwhile. Any other goes to the last writer. The way back
-    /// from the digest is there before the tag and goes after it; a way back too many is harmless.
+    /// An immutable tag is written only if no other request wrote it meanwhile. For any other tag the last writer wins. The
+    /// entry from digest to tag is written before the tag and removed after it; a stale entry is harmless.
     async fn set_tag(&self, batch: Batch, name: &Name, tag: &Tag, entry: &TagEntry) -> Result<Batch> {
         let is_immutable = self.0.settings.is_immutable(tag);
         let key = key::tag(name, tag);
         let old = self.metadata().read(&key).await?;
         let old_digest = match &old {
-            Some(old) => crate::record::present::<TagEntry>(old.value.clone())?.map(|old| old.digest),
+            Some(old) => record::present::<TagEntry>(old.value.clone())?.map(|old| old.digest),
             None => None,
         };
         let batch = batch.put(key::tag_index(name, &entry.digest, tag), Bytes::new());
@@ -228,14 +220,12 @@ impl CheckedManifest {
     fn new(manifest: &Manifest, digest: &Digest, size: u64) -> Result<Self> {
         let subject = manifest.subject().map(|subject| subject.digest);
         let referrer = subject.map(|_| referrers::entry(manifest, digest, size)).transpose()?;
-        let blobs = manifest.config().into_iter().chain(manifest.layers());
         Ok(Self {
             media_type: manifest.media_type().clone(),
             artifact_type: manifest.artifact_type(),
             subject,
             referrer: referrer.map(|referrer| referrer.encode()),
-            blobs: blobs.filter(|blob| !is_nondistributable(blob)).map(|blob| blob.digest).collect(),
-            members: manifest.manifests().iter().map(|entry| entry.digest).collect(),
+            references: References::of(manifest),
         })
     }
 }
@@ -262,11 +252,4 @@ fn verified_digest(reference: &Reference, bytes: &[u8]) -> Result<Digest> {
             if actual == *expected { Ok(actual) } else { Err(Error::DigestMismatch { expected: *expected }) }
         }
     }
-}
-
-/// Whether a layer is of a kind that clients fetch from its origin and do not push.
-fn is_nondistributable(layer: &Descriptor) -> bool {
-    const OCI: &str = "application/vnd.oci.image.layer.nondistributable.";
-    const DOCKER: &str = "application/vnd.docker.image.rootfs.foreign.";
-    layer.media_type.starts_with(OCI) || layer.media_type.starts_with(DOCKER)
 }

@@ -189,7 +189,7 @@ impl Record for Ownership {
     }
 }
 
-/// When something happened: a namespace came to be, bytes may have lost an owner.
+/// When something happened: a repository was created, a blob may have lost an owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Timestamp(pub(crate) u64);
 
@@ -205,6 +205,44 @@ impl Record for Timestamp {
         let moment = Self(from.number()?);
         from.end()?;
         Ok(moment)
+    }
+}
+
+/// The format of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Number(pub(crate) u64);
+
+impl Record for Number {
+    const WHAT: &'static str = "format";
+
+    fn encode(&self) -> Bytes {
+        Encoder::new(VERSION).number(self.0).done()
+    }
+
+    fn decode(bytes: Bytes) -> Result<Self, Malformed> {
+        let mut from = Decoder::new(bytes, VERSION)?;
+        let number = Self(from.number()?);
+        from.end()?;
+        Ok(number)
+    }
+}
+
+/// The last blob that a sweep looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SweepPosition(pub(crate) Digest);
+
+impl Record for SweepPosition {
+    const WHAT: &'static str = "position of a sweep";
+
+    fn encode(&self) -> Bytes {
+        Encoder::new(VERSION).digest(&self.0).done()
+    }
+
+    fn decode(bytes: Bytes) -> Result<Self, Malformed> {
+        let mut from = Decoder::new(bytes, VERSION)?;
+        let position = Self(from.digest()?);
+        from.end()?;
+        Ok(position)
     }
 }
 

@@ -8,9 +8,12 @@ use angos_storage::{Batch, Entry, MetadataStore, SessionId, Storage, Version};
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use tracing::Instrument as _;
 
+use crate::actor::Actor;
 use crate::approval::Approval;
 use crate::cache::ManifestCache;
 use crate::damage::DamageCounts;
+use crate::fence::Fence;
+use crate::gc_report::GcCounters;
 use crate::limits::{INLINE_MAX_BYTES, PARSE_CONCURRENCY, SCAN_CONCURRENCY, SHORT_SCAN_ENTRIES};
 use crate::record::{self, Record, Timestamp};
 use crate::sessions::Sessions;
@@ -22,9 +25,9 @@ use crate::{Clock, Error, Result, Settings, key};
 /// What an operation acknowledged is at rest, and no later operation of any clone sees what was before it. Dropping the
 /// future of an operation leaves either nothing of it or all of it; it must run within a tokio runtime. Clone is cheap.
 ///
-/// A namespace exists from its first acknowledged blob, mount or manifest on, and stays.
+/// A repository exists from its first acknowledged blob, mount or manifest on, until a collection finds it empty.
 #[derive(Clone)]
-pub struct Registry(pub(crate) Arc<Inner>, Option<Arc<dyn Approval>>);
+pub struct Registry(pub(crate) Arc<Inner>, Option<Arc<dyn Approval>>, Actor);
 
 pub(crate) struct Inner {
     pub(crate) storage: Storage,
@@ -34,6 +37,8 @@ pub(crate) struct Inner {
     pub(crate) started: u64,
     pub(crate) cache: ManifestCache,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) fence: Arc<Fence>,
+    pub(crate) gc: GcCounters,
     pub(crate) damage: DamageCounts,
     /// Where the next look for abandoned sessions in the blob store goes on.
     pub(crate) sweep: Mutex<Option<SessionId>>,
@@ -60,20 +65,37 @@ impl Registry {
             settings,
             clock,
             sessions: Arc::default(),
+            fence: Arc::default(),
+            gc: GcCounters::default(),
             damage: DamageCounts::default(),
             sweep: Mutex::default(),
             secret: OnceCell::new(),
             parsing: Semaphore::new(PARSE_CONCURRENCY),
             scanning: Semaphore::new(scan_concurrency()),
         });
-        Self(inner, None)
+        Self(inner, None, Actor::system())
     }
 
     /// The same registry, whose changes need a yes of `approval` at the moment of their commit. Without one every change
     /// is allowed.
     #[must_use]
     pub fn approved_by(&self, approval: Arc<dyn Approval>) -> Self {
-        Self(Arc::clone(&self.0), Some(approval))
+        Self(Arc::clone(&self.0), Some(approval), self.2.clone())
+    }
+
+    /// The same registry, whose changes are made by `actor`. Without one they are made by [`Actor::system`].
+    #[must_use]
+    pub fn on_behalf_of(&self, actor: Actor) -> Self {
+        Self(Arc::clone(&self.0), self.1.clone(), actor)
+    }
+
+    pub(crate) fn actor(&self) -> &Actor {
+        &self.2
+    }
+
+    /// Now, as records have it.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp(self.0.clock.nanoseconds())
     }
 
     /// Asks whether a change may happen now; `tags` are those that the operation did not name.
@@ -133,13 +155,13 @@ impl Registry {
         Ok(found.is_some_and(|found| found.value != record::REMOVED))
     }
 
-    /// A batch that begins with the namespace, unless it exists.
+    /// A batch that begins with the entry of the repository in the catalog.
+    ///
+    /// It is written although it exists, so that a collector that removes an empty repository meets a conflict.
     pub(crate) async fn batch_in_repository(&self, name: &Name) -> Result<Batch> {
         let key = key::catalog(name);
-        if self.exists(&key).await? {
-            return Ok(Batch::new());
-        }
-        Ok(Batch::new().put(key, Timestamp(self.0.clock.nanoseconds()).encode()))
+        let created: Option<Timestamp> = self.record(&key).await?;
+        Ok(Batch::new().put(key, created.unwrap_or_else(|| self.now()).encode()))
     }
 }
 

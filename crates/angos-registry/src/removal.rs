@@ -4,8 +4,10 @@ use angos_oci::{Digest, Name, Reference, Tag};
 use angos_storage::{Batch, Version};
 use bytes::Bytes;
 
+use crate::commit::{Action, Change};
 use crate::limits::{ATTEMPTS_MAX, TAGS_PER_BATCH};
-use crate::record::{Content, REMOVED, Record as _, Revision, TagEntry, Timestamp};
+use crate::record::{Content, REMOVED, Record as _, Revision, TagEntry};
+use crate::references::References;
 use crate::registry::run_detached;
 use crate::{Error, Registry, Result, key};
 
@@ -34,9 +36,8 @@ impl Registry {
         self.approve(&[]).await?;
         self.check_deletable(tag)?;
         let batch = Batch::new().delete(key::tag(name, tag)).delete(key::tag_index(name, &entry.digest, tag));
-        let applied = self.metadata().apply(batch).await;
-        self.0.cache.invalidate(name, None, [tag]);
-        Ok(applied?)
+        let change = Change::new(Action::DeleteTag, name, None, batch);
+        Ok(self.commit(Change { tags: std::slice::from_ref(tag), ..change }).await?)
     }
 
     async fn delete_revision(&self, name: &Name, digest: &Digest) -> Result<()> {
@@ -70,7 +71,9 @@ impl Registry {
         }
         let (tags, versions): (Vec<Tag>, Vec<Version>) = tags.into_iter().unzip();
         self.approve_removal(&tags).await?;
-        let mut batch = Batch::new();
+        let references =
+            if is_last { self.stored_references(digest, &revision).await? } else { References::default() };
+        let mut batch = self.candidates(name, digest, &revision, &references);
         for (tag, version) in tags.iter().zip(versions) {
             let key = key::tag(name, tag);
             batch = batch.replace(key.clone(), version, REMOVED).delete(key);
@@ -82,16 +85,34 @@ impl Registry {
             }
             batch = batch.replace(revision_key.clone(), version, REMOVED).delete(revision_key);
             if revision.content == Content::Blob {
-                let now = Timestamp(self.0.clock.nanoseconds()).encode();
-                batch = batch.delete(key::manifest_bytes(digest, name)).put(key::gc_candidate(digest), now);
+                batch = batch.delete(key::manifest_bytes(digest, name));
+            }
+            for blob in references.iter() {
+                batch = batch.delete(key::reference(name, blob, digest));
             }
         } else {
             batch = batch.replace(revision_key, version, revision.encode());
         }
-        let applied = self.metadata().apply(batch).await;
-        self.0.cache.invalidate(name, Some(digest), &tags);
-        applied?;
+        let blobs: Vec<Digest> = references.iter().copied().collect();
+        let change = Change::new(Action::DeleteManifest, name, Some(digest), batch);
+        self.commit(Change { tags: &tags, blobs: &blobs, ..change }).await?;
         Ok(if is_last { Remaining::Nothing } else { Remaining::More })
+    }
+
+    /// The beginning of a batch that removes a manifest: what a collector has to look at when it is gone. A candidate too
+    /// many is harmless.
+    fn candidates(
+        &self,
+        name: &Name,
+        digest: &Digest,
+        revision: &Revision,
+        references: &References,
+    ) -> Batch {
+        let now = self.now().encode();
+        let own = (revision.content == Content::Blob).then_some(digest);
+        let blobs = references.iter().chain(own);
+        let batch = Batch::new().put(key::emptied(name), now.clone());
+        blobs.fold(batch, |batch, blob| batch.put(key::gc_candidate(blob), now.clone()))
     }
 
     /// Asks about every tag of a revision that has more of them than one batch takes, so that a tag that must stay keeps

@@ -28,6 +28,15 @@ pub struct Settings {
     pub immutable_tags_deletable: bool,
     /// How long an upload session lives, counted from its start. Default 24 hours.
     pub upload_expiry: Duration,
+    /// How long a blob stays that no manifest references, counted from when it was last pushed, mounted, found by a client,
+    /// or lost a reference. Default 1 hour. It has to be longer than any client takes between a blob and its manifest.
+    pub gc_grace: Duration,
+    /// How many blobs the garbage collector looks at in a second. Default 0, which sets no limit.
+    pub gc_rate: u32,
+    /// How often a server starts a round of the garbage collector. Default 15 minutes.
+    pub gc_interval: Duration,
+    /// How often a round looks at every blob of the store. Default 7 days.
+    pub gc_sweep_interval: Duration,
     /// Memory for manifests, tags and sizes of blobs that were read, in bytes. Default 64 MiB; 0 turns the cache off,
     /// which is needed when other processes write to the same metadata store.
     pub manifest_cache_bytes: u64,
@@ -43,6 +52,10 @@ impl Default for Settings {
             immutable_tags_exclusions: TagPatterns::default(),
             immutable_tags_deletable: false,
             upload_expiry: Duration::from_hours(24),
+            gc_grace: Duration::from_hours(1),
+            gc_rate: 0,
+            gc_interval: Duration::from_mins(15),
+            gc_sweep_interval: Duration::from_hours(7 * 24),
             manifest_cache_bytes: 64 << 20,
         }
     }

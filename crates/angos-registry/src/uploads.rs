@@ -8,8 +8,10 @@ use angos_oci::{Algorithm, ContentRange, Digest, Name, UploadId};
 use angos_storage::{Batch, SessionId, Writer};
 use bytes::Bytes;
 
+use crate::commit::{Action, Change};
+use crate::limits::ATTEMPTS_MAX;
 use crate::receive::BodyLimits;
-use crate::record::{Record as _, Timestamp, Upload};
+use crate::record::{Record as _, Upload};
 use crate::registry::run_detached;
 use crate::sessions::SessionGuard;
 use crate::upload_id::{IssuedId as _, Secret};
@@ -181,24 +183,44 @@ impl Registry {
         writer: Writer,
         recorded: Option<(UploadId, SessionId)>,
     ) -> Result<()> {
+        let _publishing = self.begin_publishing(digest).await?;
         let size = writer.commit(digest).await.map_err(|error| match error {
             angos_storage::Error::DigestMismatch { .. } => Error::DigestMismatch { expected: *digest },
             other => other.into(),
         })?;
-        let batch = self.ownership_batch(name, digest, size).await?;
         if let Err(error) = self.approve(&[]).await {
-            // The bytes are there, and nobody may own them.
-            let now = Timestamp(self.0.clock.nanoseconds()).encode();
-            self.apply(Batch::new().put(key::gc_candidate(digest), now)).await?;
+            // The bytes are there, and no repository may own them.
+            self.leave_to_collector(digest).await?;
             return Err(error);
         }
-        let Some((id, session)) = recorded else { return self.apply(batch).await };
-        self.apply(remove_session_records(batch, name, id.start, &id.session)).await?;
+        self.record_owner(name, digest, size, recorded.as_ref().map(|(id, _)| id)).await?;
+        let Some((_, session)) = recorded else { return Ok(()) };
         if let Err(error) = self.0.storage.blobs.abort(&session).await {
             // The blob is there and owned; what is left of the session expires.
             tracing::warn!(target: "angos::registry", %session, %error, "cannot remove a finished upload");
         }
         Ok(())
+    }
+
+    /// Records the owner of published bytes, and ends the session they came by in the same transaction.
+    async fn record_owner(
+        &self,
+        name: &Name,
+        digest: &Digest,
+        size: u64,
+        session: Option<&UploadId>,
+    ) -> Result<()> {
+        for _ in 0..ATTEMPTS_MAX {
+            let mut batch = self.ownership_batch(name, digest, size, None).await?;
+            if let Some(id) = session {
+                batch = remove_session_records(batch, name, id.start, &id.session);
+            }
+            match self.commit(Change::new(Action::PutBlob, name, Some(digest), batch)).await {
+                Err(angos_storage::Error::Conflict { key }) => self.wait_for_collector(&key).await?,
+                outcome => return Ok(outcome?),
+            }
+        }
+        Err(Error::Contended)
     }
 
     /// Keeps what arrived before the body ended early, unless its sender may no longer change the session.
@@ -257,7 +279,7 @@ impl Registry {
             let batch = Batch::new()
                 .put(key::expiry(id.start, &id.session, &name), Bytes::new())
                 .create(key::upload(&name, &id.session), Upload { session }.encode());
-            match registry.metadata().apply(batch).await {
+            match registry.commit(Change::new(Action::StartUpload, &name, None, batch)).await {
                 Ok(()) => Ok(session),
                 Err(error) => {
                     blobs.abort(&session).await?;
@@ -300,7 +322,8 @@ impl Registry {
         session: &SessionId,
     ) -> Result<()> {
         self.0.storage.blobs.abort(session).await?;
-        self.apply(remove_session_records(Batch::new(), name, start, id)).await
+        let batch = remove_session_records(Batch::new(), name, start, id);
+        Ok(self.commit(Change::new(Action::EndUpload, name, None, batch)).await?)
     }
 
     pub(crate) async fn secret(&self) -> Result<&Secret> {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use angos_access::Action;
-use angos_registry::Damage;
+use angos_registry::{Damage, GcStatus};
 use angos_tls::{FailureClass, Material, TrustError};
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
@@ -27,6 +27,7 @@ use prometheus_client::registry::Registry;
 use crate::authorize::access::CurrentAccess;
 use crate::line_log::LineMetrics;
 use crate::server::background::{Background, JobMetrics};
+use crate::server::garbage_collection::GcMetrics;
 use crate::server::storage_health::StorageMetrics;
 use crate::settings::Settings;
 
@@ -205,12 +206,14 @@ impl Metrics {
         access: Arc<CurrentAccess>,
         material: Option<Arc<Material>>,
         damage: Damage,
+        gc: GcStatus,
     ) -> String {
         let mut in_force = Registry::with_prefix(PREFIX);
         in_force.register_collector(Box::new(PolicyMetrics(access)));
         let client = self.soonest_client.at(Instant::now());
         in_force.register_collector(Box::new(ExpiryMetrics { material, client }));
         in_force.register_collector(Box::new(DamageMetrics(damage)));
+        in_force.register_collector(Box::new(GcMetrics(gc)));
         let mut text = String::with_capacity(16 * 1024);
         // Writing into a String fails only out of memory.
         let _ = encode_registry(&mut text, &self.registry)
@@ -304,8 +307,8 @@ mod tests {
         metrics.request(Some(Action::GetManifest), 404, Duration::from_micros(80));
         metrics.request(None, 404, Duration::from_micros(80));
         metrics.handshake("unknown_ca");
-        let text =
-            metrics.encode(Arc::new(CurrentAccess::new(Access::default(), 1)), None, Damage::default());
+        let access = Arc::new(CurrentAccess::new(Access::default(), 1));
+        let text = metrics.encode(access, None, Damage::default(), GcStatus::default());
         for line in [
             "angos_requests_total{action=\"get-manifest\",status=\"2xx\"} 1",
             "angos_requests_total{action=\"get-manifest\",status=\"4xx\"} 1",

@@ -11,7 +11,8 @@ mod uploads;
 use std::sync::Arc;
 
 use angos_access::Operation;
-use angos_registry::{Approval, Registry};
+use angos_identity::{Certificate, Identity};
+use angos_registry::{Actor, Approval, Registry};
 use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
@@ -105,8 +106,10 @@ pub(crate) async fn operate(
 ) -> Result<Outcome, RequestError> {
     let is_write = permit.operation().action().is_write();
     let recheck = is_write.then(|| Arc::new(Recheck::new(cx.connection, cx.gate, cx.challenge, permit)));
-    let registry =
-        recheck.as_ref().map(|recheck| cx.registry.approved_by(Arc::clone(recheck) as Arc<dyn Approval>));
+    let registry = recheck.as_ref().map(|recheck| {
+        let registry = cx.registry.on_behalf_of(actor(cx.gate.identity));
+        registry.approved_by(Arc::clone(recheck) as Arc<dyn Approval>)
+    });
     let cx =
         Context { registry: registry.as_ref().unwrap_or(cx.registry), recheck: recheck.as_deref(), ..*cx };
     body.decide_again(recheck.as_ref());
@@ -115,6 +118,13 @@ pub(crate) async fn operate(
         Some(recheck) => recheck.refusal(refusal),
         None => refusal,
     })
+}
+
+/// Who is recorded with a change: the user name, else the subject of the certificate.
+fn actor(identity: &Identity) -> Actor {
+    let subject = || identity.certificate().map(Certificate::subject);
+    let name = identity.username().or_else(subject).unwrap_or("anonymous");
+    Actor::new(name, identity.method().as_str())
 }
 
 async fn run(cx: &Context<'_>, permit: &Permit, body: &mut RequestBody) -> Result<Outcome, RequestError> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod background;
 pub(crate) mod expiry;
+pub(crate) mod garbage_collection;
 pub(crate) mod handle;
 pub(crate) mod open_files;
 pub(crate) mod state;
@@ -28,6 +29,7 @@ use crate::request::id::RequestIds;
 use crate::request::request_limit::RequestLimit;
 use crate::server::background::{Background, Job, JobEnded};
 use crate::server::expiry::ExpiryWarnings;
+use crate::server::garbage_collection::GarbageCollection;
 use crate::server::handle::Handle;
 use crate::server::state::{Phase, ServerState};
 use crate::server::storage_health::{StorageMetrics, StorageProbe};
@@ -216,6 +218,7 @@ fn start_jobs(shared: &Arc<ServerState>, storage: Storage) {
         });
     }
     background.periodic("upload-expiry", UploadExpiry(Arc::clone(shared)));
+    background.periodic("garbage-collection", GarbageCollection(Arc::clone(shared)));
     background.periodic("storage-health", StorageProbe(Arc::clone(shared)));
     if let Some(acceptor) = shared.acceptor.clone() {
         background.periodic("certificate-expiry", ExpiryWarnings::new(acceptor, settings.expiry_warning));

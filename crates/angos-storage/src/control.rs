@@ -10,6 +10,7 @@
 //! ← {"done":{"records":300,"blobs":300,"bytes":9000,"linked":300,"damaged":0}}    or {"error":"…"}
 //! ```
 
+mod backup_command;
 pub(crate) mod client;
 
 use std::fs::{self, File, Permissions};
@@ -27,9 +28,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::backup::Backup;
 use crate::limits::{CONTROL_CLIENTS_MAX, CONTROL_LINE_MAX_BYTES, CONTROL_TIMEOUT};
-use crate::settings::Storage;
+use crate::{BoxFuture, settings::Storage};
+
+use self::backup_command::BackupCommand;
 
 const SOCKET: &str = "control.sock";
 
@@ -66,9 +68,11 @@ impl ControlSocket {
         Ok(ControlSocket { listener, file, user })
     }
 
-    /// Runs the commands that arrive, one at a time, until dropped. The error is never returned: it lets a supervisor treat
-    /// this like other services.
-    pub async fn serve(self, storage: Storage) -> Result<(), String> {
+    /// Runs `backup` and `commands` as they arrive, one at a time, until dropped. The error is never returned: it lets a
+    /// supervisor treat this like other services.
+    pub async fn serve(self, storage: Storage, commands: Vec<Arc<dyn ControlCommand>>) -> Result<(), String> {
+        let backup: Arc<dyn ControlCommand> = Arc::new(BackupCommand(storage));
+        let commands: Arc<[_]> = commands.into_iter().chain([backup]).collect();
         let turn = Arc::new(Semaphore::new(1));
         let mut clients = JoinSet::new();
         loop {
@@ -85,9 +89,23 @@ impl ControlSocket {
             if !is_ours || clients.len() >= CONTROL_CLIENTS_MAX {
                 continue;
             }
-            clients.spawn(answer(stream, storage.clone(), Arc::clone(&turn)));
+            clients.spawn(answer(stream, Arc::clone(&commands), Arc::clone(&turn)));
         }
     }
+}
+
+/// A command that a process answers on its control socket.
+pub trait ControlCommand: Send + Sync {
+    /// The word in the field `command`.
+    fn name(&self) -> &'static str;
+
+    /// Runs the command with the object that was sent, and returns the result or a message. `progress` may be called at any
+    /// time; the client gets the latest value. Dropping the future ends the command.
+    fn run<'a>(
+        &'a self,
+        arguments: &'a Value,
+        progress: &'a (dyn Fn(Value) + Send + Sync),
+    ) -> BoxFuture<'a, Result<Value, String>>;
 }
 
 impl Drop for ControlSocket {
@@ -96,20 +114,59 @@ impl Drop for ControlSocket {
     }
 }
 
-async fn answer(stream: UnixStream, storage: Storage, turn: Arc<Semaphore>) {
+async fn answer(stream: UnixStream, commands: Arc<[Arc<dyn ControlCommand>]>, turn: Arc<Semaphore>) {
     let (from, mut to) = stream.into_split();
-    let (outcome, from) = match timeout(CONTROL_TIMEOUT, read_command(from)).await {
-        Ok(Ok((command, from))) => (run(&command, &storage, &turn), from),
+    let (arguments, from) = match timeout(CONTROL_TIMEOUT, read_command(from)).await {
+        Ok(Ok(read)) => read,
         Ok(Err(error)) => return tracing::debug!(target: "angos::control", %error, "no command came"),
         Err(_) => return tracing::debug!(target: "angos::control", "no command came in time"),
     };
-    let last = match outcome {
-        Ok(backup) => backup.follow(from, &mut to).await,
-        Err(error) => Some(json!({ "error": error })),
+    let name = arguments.get("command").and_then(Value::as_str);
+    let command = commands.iter().find(|command| Some(command.name()) == name);
+    let last = match (command, turn.try_acquire()) {
+        (None, _) => {
+            let message = "this server does not know the command; it may be of another version";
+            Some(json!({ "error": message }))
+        }
+        (Some(_), Err(_)) => {
+            Some(json!({ "error": "the server runs another command; try again when it is done" }))
+        }
+        (Some(command), Ok(_turn)) => follow(&**command, &arguments, from, &mut to).await,
     };
     if let Some(last) = last {
         let _ = say(&mut to, &last).await;
     }
+}
+
+/// Runs a command and sends its progress; returns the last line, or nothing when the client disconnected, which ends the
+/// command.
+async fn follow(
+    command: &dyn ControlCommand,
+    arguments: &Value,
+    mut from: OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
+) -> Option<Value> {
+    let (latest, mut progress) = watch::channel(Value::Null);
+    let report = |value| drop(latest.send_replace(value));
+    let mut outcome = command.run(arguments, &report);
+    let mut byte = [0];
+    loop {
+        tokio::select! {
+            outcome = &mut outcome => return Some(match outcome {
+                Ok(done) => json!({ "done": done }),
+                Err(error) => json!({ "error": error }),
+            }),
+            _ = from.read(&mut byte) => break,
+            changed = progress.changed() => {
+                let line = json!({ "progress": *progress.borrow_and_update() });
+                if changed.is_err() || say(to, &line).await.is_err() {
+                    break;
+                }
+            }
+        }
+    }
+    tracing::warn!(target: "angos::control", command = command.name(), "command ended: its client disconnected");
+    None
 }
 
 /// One line, and what it was read from.
@@ -120,83 +177,10 @@ async fn read_command(from: OwnedReadHalf) -> io::Result<(Value, OwnedReadHalf)>
     Ok((serde_json::from_str(&line)?, reader.into_inner().into_inner()))
 }
 
-/// A backup that is about to be made.
-struct Work {
-    storage: Storage,
-    folder: PathBuf,
-    _turn: tokio::sync::OwnedSemaphorePermit,
-}
-
-fn run(command: &Value, storage: &Storage, turn: &Arc<Semaphore>) -> Result<Work, String> {
-    let text = |key: &str| command.get(key).and_then(Value::as_str);
-    let folder = match (text("command"), text("folder").map(PathBuf::from)) {
-        (Some("backup"), Some(folder)) if folder.is_absolute() => folder,
-        (Some("backup"), _) => return Err("the folder of a backup must be an absolute path".into()),
-        _ => return Err("this server does not know the command; it may be of another version".into()),
-    };
-    let Ok(turn) = Arc::clone(turn).try_acquire_owned() else {
-        return Err("the server is at another command; try again when it is done".into());
-    };
-    Ok(Work { storage: storage.clone(), folder, _turn: turn })
-}
-
-impl Work {
-    /// Makes the backup and tells the client; nothing when the client went away, which ends it.
-    async fn follow(self, mut from: OwnedReadHalf, to: &mut OwnedWriteHalf) -> Option<Value> {
-        let (progress, mut told) = watch::channel(Backup::default());
-        let folder = self.folder.display();
-        tracing::info!(target: "angos::control", %folder, "backup begins");
-        let mut backup = std::pin::pin!(self.storage.backup(&self.folder, |done| {
-            progress.send_replace(done);
-        }));
-        let mut byte = [0];
-        loop {
-            tokio::select! {
-                outcome = &mut backup => return Some(match outcome {
-                    Ok(done) => {
-                        tracing::info!(target: "angos::control", %folder, ?done, "backup is whole");
-                        json!({ "done": fields(done) })
-                    }
-                    Err(error) => {
-                        tracing::error!(target: "angos::control", %folder, %error, "backup failed");
-                        json!({ "error": error.to_string() })
-                    }
-                }),
-                _ = from.read(&mut byte) => break,
-                changed = told.changed() => {
-                    let line = json!({ "progress": fields(*told.borrow_and_update()) });
-                    if changed.is_err() || say(to, &line).await.is_err() {
-                        break;
-                    }
-                }
-            }
-        }
-        tracing::warn!(target: "angos::control", %folder, "backup was given up: its client went away");
-        None
-    }
-}
-
 /// One line, within a time: a client that does not read must not hold a command.
 async fn say(to: &mut OwnedWriteHalf, line: &Value) -> io::Result<()> {
     let line = format!("{line}\n");
     timeout(CONTROL_TIMEOUT, to.write_all(line.as_bytes()))
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-}
-
-fn fields(backup: Backup) -> Value {
-    let Backup { records, blobs, bytes, linked, damaged } = backup;
-    json!({ "records": records, "blobs": blobs, "bytes": bytes, "linked": linked, "damaged": damaged })
-}
-
-/// The other way round; what is missing is 0.
-fn backup(fields: &Value) -> Backup {
-    let number = |key: &str| fields.get(key).and_then(Value::as_u64).unwrap_or_default();
-    Backup {
-        records: number("records"),
-        blobs: number("blobs"),
-        bytes: number("bytes"),
-        linked: number("linked"),
-        damaged: number("damaged"),
-    }
 }

@@ -10,7 +10,7 @@
 //! | `reader.rs`, `writer.rs` | [`BlobReader`] and [`Writer`]: the two streams of a blob |
 //! | `settings.rs` | [`Settings`] → [`Storage`] |
 //! | `backup.rs` | a consistent copy of an open store |
-//! | `control.rs` | the socket through which other processes start a backup |
+//! | `control.rs` | the socket through which other processes send commands |
 //! | `pair.rs` | whether blobs and metadata belong together |
 //! | `location.rs`, `health.rs`, `modes.rs` | whether a folder is still where it was opened; room and writability; file modes |
 //! | `memory.rs` | both engines in memory, for tests and embedding |
@@ -43,8 +43,8 @@ pub use crate::redb::RedbMetadata;
 pub use backup::Backup;
 pub use batch::{Batch, Operation};
 pub use blobs::{BlobStore, BoxFuture, Progress};
-pub use control::ControlSocket;
 pub use control::client::ControlClient;
+pub use control::{ControlCommand, ControlSocket};
 pub use error::{Error, Failure};
 pub use filesystem::FilesystemBlobs;
 pub use health::{Health, Space};

@@ -682,6 +682,11 @@ fn defaults_are_those_the_schema_promises() {
         ("global.upload_expiry", span(server.registry.upload_expiry)),
         ("global.manifest_cache_size", size(server.registry.manifest_cache_bytes)),
         ("metadata_store.fs.cache_size", size(angos_storage::limits::METADATA_CACHE_BYTES as u64)),
+        // tidy: one table of all defaults.
+        ("garbage_collection.grace", span(server.registry.gc_grace)),
+        ("garbage_collection.interval", span(server.registry.gc_interval)),
+        ("garbage_collection.sweep_interval", span(server.registry.gc_sweep_interval)),
+        ("garbage_collection.rate", server.registry.gc_rate.to_string()),
         ("storage.sync", read.storage.sync.to_string()),
     ] {
         // "24h" and "1d" are the same promise.

@@ -7,7 +7,7 @@ use angos_server::Settings;
 use ipnet::IpNet;
 
 use crate::context::Context;
-use crate::document::{Document, Global, Server};
+use crate::document::{Document, GarbageCollection, Global, Server};
 use crate::key_path::KeyPath;
 use crate::layers::Part;
 use crate::schema::kind::network;
@@ -48,6 +48,7 @@ pub(crate) fn settings(document: &Document, context: &mut Context<'_>) -> Settin
     plaintext::check(written, &settings, has_tls, context);
     settings.trusted_proxies = networks(&document.global);
     settings.registry = registry(&document.global, context);
+    garbage_collection(&document.garbage_collection, &mut settings.registry);
     settings
 }
 
@@ -95,6 +96,13 @@ fn registry(global: &Global, context: &mut Context<'_>) -> RegistrySettings {
     set(&mut settings.manifest_cache_bytes, global.manifest_cache_size.map(|size| size.0));
     settings.immutable_tags_exclusions = exclusions(global, context);
     settings
+}
+
+fn garbage_collection(written: &GarbageCollection, settings: &mut RegistrySettings) {
+    set(&mut settings.gc_grace, written.grace.map(|span| span.0));
+    set(&mut settings.gc_interval, written.interval.map(|span| span.0));
+    set(&mut settings.gc_sweep_interval, written.sweep_interval.map(|span| span.0));
+    set(&mut settings.gc_rate, written.rate.map(|rate| u32::try_from(rate).unwrap_or(u32::MAX)));
 }
 
 fn exclusions(global: &Global, context: &mut Context<'_>) -> TagPatterns {

@@ -156,7 +156,7 @@ async fn put_as(
 ) -> angos_registry::Result<()> {
     let media_type: MediaType = media_type.parse().unwrap();
     let bytes = bytes.clone();
-    let put = PutManifest { reference, tags: &[], media_type: Some(&media_type), bytes, pushed_by: "x" };
+    let put = PutManifest { reference, tags: &[], media_type: Some(&media_type), bytes };
     registry.put_manifest(&name("a"), put).await.map(drop)
 }
 

@@ -65,6 +65,7 @@ async fn a_damaged_blob_is_answered_as_missing_and_healed_by_a_push() {
         put(registry, &a, &reference("v"), &manifest).await.unwrap();
         // What is damaged can be deleted.
         change(&path(&digest));
+        registry.delete_manifest(&a, &sha256(&manifest).to_string().parse().unwrap()).await.unwrap();
         registry.delete_blob(&a, &digest).await.unwrap();
     }
 }

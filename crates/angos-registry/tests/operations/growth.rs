@@ -189,11 +189,15 @@ async fn a_push_syncs_the_metadata_as_rarely_as_it_can() {
     complete(&registry, &b, &id, &digest, b"").await.unwrap();
     check(1, "PUT of nothing");
     push_blob(&registry, &b, b"content").await;
-    check(0, "a blob that is owned already");
+    check(1, "a blob that is owned already: its grace time starts again");
     assert!(registry.mount_blob(&a, &name("c"), &digest).await.unwrap());
     check(1, "mount");
     put_tags(&registry, &a, &reference("v"), &[tag("w"), tag("x")], &image("1")).await.unwrap();
     check(1, "manifest and three tags");
+    push_blob(&registry, &a, b"{}").await;
+    batches.store(0, Ordering::SeqCst);
+    push_blob(&registry, &a, b"{}").await;
+    check(0, "a blob that is owned and referenced already");
     let by_digest = sha256(&image("1")).to_string().parse().unwrap();
     registry.delete_manifest(&a, &by_digest).await.unwrap();
     check(1, "manifest and three tags deleted");

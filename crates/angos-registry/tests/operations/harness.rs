@@ -1,12 +1,12 @@
 //! A registry over each engine, content to push, and the rules that any state at rest must keep.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use angos_oci::{Algorithm, Digest, MediaType, Name, Reference, Tag, UploadId};
 use angos_registry::{
-    Body, BodyError, Clock, Error, ManifestReceipt, PutManifest, Registry, Settings, Storage,
+    Actor, Body, BodyError, Clock, Error, ManifestReceipt, PutManifest, Registry, Settings, Storage,
 };
 use angos_storage::{Batch, BoxFuture, MetadataStore};
 use bytes::Bytes;
@@ -60,16 +60,27 @@ pub(crate) fn engines(settings: &Settings) -> [Bench; 2] {
 /// Metadata on a disk that may be full.
 pub(crate) struct Full {
     inner: Arc<dyn MetadataStore>,
-    is_full: AtomicBool,
+    refuses: AtomicBool,
+    /// Batches that are still applied.
+    left: AtomicUsize,
 }
 
 impl Full {
     pub(crate) fn over(storage: &Storage) -> Self {
-        Self { inner: Arc::clone(&storage.metadata), is_full: AtomicBool::new(false) }
+        Self {
+            inner: Arc::clone(&storage.metadata),
+            refuses: AtomicBool::new(false),
+            left: AtomicUsize::new(usize::MAX),
+        }
+    }
+
+    /// Applies so many batches, and none after them.
+    pub(crate) fn fail_after(&self, batches: usize) {
+        self.left.store(batches, Ordering::SeqCst);
     }
 
     pub(crate) fn set(&self, is_full: bool) {
-        self.is_full.store(is_full, Ordering::SeqCst);
+        self.refuses.store(is_full, Ordering::SeqCst);
     }
 }
 
@@ -92,7 +103,9 @@ impl MetadataStore for Full {
 
     fn apply(&self, batch: Batch) -> BoxFuture<'_, Result<(), angos_storage::Error>> {
         Box::pin(async move {
-            if self.is_full.load(Ordering::SeqCst) {
+            let left = self.left.load(Ordering::SeqCst);
+            self.left.store(left.saturating_sub(1), Ordering::SeqCst);
+            if self.refuses.load(Ordering::SeqCst) || left == 0 {
                 let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
                 return Err(angos_storage::Error::from_io("write", "metadata.redb", full));
             }
@@ -177,8 +190,8 @@ pub(crate) async fn put_tags(
     tags: &[Tag],
     bytes: &Bytes,
 ) -> Outcome<ManifestReceipt> {
-    let put = PutManifest { reference, tags, media_type: None, bytes: bytes.clone(), pushed_by: "tester" };
-    registry.put_manifest(name, put).await
+    let put = PutManifest { reference, tags, media_type: None, bytes: bytes.clone() };
+    registry.on_behalf_of(Actor::new("tester", "basic")).put_manifest(name, put).await
 }
 
 pub(crate) async fn push_blob(registry: &Registry, name: &Name, content: &[u8]) -> Digest {

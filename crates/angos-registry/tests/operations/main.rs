@@ -10,6 +10,7 @@
 
 mod approval;
 mod blobs;
+mod collection;
 mod crashes;
 mod damage;
 mod expiry;

@@ -1,6 +1,5 @@
 //! Stage 7: manifests.
 
-use angos_identity::Certificate;
 use angos_oci::{Digest, MediaType, Name, Reference, Tag};
 use angos_registry::{Error, PutManifest, StoredManifest};
 use hyper::header::{CONTENT_TYPE, IF_NONE_MATCH};
@@ -68,16 +67,8 @@ pub(super) async fn push(
         BufferError::NoRoom => RequestError::NoMemory,
         BufferError::Body(error) => Error::Body(error).into(),
     })?;
-    let identity = cx.gate.identity;
-    let subject = || identity.certificate().map(Certificate::subject);
-    let pushed_by = identity.username().or_else(subject).unwrap_or("anonymous");
-    let put = PutManifest {
-        reference,
-        tags,
-        media_type: media_type.as_ref(),
-        bytes: collected.bytes.clone(),
-        pushed_by,
-    };
+    let media_type = media_type.as_ref();
+    let put = PutManifest { reference, tags, media_type, bytes: collected.bytes.clone() };
     let receipt = cx.registry().put_manifest(name, put).await?;
     Ok(Outcome::ManifestStored { name: name.clone(), receipt })
 }

@@ -226,7 +226,9 @@ fn registry(error: &RegistryError) -> ErrorResponse {
         | RegistryError::UploadUnknown => StatusCode::NOT_FOUND,
         RegistryError::UploadBusy | RegistryError::TagImmutable { .. } => StatusCode::CONFLICT,
         RegistryError::NotApproved | RegistryError::Body(BodyError::NotApproved) => StatusCode::FORBIDDEN,
-        RegistryError::TagUndeletable { .. } => StatusCode::METHOD_NOT_ALLOWED,
+        RegistryError::TagUndeletable { .. } | RegistryError::BlobReferenced => {
+            StatusCode::METHOD_NOT_ALLOWED
+        }
         RegistryError::RangeInvalid { .. } | RegistryError::RangeNotSatisfiable { .. } => {
             StatusCode::RANGE_NOT_SATISFIABLE
         }

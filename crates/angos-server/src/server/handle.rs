@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use angos_registry::Registry;
 use angos_tls::Material;
 
 use crate::authorize::access::{Access, CurrentAccess};
@@ -59,6 +60,11 @@ impl Handle {
     /// The background jobs of the server, to add one or to start a round of one.
     pub fn background(&self) -> &Background {
         &self.shared.background
+    }
+
+    /// The registry that is served, without policies: for commands of the operator.
+    pub fn registry(&self) -> &Registry {
+        &self.shared.registry
     }
 
     /// Ends the server: see [`Server::run`](crate::Server::run). Returns at once; a second call changes nothing.

@@ -75,6 +75,7 @@ impl ServerState {
     pub(crate) fn scrape(&self) -> String {
         self.metrics.body_memory.set(i64::try_from(self.memory.taken()).unwrap_or(i64::MAX));
         let material = self.acceptor.as_ref().map(Acceptor::material);
-        self.metrics.encode(self.access.load_full(), material, self.registry.damage())
+        let (damage, gc) = (self.registry.damage(), self.registry.gc_status());
+        self.metrics.encode(self.access.load_full(), material, damage, gc)
     }
 }

@@ -218,13 +218,7 @@ async fn no_route_changes_a_tag_that_its_rules_forbid() {
             let (bytes, media_type) =
                 (index(random.below(3)), MediaType::OCI_INDEX.parse().expect("a media type"));
             let reference = Reference::Tag(tag.parse().expect("a tag"));
-            let put = PutManifest {
-                reference: &reference,
-                tags: &[],
-                media_type: Some(&media_type),
-                bytes,
-                pushed_by: "x",
-            };
+            let put = PutManifest { reference: &reference, tags: &[], media_type: Some(&media_type), bytes };
             let name = "a".parse().expect("a name");
             server.handle.shared.registry.put_manifest(&name, put).await.expect("stored");
         }

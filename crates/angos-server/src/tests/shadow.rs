@@ -40,6 +40,7 @@ fn scraped(access: AccessPolicies) -> String {
         Arc::new(CurrentAccess::new(access.into(), 1)),
         None,
         angos_registry::Damage::default(),
+        angos_registry::GcStatus::default(),
     )
 }
 

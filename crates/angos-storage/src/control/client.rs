@@ -7,7 +7,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{backup, short};
+use super::backup_command::backup;
+use super::short;
 use crate::backup::Backup;
 
 /// A connection to the process that has a store open.
@@ -42,9 +43,19 @@ impl ControlClient {
     ///
     /// A message: the server refused or failed, or the connection ended.
     pub fn backup(self, folder: &Path) -> Result<Backup, String> {
+        let command = json!({ "command": "backup", "folder": folder });
+        self.run(&command, |_| {}).map(|done| backup(&done))
+    }
+
+    /// Sends a command and waits for its result; `progress` gets what the server reports meanwhile. Blocking, without a
+    /// time limit.
+    ///
+    /// # Errors
+    ///
+    /// A message: the server refused or failed, or the connection ended.
+    pub fn run(self, command: &Value, mut progress: impl FnMut(&Value)) -> Result<Value, String> {
         let cannot = |error: io::Error| format!("cannot talk to the running server: {error}");
         let mut stream = self.0;
-        let command = json!({ "command": "backup", "folder": folder });
         writeln!(stream, "{command}").map_err(cannot)?;
         for line in BufReader::new(stream).lines() {
             let line = line.map_err(cannot)?;
@@ -53,7 +64,10 @@ impl ControlClient {
                 return Err(error.as_str().unwrap_or("the server failed").to_owned());
             }
             if let Some(done) = line.get("done") {
-                return Ok(backup(done));
+                return Ok(done.clone());
+            }
+            if let Some(latest) = line.get("progress") {
+                progress(latest);
             }
         }
         Err("the running server ended, or refused the connection: the command needs its user, or root"
