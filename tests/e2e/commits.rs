@@ -18,7 +18,7 @@ fn user(name: &str, password: &str) -> String {
 fn reload(registry: &Registry, change: impl FnOnce(String) -> String) {
     let before = registry.log().matches(" reloaded ").count();
     registry.rewrite_configuration(change);
-    registry.signal("HUP");
+    registry.reload();
     let started = Instant::now();
     while registry.log().matches(" reloaded ").count() == before {
         assert!(started.elapsed() < TIMEOUT, "{}", registry.log());

@@ -1,6 +1,6 @@
 //! The decision log: what stands in it, who may read it, and what happens when it is rotated, full or slow.
 
-use crate::harness::{Registry, Setup, TIMEOUT, hash_password};
+use crate::harness::{Registry, Setup, TIMEOUT, hash_password, settle};
 use angos_test_ca::Leaf;
 use hyper::StatusCode;
 use serde_json::Value;
@@ -135,7 +135,7 @@ async fn a_rotated_log_goes_on_in_a_new_file() {
         registry.rewrite_configuration(|text| {
             if round == 2 { text + "broken =\n" } else { text.replace("broken =\n", "") }
         });
-        registry.signal("HUP");
+        registry.reload();
         let started = Instant::now();
         while !path.exists() {
             assert!(started.elapsed() < TIMEOUT, "not opened anew:\n{}", registry.log());
@@ -194,6 +194,7 @@ fn a_log_that_cannot_be_opened_keeps_the_server_from_starting() {
             "[server]\nport = 0\nbind_address = \"127.0.0.1\"\ndecision_log = \"{log}\"\n[global.access_policy]\n"
         );
         std::fs::write(folder.path().join("config.toml"), text).unwrap();
+        settle(folder.path());
         let output = crate::harness::angos()
             .args(["-c", "config.toml", "server"])
             .current_dir(folder.path())

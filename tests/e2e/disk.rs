@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use hyper::StatusCode;
 use tempfile::TempDir;
 
-use crate::harness::{Answer, Client, Image, Pki, Registry, Setup, TIMEOUT, angos, digest_of};
+use crate::harness::{Answer, Client, Image, Pki, Registry, Setup, TIMEOUT, angos, digest_of, settle};
 
 const ANYONE: &str = "[server.management]\nport = 0\n[global.access_policy]\ndefault = \"allow\"\n";
 
@@ -266,6 +266,7 @@ async fn stopped_store() -> (TempDir, Image) {
     let text = fs::read_to_string(folder.path().join("config.toml")).unwrap();
     let text = text.replace(registry.folder.path().to_str().unwrap(), folder.path().to_str().unwrap());
     fs::write(folder.path().join("config.toml"), text).unwrap();
+    settle(folder.path());
     (folder, image)
 }
 

@@ -181,9 +181,15 @@ pub(crate) fn settle(folder: &Path) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
         if entry.file_type().unwrap().is_file() {
-            std::fs::File::options().append(true).open(entry.path()).unwrap().set_modified(time).unwrap();
+            make_old(&entry.path());
         }
     }
+}
+
+/// Makes a file as old as if it had been written an hour ago.
+fn make_old(file: &Path) {
+    let time = std::time::SystemTime::now() - Duration::from_hours(1);
+    std::fs::File::options().append(true).open(file).unwrap().set_modified(time).unwrap();
 }
 
 /// Runs `angos -c config.toml server` in `folder` and waits for the line that says where it listens.
@@ -365,10 +371,12 @@ impl Registry {
         self.write("config.toml", change(text));
     }
 
-    /// Puts a file into the registry's folder, as a whole: nobody reads a half of it.
+    /// Puts a file into the registry's folder, as a whole and as if it had been written an hour ago: nobody reads a half
+    /// of it, or waits to see whether it is one.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         let (new, path) = (self.folder.path().join(".new"), self.folder.path().join(name));
         std::fs::write(&new, content).unwrap();
+        make_old(&new);
         std::fs::rename(new, path).unwrap();
     }
 }

@@ -96,6 +96,23 @@ pub(crate) async fn say(
     (answer, started.elapsed())
 }
 
+/// Says these pieces, one packet each; the first byte of the answer, and when it came.
+async fn first_byte(
+    registry: &Registry,
+    pieces: impl IntoIterator<Item = Vec<u8>>,
+) -> (Option<u8>, Duration) {
+    let started = Instant::now();
+    let mut stream = TcpStream::connect(registry.address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    for piece in pieces {
+        if stream.write_all(&piece).await.is_err() {
+            break;
+        }
+    }
+    let read = tokio::time::timeout(TIMEOUT, stream.read_u8()).await.expect("an answer, or the end");
+    (read.ok(), started.elapsed())
+}
+
 /// Processor time used so far, in hundredths of a second.
 pub(crate) fn processor_time(registry: &Registry) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{}/stat", registry.pid())).unwrap();
@@ -110,12 +127,12 @@ async fn a_client_hello_may_come_in_any_pieces() {
     let registry = Setup::mutual("optional", ANYONE).tls_lines("handshake_timeout = \"2s\"\n").start();
     let hello = client_hello(&registry);
     let single: Vec<_> = hello.iter().map(|byte| vec![*byte]).collect();
-    let (answer, _) = say(&registry, single).await;
-    assert_eq!(answer.first(), Some(&HANDSHAKE_RECORD), "byte by byte");
+    let (answer, _) = first_byte(&registry, single).await;
+    assert_eq!(answer, Some(HANDSHAKE_RECORD), "byte by byte");
     for size in [1, 2, 7, 64] {
-        let (answer, elapsed) = say(&registry, [in_records_of(size, &hello)]).await;
+        let (answer, elapsed) = first_byte(&registry, [in_records_of(size, &hello)]).await;
         // Absurdly small fragments may be refused, by an alert and at once; nothing may hang or panic.
-        assert!(matches!(answer.first(), Some(&(21 | HANDSHAKE_RECORD))), "records of {size}: {answer:?}");
+        assert!(matches!(answer, Some(21 | HANDSHAKE_RECORD)), "records of {size}: {answer:?}");
         assert!(elapsed < TIMEOUT / 2, "records of {size} took {elapsed:?}");
     }
     assert!(!registry.log().contains("panicked"), "{}", registry.log());

@@ -2,7 +2,7 @@
 //! still holds. None of them lets a server start.
 
 use super::{ALICE, Row, accepted, alice, check_rows, policy, refused};
-use crate::harness::{Registry, Setup, angos};
+use crate::harness::{Registry, Setup, angos, settle};
 use angos_test_ca::{Authority, Issued, RevocationList, Scope, Signature};
 use std::fs;
 use tempfile::TempDir;
@@ -49,6 +49,7 @@ impl Fixture {
         let at = |name: &str| self.folder.path().join(name);
         fs::write(at("new.crl"), self.authority.revocation_list(list)).unwrap();
         fs::rename(at("new.crl"), at("team.crl")).unwrap();
+        settle(self.folder.path());
         self.registry.reload();
     }
 

@@ -12,10 +12,15 @@ use rustls::sign::{CertifiedKey, Signer, SigningKey, SingleCertAndKey};
 use rustls::{SignatureAlgorithm, SignatureScheme};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+/// How long the end of a connection is waited for after its only answer.
+const CLOSED_WITHIN: Duration = Duration::from_millis(100);
 
 /// Which protocol the client offers.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,8 +104,13 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Result<Answer, Failure> {
-        let mut connection = self.connect().await?;
-        connection(self.request(method, path, headers, body)).await
+        let (mut connection, end) = self.open().await?;
+        let answer = connection(self.request(method, path, headers, body)).await?;
+        drop(connection);
+        // The connection is closed before the test goes on, which may block the thread that would close it later; the
+        // server would wait for that when it stops. A body that nobody wants may still be on its way, beside the test.
+        let _ = tokio::time::timeout(CLOSED_WITHIN, end).await;
+        Ok(answer)
     }
 
     /// One request that must be answered.
@@ -146,6 +156,11 @@ impl Client {
 
     /// Opens a connection that can carry several requests, one after another.
     pub(crate) async fn connect(&self) -> Result<Sender, Failure> {
+        Ok(self.open().await?.0)
+    }
+
+    /// The same, and the task that ends with the connection.
+    async fn open(&self) -> Result<(Sender, JoinHandle<()>), Failure> {
         match self.tls {
             Some(_) => over(self.dial().await?, self.wire).await,
             None => over(TcpStream::connect(self.address).await?, self.wire).await,
@@ -234,7 +249,7 @@ impl Signer for SmallRsaKey {
     }
 }
 
-async fn over<S>(stream: S, wire: Wire) -> Result<Sender, Failure>
+async fn over<S>(stream: S, wire: Wire) -> Result<(Sender, JoinHandle<()>), Failure>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
@@ -242,9 +257,9 @@ where
     Ok(match wire {
         Wire::Http1 => {
             let (sender, connection) = hyper::client::conn::http1::handshake(io).await?;
-            tokio::spawn(connection);
+            let end = tokio::spawn(async move { drop(connection.await) });
             let sender = Arc::new(Mutex::new(sender));
-            Box::new(move |request| {
+            let send: Sender = Box::new(move |request| {
                 let sender = Arc::clone(&sender);
                 Box::pin(async move {
                     let mut sender = sender.lock().await;
@@ -254,14 +269,15 @@ where
                     drop(sender);
                     collect(answer.await?).await
                 })
-            })
+            });
+            (send, end)
         }
         Wire::Http2 => {
             let (sender, connection) =
                 hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await?;
-            tokio::spawn(connection);
+            let end = tokio::spawn(async move { drop(connection.await) });
             let sender = Arc::new(Mutex::new(sender));
-            Box::new(move |request| {
+            let send: Sender = Box::new(move |request| {
                 let sender = Arc::clone(&sender);
                 Box::pin(async move {
                     let mut sender = sender.lock().await;
@@ -271,7 +287,8 @@ where
                     drop(sender);
                     collect(answer.await?).await
                 })
-            })
+            });
+            (send, end)
         }
     })
 }
