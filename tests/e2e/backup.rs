@@ -1,7 +1,7 @@
 //! `angos backup`: the copy of a running server is a store from which everything acknowledged pulls, whatever was pushed
 //! and deleted meanwhile; what is not a whole backup is refused.
 
-use crate::harness::{Client, Image, Pki, Registry, Setup, angos, digest_of};
+use crate::harness::{Client, Image, Pki, Registry, Setup, angos, digest_of, output_of};
 use hyper::StatusCode;
 use std::path::Path;
 use std::process::Output;
@@ -102,8 +102,7 @@ async fn what_is_not_a_whole_backup_is_refused() {
     let data = registry.folder.path().join("data");
     assert!(!data.join("metadata/control.sock").exists(), "a server that ends removes its socket");
     std::fs::write(data.join("backup-incomplete"), "").unwrap();
-    let start =
-        angos().args(["-c", "config.toml", "server"]).current_dir(registry.folder.path()).output().unwrap();
+    let start = output_of(angos().args(["-c", "config.toml", "server"]).current_dir(registry.folder.path()));
     assert_eq!(start.status.code(), Some(1));
     assert!(said(&start).contains("did not come to its end"), "{}", said(&start));
 

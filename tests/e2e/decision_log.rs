@@ -1,6 +1,6 @@
 //! The decision log: what stands in it, who may read it, and what happens when it is rotated, full or slow.
 
-use crate::harness::{Registry, Setup, TIMEOUT, hash_password, settle};
+use crate::harness::{Registry, Setup, TIMEOUT, angos, hash_password, output_of, settle};
 use angos_test_ca::Leaf;
 use hyper::StatusCode;
 use serde_json::Value;
@@ -195,11 +195,7 @@ fn a_log_that_cannot_be_opened_keeps_the_server_from_starting() {
         );
         std::fs::write(folder.path().join("config.toml"), text).unwrap();
         settle(folder.path());
-        let output = crate::harness::angos()
-            .args(["-c", "config.toml", "server"])
-            .current_dir(folder.path())
-            .output()
-            .unwrap();
+        let output = output_of(angos().args(["-c", "config.toml", "server"]).current_dir(folder.path()));
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains("cannot write the decision log"), "{log}: {said}");
     }

@@ -7,12 +7,11 @@ mod peers;
 mod simulated;
 mod tls_peers;
 
-use crate::harness::{Registry, Setup, TIMEOUT, angos};
+use crate::harness::{Registry, Setup, angos, output_of};
 use angos_test_ca::{Authority, Issued, Leaf};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 /// Everybody may do everything, so that only the handshake is judged.
 const ANYONE: &str = "[global.access_policy]\ndefault = \"allow\"\n";
@@ -251,17 +250,7 @@ fn a_configuration_that_is_a_pipe_is_refused_at_once() {
     let folder = tempfile::tempdir().unwrap();
     assert!(Command::new("mkfifo").arg(folder.path().join("pipe.toml")).status().unwrap().success());
     for (arguments, code) in [(&["doctor", "-c", "pipe.toml"][..], 2), (&["check", "-c", "pipe.toml"], 1)] {
-        let mut command = angos();
-        command.args(arguments).current_dir(folder.path()).stdin(Stdio::null()).stderr(Stdio::piped());
-        let mut process = command.spawn().unwrap();
-        let started = Instant::now();
-        while process.try_wait().unwrap().is_none() {
-            if started.elapsed() > TIMEOUT {
-                process.kill().unwrap();
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let output = process.wait_with_output().unwrap();
+        let output = output_of(angos().args(arguments).current_dir(folder.path()));
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
         assert!(errors.contains("this is not a regular file"), "{arguments:?}: {errors}");

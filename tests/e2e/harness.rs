@@ -11,7 +11,7 @@ pub(crate) use pki::Pki;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -46,6 +46,20 @@ fn angos_after(prelude: &str) -> Command {
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("{prelude} && exec \"$0\" \"$@\"")).arg(binary()).env_remove(BINARY);
     command
+}
+
+/// Runs a program that ends by itself, and what it said; one that does not is killed after [`TIMEOUT`].
+pub(crate) fn output_of(command: &mut Command) -> Output {
+    let mut process =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let started = Instant::now();
+    while process.try_wait().unwrap().is_none() {
+        if started.elapsed() > TIMEOUT {
+            process.kill().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    process.wait_with_output().unwrap()
 }
 
 fn build() -> PathBuf {
