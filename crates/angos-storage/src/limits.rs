@@ -123,6 +123,11 @@ pub(crate) const INODES_LOW: u64 = 1024;
 /// Source: ours. More than the last block of a file system that is full.
 pub(crate) const PROBE_BYTES: usize = 16 * 1024;
 
+/// Bytes that a look at the metadata writes after a commit that failed: 128 KiB.
+///
+/// Source: ours. More than the largest manifest that is kept among the metadata.
+pub(crate) const METADATA_PROBE_BYTES: usize = 128 * 1024;
+
 /// Longest file with the id of a store that is read: 64 bytes.
 ///
 /// Source: ours. It has 31.

@@ -22,7 +22,7 @@ use redb::{ReadableDatabase, TableDefinition};
 use tokio::sync::{mpsc, oneshot};
 
 use self::{commit::Request, database::Shared, snapshot::RedbSnapshot};
-use crate::limits::{BATCH_MAX_BYTES, BATCH_QUEUE_MAX, INLINE_SCAN_MAX, KEY_MAX_BYTES};
+use crate::limits::{BATCH_MAX_BYTES, BATCH_QUEUE_MAX, INLINE_SCAN_MAX, KEY_MAX_BYTES, METADATA_PROBE_BYTES};
 use crate::{Batch, BoxFuture, Entry, Error, Health, MetadataStore, Snapshot, Version, Versioned};
 
 /// Key → version (8 bytes) and value.
@@ -120,6 +120,16 @@ fn decode(stored: &[u8]) -> Result<Versioned, Error> {
     Ok(Versioned { value: Bytes::copy_from_slice(value), version })
 }
 
+impl RedbMetadata {
+    /// Writes as much as a large record takes, under a key that no record has, and deletes it again: a full disk may
+    /// still have room for small commits.
+    async fn try_write(&self) -> Result<(), Error> {
+        static RECORD: [u8; METADATA_PROBE_BYTES] = [0; METADATA_PROBE_BYTES];
+        self.apply(Batch::new().put(Bytes::new(), Bytes::from_static(&RECORD))).await?;
+        self.apply(Batch::new().delete(Bytes::new())).await
+    }
+}
+
 impl MetadataStore for RedbMetadata {
     fn read<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Versioned>, Error>> {
         Box::pin(async move { self.shared.get(key) })
@@ -173,8 +183,8 @@ impl MetadataStore for RedbMetadata {
             let (space, mut outcome) =
                 tokio::task::spawn_blocking(look).await.unwrap_or((None, Err(Error::Closed)));
             if outcome.is_ok() && self.shared.is_failing() {
-                // Deletes what is never there: all of a commit, and no change.
-                outcome = self.apply(Batch::new().delete(Bytes::new())).await;
+                outcome = self.try_write().await;
+                self.shared.set_failing(outcome.is_err());
             }
             Health { space, outcome }
         })

@@ -25,7 +25,6 @@ pub(super) fn run(shared: &Shared, mut waiting: mpsc::Receiver<Request>) {
         let group = gather(first, &mut waiting);
         match commit(shared, &group, &mut versions) {
             Ok(outcomes) => {
-                shared.set_failing(false);
                 for (request, outcome) in group.into_iter().zip(outcomes) {
                     let _ = request.reply.send(outcome);
                 }

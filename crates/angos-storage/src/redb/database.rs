@@ -43,7 +43,7 @@ pub(super) struct Shared {
     location: Location,
     cache_bytes: usize,
     slot: RwLock<Slot>,
-    /// Whether the last commit failed, so that the next look at the health of the store has to try one.
+    /// Whether a commit failed, and the next look at the health of the store has to try one.
     failing: AtomicBool,
     /// Whether opening had to read the whole file. Not after a crash of ours: every commit saves what that
     /// would find out.
