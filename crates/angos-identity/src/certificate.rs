@@ -5,14 +5,12 @@ use std::sync::Arc;
 use der::Decode as _;
 use der::asn1::ObjectIdentifier;
 use sha2::{Digest as _, Sha256};
-use x509_cert::certificate::Rfc5280;
 use x509_cert::ext::Extension;
-use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 use x509_cert::time::{Time, Validity};
 
 use crate::alternative_names::AlternativeNames;
-use crate::error::{CertificateError, Field, Part};
+use crate::error::{CertificateError, Part};
 use crate::limits::{CERTIFICATE_MAX_BYTES, EXTENSIONS_MAX, SERIAL_NUMBER_MAX_BYTES};
 use crate::name::Name;
 use crate::text::hex;
@@ -51,8 +49,8 @@ impl Certificate {
         SubjectPublicKeyInfoRef::from_der(fields.public_key)
             .map_err(|_| CertificateError::Malformed(Part::PublicKey))?;
         Ok(Self {
-            subject: Name::read(fields.subject, Part::Subject, Field::Subject)?,
-            issuer: Name::read(fields.issuer, Part::Issuer, Field::Issuer)?.text,
+            subject: Name::subject(fields.subject)?,
+            issuer: Name::issuer(fields.issuer)?,
             names: match alternative_names(fields.extensions)? {
                 Some(extension) => AlternativeNames::read(&extension)?,
                 None => AlternativeNames::default(),
@@ -118,7 +116,8 @@ impl Certificate {
         &self.issuer
     }
 
-    /// The serial number in lower-case hexadecimal, two digits per byte, no leading zero byte.
+    /// The serial number in lower-case hexadecimal, two digits per byte, no leading zero byte. A negative one, which
+    /// RFC 5280 forbids and some CAs issued, begins with `-`: `-01` is −1 and `ff` is 255, as OpenSSL prints them.
     pub fn serial_number(&self) -> &str {
         &self.serial_number
     }
@@ -259,16 +258,40 @@ fn alternative_names(extensions: Option<&[u8]>) -> Result<Option<Vec<u8>>, Certi
     Ok(found)
 }
 
-/// RFC 5280 §4.1.2.2: positive and at most 20 octets, to which the encoding may add one zero.
+/// RFC 5280 §4.1.2.2: at most 20 octets, to which the encoding may add one zero. Certificates with negative numbers must
+/// be handled gracefully.
 fn serial_number(integer: Element<'_>) -> Result<String, CertificateError> {
     let malformed = CertificateError::Malformed(Part::SerialNumber);
-    SerialNumber::<Rfc5280>::from_der(integer.whole).map_err(|_| malformed)?;
-    let magnitude = match integer.value {
-        [] | [0x80..=0xff, ..] => return Err(malformed), // nothing, or negative
-        [0, rest @ ..] if !rest.is_empty() => rest,
-        octets => octets,
+    let (sign, magnitude) = match integer.value {
+        // DER: no octet that says nothing but the sign, which the next one says already.
+        [] | [0, 0..=0x7f, ..] | [0xff, 0x80..=0xff, ..] => return Err(malformed),
+        [0, rest @ ..] if !rest.is_empty() => ("", rest.to_vec()),
+        octets @ [0x80..=0xff, ..] => ("-", negated(octets)),
+        octets => ("", octets.to_vec()),
     };
-    if magnitude.len() > SERIAL_NUMBER_MAX_BYTES { Err(malformed) } else { Ok(hex(magnitude)) }
+    if magnitude.len() > SERIAL_NUMBER_MAX_BYTES {
+        return Err(malformed);
+    }
+    Ok(format!("{sign}{}", hex(&magnitude)))
+}
+
+/// The magnitude of a negative two's complement number, without a leading zero octet.
+fn negated(octets: &[u8]) -> Vec<u8> {
+    let mut carry = true;
+    let mut magnitude: Vec<u8> = octets
+        .iter()
+        .rev()
+        .map(|octet| {
+            let (sum, overflow) = (!octet).overflowing_add(u8::from(carry));
+            carry = overflow;
+            sum
+        })
+        .collect();
+    while magnitude.len() > 1 && magnitude.last() == Some(&0) {
+        magnitude.pop();
+    }
+    magnitude.reverse();
+    magnitude
 }
 
 fn validity(der: &[u8]) -> Result<(i64, i64), CertificateError> {

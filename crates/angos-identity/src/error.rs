@@ -53,7 +53,7 @@ pub enum Part {
     Certificate,
     /// The version, or fields the version does not allow.
     Version,
-    /// The serial number: positive, at most 20 bytes.
+    /// The serial number: at most 20 bytes, in DER.
     SerialNumber,
     /// The signature algorithm, which stands in two places and must be the same.
     SignatureAlgorithm,
@@ -135,7 +135,7 @@ pub enum ValueFault {
     /// Not one of the string types this crate reads.
     #[error("is of an unknown string type")]
     UnknownType,
-    /// The bytes are not of the character set that the type promises, or the set is ambiguous.
+    /// The bytes are not of the character set that the type promises.
     #[error("holds bytes its string type does not allow")]
     Undecodable,
     /// A NUL or another control character, which would forge a log line or end a C string early.

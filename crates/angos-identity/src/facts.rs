@@ -31,7 +31,7 @@ pub struct CertificateFacts {
     pub subject: String,
     /// The issuer in RFC 4514 text.
     pub issuer: String,
-    /// Lower-case hexadecimal, two digits per byte.
+    /// Lower-case hexadecimal, two digits per byte; a negative number begins with `-`.
     pub serial_number: String,
     /// SHA-256 of the certificate, lower-case hexadecimal.
     pub fingerprint: String,
@@ -81,7 +81,8 @@ impl Certificate {
             }
         }
         for (value, field) in [
-            (&facts.serial_number, Field::SerialNumber),
+            // A negative serial number begins with `-`.
+            (facts.serial_number.strip_prefix('-').unwrap_or(&facts.serial_number), Field::SerialNumber),
             (&facts.fingerprint, Field::Fingerprint),
             (&facts.public_key_fingerprint, Field::PublicKeyFingerprint),
         ] {

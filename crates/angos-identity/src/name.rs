@@ -3,7 +3,7 @@
 use der::asn1::ObjectIdentifier;
 
 use crate::error::{CertificateError, Field, Part, ValueFault};
-use crate::limits::{CERTIFICATE_MAX_BYTES, NAME_ATTRIBUTES_MAX, VALUE_MAX_BYTES};
+use crate::limits::{CERTIFICATE_MAX_BYTES, NAME_ATTRIBUTES_MAX};
 use crate::text::{self, hex};
 use crate::tlv::{Element, Elements, NotDer, tag};
 
@@ -47,8 +47,29 @@ pub(crate) struct Name {
 }
 
 impl Name {
-    /// Reads the contents of a `Name`.
-    pub(crate) fn read(contents: &[u8], part: Part, field: Field) -> Result<Self, CertificateError> {
+    /// Reads the contents of a subject: every value that a rule can name must be readable.
+    pub(crate) fn subject(contents: &[u8]) -> Result<Self, CertificateError> {
+        Self::read(contents, Part::Subject, Self::add)
+    }
+
+    /// Reads the contents of an issuer's name. Rules see it as one text, so no value of it has to be readable.
+    pub(crate) fn issuer(contents: &[u8]) -> Result<String, CertificateError> {
+        let add = |_: &mut Self, kind: ObjectIdentifier, value: Element<'_>| {
+            let known = SHORT_NAMES.iter().find(|(known, _)| *known == kind);
+            Ok(match (known, text::read(value.tag, value.value)) {
+                (Some((_, short_name)), Ok(text)) => format!("{short_name}={}", escaped(&text)),
+                (Some((_, short_name)), Err(_)) => encoded(short_name, value),
+                (None, _) => encoded(&kind.to_string(), value),
+            })
+        };
+        Ok(Self::read(contents, Part::Issuer, add)?.text)
+    }
+
+    fn read(
+        contents: &[u8],
+        part: Part,
+        mut add: impl FnMut(&mut Self, ObjectIdentifier, Element<'_>) -> Result<String, ValueFault>,
+    ) -> Result<Self, CertificateError> {
         let malformed = |NotDer| CertificateError::Malformed(part);
         let mut name = Self::default();
         let mut texts = Vec::new();
@@ -61,7 +82,8 @@ impl Name {
                     return Err(CertificateError::TooMany { part, limit: NAME_ATTRIBUTES_MAX });
                 }
                 let (kind, value) = attribute(&mut attributes).map_err(malformed)?;
-                let text = name.add(kind, value).map_err(|fault| CertificateError::Value { field, fault })?;
+                let text = add(&mut name, kind, value)
+                    .map_err(|fault| CertificateError::Value { field: Field::Subject, fault })?;
                 texts.push((joint, text));
                 if attributes.is_empty() {
                     break;
@@ -76,20 +98,27 @@ impl Name {
         Ok(name)
     }
 
-    /// Keeps the value if rules can name it; its text is for the name as a whole.
+    /// Keeps the value if rules can name it, and returns its text for the name as a whole. Rules name three kinds; those
+    /// must be readable. Any other value that cannot be read is written as RFC 4514 writes values of unknown types.
     fn add(&mut self, kind: ObjectIdentifier, value: Element<'_>) -> Result<String, ValueFault> {
         let Some((_, short_name)) = SHORT_NAMES.iter().find(|(known, _)| *known == kind) else {
-            return unknown(kind, value);
+            return Ok(encoded(&kind.to_string(), value));
+        };
+        let values = match kind {
+            COMMON_NAME => &mut self.common_names,
+            ORGANIZATION => &mut self.organizations,
+            ORGANIZATIONAL_UNIT => &mut self.organizational_units,
+            _ => {
+                return Ok(match text::read(value.tag, value.value) {
+                    Ok(text) => format!("{short_name}={}", escaped(&text)),
+                    Err(_) => encoded(short_name, value),
+                });
+            }
         };
         let text = text::read(value.tag, value.value)?;
-        let described = format!("{short_name}={}", escaped(&text));
-        match kind {
-            COMMON_NAME => self.common_names.push(text),
-            ORGANIZATION => self.organizations.push(text),
-            ORGANIZATIONAL_UNIT => self.organizational_units.push(text),
-            _ => {}
-        }
-        Ok(described)
+        let attribute = format!("{short_name}={}", escaped(&text));
+        values.push(text);
+        Ok(attribute)
     }
 }
 
@@ -102,7 +131,7 @@ pub fn distinguished_name(der: &[u8]) -> Result<String, CertificateError> {
     }
     let contents =
         Elements::only(der, tag::SEQUENCE).map_err(|NotDer| CertificateError::Malformed(Part::Issuer))?;
-    Ok(Name::read(contents, Part::Issuer, Field::Issuer)?.text)
+    Name::issuer(contents)
 }
 
 /// The next type and value. An empty set has none, which is an error too.
@@ -115,12 +144,10 @@ fn attribute<'a>(attributes: &mut Elements<'a>) -> Result<(ObjectIdentifier, Ele
     Ok((kind, value))
 }
 
-/// RFC 4514 §2.4: a type without a short name stands as numbers, and its value as the hexadecimal DER.
-fn unknown(kind: ObjectIdentifier, value: Element<'_>) -> Result<String, ValueFault> {
-    if value.whole.len() > VALUE_MAX_BYTES {
-        return Err(ValueFault::TooLong);
-    }
-    Ok(format!("{kind}=#{}", hex(value.whole)))
+/// RFC 4514 §2.4: `#` and the hexadecimal DER of the value. A text that begins with `#` is escaped, so the two never
+/// read alike. Its length is bounded by that of the certificate.
+fn encoded(kind: &str, value: Element<'_>) -> String {
+    format!("{kind}=#{}", hex(value.whole))
 }
 
 /// RFC 4514 §2.4: escapes what would read as syntax. Control characters never get here.

@@ -5,8 +5,9 @@ use crate::limits::VALUE_MAX_BYTES;
 
 /// The text of a string element with this tag.
 ///
-/// A T.61 string is read only as far as it is plain 7-bit text: above that some issuers mean T.61, most Latin-1 and
-/// some UTF-8, and a guess could name somebody else.
+/// Issuers put every ASCII character into a `PrintableString`, not only its alphabet (`&`, `@`, `*`, `_`); it is read as
+/// ASCII. A T.61 string is read as Latin-1, as OpenSSL and its relatives write and read it. Both have this one reading,
+/// so no value can be read as two names.
 pub(crate) fn read(tag: u8, bytes: &[u8]) -> Result<String, ValueFault> {
     const UTF8: u8 = 0x0c;
     const NUMERIC: u8 = 0x12;
@@ -23,8 +24,8 @@ pub(crate) fn read(tag: u8, bytes: &[u8]) -> Result<String, ValueFault> {
     let decoded = match tag {
         UTF8 => str::from_utf8(bytes).ok().map(str::to_owned),
         NUMERIC => ascii(bytes, |byte| byte.is_ascii_digit() || byte == b' '),
-        PRINTABLE => ascii(bytes, is_printable),
-        IA5 | TELETEX => ascii(bytes, |byte| byte.is_ascii()),
+        PRINTABLE | IA5 => ascii(bytes, |byte| byte.is_ascii()),
+        TELETEX => Some(bytes.iter().copied().map(char::from).collect()),
         VISIBLE => ascii(bytes, |byte| byte == b' ' || byte.is_ascii_graphic()),
         UNIVERSAL => utf32(bytes),
         BMP => utf16(bytes),
@@ -61,10 +62,6 @@ fn ascii(bytes: &[u8], allowed: impl Fn(u8) -> bool) -> Option<String> {
     text.bytes().all(allowed).then(|| text.to_owned())
 }
 
-fn is_printable(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&byte)
-}
-
 fn utf32(bytes: &[u8]) -> Option<String> {
     let (units, []) = bytes.as_chunks::<4>() else { return None };
     units.iter().map(|unit| char::from_u32(u32::from_be_bytes(*unit))).collect()
@@ -92,10 +89,12 @@ mod tests {
         check(0x12, b"12 34", Ok("12 34"));
         check(0x12, b"12a", Err(Undecodable));
         check(0x13, b"O'Neil (x)+,-./:=?", Ok("O'Neil (x)+,-./:=?"));
-        check(0x13, b"a@b", Err(Undecodable));
+        check(0x13, b"R&D *_@x", Ok("R&D *_@x"));
+        check(0x13, b"J\xfcrgen", Err(Undecodable));
         check(0x14, b"plain", Ok("plain"));
-        check(0x14, b"J\xfcrgen", Err(Undecodable)); // Latin-1
-        check(0x14, "Jürgen".as_bytes(), Err(Undecodable)); // UTF-8
+        check(0x14, b"J\xfcrgen", Ok("Jürgen")); // Latin-1
+        check(0x14, "Jürgen".as_bytes(), Ok("JÃ¼rgen")); // UTF-8 is read as Latin-1 too
+        check(0x14, &[0x9b], Err(Control));
         check(0x16, b"a@b", Ok("a@b"));
         check(0x16, &[0x80], Err(Undecodable));
         check(0x1a, b"visible ~", Ok("visible ~"));

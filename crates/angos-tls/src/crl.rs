@@ -16,7 +16,7 @@ use crate::client_cert_info::printable;
 use crate::der::{Elements, tag, unix_seconds};
 use crate::limits;
 use crate::load_error::Problem;
-use crate::parsed_certificate::{ParsedCertificate, extensions_of, without_leading_zeros};
+use crate::parsed_certificate::{ParsedCertificate, extensions_of, minimal_integer, without_leading_zeros};
 
 /// A list that was read.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Crl {
             if revoked.len() == limits::REVOKED_CERTIFICATES_MAX {
                 return Err(Problem::TooManyRevoked);
             }
-            revoked.insert(without_leading_zeros(entry.serial_number).into());
+            revoked.insert(minimal_integer(entry.serial_number).into());
         }
         let mut list = Self::fields(der, file).ok_or_else(|| bad("it cannot be read".to_owned()))?;
         list.revoked = revoked;

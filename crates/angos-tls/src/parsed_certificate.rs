@@ -13,7 +13,7 @@ pub(crate) enum KeyUse {
 /// A certificate's fields, as bytes of the certificate.
 #[derive(Clone, Debug)]
 pub(crate) struct ParsedCertificate<'a> {
-    /// Big end first, without leading zeros.
+    /// Two's complement, in as few octets as possible: 255 and −1 are two numbers.
     pub(crate) serial: &'a [u8],
     /// Contents of the names and of the public key, without their frames, as webpki has them.
     pub(crate) issuer: &'a [u8],
@@ -39,7 +39,7 @@ impl<'a> ParsedCertificate<'a> {
         let mut validity = fields.within(tag::SEQUENCE)?;
         let _subject = fields.expect(tag::SEQUENCE)?;
         let mut outline = Self {
-            serial: without_leading_zeros(serial),
+            serial: minimal_integer(serial),
             issuer,
             public_key: fields.expect(tag::SEQUENCE)?,
             not_before: unix_seconds(validity.next()?)?,
@@ -71,7 +71,17 @@ impl<'a> ParsedCertificate<'a> {
     }
 }
 
-/// The one spelling of a natural number, whoever encoded it.
+/// The one spelling of an integer, also where the encoding has octets that only repeat the sign.
+pub(crate) fn minimal_integer(mut number: &[u8]) -> &[u8] {
+    while let [0, rest @ ..] | [0xff, rest @ ..] = number
+        && let [0, 0..=0x7f, ..] | [0xff, 0x80..=0xff, ..] = number
+    {
+        number = rest;
+    }
+    number
+}
+
+/// The one spelling of a natural number.
 pub(crate) fn without_leading_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|octet| **octet == 0).count();
     number.get(zeros..).unwrap_or_default()
@@ -128,6 +138,18 @@ mod tests {
         for cut in 0..der.len() {
             assert!(ParsedCertificate::read(&der[..cut]).is_none(), "{cut}");
         }
+    }
+
+    #[test]
+    fn integers_have_one_spelling_each() {
+        let check =
+            |bytes: &[u8], expected: &[u8]| assert_eq!(minimal_integer(bytes), expected, "{bytes:02x?}");
+        check(&[0x00, 0xff], &[0x00, 0xff]); // 255
+        check(&[0xff], &[0xff]); // -1
+        check(&[0xff, 0xff, 0xff], &[0xff]);
+        check(&[0x00, 0x00, 0x7f], &[0x7f]);
+        check(&[0x00], &[0x00]);
+        check(&[], &[]);
     }
 
     #[test]

@@ -190,7 +190,7 @@ impl Signer<'_> {
         let extensions = if leaf.version == 3 { self.extensions(leaf, public_key) } else { Vec::new() };
         let to_be_signed = sequence(&[
             version,
-            integer(&serial),
+            if leaf.is_serial_raw { tlv(0x02, &serial) } else { integer(&serial) },
             algorithm,
             self.name.to_vec(),
             sequence(&[time(leaf.not_before), time(leaf.not_after)]),

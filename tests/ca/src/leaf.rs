@@ -41,6 +41,8 @@ pub struct Leaf {
     pub(crate) signature: Signature,
     pub(crate) version: u8,
     pub(crate) serial: Option<Vec<u8>>,
+    /// The serial number is two's complement already.
+    pub(crate) is_serial_raw: bool,
     pub(crate) not_before: i64,
     pub(crate) not_after: i64,
 }
@@ -61,6 +63,7 @@ impl Leaf {
             signature: Signature::Customary,
             version: 3,
             serial: None,
+            is_serial_raw: false,
             not_before: -HOUR,
             not_after: 24 * HOUR,
         }
@@ -233,10 +236,19 @@ impl Leaf {
         self
     }
 
+    /// Sets the contents of the serial number's INTEGER: `ff` is −1.
+    #[must_use]
+    pub fn raw_serial(mut self, bytes: &[u8]) -> Self {
+        self.serial = Some(bytes.to_vec());
+        self.is_serial_raw = true;
+        self
+    }
+
     /// Sets the serial number: a positive integer, big end first, of any length. Default: 16 random bytes.
     #[must_use]
     pub fn serial(mut self, bytes: &[u8]) -> Self {
         self.serial = Some(bytes.to_vec());
+        self.is_serial_raw = false;
         self
     }
 

@@ -59,6 +59,13 @@ impl RevocationList {
         self
     }
 
+    /// Revokes the certificate whose serial number's INTEGER has these contents: `ff` is −1.
+    #[must_use]
+    pub fn revoke_raw(mut self, serial: &[u8]) -> Self {
+        self.entries.push(sequence(&[tlv(0x02, serial), time(-HOUR)]));
+        self
+    }
+
     /// Revokes the certificate with this serial number for the reason of this code (RFC 5280 §5.3.1).
     #[must_use]
     pub fn revoke_because(mut self, serial: &[u8], code: u8) -> Self {

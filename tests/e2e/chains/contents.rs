@@ -41,8 +41,16 @@ fn strings(root: &Authority) -> Vec<Row> {
             "c.common_names[0].size() == 2048",
         ),
         refused("a name of 2049 bytes", named(Text::from("a".repeat(2049))), IDENTITY),
-        refused("a T61String in Latin-1", named(Text::Teletex(b"J\xfcrgen".to_vec())), IDENTITY),
-        refused("a PrintableString with other letters", named(Text::Printable(text("alice@home"))), IDENTITY),
+        accepted(
+            "a T61String in Latin-1",
+            named(Text::Teletex(b"J\xfcrgen".to_vec())),
+            "c.common_names == ['Jürgen']",
+        ),
+        accepted(
+            "a PrintableString with other letters",
+            named(Text::Printable(text("R&D *_alice@home"))),
+            "c.common_names == ['R&D *_alice@home']",
+        ),
         refused("a UTF8String that is none", named(Text::Raw(0x0c, vec![0xff])), IDENTITY),
         refused("a BMPString cut in half", named(Text::Raw(0x1e, vec![0, b'a', 0])), IDENTITY),
         refused("a string of no string type", named(Text::Raw(0x02, vec![1])), IDENTITY),
@@ -81,6 +89,10 @@ fn subjects(root: &Authority) -> Vec<Row> {
             root.issue(&alice().attribute(EMAIL_ATTRIBUTE, Text::Ia5("a@b.c".into()))),
             ALICE,
         ),
+        alice_is_accepted(
+            "an unreadable attribute that no rule can name",
+            root.issue(&alice().attribute(&[2, 5, 4, 7], Text::Raw(0x0c, vec![0xff]))),
+        ),
         accepted("64 attributes", root.issue(&crowd(64)), "c.organizations.size() == 64"),
         refused("65 attributes", root.issue(&crowd(65)), IDENTITY),
     ]
@@ -98,6 +110,12 @@ fn serial_numbers(root: &Authority) -> Vec<Row> {
         ),
         refused("a serial number of 21 bytes", number(&[0x7f; 21]), IDENTITY),
         refused("a serial number of 30 bytes", number(&[0x11; 30]), IDENTITY),
+        accepted(
+            "the serial number -1",
+            root.issue(&alice().raw_serial(&[0xff])),
+            "c.serial_number == '-01'",
+        ),
+        accepted("the serial number 255", number(&[0xff]), "c.serial_number == 'ff'"),
         accepted("the serial number zero", number(&[0]), "c.serial_number == '00'"),
     ]
 }

@@ -68,13 +68,16 @@ fn plain(case: &mut Case) {
 fn serial_numbers(case: &mut Case) {
     let root = Authority::new("Serial numbers");
     let [high, long, one, other] = [&[0xff, 1][..], &[0x7f; 20], &[0, 0, 5], &[5, 0]];
-    case.list(&root, &list().revoke(high).revoke(long).revoke(&[5]));
+    let negative = root.issue(&alice().raw_serial(&[0xfe]));
+    case.list(&root, &list().revoke(high).revoke(long).revoke(&[5]).revoke_raw(&[0xff]).revoke_raw(&[0xfe]));
     let with = |serial| root.issue(&alice().serial(serial));
     case.rows.extend([
         refused("a serial number with its highest bit set, revoked", with(high), REVOKED),
         refused("a serial number of 20 bytes, revoked", with(long), REVOKED),
         refused("a small serial number, revoked", with(one), REVOKED),
         alice_is_accepted("a serial number that begins like a revoked one", with(other)),
+        refused("a negative serial number, revoked", negative, REVOKED),
+        alice_is_accepted("255, where -1 is revoked", with(&[0xff])),
     ]);
     case.anchors.push(root);
 }

@@ -4,7 +4,7 @@ use angos_test_ca::{Authority, Leaf, Text, Usage};
 use proptest::prelude::*;
 
 use super::*;
-use crate::error::{SpiffeFault, ValueFault};
+use crate::error::{Field, SpiffeFault, ValueFault};
 use crate::limits::{ALTERNATIVE_NAMES_MAX, NAME_ATTRIBUTES_MAX, VALUE_MAX_BYTES};
 
 const EMAIL_ADDRESS: [u64; 7] = [1, 2, 840, 113_549, 1, 9, 1];
@@ -120,7 +120,7 @@ fn every_string_type_is_read_or_refused() {
     let subject = |fault| Err(CertificateError::Value { field: Field::Subject, fault });
     check("bmp", Ok(("Zürich", "Владимир")));
     check("t61-ascii", Ok(("Plain", "plain")));
-    check("t61-latin1", subject(ValueFault::Undecodable));
+    check("t61-latin1", Ok(("Zürich", "latin")));
     check("nul-in-cn", subject(ValueFault::Control));
     check("long-serial", Err(CertificateError::Malformed(Part::SerialNumber)));
 
@@ -135,18 +135,33 @@ fn every_string_type_is_read_or_refused() {
     check(Text::Utf8(String::new()), Err(ValueFault::Empty));
     check(Text::Utf8("a\nb".into()), Err(ValueFault::Control));
     check(Text::Bmp("a\0b".into()), Err(ValueFault::Control));
-    check(Text::Printable("a*b".into()), Err(ValueFault::Undecodable));
+    check(Text::Printable("R&D *_@b".into()), Ok("R&D *_@b"));
     check(Text::Raw(0x1b, b"general".into()), Err(ValueFault::UnknownType));
     check(Text::Raw(0x2c, b"\x0c\x01a".into()), Err(ValueFault::UnknownType)); // constructed
     check(Text::Raw(0x0c, vec![b'a'; VALUE_MAX_BYTES + 1]), Err(ValueFault::TooLong));
 
+    // No rule names a value of the issuer, so one that cannot be read stands as its DER.
     let leaf = Authority::new("a\u{7f}b").issue(&client()).certificate_der;
-    let expected = CertificateError::Value { field: Field::Issuer, fault: ValueFault::Control };
-    assert_eq!(Certificate::from_der(&leaf).err(), Some(expected));
+    assert_eq!(Certificate::from_der(&leaf).unwrap().issuer(), "CN=#0c03617f62");
 }
 
 #[test]
-fn subjects_are_text_nobody_can_forge() {
+fn attributes_no_rule_can_name_never_refuse() {
+    let check = |kind: &[u64], value: Text, expected: &str| {
+        let leaf = Leaf::client("a").attribute(kind, value);
+        assert_eq!(read(&leaf).unwrap().subject(), format!("{expected},CN=a"), "{kind:?}");
+    };
+    check(&[2, 5, 4, 7], Text::Utf8("a\nb".into()), "L=#0c03610a62");
+    check(&[2, 5, 4, 7], Text::Raw(0x1b, b"general".into()), "L=#1b0767656e6572616c");
+    check(&[2, 5, 4, 7], Text::Utf8(String::new()), "L=#0c00");
+    check(&[2, 5, 4, 7], Text::Utf8("#0c00".into()), r"L=\#0c00");
+    check(&EMAIL_ADDRESS, Text::Raw(0x0c, vec![0xff]), "emailAddress=#0c01ff");
+    let long = Leaf::client("a").attribute(&[2, 5, 4, 13], Text::Raw(0x0c, vec![b'a'; 4 * VALUE_MAX_BYTES]));
+    assert!(read(&long).is_ok());
+}
+
+#[test]
+fn subjects_cannot_be_forged() {
     let check = |leaf: Leaf, expected: &str| assert_eq!(read(&leaf).unwrap().subject(), expected);
     check(Leaf::client("a,O=Admins"), r"CN=a\,O=Admins");
     check(Leaf::client(" #+;<>\"\\ "), r#"CN=\ #\+\;\<\>\"\\\ "#);
@@ -248,6 +263,7 @@ fn serial_numbers_have_one_spelling() {
     check(&[0], Some("00"));
     check(&[0x0a], Some("0a"));
     check(&[0, 0, 0x7f], Some("7f"));
+    check(&[0, 0xff], Some("ff"));
     check(&[0xff; 20], Some(&"ff".repeat(20)));
     check(&[0x7f; 21], None);
     check(&[0xff; 30], None);
@@ -274,8 +290,23 @@ fn the_frame_is_strict() {
     let ecdsa_with_sha384 = [0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3];
     check(&replaced(&der, &ecdsa_with_sha256, &ecdsa_with_sha384), Part::SignatureAlgorithm);
     check(&replaced(&der, b"\x17\x0d", b"\x16\x0d"), Part::Validity);
-    let negative = Authority::new("CA").issue(&Leaf::client("a").serial(&[0x12, 0x34, 0x56])).certificate_der;
-    check(&replaced(&negative, &[2, 3, 0x12, 0x34, 0x56], &[2, 3, 0x92, 0x34, 0x56]), Part::SerialNumber);
+}
+
+#[test]
+fn negative_serial_numbers_are_shown_and_are_numbers_of_their_own() {
+    let der = Authority::new("CA").issue(&Leaf::client("a").serial(&[0x12, 0x34, 0x56])).certificate_der;
+    let check = |octets: [u8; 3], expected: Option<&str>| {
+        let [a, b, c] = octets;
+        let found = Certificate::from_der(&replaced(&der, &[2, 3, 0x12, 0x34, 0x56], &[2, 3, a, b, c]));
+        assert_eq!(found.ok().as_ref().map(Certificate::serial_number), expected, "{octets:02x?}");
+    };
+    check([0x92, 0x34, 0x56], Some("-6dcbaa"));
+    check([0x80, 0, 0], Some("-800000"));
+    check([0xff, 0x7f, 0xff], Some("-8001"));
+    check([0xff, 0x00, 0x00], Some("-010000"));
+    check([0x00, 0xff, 0xff], Some("ffff"));
+    check([0xff, 0xff, 0xff], None); // -1 in three octets is not DER
+    check([0x00, 0x7f, 0xff], None);
 }
 
 /// Readable certificates to damage.
