@@ -180,7 +180,31 @@ fn vouched() -> (crate::harness::Registry, Vec<Shown>) {
         ("good", good, None, "the client CA `partners` issued it"),
         ("revoked", revoked, Some("revoked"), "revoked"),
         ("expired", pki.authority.issue(&Leaf::client("old").expired()), Some("expired"), "has expired"),
-        ("unknown", unknown, Some("unknown_ca"), "no client authority signed"),
+        ("unknown", unknown, Some("unknown_ca"), "no client CA issued"),
+        (
+            "short",
+            pki.authority.issue(&Leaf::client("x").key(angos_test_ca::Key::Rsa1024)),
+            Some("unsupported_algorithm"),
+            "its RSA key has 1024 bits",
+        ),
+        (
+            "self",
+            angos_test_ca::Authority::new("alice").as_client(),
+            Some("self_signed"),
+            "the certificate is self-signed",
+        ),
+        (
+            "old",
+            pki.authority.issue(&Leaf::client("x").version(1)),
+            Some("certificate_version"),
+            "not of X.509 version 3",
+        ),
+        (
+            "encrypts",
+            pki.authority.issue(&Leaf::client("x").key_usage(Some(angos_test_ca::KEY_ENCIPHERMENT))),
+            Some("key_usage"),
+            "does not include digitalSignature",
+        ),
         ("usage", pki.authority.issue(&Leaf::server(["x"])), Some("wrong_usage"), "client authentication"),
     ];
     for (name, issued, ..) in &rows {

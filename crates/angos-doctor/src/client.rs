@@ -87,13 +87,7 @@ impl Client {
             ),
             _ => report.add(&kind::CLIENT_UNUSABLE, &self.file, "Its first certificate cannot be used."),
         }
-        if let Err(error) = leaf.facts() {
-            report.add(
-                &kind::CLIENT_IDENTITY_UNREADABLE,
-                &self.file,
-                format!("In the certificate, {error}."),
-            );
-        }
+        self.check_contents(leaf, report);
         self.check_dates(leaf, &kind::CLIENT_EXPIRED, &kind::CLIENT_NOT_YET_VALID, report);
         for other in others {
             self.check_dates(other, &kind::INTERMEDIATE_EXPIRED, &kind::INTERMEDIATE_NOT_YET_VALID, report);
@@ -116,6 +110,20 @@ impl Client {
                 leaf.issuer()
             );
             report.good(text);
+        }
+    }
+
+    /// Reports an identity that cannot be read, and a key that no server of ours accepts.
+    fn check_contents(&self, leaf: &CertificateInfo, report: &mut Report) {
+        if let Err(error) = leaf.facts() {
+            report.add(
+                &kind::CLIENT_IDENTITY_UNREADABLE,
+                &self.file,
+                format!("In the certificate, {error}."),
+            );
+        }
+        if let Some(problem) = leaf.key_problem() {
+            report.add(&kind::KEY_KIND_REFUSED, &self.file, format!("In the certificate, {problem}."));
         }
     }
 

@@ -188,6 +188,10 @@ impl HandshakeContext<'_> {
             match class {
                 "incomplete_chain" => return Some((&kind::MISSING_INTERMEDIATE, accepted(asked) + " ")),
                 "revocation_unknown" => return Some((&kind::REVOCATION_UNKNOWN, none)),
+                "unsupported_algorithm" => return Some((&kind::KEY_KIND_REFUSED, none)),
+                "key_usage" => return Some((&kind::CLIENT_KEY_USAGE, none)),
+                "self_signed" => return Some((&kind::CLIENT_SELF_SIGNED, none)),
+                "issuer_name" => return Some((&kind::ISSUER_NAME, none)),
                 _ => {}
             }
         }

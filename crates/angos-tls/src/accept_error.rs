@@ -7,7 +7,8 @@ use angos_identity::CertificateError;
 
 use crate::client_cert_info::ClientCertInfo;
 use crate::failure_class::FailureClass;
-use crate::refusal::{Refusal, classify};
+use crate::plain_http::PlainHttp;
+use crate::refusal::{Refusal, classify, protocol_words};
 use crate::verifier::HandshakeCapture;
 
 /// Why a connection was not accepted. The connection is closed when this is returned.
@@ -25,7 +26,7 @@ pub enum AcceptError {
     Tls {
         /// Why, in one word.
         class: FailureClass,
-        /// Why, in the words of the TLS library.
+        /// Why, in words.
         detail: Box<dyn StdError + Send + Sync>,
         /// The client certificate that was refused, if one was.
         certificate: Option<Box<ClientCertInfo>>,
@@ -47,11 +48,20 @@ impl AcceptError {
         let certificate = captured.refused.map(Box::new);
         let error = match error.downcast::<rustls::Error>() {
             Ok(error) => error,
-            Err(error) => return Self::Io(error),
+            Err(error) => match error.downcast::<PlainHttp>() {
+                Ok(plain) => {
+                    let detail = Box::new(plain);
+                    return Self::Tls { class: FailureClass::PlainHttp, detail, certificate: None };
+                }
+                Err(error) => return Self::Io(error),
+            },
         };
         match (captured.refusal, certificate) {
             (Some(refusal), Some(certificate)) => Self::refused(refusal, *certificate),
-            (_, certificate) => Self::Tls { class: class_of(&error), detail: Box::new(error), certificate },
+            (_, certificate) => {
+                let detail = protocol_words(&error).into();
+                Self::Tls { class: class_of(&error), detail, certificate }
+            }
         }
     }
 
@@ -60,11 +70,8 @@ impl AcceptError {
         let certificate = Box::new(certificate);
         match refusal {
             Refusal { unreadable: Some(error), .. } => Self::Identity { error, certificate },
-            Refusal { class, words: Some(words), .. } => {
+            Refusal { class, words, .. } => {
                 Self::Tls { class, detail: words.into(), certificate: Some(certificate) }
-            }
-            Refusal { class, error, .. } => {
-                Self::Tls { class, detail: Box::new(error), certificate: Some(certificate) }
             }
         }
     }

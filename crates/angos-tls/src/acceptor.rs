@@ -15,11 +15,13 @@ use tokio_rustls::server::TlsStream;
 use crate::accept_error::AcceptError;
 use crate::client_cert_info::ClientCertInfo;
 use crate::current_material::{CurrentMaterial, Generation, Generations};
+use crate::failure_class::FailureClass;
 use crate::failure_log::FailureLog;
 use crate::limits;
 use crate::material::Material;
 use crate::metered::Metered;
 use crate::peer::Peer;
+use crate::plain_http;
 use crate::settings::ClientAuth;
 use crate::stream::Stream;
 use crate::trust::Verified;
@@ -206,6 +208,9 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, error: &Accept
         return;
     }
     let drain = async {
+        if error.kind() == FailureClass::PlainHttp {
+            stream.write_all(plain_http::ANSWER).await?;
+        }
         stream.shutdown().await?;
         let mut waste = [0; 4096];
         let mut drained = 0;

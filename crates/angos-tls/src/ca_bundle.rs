@@ -13,6 +13,7 @@ use crate::limits;
 use crate::load_error::Problem;
 use crate::parsed_certificate::{KeyUse, ParsedCertificate};
 use crate::pem;
+use crate::refusal;
 use crate::revocation::Crls;
 
 /// One certificate of a bundle: whom it names, and how far its word goes.
@@ -52,7 +53,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Anchor>, Vec<Problem>> {
 fn anchor(der: &CertificateDer<'_>, position: usize) -> Result<Anchor, Problem> {
     let bad = |reason: String| Problem::BadCertificate { position, reason };
     let certificate = Certificate::from_der(der).map_err(|error| bad(error.to_string()))?;
-    let entity = EndEntityCert::try_from(der).map_err(|error| bad(error.to_string()))?;
+    let entity = EndEntityCert::try_from(der).map_err(|error| bad(refusal::words(&error)))?;
     let outline = ParsedCertificate::read(der).ok_or_else(|| bad("it cannot be read".to_owned()))?;
     let subject = printable(certificate.subject(), limits::CERT_TEXT_MAX_CHARS);
     if !is_authority(&entity, &certificate) {
@@ -61,7 +62,8 @@ fn anchor(der: &CertificateDer<'_>, position: usize) -> Result<Anchor, Problem> 
     if !outline.allows(KeyUse::CertificateSigning) {
         return Err(Problem::MayNotSign { position, subject });
     }
-    let trusted = webpki::anchor_from_trusted_cert(der).map_err(|error| bad(error.to_string()))?.to_owned();
+    let trusted =
+        webpki::anchor_from_trusted_cert(der).map_err(|error| bad(refusal::words(&error)))?.to_owned();
     let may_sign_lists = outline.allows(KeyUse::ListSigning);
     let ParsedCertificate { not_before, not_after, path_length, .. } = outline;
     let (digest, der) = (Sha256::digest(der).into(), der.clone().into_owned());

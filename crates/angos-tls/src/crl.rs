@@ -241,6 +241,7 @@ fn reason(error: &Error) -> String {
             "it has a critical extension that is not understood".to_owned()
         }
         Error::BadDer | Error::TrailingData(_) => "it is malformed".to_owned(),
-        other => other.to_string(),
+        Error::MalformedExtensions | Error::ExtensionValueInvalid => "an extension cannot be read".to_owned(),
+        other => crate::refusal::words(other),
     }
 }

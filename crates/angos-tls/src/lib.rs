@@ -14,6 +14,7 @@
 
 mod accept_error;
 mod acceptor;
+mod algorithms;
 mod bounded_cache;
 mod ca_bundle;
 mod client_cert_info;
@@ -34,6 +35,7 @@ mod names;
 mod parsed_certificate;
 mod peer;
 mod pem;
+mod plain_http;
 pub mod probe;
 mod recheck;
 mod refusal;

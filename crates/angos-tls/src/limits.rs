@@ -165,6 +165,16 @@ pub const PROBE_ANSWER_BYTES: usize = 1024;
 /// Source: ours. They are read by people.
 pub const PROBE_NAMES_MAX: usize = 64;
 
+/// Fewest bits of an RSA key that can sign anything: 2048.
+///
+/// Source: the TLS library (aws-lc-rs) verifies no signature of a shorter one; NIST SP 800-131A asks for as many.
+pub const RSA_MIN_BITS: usize = 2048;
+
+/// Most bits of such a key: 8192.
+///
+/// Source: the TLS library (aws-lc-rs) verifies no signature of a longer one.
+pub const RSA_MAX_BITS: usize = 8192;
+
 /// Most certificates of a client that may lie on a path from its leaf to an authority: 16.
 ///
 /// Source: ours. A path has at most 6 between its ends, and cross-signing rarely doubles them. What lies on no path does

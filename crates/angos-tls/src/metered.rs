@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::limits::HANDSHAKE_FREE_BYTES;
+use crate::plain_http::{self, PlainHttp};
 
 /// A transport. Everything passes through; while there is a meter, bytes read are counted.
 #[derive(Debug)]
@@ -71,10 +72,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        match &mut self.meter {
-            Some(meter) => Poll::Ready(meter.count(buffer.filled().len().saturating_sub(before))),
-            None => Poll::Ready(Ok(())),
+        let Some(meter) = &mut self.meter else { return Poll::Ready(Ok(())) };
+        let received = buffer.filled().get(before..).unwrap_or_default();
+        if meter.read == 0 && plain_http::is_request(received) {
+            // An error of the transport: the TLS library then sends no alert, which would garble the answer.
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, PlainHttp)));
         }
+        Poll::Ready(meter.count(received.len()))
     }
 }
 

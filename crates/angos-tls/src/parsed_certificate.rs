@@ -73,7 +73,7 @@ impl<'a> ParsedCertificate<'a> {
 
 /// The one spelling of an integer, also where the encoding has octets that only repeat the sign.
 pub(crate) fn minimal_integer(mut number: &[u8]) -> &[u8] {
-    while let [0, rest @ ..] | [0xff, rest @ ..] = number
+    while let [0 | 0xff, rest @ ..] = number
         && let [0, 0..=0x7f, ..] | [0xff, 0x80..=0xff, ..] = number
     {
         number = rest;

@@ -2,6 +2,7 @@
 //! good enough. The same code judges a handshake, a resumption and a connection that is looked at again.
 
 use std::cell::{OnceCell, RefCell};
+use std::collections::HashSet;
 use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,17 +13,18 @@ use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use sha2::{Digest, Sha256};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
+use crate::algorithms::key_problem;
 use crate::bounded_cache::BoundedCache;
 use crate::ca_bundle::{Anchor, CaBundle};
-use crate::client_cert_info::printable;
 use crate::crl::Crl;
 use crate::failure_class::FailureClass;
 use crate::issuers;
+use crate::limits;
 use crate::parsed_certificate::{KeyUse, ParsedCertificate};
 use crate::refusal::Refusal;
 use crate::revocation::{Crls, Issuer};
 use crate::settings::Revocation;
-use crate::{der, limits};
+use crate::trust::explain::folded_name;
 
 /// A chain that was found good, and for how long that holds.
 #[derive(Debug)]
@@ -50,10 +52,12 @@ impl Verified {
 /// Everything that decides whether a client's chain is good, of one set of material.
 #[derive(Debug)]
 pub(crate) struct Trust {
-    authorities: Vec<CaBundle>,
+    bundles: Vec<CaBundle>,
     /// The anchors of all authorities, for webpki; and beside each what webpki does not look at.
     anchors: Vec<TrustAnchor<'static>>,
     details: Vec<AnchorDetail>,
+    /// The names of all anchors, as RFC 5280 §7.1 compares names.
+    folded_names: HashSet<String>,
     revocation: Revocation,
     algorithms: WebPkiSupportedAlgorithms,
     /// Chains found good before. A verdict depends on nothing but chain, trust and time, so while both last it
@@ -82,13 +86,13 @@ struct AcceptedPath {
 
 impl Trust {
     pub(crate) fn new(
-        authorities: Vec<CaBundle>,
+        bundles: Vec<CaBundle>,
         revocation: Revocation,
         algorithms: WebPkiSupportedAlgorithms,
     ) -> Self {
         let mut anchors = Vec::new();
         let mut details = Vec::new();
-        for (place, authority) in authorities.iter().enumerate() {
+        for (place, authority) in bundles.iter().enumerate() {
             for Anchor { trusted, not_before, not_after, path_length, .. } in &authority.anchors {
                 anchors.push(trusted.clone());
                 details.push(AnchorDetail {
@@ -99,16 +103,17 @@ impl Trust {
                 });
             }
         }
+        let folded_names = anchors.iter().filter_map(|anchor| folded_name(&anchor.subject)).collect();
         let known = Mutex::new(BoundedCache::new(limits::VERIFIED_CHAINS_MAX_BYTES));
         let intermediates = Mutex::new(BoundedCache::new(limits::KNOWN_INTERMEDIATES_MAX));
-        Self { authorities, anchors, details, revocation, algorithms, known, intermediates }
+        Self { bundles, anchors, details, folded_names, revocation, algorithms, known, intermediates }
     }
 
     /// Everything a verdict depends on, beside chain and time.
     pub(crate) fn digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new();
         digest.update(format!("{:?}", self.revocation));
-        for CaBundle { name, spiffe_trust_domain, anchors, lists } in &self.authorities {
+        for CaBundle { name, spiffe_trust_domain, anchors, lists } in &self.bundles {
             let counts = (anchors.len(), lists.as_ref().map(|lists| lists.all().count()));
             digest.update(format!("{name:?} {spiffe_trust_domain:?} {counts:?}"));
             let lists = lists.iter().flat_map(Crls::all).map(|list| list.digest);
@@ -122,17 +127,17 @@ impl Trust {
     /// This trust with those lists of `before` that are newer than what it has instead, and what it had. None: it
     /// has no list that is older.
     pub(crate) fn keeping_newer_lists(&self, before: &Self) -> Option<(Self, Vec<Arc<Crl>>)> {
-        let mut authorities = self.authorities.clone();
+        let mut bundles = self.bundles.clone();
         let mut older = Vec::new();
-        for lists in authorities.iter_mut().filter_map(|authority| authority.lists.as_mut()) {
-            for earlier in before.authorities.iter().filter_map(|authority| authority.lists.as_ref()) {
+        for lists in bundles.iter_mut().filter_map(|authority| authority.lists.as_mut()) {
+            for earlier in before.bundles.iter().filter_map(|authority| authority.lists.as_ref()) {
                 older.append(&mut lists.keep_newer(earlier));
             }
         }
         if older.is_empty() {
             return None;
         }
-        Some((Self::new(authorities, self.revocation, self.algorithms), older))
+        Some((Self::new(bundles, self.revocation, self.algorithms), older))
     }
 
     /// Remembers the intermediates `before` knew. They are hints for people; no verdict rests on them.
@@ -143,7 +148,7 @@ impl Trust {
 
     /// The revocation lists in use.
     pub(crate) fn lists(&self) -> impl Iterator<Item = &Arc<Crl>> {
-        self.authorities.iter().filter_map(|authority| authority.lists.as_ref()).flat_map(Crls::all)
+        self.bundles.iter().filter_map(|authority| authority.lists.as_ref()).flat_map(Crls::all)
     }
 
     pub(crate) fn algorithms(&self) -> &WebPkiSupportedAlgorithms {
@@ -216,10 +221,7 @@ impl Trust {
             }
             Err(error) => {
                 let refusal = refused.take().unwrap_or_else(|| error.into());
-                return Err(self
-                    .incomplete(leaf, intermediates)
-                    .filter(|_| refusal.class == FailureClass::UnknownCa)
-                    .unwrap_or(refusal));
+                return Err(self.explain(refusal, leaf, intermediates));
             }
         };
         let Some(AcceptedPath { authority, from, until }) = path else {
@@ -227,7 +229,7 @@ impl Trust {
         };
         let read = identity.into_inner().unwrap_or_else(|| Certificate::from_der(leaf));
         let identity = read.map_err(Refusal::unreadable)?;
-        let identity = match self.authorities.get(authority).and_then(|authority| authority.name.clone()) {
+        let identity = match self.bundles.get(authority).and_then(|authority| authority.name.clone()) {
             Some(name) => identity.with_ca(name),
             None => identity,
         };
@@ -236,37 +238,7 @@ impl Trust {
     }
 }
 
-/// Telling a chain that lacks an intermediate from one of a stranger.
-impl Trust {
-    fn remember_intermediates(&self, path: &VerifiedPath<'_>) {
-        let mut names = self.intermediates.lock().unwrap_or_else(PoisonError::into_inner);
-        for certificate in path.intermediate_certificates() {
-            let name = Sha256::digest(certificate.subject()).into();
-            if names.get(&name).is_none() {
-                names.insert(name, (), 1);
-            }
-        }
-    }
-
-    /// The refusal of a chain whose last certificate was issued by an intermediate that others have sent.
-    fn incomplete(&self, leaf: &CertificateDer<'_>, sent: &[CertificateDer<'_>]) -> Option<Refusal> {
-        let known = self.intermediates.lock().unwrap_or_else(PoisonError::into_inner);
-        let issuer = std::iter::once(leaf)
-            .chain(sent)
-            .filter_map(|der| ParsedCertificate::read(der))
-            .map(|outline| outline.issuer)
-            .find(|issuer| known.get(&<[u8; 32]>::from(Sha256::digest(issuer))).is_some())?;
-        let whole = der::sequence(issuer);
-        let name = angos_identity::distinguished_name(&whole).ok()?;
-        let name = printable(&name, limits::CERT_TEXT_MAX_CHARS);
-        Some(Refusal::new(
-            FailureClass::IncompleteChain,
-            format!("the certificate of its issuer {name} was not sent with it"),
-        ))
-    }
-}
-
-/// One chain under judgement.
+/// One chain that is verified.
 struct PathCheck<'a> {
     trust: &'a Trust,
     /// Read when first needed: a chain that is refused is not worth it.
@@ -280,13 +252,16 @@ impl PathCheck<'_> {
         let place = self.trust.anchors.iter().position(|anchor| ptr::eq(anchor, path.anchor()));
         let found = place.and_then(|place| self.trust.details.get(place));
         let detail = found.ok_or(webpki::Error::UnknownIssuer)?;
-        let authority = self.trust.authorities.get(detail.authority).ok_or(webpki::Error::UnknownIssuer)?;
+        let authority = self.trust.bundles.get(detail.authority).ok_or(webpki::Error::UnknownIssuer)?;
         let leaf = path.end_entity().der();
         self.authority_holds(detail, path)?;
         let outline = outline(&leaf)?;
+        if let Some(problem) = key_problem(outline.public_key, &self.trust.algorithms) {
+            return Err(Refusal::new(FailureClass::UnsupportedAlgorithm, problem));
+        }
         if !outline.allows(KeyUse::DigitalSignature) {
             return Err(Refusal::new(
-                FailureClass::WrongUsage,
+                FailureClass::KeyUsage,
                 "its key usage does not include digitalSignature",
             ));
         }
@@ -298,7 +273,7 @@ impl PathCheck<'_> {
         for intermediate in &above {
             if !intermediate.allows(KeyUse::CertificateSigning) {
                 let words = "an intermediate's key usage does not include keyCertSign";
-                return Err(Refusal::new(FailureClass::BadCertificate, words));
+                return Err(Refusal::new(FailureClass::KeyUsage, words));
             }
             from = from.max(intermediate.not_before);
             until = until.min(intermediate.not_after);
@@ -330,13 +305,10 @@ impl PathCheck<'_> {
     /// The anchor's own validity and path length, which webpki does not look at.
     fn authority_holds(&self, anchor: &AnchorDetail, path: &VerifiedPath<'_>) -> Result<(), Refusal> {
         if self.now > anchor.not_after {
-            return Err(Refusal::new(FailureClass::Expired, "the authority that vouches for it has expired"));
+            return Err(Refusal::new(FailureClass::Expired, "the CA that issued it has expired"));
         }
         if self.now < anchor.not_before {
-            return Err(Refusal::new(
-                FailureClass::NotYetValid,
-                "the authority that vouches for it is not valid yet",
-            ));
+            return Err(Refusal::new(FailureClass::NotYetValid, "the CA that issued it is not valid yet"));
         }
         // RFC 5280 §6.1.4 (l): a certificate that names itself as its issuer does not count.
         let counted = |certificate: &&webpki::Cert<'_>| certificate.issuer() != certificate.subject();
@@ -384,5 +356,6 @@ fn digest(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> [u
     digest.finalize().into()
 }
 
+mod explain;
 #[cfg(test)]
 mod tests;

@@ -46,9 +46,11 @@ impl From<FailureClass> for TrustError {
             FailureClass::Revoked => Self::Revoked,
             FailureClass::RevocationUnknown => Self::RevocationUnknown,
             // A wrong signature is what remains when an authority was replaced by another of the same name.
-            FailureClass::UnknownCa | FailureClass::IncompleteChain | FailureClass::BadSignature => {
-                Self::CaRemoved
-            }
+            FailureClass::UnknownCa
+            | FailureClass::IncompleteChain
+            | FailureClass::IssuerName
+            | FailureClass::UnsupportedAlgorithm
+            | FailureClass::BadSignature => Self::CaRemoved,
             other => Self::Refused(other),
         }
     }

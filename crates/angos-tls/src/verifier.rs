@@ -15,6 +15,7 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, UnixTime};
 
 use crate::client_cert_info::ClientCertInfo;
+use crate::failure_class::FailureClass;
 use crate::refusal::Refusal;
 use crate::sessions::SessionClient;
 use crate::trust::{Trust, Verified};
@@ -112,7 +113,7 @@ impl ClientCertVerifier for Verifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls12_signature(message, leaf, signature, self.trust.algorithms())
-            .map_err(|error| refuse(leaf, error))
+            .map_err(|error| refuse_proof(leaf, error))
     }
 
     fn verify_tls13_signature(
@@ -122,7 +123,7 @@ impl ClientCertVerifier for Verifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls13_signature(message, leaf, signature, self.trust.algorithms())
-            .map_err(|error| refuse(leaf, error))
+            .map_err(|error| refuse_proof(leaf, error))
     }
 
     fn client_auth_mandatory(&self) -> bool {
@@ -136,6 +137,20 @@ impl ClientCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.trust.algorithms().supported_schemes()
     }
+}
+
+/// The chain is good, and the proof that the client holds the key of the leaf is not.
+fn refuse_proof(leaf: &CertificateDer<'_>, error: Error) -> Error {
+    let (class, words) = match &error {
+        Error::InvalidCertificate(rustls::CertificateError::BadSignature) => (
+            FailureClass::BadSignature,
+            "the client does not hold the private key of the certificate it sent",
+        ),
+        _ => (FailureClass::UnsupportedAlgorithm, "the client signed in a way that does not fit its key"),
+    };
+    let refusal = Refusal { error: error.clone(), ..Refusal::new(class, words) };
+    record(|captured| captured.refusal = Some(refusal));
+    refuse(leaf, error)
 }
 
 fn refuse(leaf: &CertificateDer<'_>, error: Error) -> Error {

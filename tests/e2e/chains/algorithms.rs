@@ -21,7 +21,7 @@ pub(super) fn group() -> Group {
     let crossed = anchors[1].issue(&alice().signature(Signature::EcdsaP521Sha384));
     rows.push(alice_is_accepted("P-521 with SHA-384", crossed));
     rows.push(alice_is_accepted("of an authority with RSA 4096", large.issue(&alice())));
-    rows.push(refused("of an authority with RSA 1024", small.issue(&alice()), "bad_signature"));
+    rows.push(refused("of an authority with RSA 1024", small.issue(&alice()), "unsupported_algorithm"));
     // Nobody checks how an authority signed itself.
     rows.push(alice_is_accepted("of an authority whose own signature is SHA-1", old.issue(&alice())));
     let mixed = rsa.subordinate(&Leaf::authority("P-384 CA").key(Key::P384));
@@ -42,9 +42,9 @@ fn keys(root: &Authority) -> Vec<Row> {
         alice_is_accepted("an Ed25519 key", with(Key::Ed25519)),
         alice_is_accepted("an RSA key of 2048 bits", with(Key::Rsa)),
         alice_is_accepted("an RSA key of 4096 bits", with(Key::Rsa4096)),
-        refused("an RSA key of 1024 bits", with(Key::Rsa1024), "bad_signature"),
+        refused("an RSA key of 1024 bits", with(Key::Rsa1024), "unsupported_algorithm"),
         alice_is_accepted("an intermediate with RSA 4096", large.issue(&alice())),
-        refused("an intermediate with RSA 1024", small.issue(&alice()), "bad_signature"),
+        refused("an intermediate with RSA 1024", small.issue(&alice()), "unsupported_algorithm"),
     ]
 }
 
@@ -56,8 +56,8 @@ fn signatures(rsa: &Authority) -> Vec<Row> {
         alice_is_accepted("RSA with SHA-384", signed(Signature::RsaSha384)),
         alice_is_accepted("RSA with SHA-512", signed(Signature::RsaSha512)),
         alice_is_accepted("RSASSA-PSS with SHA-256", signed(Signature::RsaPss)),
-        refused("RSA with SHA-1", signed(Signature::RsaSha1), "bad_signature"),
-        refused("an intermediate signed with SHA-1", by_sha1.issue(&alice()), "bad_signature"),
+        refused("RSA with SHA-1", signed(Signature::RsaSha1), "unsupported_algorithm"),
+        refused("an intermediate signed with SHA-1", by_sha1.issue(&alice()), "unsupported_algorithm"),
         refused("a forged RSA signature", signed(Signature::Forged), "bad_signature"),
     ]
 }

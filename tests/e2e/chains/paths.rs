@@ -1,7 +1,7 @@
 //! Paths: who may issue, how long a path may be, and what a client may send beside it.
 
 use super::{Expected, Group, Row, alice, alice_is_accepted, refused};
-use angos_test_ca::{Authority, Issued, Leaf, Signature};
+use angos_test_ca::{Authority, Issued, KEY_CERT_SIGN, Leaf, Signature, Text, Usage};
 
 pub(super) fn group() -> Group {
     let root = Authority::new("Root");
@@ -38,15 +38,15 @@ fn lengths(root: &Authority, short: &Authority) -> Vec<Row> {
         alice_is_accepted("directly below the root", root.issue(&alice())),
         alice_is_accepted("one intermediate", below(root, 1).issue(&alice())),
         alice_is_accepted("six intermediates", below(root, 6).issue(&alice())),
-        refused("seven intermediates", below(root, 7).issue(&alice()), "bad_certificate"),
+        refused("seven intermediates", below(root, 7).issue(&alice()), "path_length"),
         alice_is_accepted("path length 0 and a leaf", none.issue(&alice())),
         refused(
             "path length 0 and an intermediate",
             none.intermediate("Below").issue(&alice()),
-            "bad_certificate",
+            "path_length",
         ),
         alice_is_accepted("path length 1 and an intermediate", one.intermediate("Below").issue(&alice())),
-        refused("path length 1 and two intermediates", below(&one, 2).issue(&alice()), "bad_certificate"),
+        refused("path length 1 and two intermediates", below(&one, 2).issue(&alice()), "path_length"),
         // RFC 5280 §6.1.4 (l) does not count what an authority issues to itself; here it counts, and what is left is to
         // try the old key.
         refused("path length 0 and a new key of the same authority", itself.issue(&alice()), "bad_signature"),
@@ -54,7 +54,7 @@ fn lengths(root: &Authority, short: &Authority) -> Vec<Row> {
         refused(
             "path length 0 of the root and an intermediate",
             short.intermediate("Below").issue(&alice()),
-            "bad_certificate",
+            "path_length",
         ),
         alice_is_accepted("path length 0 of a leaf", root.issue(&alice().path_length(0))),
     ]
@@ -74,18 +74,18 @@ fn issuers(root: &Authority) -> Vec<Row> {
             by(authority().basic_constraints(None)),
             "bad_certificate",
         ),
-        refused("an intermediate of version 1", by(authority().version(1)), "bad_certificate"),
+        refused("an intermediate of version 1", by(authority().version(1)), "certificate_version"),
         refused("a client as issuer", by(Leaf::client("mallory")), "bad_certificate"),
-        refused("the root as client", root.as_client(), "bad_certificate"),
-        refused("an intermediate as client", root.intermediate("Team CA").as_client(), "bad_certificate"),
+        refused("the root as client", root.as_client(), "ca_as_client"),
+        refused("an intermediate as client", root.intermediate("Team CA").as_client(), "ca_as_client"),
         refused(
             "a leaf that says it is an authority",
             root.issue(&alice().basic_constraints(Some(true))),
-            "bad_certificate",
+            "ca_as_client",
         ),
         alice_is_accepted("a leaf without basic constraints", root.issue(&alice().basic_constraints(None))),
-        refused("a leaf of version 1", root.issue(&alice().version(1)), "bad_certificate"),
-        refused("a leaf of version 2", root.issue(&alice().version(2)), "bad_certificate"),
+        refused("a leaf of version 1", root.issue(&alice().version(1)), "certificate_version"),
+        refused("a leaf of version 2", root.issue(&alice().version(2)), "certificate_version"),
     ]
 }
 
@@ -143,7 +143,25 @@ fn signatures(root: &Authority, stranger: &Authority) -> Vec<Row> {
             stranger.issue(&alice()).with_intermediates([stranger.certificate_der()]),
             "unknown_ca",
         ),
-        refused("self-signed", Authority::root(&alice()).as_client(), "unknown_ca"),
+        refused("self-signed", Authority::root(&alice()).as_client(), "self_signed"),
+        refused(
+            "self-signed, as `openssl req -x509` makes it",
+            Authority::new("alice").as_client(),
+            "self_signed",
+        ),
+        refused("of a CA with other letter case", Authority::new("ROOT").issue(&alice()), "issuer_name"),
+        refused("of a CA with more spaces", Authority::new("Rolled  over").issue(&alice()), "issuer_name"),
+        refused(
+            "of a CA with another string type",
+            Authority::root(
+                &Leaf::new(Usage::None)
+                    .common_name(Text::Printable("Root".into()))
+                    .basic_constraints(Some(true))
+                    .key_usage(Some(KEY_CERT_SIGN)),
+            )
+            .issue(&alice()),
+            "issuer_name",
+        ),
         refused(
             "self-signed under the root's name",
             Authority::root(&Leaf::client("Root")).as_client(),

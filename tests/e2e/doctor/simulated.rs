@@ -2,7 +2,7 @@
 
 use super::{check, doctor, write};
 use crate::harness::{Pki, Setup};
-use angos_test_ca::{Authority, Issued, Leaf, RevocationList, Subtree, Usage};
+use angos_test_ca::{Authority, Issued, KEY_ENCIPHERMENT, Leaf, RevocationList, Subtree, Usage};
 use std::fs;
 use tempfile::TempDir;
 
@@ -45,7 +45,12 @@ fn clients_of_a_configured_server() {
     let fixture = Fixture::new("required");
     fixture.check(&[], &[], "");
     fixture.check(&["localhost:1", "--ca", "ca.pem", "--timeout", "1"], &["connection_refused"], "");
-    let rows: [(Leaf, &[&str], &str); 5] = [
+    let rows: [(Leaf, &[&str], &str); 6] = [
+        (
+            Leaf::client("encrypts").key_usage(Some(KEY_ENCIPHERMENT)),
+            &["client_key_usage"],
+            "does not include digitalSignature",
+        ),
         (
             Leaf::client("old").expired(),
             &["client_expired"],
@@ -62,6 +67,11 @@ fn clients_of_a_configured_server() {
     }
     write(&fixture.pki.stranger.issue(&Leaf::client("alice")), fixture.folder.path(), "client");
     fixture.check(&[], &["unknown_ca"], "signed by CN=An authority nobody trusts");
+    let namesake = Authority::new("ANGOS END-TO-END AUTHORITY").issue(&Leaf::client("alice"));
+    write(&namesake, fixture.folder.path(), "client");
+    fixture.check(&[], &["issuer_name"], "other letter case");
+    write(&Authority::root(&Leaf::client("alice")).as_client(), fixture.folder.path(), "client");
+    fixture.check(&[], &["client_self_signed"], "its subject is its issuer");
     check(
         fixture.folder.path(),
         &["-c", "config.toml"],
@@ -171,7 +181,7 @@ fn authorities_that_may_not_vouch_for_everybody() {
             bound.issue(&client().dns("a.example.org")),
             &["client_refused"],
             "certificate_unknown (46)",
-            "(a name in it is outside an authority's name constraints)",
+            "(a name in it is outside the name constraints of a CA)",
         ),
     ];
     for (issued, names, words, own_words) in rows {

@@ -17,7 +17,7 @@ use crate::load_error::{LoadError, Problem};
 use crate::names::ServerNames;
 use crate::settings::{CertificateSetting, NamedCertificate, Setting};
 use crate::warning::{Warning, WarningKind};
-use crate::{limits, pem};
+use crate::{limits, pem, refusal};
 
 /// The files of one certificate, and the settings that name them.
 struct Files<'a> {
@@ -134,7 +134,7 @@ fn server_chain(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
     let chain = pem::certificates(bytes)?;
     for (certificate, position) in chain.iter().zip(1..) {
         EndEntityCert::try_from(certificate)
-            .map_err(|error| Problem::BadCertificate { position, reason: error.to_string() })?;
+            .map_err(|error| Problem::BadCertificate { position, reason: refusal::words(&error) })?;
     }
     let bytes: usize = chain.iter().map(|certificate| certificate.len()).sum();
     if bytes > limits::SERVER_CHAIN_MAX_BYTES { Err(Problem::ChainTooLarge) } else { Ok(chain) }

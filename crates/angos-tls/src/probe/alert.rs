@@ -9,7 +9,7 @@ use rustls::AlertDescription;
 pub struct Alert(u8);
 
 impl Alert {
-    pub(super) fn new(description: AlertDescription) -> Self {
+    pub(crate) fn new(description: AlertDescription) -> Self {
         Self(u8::from(description))
     }
 

@@ -8,8 +8,10 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use sha2::{Digest, Sha256};
 use webpki::{EndEntityCert, KeyUsage};
 
+use crate::algorithms::key_problem;
 use crate::client_cert_info::printable;
 use crate::limits;
+use crate::material::provider;
 use crate::parsed_certificate::ParsedCertificate;
 
 /// A certificate that was looked at. **Nothing in it is verified.** Texts are printable and bounded.
@@ -81,6 +83,12 @@ impl CertificateInfo {
     /// All that it says, or why a server of ours cannot read who its holder is.
     pub fn facts(&self) -> Result<&Certificate, &CertificateError> {
         self.facts.as_deref()
+    }
+
+    /// Why a server of ours accepts no signature by its key; `None` if it does.
+    pub fn key_problem(&self) -> Option<String> {
+        let parsed = ParsedCertificate::read(&self.der)?;
+        key_problem(parsed.public_key, &provider().signature_verification_algorithms)
     }
 
     /// First and last second of its validity, in Unix seconds. None if the certificate is none.

@@ -107,7 +107,7 @@ fn reason(error: &CertificateError) -> String {
         CertificateError::Other(other) => other.0.downcast_ref::<webpki::Error>(),
         _ => None,
     };
-    cause.and_then(refusal::words).unwrap_or_else(|| error.to_string())
+    cause.map_or_else(|| "it cannot be used".to_owned(), refusal::words)
 }
 
 /// What was seen so far.

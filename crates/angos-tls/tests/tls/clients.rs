@@ -53,6 +53,13 @@ fn of_another_authority(clients: &Authority) -> Vec<Row> {
     let impostor = Authority::new("Client CA");
     vec![
         row("without its intermediate", alone, "unknown_ca", Alert::UnknownCA),
+        row("self-signed", Authority::new("alice").as_client(), "self_signed", Alert::UnknownCA),
+        row(
+            "of a CA in capitals",
+            Authority::new("CLIENT CA").issue(&alice()),
+            "issuer_name",
+            Alert::UnknownCA,
+        ),
         row("of another authority", stranger.issue(&alice()), "unknown_ca", Alert::UnknownCA),
         row("of another authority, brought along", brought, "unknown_ca", Alert::UnknownCA),
         row(
@@ -83,6 +90,12 @@ fn out_of_place(clients: &Authority) -> Vec<Row> {
             "wrong_usage",
             Alert::UnsupportedCertificate,
         ),
+        row(
+            "a key that only encrypts",
+            issue(&alice().key_usage(Some(angos_test_ca::KEY_ENCIPHERMENT))),
+            "key_usage",
+            Alert::UnsupportedCertificate,
+        ),
         row("someone else's key", stolen, "bad_signature", Alert::DecryptError),
     ]
 }
@@ -99,7 +112,7 @@ fn malformed(clients: &Authority) -> Vec<Row> {
         row("unknown critical extension", clients.issue(&odd), "bad_certificate", Alert::CertificateUnknown),
         row("an extension twice", clients.issue(&twice), "bad_certificate", Alert::CertificateUnknown),
         row("no certificate at all", nothing, "bad_certificate", Alert::BadCertificate),
-        row("the authority itself", authority, "bad_certificate", Alert::CertificateUnknown),
+        row("the CA itself", authority, "ca_as_client", Alert::CertificateUnknown),
     ]
 }
 

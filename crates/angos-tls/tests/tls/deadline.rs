@@ -125,7 +125,7 @@ async fn a_client_that_hangs_up_is_an_io_failure() {
 async fn nonsense_is_refused_at_once_and_the_client_may_read_why() {
     let oversize = [&[0x16, 3, 1, 0xff, 0xff][..], &vec![0; 32 * 1024]].concat();
     for nonsense in [
-        b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n".as_slice(),
+        b"SSH-2.0-client\r\n".as_slice(),
         b"\x16\x03\x01\x00\x05\x0b\x00\x00\x01\x00", // a certificate before any hello
         &oversize,
         &[0xff; 4096],
@@ -150,11 +150,33 @@ async fn nonsense_is_refused_at_once_and_the_client_may_read_why() {
 }
 
 #[tokio::test]
+async fn plain_http_is_answered_in_plain_http() {
+    for request in ["GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+        let (near, far) = duplex(64 * 1024);
+        let acceptor = Site::required().acceptor();
+        let client = async {
+            let (mut read, mut write) = tokio::io::split(near);
+            write.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            read.read_to_string(&mut answer).await.unwrap();
+            answer
+        };
+        let (outcome, answer) = tokio::join!(acceptor.accept(far), client);
+        assert_eq!(outcome.map(|_| ()).unwrap_err().class(), "plain_http", "{request}");
+        assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
+        assert!(
+            answer.ends_with("\r\n\r\nThis port speaks HTTPS, and the request was sent without TLS\n"),
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_refused_client_that_stays_is_let_go() {
     let (near, far) = duplex(64 * 1024);
     let acceptor = Site::required().acceptor();
     let (mut read, mut write) = tokio::io::split(near);
-    write.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    write.write_all(b"QUIT\r\n\r\n").await.unwrap();
     let begun = Instant::now();
     let endless = async {
         while write.write_all(&[0; 1024]).await.is_ok() {
@@ -172,7 +194,7 @@ async fn an_alert_is_not_lost_in_a_reset() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (socket, _) = listener.accept().await.unwrap();
-    client.write_all(&b"GET /v2/ HTTP/1.1\r\n".repeat(1000)).await.unwrap();
+    client.write_all(&b"RSET /v2/ HTTP/1.1\r\n".repeat(1000)).await.unwrap();
     let acceptor = Site::required().acceptor();
     let patient = async {
         tokio::time::sleep(DEADLINE).await; // a server that closed at once would have reset the connection

@@ -106,7 +106,7 @@ async fn a_missing_certificate_is_told() {
     let site = Site::required();
     let log = logged("angos::auth", &site, Client::new(&site.servers)).await;
     assert_eq!(log.lines().count(), 1, "{log}");
-    assert!(log.contains("class=\"no_certificate\"") && log.contains("none was offered"), "{log}");
+    assert!(log.contains("class=\"no_certificate\"") && log.contains("the client sent none"), "{log}");
     assert!(!log.contains("subject="), "{log}");
 }
 
