@@ -57,6 +57,8 @@ impl Storage {
         let id = self.metadata.store_id()?;
         let mut copy = blocking(move || Copy::begin(path, id)).await?;
         let mut done = Backup::default();
+        // Before the snapshot: what it names is not removed until it is copied.
+        let _pause = self.blobs.pause_deletions();
         let mut snapshot = self.metadata.snapshot().await?;
         loop {
             let page = snapshot.next(BACKUP_ENTRIES_PER_PAGE).await?;

@@ -1,6 +1,15 @@
 //! Content by digest, and the sessions through which it arrives.
 
-use std::{ops::Range, path::PathBuf, pin::Pin, time::SystemTime};
+use std::{
+    ops::Range,
+    path::PathBuf,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::SystemTime,
+};
 
 use angos_oci::{Algorithm, Digest};
 
@@ -62,6 +71,17 @@ pub trait BlobStore: Send + Sync + 'static {
     /// Removes a blob; `false` if there was none. Readers that are open read on.
     fn delete<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<bool, Error>>;
 
+    /// Asks others to keep blobs that they would remove, for as long as the returned value lives. A backup needs it: the
+    /// metadata it copied first names them. An engine without it returns a value without effect.
+    fn pause_deletions(&self) -> DeletionPause {
+        DeletionPause::default()
+    }
+
+    /// Whether blobs should be kept now. [`delete`](Self::delete) does not ask.
+    fn are_deletions_paused(&self) -> bool {
+        false
+    }
+
     /// Up to `limit` blobs greater than `after`, in order, with their sizes.
     fn scan<'a>(
         &'a self,
@@ -87,4 +107,24 @@ pub struct Progress {
     pub offset: u64,
     /// The algorithm the session computes.
     pub algorithm: Algorithm,
+}
+
+/// Keeps deletions paused until it is dropped. See [`BlobStore::pause_deletions`].
+#[derive(Debug, Default)]
+pub struct DeletionPause(Option<Arc<AtomicUsize>>);
+
+impl DeletionPause {
+    /// For engines: counts the pauses that live.
+    pub fn new(pauses: &Arc<AtomicUsize>) -> DeletionPause {
+        pauses.fetch_add(1, Ordering::SeqCst);
+        DeletionPause(Some(Arc::clone(pauses)))
+    }
+}
+
+impl Drop for DeletionPause {
+    fn drop(&mut self) {
+        if let Some(pauses) = &self.0 {
+            pauses.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
 }

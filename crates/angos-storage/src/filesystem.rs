@@ -34,7 +34,10 @@ mod tests;
 use std::{
     ops::Range,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicUsize},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::SystemTime,
 };
 
@@ -49,7 +52,7 @@ use self::{
     lease::Leases,
     pool::Pool,
 };
-use crate::{BlobReader, BlobStore, BoxFuture, Error, Health, Progress, SessionId, Writer};
+use crate::{BlobReader, BlobStore, BoxFuture, DeletionPause, Error, Health, Progress, SessionId, Writer};
 
 /// Blobs as files in one folder.
 ///
@@ -72,6 +75,8 @@ struct Store {
     leases: Arc<Leases>,
     /// Bytes taken over from writers and not yet written.
     buffered: Arc<AtomicUsize>,
+    /// Pauses of deletions that live.
+    pauses: Arc<AtomicUsize>,
     /// Names this boot of the machine; what an earlier boot wrote without sync is not trusted.
     boot: [u8; 16],
 }
@@ -85,6 +90,7 @@ impl FilesystemBlobs {
             pool: Arc::default(),
             leases: Arc::default(),
             buffered: Arc::default(),
+            pauses: Arc::default(),
             boot: record::boot(),
         };
         Ok(FilesystemBlobs { store: Arc::new(store) })
@@ -205,6 +211,14 @@ impl BlobStore for FilesystemBlobs {
     fn delete<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<bool, Error>> {
         let digest = *digest;
         Box::pin(self.blocking(move |store| store.disk.remove(&disk::blob_path(&digest))))
+    }
+
+    fn pause_deletions(&self) -> DeletionPause {
+        DeletionPause::new(&self.store.pauses)
+    }
+
+    fn are_deletions_paused(&self) -> bool {
+        self.store.pauses.load(Ordering::SeqCst) > 0
     }
 
     fn scan<'a>(

@@ -42,7 +42,7 @@ mod writer;
 pub use crate::redb::RedbMetadata;
 pub use backup::Backup;
 pub use batch::{Batch, Operation};
-pub use blobs::{BlobStore, BoxFuture, Progress};
+pub use blobs::{BlobStore, BoxFuture, DeletionPause, Progress};
 pub use control::client::ControlClient;
 pub use control::{ControlCommand, ControlSocket};
 pub use error::{Error, Failure};

@@ -144,6 +144,10 @@ impl Registry {
             return Ok((collected, Rest::Something));
         }
         if !examined.is_needed && !found.is_needed {
+            // A backup that began later copies metadata that does not name the blob any more.
+            if self.0.storage.blobs.are_deletions_paused() {
+                return Ok((collected, Rest::Something));
+            }
             self.remove_bytes(digest, &mut collected).await?;
         }
         Ok((collected, Rest::Nothing))

@@ -197,6 +197,21 @@ async fn a_dry_run_changes_nothing() {
     assert!(has_bytes(&bench, b"content").await);
 }
 
+/// A backup copies the metadata first, and then the bytes that it names.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_stay_while_a_backup_runs() {
+    for bench in engines(&Settings::default()).into_iter().skip(1) {
+        push_blob(&bench.registry, &name("a"), b"content").await;
+        bench.wait(HOUR);
+        let pause = bench.storage.blobs.pause_deletions();
+        assert_eq!(collect(&bench.registry).await.blobs, 0);
+        assert!(has_bytes(&bench, b"content").await);
+        drop(pause);
+        assert_eq!(collect(&bench.registry).await.blobs, 1);
+        assert!(!has_bytes(&bench, b"content").await);
+    }
+}
+
 /// A process that ended between the bytes and their record leaves bytes that no record knows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sweep_finds_bytes_without_a_record() {

@@ -91,7 +91,7 @@ async fn a_stalled_upload_holds_neither_a_thread_nor_much_memory() {
     for _ in 0..100 {
         writer.write(content(16 * 1024)).await.unwrap();
     }
-    let buffered = || scene.blobs.store.buffered.load(std::sync::atomic::Ordering::Relaxed);
+    let buffered = || scene.blobs.store.buffered.load(Ordering::Relaxed);
     for _ in 0..500 {
         if buffered() < 64 * 1024 {
             break;
