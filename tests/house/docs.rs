@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use crate::{root, shown, sources};
-use angos_config::{Kind, LINTS, SCHEMA};
+use angos_config::{LINTS, SCHEMA, ValueKind};
 use angos_oci::ErrorCode;
 
 const BEGIN: &str = "<!-- made from the code; `BLESS=1 cargo test -p angos-house` renews it -->\n";
@@ -54,20 +54,22 @@ fn every_configuration_key_is_documented() {
     check("configuration.md", &table);
 }
 
-fn takes(kind: Kind) -> String {
+fn takes(kind: ValueKind) -> String {
     match kind {
-        Kind::Integer { min, max } => format!("integer, {min} to {max}"),
-        Kind::Size { min, max } => format!("size, {min} to {max} bytes"),
-        Kind::Duration { min, max } => format!("duration, {min:?} to {max:?}"),
-        Kind::OneOf(words) => words.iter().map(|it| format!("`\"{it}\"`")).collect::<Vec<_>>().join(" or "),
-        Kind::SetOf(words) => format!("list of {}", takes(Kind::OneOf(words))),
-        Kind::Strings => "list of strings".into(),
-        Kind::Paths => "list of paths".into(),
-        Kind::RepositoryNames => "list of repository names".into(),
-        Kind::Networks => "list of IP addresses and networks".into(),
-        Kind::Regexes => "list of regular expressions".into(),
-        Kind::Rules => "list of rules".into(),
-        Kind::IpAddress => "IP address".into(),
+        ValueKind::Integer { min, max } => format!("integer, {min} to {max}"),
+        ValueKind::Size { min, max } => format!("size, {min} to {max} bytes"),
+        ValueKind::Duration { min, max } => format!("duration, {min:?} to {max:?}"),
+        ValueKind::OneOf(words) => {
+            words.iter().map(|it| format!("`\"{it}\"`")).collect::<Vec<_>>().join(" or ")
+        }
+        ValueKind::SetOf(words) => format!("list of {}", takes(ValueKind::OneOf(words))),
+        ValueKind::Strings => "list of strings".into(),
+        ValueKind::Paths => "list of paths".into(),
+        ValueKind::RepositoryNames => "list of repository names".into(),
+        ValueKind::Networks => "list of IP addresses and networks".into(),
+        ValueKind::Regexes => "list of regular expressions".into(),
+        ValueKind::Rules => "list of rules".into(),
+        ValueKind::IpAddress => "IP address".into(),
         other => format!("{other:?}").to_lowercase(),
     }
 }

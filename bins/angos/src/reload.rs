@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use angos_config::{Changes, Configuration, Loader, Problems, RestartOnly, Summary, Watch};
+use angos_config::{ConfigChanges, ConfigSummary, Configuration, Loader, Problems, RestartOnly, Watch};
 use angos_server::{DecisionLog, Handle};
 use angos_tls::Snapshot;
 use tokio::signal::unix::Signal;
@@ -19,7 +19,7 @@ pub(crate) struct Reload {
     /// What the server was started with and keeps until it ends.
     pub(crate) restart_only: RestartOnly,
     /// What the set in force consists of.
-    pub(crate) summary: Summary,
+    pub(crate) summary: ConfigSummary,
     /// The server.
     pub(crate) handle: Handle,
     /// The decision log, whose file may have been moved away.
@@ -50,7 +50,7 @@ impl Reload {
         }
     }
 
-    fn apply(&mut self, configuration: Configuration, changes: &Changes) -> Snapshot {
+    fn apply(&mut self, configuration: Configuration, changes: &ConfigChanges) -> Snapshot {
         let Configuration { tls, access, snapshot, restart_only, summary, warnings, .. } = configuration;
         for warning in &warnings {
             tracing::warn!(target: "angos::config", "{}", warning.summary());

@@ -7,7 +7,7 @@ use angos_tls::{Material, Snapshot};
 
 use crate::problem::{Problem, Problems};
 use crate::restart_only::RestartOnly;
-use crate::summary::{Changes, Summary};
+use crate::summary::{ConfigChanges, ConfigSummary};
 
 /// A configuration in which everything was checked: each rule compiled, each certificate read.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub struct Configuration {
     /// The settings that take effect only at start.
     pub restart_only: RestartOnly,
     /// Names and fingerprints of its parts, to compare it with another configuration.
-    pub summary: Summary,
+    pub summary: ConfigSummary,
 }
 
 impl Configuration {
@@ -43,7 +43,11 @@ impl Configuration {
     ///
     /// The error lists missing parts that a running server must not lose: `[server.tls]`, the global access policy, every
     /// access policy, or the whole content of a file. A truncated file looks like this.
-    pub fn replaces(&self, before: &Summary, restart_only: &RestartOnly) -> Result<Changes, Problems> {
+    pub fn replaces(
+        &self,
+        before: &ConfigSummary,
+        restart_only: &RestartOnly,
+    ) -> Result<ConfigChanges, Problems> {
         let lost = self.summary.lost(before, restart_only.has_tls() && !self.restart_only.has_tls());
         if lost.is_empty() {
             Ok(self.summary.changes(before))

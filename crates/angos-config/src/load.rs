@@ -21,7 +21,7 @@ use crate::limits::FILES_MAX;
 use crate::problem::{Origin, Problem, Problems, Severity};
 use crate::restart_only::{self, RestartOnly};
 use crate::sections::{access, server, storage, tls};
-use crate::summary::Summary;
+use crate::summary::ConfigSummary;
 
 /// Reads `files`, later ones over earlier ones (tables merge, everything else is replaced), then the
 /// variables of `environment` that start with `ANGOS_`, and checks all of it: keys, kinds, ranges, policies,
@@ -95,7 +95,7 @@ fn read(
     let (snapshot, warnings) = (reader.take(), problems);
     match (is_valid(&warnings), tls, access) {
         (true, Ok(tls), Some(access)) => {
-            let summary = Summary::of(&document, users, tls.as_ref(), reloadable, &layers);
+            let summary = ConfigSummary::of(&document, users, tls.as_ref(), reloadable, &layers);
             Ok(Configuration {
                 server,
                 tls,

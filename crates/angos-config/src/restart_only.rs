@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use figment::value::Value;
 
-use crate::schema::kind::Kind;
+use crate::schema::kind::ValueKind;
 use crate::schema::quantity::{ByteSize, TimeSpan};
-use crate::schema::{Key, LIST, SCHEMA};
+use crate::schema::{ConfigKey, LIST, SCHEMA};
 
 /// The values of all keys that take effect only at start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl RestartOnly {
 const TLS: &str = "server.tls";
 
 /// One spelling for the value of each key that is wanted. A list of sections is one value.
-pub(crate) fn values(checked: &Value, wanted: impl Fn(&Key) -> bool) -> BTreeMap<&'static str, String> {
+pub(crate) fn values(checked: &Value, wanted: impl Fn(&ConfigKey) -> bool) -> BTreeMap<&'static str, String> {
     let mut values: BTreeMap<&'static str, String> = BTreeMap::new();
     for key in SCHEMA.iter().filter(|key| wanted(key)) {
         match key.path.split_once(LIST) {
@@ -49,7 +49,7 @@ pub(crate) fn values(checked: &Value, wanted: impl Fn(&Key) -> bool) -> BTreeMap
 }
 
 /// The value of one key in each section of a list.
-fn each(key: &Key, list: Option<&Value>, below: &str) -> String {
+fn each(key: &ConfigKey, list: Option<&Value>, below: &str) -> String {
     let sections = list.and_then(Value::as_array).unwrap_or_default();
     let below = below.trim_start_matches('.');
     let values: Vec<_> = sections.iter().map(|section| canonical(key, section.find_ref(below))).collect();
@@ -57,14 +57,14 @@ fn each(key: &Key, list: Option<&Value>, below: &str) -> String {
 }
 
 /// One spelling for each meaning: `30`, `"30s"` and the default of thirty seconds are the same.
-fn canonical(key: &Key, value: Option<&Value>) -> String {
+fn canonical(key: &ConfigKey, value: Option<&Value>) -> String {
     let Some(value) = value else {
         let default = key.default.trim_matches('"');
         return from_text(key.kind, default);
     };
     match (key.kind, value) {
         (_, Value::String(_, text)) => from_text(key.kind, text),
-        (Kind::Duration { .. }, Value::Num(_, number)) => {
+        (ValueKind::Duration { .. }, Value::Num(_, number)) => {
             format!("{}ms", number.to_i128().unwrap_or_default() * 1000)
         }
         (_, Value::Num(_, number)) => number.to_i128().unwrap_or_default().to_string(),
@@ -78,10 +78,10 @@ fn canonical(key: &Key, value: Option<&Value>) -> String {
     }
 }
 
-fn from_text(kind: Kind, text: &str) -> String {
+fn from_text(kind: ValueKind, text: &str) -> String {
     match kind {
-        Kind::Duration { .. } => TimeSpan::parse(text).map(|span| format!("{}ms", span.0.as_millis())),
-        Kind::Size { .. } => ByteSize::parse(text).map(|size| size.0.to_string()),
+        ValueKind::Duration { .. } => TimeSpan::parse(text).map(|span| format!("{}ms", span.0.as_millis())),
+        ValueKind::Size { .. } => ByteSize::parse(text).map(|size| size.0.to_string()),
         _ => None,
     }
     .unwrap_or_else(|| text.to_owned())

@@ -16,7 +16,7 @@ use crate::problem::{Origin, Problem, escape};
 
 /// The parts of a configuration: their names, and a fingerprint of each. Holds no secret.
 #[derive(Clone, Default)]
-pub struct Summary {
+pub struct ConfigSummary {
     items: BTreeMap<(Group, String), Item>,
     has_global_policy: bool,
     has_policy: bool,
@@ -47,7 +47,7 @@ struct Item {
 ///
 /// Bounded: of each group at most [`CHANGES_NAMED_MAX`] names are shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
+pub struct ConfigChanges {
     groups: Vec<(&'static str, [Vec<String>; 3])>,
 }
 
@@ -73,16 +73,16 @@ impl Group {
     }
 }
 
-impl Summary {
+impl ConfigSummary {
     pub(crate) fn of(
         document: &Document,
         users: Vec<(String, u64)>,
         tls: Option<&Material>,
         reloadable: BTreeMap<&'static str, String>,
         layers: &Layers,
-    ) -> Summary {
+    ) -> ConfigSummary {
         let files = layers.files().filter(|(_, is_empty)| !is_empty).map(|(file, _)| file.to_owned());
-        let mut summary = Summary { files: files.collect(), ..Summary::default() };
+        let mut summary = ConfigSummary { files: files.collect(), ..ConfigSummary::default() };
         if let Some(policy) = &document.global.access_policy {
             summary.has_global_policy = true;
             summary.policy("global", policy);
@@ -145,7 +145,7 @@ impl Summary {
         self.items.insert((group, known), Item { name, fingerprint });
     }
 
-    pub(crate) fn changes(&self, before: &Summary) -> Changes {
+    pub(crate) fn changes(&self, before: &ConfigSummary) -> ConfigChanges {
         let mut groups: BTreeMap<Group, [Vec<String>; 3]> = BTreeMap::new();
         for (key, item) in &self.items {
             let [added, _, changed] = groups.entry(key.0).or_default();
@@ -161,11 +161,11 @@ impl Summary {
         }
         let is_any = |lists: &[Vec<String>; 3]| lists.iter().any(|list| !list.is_empty());
         let groups = groups.into_iter().filter(|(_, lists)| is_any(lists));
-        Changes { groups: groups.map(|(group, lists)| (group.name(), lists)).collect() }
+        ConfigChanges { groups: groups.map(|(group, lists)| (group.name(), lists)).collect() }
     }
 
     /// The parts that a running server must not lose and that this configuration no longer has.
-    pub(crate) fn lost(&self, before: &Summary, has_lost_tls: bool) -> Vec<Problem> {
+    pub(crate) fn lost(&self, before: &ConfigSummary, has_lost_tls: bool) -> Vec<Problem> {
         let mut lost = Vec::new();
         let mut report = |origin: Origin, message: &str| {
             let help = "if it is meant, restart the server; if not, the end of a file is missing";
@@ -189,13 +189,13 @@ impl Summary {
     }
 }
 
-impl fmt::Debug for Summary {
+impl fmt::Debug for ConfigSummary {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Summary").field("items", &self.items.len()).finish_non_exhaustive()
+        out.debug_struct("ConfigSummary").field("items", &self.items.len()).finish_non_exhaustive()
     }
 }
 
-impl fmt::Display for Changes {
+impl fmt::Display for ConfigChanges {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.groups.is_empty() {
             return out.write_str("nothing changed");

@@ -9,8 +9,8 @@ use crate::key_path::{KeyPath, Segment};
 use crate::layers::file::{SourceFile, parse_array};
 use crate::limits::VARIABLE_MAX_BYTES;
 use crate::problem::{Origin, Problem};
-use crate::schema::kind::Kind;
-use crate::schema::{self, Found, Key, LIST, SCHEMA, is_chosen};
+use crate::schema::kind::ValueKind;
+use crate::schema::{self, ConfigKey, Found, LIST, SCHEMA, is_chosen};
 
 const PREFIX: &str = "ANGOS_";
 const SEPARATOR: &str = "__";
@@ -134,7 +134,7 @@ fn variable(name: &str, text: &str, files: &[SourceFile]) -> Result<Variable, Bo
 }
 
 /// The path of `key` with chosen names spelled as in the files, where the case differs.
-fn spelled(key: &Key, parts: &[&str], files: &[SourceFile]) -> KeyPath {
+fn spelled(key: &ConfigKey, parts: &[&str], files: &[SourceFile]) -> KeyPath {
     let mut path = KeyPath::default();
     for (pattern, part) in key.path.split('.').zip(parts) {
         let known = is_chosen(pattern)
@@ -149,12 +149,14 @@ fn spelled(key: &Key, parts: &[&str], files: &[SourceFile]) -> KeyPath {
 
 /// The variable's text as a value of the kind the key takes. A text of another kind stays a string and
 /// is refused with every other value of a wrong kind.
-fn value(key: &Key, text: &str) -> Result<Value, String> {
+fn value(key: &ConfigKey, text: &str) -> Result<Value, String> {
     let string = || Value::String(Tag::Default, text.to_owned());
     let number = || text.parse().ok().map(|number| Value::Num(Tag::Default, Num::I64(number)));
     Ok(match key.kind {
-        Kind::Boolean => text.parse().map_or_else(|_| string(), |flag| Value::Bool(Tag::Default, flag)),
-        Kind::Integer { .. } | Kind::Size { .. } | Kind::Duration { .. } => number().unwrap_or_else(string),
+        ValueKind::Boolean => text.parse().map_or_else(|_| string(), |flag| Value::Bool(Tag::Default, flag)),
+        ValueKind::Integer { .. } | ValueKind::Size { .. } | ValueKind::Duration { .. } => {
+            number().unwrap_or_else(string)
+        }
         kind if kind.is_list() => parse_array(text).ok_or_else(|| kind.to_string())?,
         _ => string(),
     })

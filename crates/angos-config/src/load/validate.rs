@@ -8,8 +8,8 @@ use crate::key_path::KeyPath;
 use crate::layers::{Layers, Part};
 use crate::limits::{RULES_MAX, SECTIONS_MAX};
 use crate::problem::Problem;
-use crate::schema::kind::{Kind, Mismatch};
-use crate::schema::{self, Found, Key, SCHEMA};
+use crate::schema::kind::{Mismatch, ValueKind};
+use crate::schema::{self, ConfigKey, Found, SCHEMA};
 
 /// The values without those that are wrong; each of these adds to `problems`. An element of a list is not
 /// taken out but emptied, so that the others keep their places.
@@ -101,7 +101,7 @@ impl Validator<'_> {
         self.problems.push(problem.with_help(help));
     }
 
-    fn value(&mut self, key: &Key, value: Value, path: &KeyPath) -> Option<Value> {
+    fn value(&mut self, key: &ConfigKey, value: Value, path: &KeyPath) -> Option<Value> {
         if let Some(mismatch) = key.kind.mismatch(&value) {
             self.mismatch(path, &value, mismatch);
             return None;
@@ -114,7 +114,7 @@ impl Validator<'_> {
         }
     }
 
-    fn elements(&mut self, kind: Kind, mut elements: Vec<Value>, path: &KeyPath) -> Vec<Value> {
+    fn elements(&mut self, kind: ValueKind, mut elements: Vec<Value>, path: &KeyPath) -> Vec<Value> {
         if elements.len() > RULES_MAX {
             let message = format!("`{path}` has {} elements, at most {RULES_MAX} are taken", elements.len());
             self.problems.push(self.layers.error(path, Part::Key, message));
@@ -149,7 +149,7 @@ impl Validator<'_> {
                 };
                 let problem = self.layers.error(&path, Part::Key, format!("unknown key `{path}`"));
                 self.problems.push(problem.with_help(help));
-            } else if let Some(mismatch) = Kind::String.mismatch(value) {
+            } else if let Some(mismatch) = ValueKind::String.mismatch(value) {
                 self.mismatch(&path, value, mismatch);
             }
         }

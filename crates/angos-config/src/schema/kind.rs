@@ -14,7 +14,7 @@ use crate::schema::quantity::{ByteSize, TimeSpan};
 /// The kind of value a key takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum ValueKind {
     /// A string.
     String,
     /// A string that is never quoted anywhere.
@@ -53,7 +53,7 @@ pub enum Kind {
     SetOf(&'static [&'static str]),
     /// A list of strings.
     Strings,
-    /// A list of paths, each as [`Path`](Kind::Path).
+    /// A list of paths, each as [`Path`](ValueKind::Path).
     Paths,
     /// A list of repository names.
     RepositoryNames,
@@ -71,25 +71,27 @@ pub(crate) struct Mismatch {
     pub(crate) help: Option<String>,
 }
 
-impl Kind {
+impl ValueKind {
     /// Why `value`, a whole value of a key or one element of a list, has another kind; `None` if it fits.
     pub(crate) fn mismatch(self, value: &Value) -> Option<Mismatch> {
         let suits = match self {
-            Kind::String | Kind::Secret => value.as_str().is_some(),
-            Kind::Path => value.as_str().is_some_and(|text| !text.is_empty() && !text.contains('\0')),
-            Kind::Boolean => value.to_bool().is_some(),
-            Kind::Integer { min, max } => natural(value).is_some_and(|number| (min..=max).contains(&number)),
-            Kind::Size { min, max } => {
+            ValueKind::String | ValueKind::Secret => value.as_str().is_some(),
+            ValueKind::Path => value.as_str().is_some_and(|text| !text.is_empty() && !text.contains('\0')),
+            ValueKind::Boolean => value.to_bool().is_some(),
+            ValueKind::Integer { min, max } => {
+                natural(value).is_some_and(|number| (min..=max).contains(&number))
+            }
+            ValueKind::Size { min, max } => {
                 let size = natural(value).or_else(|| ByteSize::parse(value.as_str()?).map(|size| size.0));
                 size.is_some_and(|size| (min..=max).contains(&size))
             }
-            Kind::Duration { min, max } => {
+            ValueKind::Duration { min, max } => {
                 let whole = || natural(value)?.checked_mul(1000).map(Duration::from_millis);
                 let span = whole().or_else(|| TimeSpan::parse(value.as_str()?).map(|span| span.0));
                 span.is_some_and(|span| (min..=max).contains(&span))
             }
-            Kind::IpAddress => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
-            Kind::OneOf(words) => value.as_str().is_some_and(|text| words.contains(&text)),
+            ValueKind::IpAddress => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
+            ValueKind::OneOf(words) => value.as_str().is_some_and(|text| words.contains(&text)),
             // A list; its elements are looked at one by one.
             _ => value.as_array().is_some(),
         };
@@ -99,19 +101,19 @@ impl Kind {
     /// Why an element does not fit into a list of this kind; `None` if it does.
     pub(crate) fn element_mismatch(self, element: &Value) -> Option<Mismatch> {
         let (suits, expected) = match self {
-            Kind::SetOf(words) => return Kind::OneOf(words).mismatch(element),
-            Kind::Strings => return Kind::String.mismatch(element),
-            Kind::Paths => return Kind::Path.mismatch(element),
-            Kind::RepositoryNames => (
+            ValueKind::SetOf(words) => return ValueKind::OneOf(words).mismatch(element),
+            ValueKind::Strings => return ValueKind::String.mismatch(element),
+            ValueKind::Paths => return ValueKind::Path.mismatch(element),
+            ValueKind::RepositoryNames => (
                 element.as_str().is_some_and(|text| text.parse::<Name>().is_ok()),
                 "the name of a repository, or the first parts of one, such as \"team/app\"",
             ),
-            Kind::Networks => (
+            ValueKind::Networks => (
                 element.as_str().is_some_and(|text| network(text).is_some()),
                 "an IP address or network such as \"10.0.0.0/8\"",
             ),
-            Kind::Regexes => (element.as_str().is_some(), "a string with a regular expression"),
-            Kind::Rules => (
+            ValueKind::Regexes => (element.as_str().is_some(), "a string with a regular expression"),
+            ValueKind::Rules => (
                 element.as_str().is_some() || element.as_dict().is_some(),
                 "a rule: a string, or a table { name = \"...\", when = \"...\" }",
             ),
@@ -124,25 +126,25 @@ impl Kind {
     pub(crate) fn is_list(self) -> bool {
         matches!(
             self,
-            Kind::SetOf(_)
-                | Kind::Strings
-                | Kind::Paths
-                | Kind::RepositoryNames
-                | Kind::Networks
-                | Kind::Regexes
-                | Kind::Rules
+            ValueKind::SetOf(_)
+                | ValueKind::Strings
+                | ValueKind::Paths
+                | ValueKind::RepositoryNames
+                | ValueKind::Networks
+                | ValueKind::Regexes
+                | ValueKind::Rules
         )
     }
 
     fn help(self, value: &Value) -> Option<String> {
         match (self, value) {
-            (Kind::OneOf(words), Value::String(_, text)) => {
+            (ValueKind::OneOf(words), Value::String(_, text)) => {
                 nearest(text, words.iter().copied()).map(|word| format!("did you mean \"{word}\"?"))
             }
-            (Kind::Boolean, Value::String(_, text)) if text == "true" || text == "false" => {
+            (ValueKind::Boolean, Value::String(_, text)) if text == "true" || text == "false" => {
                 Some(format!("write {text} without quotes"))
             }
-            (Kind::Integer { .. }, Value::String(_, text)) if text.parse::<u64>().is_ok() => {
+            (ValueKind::Integer { .. }, Value::String(_, text)) if text.parse::<u64>().is_ok() => {
                 Some(format!("write {text} without quotes"))
             }
             (list, Value::String(..)) if list.is_list() => Some("put it into brackets: [\"...\"]".to_owned()),
@@ -167,14 +169,14 @@ fn natural(value: &Value) -> Option<u64> {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ValueKind {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kind::String | Kind::Secret => out.write_str("a string"),
-            Kind::Path => out.write_str("a path"),
-            Kind::Boolean => out.write_str("true or false"),
-            Kind::Integer { min, max } => write!(out, "a whole number from {min} to {max}"),
-            Kind::Size { min, max } => {
+            ValueKind::String | ValueKind::Secret => out.write_str("a string"),
+            ValueKind::Path => out.write_str("a path"),
+            ValueKind::Boolean => out.write_str("true or false"),
+            ValueKind::Integer { min, max } => write!(out, "a whole number from {min} to {max}"),
+            ValueKind::Size { min, max } => {
                 write!(
                     out,
                     "a number of bytes or a string such as \"4MiB\", from {} to {}",
@@ -182,25 +184,25 @@ impl fmt::Display for Kind {
                     ByteSize(*max)
                 )
             }
-            Kind::Duration { min, max } => {
+            ValueKind::Duration { min, max } => {
                 let (min, max) = (TimeSpan(*min), TimeSpan(*max));
                 write!(out, "a number of seconds or a string such as \"30s\", from {min} to {max}")
             }
-            Kind::IpAddress => out.write_str("an IP address such as \"0.0.0.0\" or \"::\""),
-            Kind::OneOf(words) => {
+            ValueKind::IpAddress => out.write_str("an IP address such as \"0.0.0.0\" or \"::\""),
+            ValueKind::OneOf(words) => {
                 for (index, word) in words.iter().enumerate() {
                     let separator = if index == 0 { "" } else { " or " };
                     write!(out, "{separator}\"{word}\"")?;
                 }
                 Ok(())
             }
-            Kind::SetOf(words) => write!(out, "an array of {}", Kind::OneOf(words)),
-            Kind::Strings => out.write_str("an array of strings"),
-            Kind::Paths => out.write_str("an array of paths"),
-            Kind::RepositoryNames => out.write_str("an array of repository names"),
-            Kind::Networks => out.write_str("an array of IP addresses and networks"),
-            Kind::Regexes => out.write_str("an array of regular expressions"),
-            Kind::Rules => out.write_str("an array of rules"),
+            ValueKind::SetOf(words) => write!(out, "an array of {}", ValueKind::OneOf(words)),
+            ValueKind::Strings => out.write_str("an array of strings"),
+            ValueKind::Paths => out.write_str("an array of paths"),
+            ValueKind::RepositoryNames => out.write_str("an array of repository names"),
+            ValueKind::Networks => out.write_str("an array of IP addresses and networks"),
+            ValueKind::Regexes => out.write_str("an array of regular expressions"),
+            ValueKind::Rules => out.write_str("an array of rules"),
         }
     }
 }
