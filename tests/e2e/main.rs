@@ -24,6 +24,7 @@
 //! - [`listeners`]: further ports, each with its own TLS and surfaces
 //! - [`memory`]: answers nobody takes and handshakes nobody finishes
 //! - [`mistakes`]: rules that are refused, with their place
+//! - [`page_costs`]: figures of large stores, run by hand
 //! - [`policy_explain`]: `angos policy explain` answers as the server does, and says why
 //! - [`policy_test`]: `angos policy test` on cases that hold, that fail, and that are none
 //! - [`program`]: version, `angos check --format json`, and `angos quickstart` on a port in use
@@ -76,6 +77,7 @@ mod lints;
 mod listeners;
 mod memory;
 mod mistakes;
+mod page_costs;
 mod policy_explain;
 mod policy_test;
 mod program;
