@@ -71,6 +71,6 @@ async fn operators_see_what_ends() {
     assert!(series("server_certificate") > now());
     assert!(series("client_ca") > now());
     // The server certificate of the tests ends within the window, as each operator is told at the start.
-    registry.wait_for_log("ends in");
+    registry.wait_for_log("expires in");
     registry.wait_for_log("kind=\"server_certificate\"");
 }

@@ -149,3 +149,29 @@ fn nothing_is_global_and_mutable() {
         found.filter(|_| !exceptions.contains(&shown(path).as_str()))
     });
 }
+
+/// The stages of a request are described once: the crate and the page about it show the same table.
+#[test]
+fn the_path_of_a_request_is_described_alike() {
+    let table = |path: &str, mark: &str| -> Vec<String> {
+        let text = std::fs::read_to_string(root().join(path)).unwrap();
+        let lines = text.lines().map(|line| line.trim_start_matches(mark));
+        lines
+            .skip_while(|line| *line != "| stage | file | in → out | calls |")
+            .take_while(|line| line.starts_with('|'))
+            .map(str::to_owned)
+            .collect()
+    };
+    let code = table("crates/angos-server/src/lib.rs", "//! ");
+    let page = table("docs/architecture.md", "");
+    assert!(code.len() > 10, "{code:#?}");
+    assert_eq!(code, page, "lib.rs of angos-server and docs/architecture.md differ");
+}
+
+/// A reader finds the stages of a request at the top of the folder.
+#[test]
+fn the_server_has_few_files_at_its_top() {
+    let folder = root().join("crates/angos-server/src");
+    let files = std::fs::read_dir(folder).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_file());
+    assert!(files.count() <= 16, "put the file below the stage that it belongs to");
+}

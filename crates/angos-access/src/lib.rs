@@ -8,6 +8,7 @@
 //! | `environment` | the variables of a request that a policy may name |
 //! | `policy_set` | the policies of a registry, as one set |
 //! | `decide` | the decision; `shadow` rules, and the `counters` of both |
+//! | `challenge` | whether the response to a refused request asks for a credential |
 //! | `explain` | why a request is allowed or denied, as data |
 //! | `analysis` | classes of requests, for tools that analyze policies |
 //! | `record` | a decision as one line of the decision log; `replayed` reads it back |
@@ -19,6 +20,7 @@
 
 mod action;
 mod analysis;
+mod challenge;
 mod decide;
 mod environment;
 mod escape;
@@ -33,6 +35,7 @@ mod request;
 
 pub use action::{Action, UnknownAction};
 pub use analysis::RequestClass;
+pub use challenge::{Challenge, Denial};
 pub use decide::{Decision, DecisionCounters, Decisions, ShadowRules};
 pub use environment::environment;
 pub use escape::escape;

@@ -1,111 +1,105 @@
-//! Stage 6: caller and operation → [`Permit`] or [`Denied`]. Nothing else makes a permit, and no operation runs
-//! without one. Writes the decision log.
+//! Stage 6: caller and operation → [`Permit`] or [`Denial`]. Nothing else makes a permit, and no operation runs without
+//! one. Writes the decision log.
 
 pub(crate) mod access;
 pub(crate) mod denial_log;
+pub(crate) mod permit;
 pub(crate) mod recheck;
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use angos_access::{AccessRequest, Decision, DecisionRecord, Decisions, Operation, RequestMethod};
+use angos_access::{
+    AccessRequest, Challenge, Decision, DecisionRecord, Decisions, Denial, Operation, RequestMethod,
+};
 use angos_identity::{CallerKey, Certificate, Identity};
 use angos_oci::{Digest, Name};
 use angos_policy::Undecidable;
 
 use crate::authorize::access::CurrentAccess;
 use crate::authorize::denial_log::DenialLog;
+use crate::authorize::permit::{AsOperation, Permit};
 use crate::decision_log::DecisionLog;
 use crate::metrics::Metrics;
 use crate::request::id::RequestId;
 
-/// Proof that a policy allowed this operation to this caller. Only this module can make one.
-#[derive(Debug)]
-pub(crate) struct Permit {
-    operation: Operation,
+/// Allows a probe of the management surface, which no policy is about. `None` for every other operation.
+pub(crate) fn authorize_probe(operation: Operation) -> Option<Permit<Operation>> {
+    let is_probe = matches!(operation, Operation::Healthz | Operation::Readyz | Operation::Metrics);
+    is_probe.then(|| Permit::new(operation))
 }
 
-impl Permit {
-    /// What is permitted.
-    pub(crate) fn operation(&self) -> &Operation {
-        &self.operation
-    }
-}
-
-/// Who said no.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Denied {
-    /// The policies. They may answer otherwise to somebody who also proves who he is by a credential.
-    ByPolicies,
-    /// The bound of the authority that vouches for the caller, which holds whatever else the caller proves.
-    ByCa,
-}
-
-impl Denied {
-    /// Whether a credential might turn it into a yes: a challenge without that hope would have people type passwords
-    /// in vain (RFC 9110 §15.5.2, §15.5.4).
-    pub(crate) fn credential_may_help(self) -> bool {
-        self == Self::ByPolicies
-    }
-}
-
-/// Asks the policies on behalf of one request.
+/// Decides on behalf of one request.
 #[derive(Debug)]
 pub(crate) struct Authorizer<'a> {
-    pub(crate) in_force: &'a Arc<CurrentAccess>,
+    pub(crate) access: &'a Arc<CurrentAccess>,
     pub(crate) identity: &'a Identity,
     pub(crate) method: RequestMethod,
     pub(crate) time: SystemTime,
     pub(crate) request: RequestId,
+    /// Whether a refusal asks for a credential.
+    pub(crate) challenge: Challenge,
     pub(crate) metrics: &'a Metrics,
     pub(crate) denial_log: &'a DenialLog,
     pub(crate) decision_log: Option<&'a DecisionLog>,
 }
 
 impl Authorizer<'_> {
-    /// Asks everything there is to ask about an operation, counts and logs each decision.
-    pub(crate) fn admit(&self, operation: Operation) -> Result<Permit, Denied> {
-        AccessRequest::for_operation(&operation, self.method, self.time)
-            .try_for_each(|request| self.ask(&request))?;
-        Ok(Permit { operation })
+    /// Decides every access request of an operation, counts and logs each decision.
+    ///
+    /// Callers must not depend on the decision being local: a service that the operator named may be asked after the
+    /// policies. Cancel safe.
+    #[expect(
+        clippy::unused_async,
+        reason = "the policies decide at once; a service that is asked after them does not"
+    )]
+    pub(crate) async fn authorize<O>(&self, operation: O) -> Result<Permit<O>, Denial>
+    where
+        O: AsOperation,
+    {
+        operation.with_operation(|operation| self.check(operation))?;
+        Ok(Permit::new(operation))
     }
 
-    /// Decides again what was permitted before. Counted and logged only where the answer is another one.
-    pub(crate) fn confirm(&self, operation: &Operation) -> Result<(), Denied> {
+    /// The local part of [`authorize`](Self::authorize): what the policies decide.
+    pub(crate) fn check(&self, operation: &Operation) -> Result<(), Denial> {
+        AccessRequest::for_operation(operation, self.method, self.time)
+            .try_for_each(|request| self.decide_and_record(&request))
+    }
+
+    /// Decides again what was allowed before. Counts and logs only denials.
+    pub(crate) fn confirm(&self, operation: &Operation) -> Result<(), Denial> {
         AccessRequest::for_operation(operation, self.method, self.time)
             .filter(|request| !self.decide(request).is_allowed())
-            .try_for_each(|request| self.ask(&request))
+            .try_for_each(|request| self.decide_and_record(&request))
     }
 
-    /// Whether the caller may see a repository in a listing. Neither logged nor counted: a page asks this a thousand
-    /// times, which would drown what callers ask for.
+    /// Whether the caller may see a repository in a listing. Always local, and neither logged nor counted: one page asks
+    /// this a thousand times, which would hide the requests of callers.
     pub(crate) fn may_list(&self, name: &Name) -> bool {
         self.decide(&AccessRequest::list(name, self.method, self.time)).is_allowed()
     }
 
-    /// Whether the caller may read a blob where it was not asked for by name. Neither logged nor counted.
+    /// Whether the caller may read a blob that the request did not name. Always local, and neither logged nor counted.
     pub(crate) fn may_read(&self, name: &Name, digest: &Digest) -> bool {
         self.decide(&AccessRequest::read(name, digest, self.method, self.time)).is_allowed()
     }
 
     fn decide(&self, request: &AccessRequest) -> Decision<'_> {
-        self.in_force.access.policies.decide(self.identity, request)
+        self.access.access.policies.decide(self.identity, request)
     }
 
-    fn ask(&self, request: &AccessRequest) -> Result<(), Denied> {
+    fn decide_and_record(&self, request: &AccessRequest) -> Result<(), Denial> {
         let started = Instant::now();
-        let decisions = self.in_force.access.policies.decide_and_count(self.identity, request);
+        let decisions = self.access.access.policies.decide_and_count(self.identity, request);
         self.metrics.decision_time.observe(started.elapsed());
-        let allowed = decisions.enforced.is_allowed();
-        if allowed {
-            self.metrics.allowed.inc();
-        } else {
-            self.metrics.denied.inc();
-        }
+        let denial = decisions.enforced.denial();
+        let counter = if denial.is_none() { &self.metrics.allowed } else { &self.metrics.denied };
+        counter.inc();
         self.log(request, decisions);
         let Decisions { enforced, shadow } = decisions;
         if let Some(log) = self.decision_log {
-            let (generation, identity) = (self.in_force.generation, self.identity);
+            let (generation, identity) = (self.access.generation, self.identity);
             let request_id = &self.request;
             log.record(&DecisionRecord {
                 generation,
@@ -116,16 +110,13 @@ impl Authorizer<'_> {
                 request,
             });
         }
-        match enforced {
-            _ if allowed => Ok(()),
-            Decision::CaRestriction(_) => Err(Denied::ByCa),
-            _ => Err(Denied::ByPolicies),
-        }
+        denial.map_or(Ok(()), Err)
     }
 
-    /// Denials at `info`, as far as the [`DenialLog`] admits; the rest at `debug`.
+    /// Logs denials at `info` as far as the [`DenialLog`] admits them, and all other decisions at `debug`.
     ///
-    /// What a certificate or client wrote is a field of the event and never part of its message: subscribers escape fields.
+    /// Text of a certificate or client is a field of the event and never part of its message, because subscribers escape
+    /// fields.
     fn log(&self, request: &AccessRequest, Decisions { enforced, shadow }: Decisions<'_>) {
         let debug = tracing::enabled!(target: "angos::policy", tracing::Level::DEBUG);
         let suppressed =
@@ -146,7 +137,7 @@ impl Authorizer<'_> {
                     shadow = shadow.map(|shadow| shadow.outcome()),
                     shadow_policy = shadow.map(|shadow| shadow.scope()),
                     shadow_rule = shadow.map(|shadow| shadow.rule()),
-                    generation = self.in_force.generation,
+                    generation = self.access.generation,
                     method = self.identity.method().as_str(),
                     identity = self.identity.id(),
                     ca = self.identity.certificate().and_then(Certificate::ca),

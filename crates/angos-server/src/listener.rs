@@ -1,22 +1,22 @@
-//! One open port: what its connections have in common, and stage 1 for each of them.
+//! One open port, and stage 1 for each of its connections.
 
 pub(crate) mod accept;
 pub(crate) mod connection_limit;
+pub(crate) mod context;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use angos_tls::{Acceptor, ClientAuth};
-use prometheus_client::metrics::gauge::Gauge;
+use angos_tls::Acceptor;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::connection::handshake::accept_tls;
 use crate::limits::BACKLOG;
 use crate::listener::accept::accept;
-use crate::listener::connection_limit::ConnectionLimit;
-use crate::server::state::{Phase, ServerState};
-use crate::settings::{Listener, Surfaces};
+use crate::listener::context::ListenerContext;
+use crate::server::state::ServerState;
+use crate::settings::Listener;
 
 /// A listener whose port is open.
 #[derive(Debug)]
@@ -26,20 +26,8 @@ pub(crate) struct BoundListener {
     socket: TcpListener,
 }
 
-/// What the connections of one listener have in common.
-#[derive(Debug)]
-pub(crate) struct ListenerContext {
-    pub(crate) surfaces: Surfaces,
-    /// From this phase on it takes no connection, and each closes after the requests it has in flight.
-    pub(crate) ends: Phase,
-    /// How many connections it has.
-    pub(crate) connections: Gauge,
-    /// The places of its connections.
-    pub(crate) places: Arc<ConnectionLimit>,
-}
-
 impl BoundListener {
-    /// Opens the port; connections wait in the kernel's queue until they are [served](Self::serve).
+    /// Opens the port. Connections wait in the kernel's queue until [`serve`](Self::serve) accepts them.
     pub(crate) fn open(settings: Listener, acceptor: Option<Acceptor>) -> io::Result<Self> {
         let socket = listen(settings.address)?;
         Ok(Self { settings, acceptor, socket })
@@ -49,34 +37,21 @@ impl BoundListener {
         self.socket.local_addr()
     }
 
-    /// What its connections have in common.
-    pub(crate) fn door(&self, shared: &ServerState) -> Arc<ListenerContext> {
-        Arc::new(ListenerContext::new(&self.settings, self.acceptor.as_ref(), shared))
+    /// The context of its connections.
+    pub(crate) fn context(&self, server: &ServerState) -> Arc<ListenerContext> {
+        Arc::new(ListenerContext::new(&self.settings, self.acceptor.as_ref(), server))
     }
 
-    /// Serves until its phase ends. The connections that are left then keep their places.
-    pub(crate) async fn serve(self, shared: Arc<ServerState>, door: Arc<ListenerContext>) {
-        let serve = |socket, address, member| {
-            let (shared, door) = (Arc::clone(&shared), Arc::clone(&door));
-            accept_tls(shared, door, self.acceptor.clone(), socket, (address, member))
+    /// Accepts connections until the phase in which the listener ends, and then closes the port. Open connections go on,
+    /// and keep their slots.
+    pub(crate) async fn serve(self, server: Arc<ServerState>, context: Arc<ListenerContext>) {
+        let serve = |socket, address, entry| {
+            let (server, context) = (Arc::clone(&server), Arc::clone(&context));
+            accept_tls(server, context, self.acceptor.clone(), socket, address, entry)
         };
-        let displaced = shared.metrics.fairness.displaced.clone();
-        accept(self.socket, &door.places, shared.until(door.ends), serve, displaced).await;
+        let displaced = server.metrics.fairness.displaced.clone();
+        accept(self.socket, &context.limit, server.until(context.ends), serve, displaced).await;
     }
-}
-
-impl ListenerContext {
-    pub(crate) fn new(listener: &Listener, acceptor: Option<&Acceptor>, shared: &ServerState) -> Self {
-        let connections = shared.metrics.connections(&listener.name);
-        let certificates = acceptor.is_some_and(|acceptor| acceptor.client_auth() != ClientAuth::None);
-        let places = Arc::new(ConnectionLimit::new(listener.max_connections, certificates));
-        Self { surfaces: listener.surfaces, ends: ends(listener), connections, places }
-    }
-}
-
-/// When a listener stops to take connections. Probes are answered until the very end, so that they can tell of it.
-pub(crate) fn ends(listener: &Listener) -> Phase {
-    if listener.surfaces.registry { Phase::Draining } else { Phase::Closed }
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

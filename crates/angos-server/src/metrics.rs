@@ -223,6 +223,11 @@ impl Metrics {
     }
 }
 
+/// A generation as the value of a gauge.
+pub(crate) fn generation(generation: u64) -> i64 {
+    i64::try_from(generation).unwrap_or(i64::MAX)
+}
+
 /// Connections closed because they are trusted no longer, with a series for every reason.
 fn drained(registry: &mut Registry) -> Family<Labels<1>, Counter> {
     let drained = Family::<Labels<1>, Counter>::default();

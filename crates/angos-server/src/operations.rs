@@ -1,8 +1,8 @@
-//! Stage 7: a permitted operation + body → outcome. Only here is the registry called on behalf of a client.
+//! Stage 7: permit and body → [`Outcome`]. Clients reach the registry through these functions only.
 
 mod blobs;
 mod catalog;
-pub(crate) mod health;
+mod health;
 mod manifests;
 mod referrers;
 mod tags;
@@ -17,36 +17,36 @@ use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 
+use crate::authorize::Authorizer;
+use crate::authorize::permit::{AsOperation, Permit, Permitted, Version};
 use crate::authorize::recheck::Recheck;
-use crate::authorize::{Authorizer, Denied, Permit};
-use crate::connection::Connection;
 use crate::connection::body_memory::ConnectionMemory;
+use crate::connection::context::Connection;
 use crate::limits::BODY_BUFFER_FREE_BYTES;
 use crate::request::body::RequestBody;
+use crate::request::error::RequestError;
 use crate::respond::Outcome;
 use crate::respond::body::ResponseBody;
-use crate::respond::error::RequestError;
+use crate::route::RouteError;
 use crate::server::state::ServerState;
 
-/// What an operation may look at besides its own arguments.
+/// The request, as an operation sees it beside its permit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) connection: &'a Arc<Connection>,
-    pub(crate) shared: &'a ServerState,
-    /// What the connection takes of the memory for bodies.
-    pub(crate) account: &'a Arc<ConnectionMemory>,
-    pub(crate) gate: &'a Authorizer<'a>,
-    /// Whether a credential, of which there was none, might turn a no into a yes.
-    pub(crate) challenge: bool,
+    pub(crate) server: &'a ServerState,
+    /// The memory that the connection's bodies hold.
+    pub(crate) memory: &'a Arc<ConnectionMemory>,
+    pub(crate) authorizer: &'a Authorizer<'a>,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) head_only: bool,
     /// The registry, which asks [`recheck`](Self::recheck) before it commits a change.
     pub(crate) registry: &'a Registry,
-    /// For requests that change something.
+    /// Set for requests that change the registry.
     pub(crate) recheck: Option<&'a Recheck>,
 }
 
-/// A header that may be there once is there several times.
+/// A header that may be sent once is sent several times.
 struct DuplicateHeader;
 
 impl Context<'_> {
@@ -54,35 +54,37 @@ impl Context<'_> {
         self.registry
     }
 
-    /// A header that is there once and is text.
+    /// The value of a header that is sent once and is text.
     fn header(&self, name: &HeaderName) -> Option<&str> {
         self.single_header(name).ok()??.to_str().ok()
     }
 
-    /// A header that may be there once; [`DuplicateHeader`] when it is there more often, and any of them could be meant.
+    /// The value of a header that may be sent once.
     fn single_header(&self, name: &HeaderName) -> Result<Option<&HeaderValue>, DuplicateHeader> {
         let mut values = self.headers.get_all(name).iter();
         let first = values.next();
         if values.next().is_some() { Err(DuplicateHeader) } else { Ok(first) }
     }
 
-    /// A body that is in memory as a whole.
+    /// A response body whose bytes are in memory.
     fn whole(&self, bytes: Bytes) -> Result<ResponseBody, RequestError> {
         if bytes.len() <= BODY_BUFFER_FREE_BYTES {
             return Ok(ResponseBody::whole(bytes));
         }
-        let lease = self.account.take(bytes.len()).ok_or(RequestError::NoMemory)?;
+        let lease = self.memory.take(bytes.len()).ok_or(RequestError::NoMemory)?;
         Ok(ResponseBody::leased(bytes, lease))
     }
 
-    /// Asks for one more permit in the course of an operation.
-    pub(crate) fn admit(&self, operation: Operation) -> Result<Permit, RequestError> {
-        let refusal = |denied: Denied| RequestError::Denied {
-            challenge: self.challenge && denied.credential_may_help(),
-        };
-        let permit = self.gate.admit(operation).map_err(refusal)?;
+    /// Authorizes one more operation in the course of a request.
+    async fn authorize<O>(&self, operation: O) -> Result<Permit<O>, RequestError>
+    where
+        O: AsOperation,
+    {
+        let permit = self.authorizer.authorize(operation).await.map_err(|denial| RequestError::Denied {
+            challenge: self.authorizer.challenge.after_denial(denial),
+        })?;
         if let Some(recheck) = self.recheck {
-            recheck.require(&permit);
+            permit.operation().with_operation(|operation| recheck.require(operation.clone()));
         }
         Ok(permit)
     }
@@ -93,30 +95,31 @@ fn page(json: ResponseBody, next: Option<String>) -> Outcome {
     Outcome::Page { media_type: "application/json", json, next, filtered: false }
 }
 
-/// What always is JSON, such as strings in a struct.
+/// Writes JSON of a value that always can be written, such as strings in a struct.
 fn json(list: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(list).unwrap_or_default()
 }
 
-/// Does what was permitted. A change is decided again before it is committed, and while its body arrives.
+/// Runs an allowed operation. A change is decided again while its body arrives, and before it is committed.
 pub(crate) async fn operate(
     cx: &Context<'_>,
-    permit: &Permit,
+    permit: Permit<Operation>,
     body: &mut RequestBody,
 ) -> Result<Outcome, RequestError> {
     let is_write = permit.operation().action().is_write();
-    let recheck = is_write.then(|| Arc::new(Recheck::new(cx.connection, cx.gate, cx.challenge, permit)));
+    let recheck =
+        is_write.then(|| Arc::new(Recheck::new(cx.connection, cx.authorizer, permit.operation().clone())));
     let registry = recheck.as_ref().map(|recheck| {
-        let registry = cx.registry.on_behalf_of(actor(cx.gate.identity));
+        let registry = cx.registry.on_behalf_of(actor(cx.authorizer.identity));
         registry.approved_by(Arc::clone(recheck) as Arc<dyn Approval>)
     });
     let cx =
         Context { registry: registry.as_ref().unwrap_or(cx.registry), recheck: recheck.as_deref(), ..*cx };
     body.decide_again(recheck.as_ref());
-    let result = run(&cx, permit, body).await;
-    result.map_err(|refusal| match &recheck {
-        Some(recheck) => recheck.refusal(refusal),
-        None => refusal,
+    let result = run(&cx, permit.into(), body).await;
+    result.map_err(|error| match &recheck {
+        Some(recheck) => recheck.reason(error),
+        None => error,
     })
 }
 
@@ -127,30 +130,45 @@ fn actor(identity: &Identity) -> Actor {
     Actor::new(name, identity.method().as_str())
 }
 
-async fn run(cx: &Context<'_>, permit: &Permit, body: &mut RequestBody) -> Result<Outcome, RequestError> {
-    match permit.operation() {
-        Operation::Version => Ok(Outcome::Version),
-        Operation::Healthz => Ok(Outcome::Healthy),
-        Operation::Readyz => health::ready(cx.shared).await,
-        Operation::Metrics => Ok(Outcome::Metrics(cx.shared.scrape())),
-        Operation::ListCatalog { n, last } => catalog::list(cx, *n, last.as_deref()).await,
-        Operation::ListTags { name, n, last } => tags::list(cx, name, *n, last.as_deref()).await,
-        Operation::GetManifest { name, reference } => manifests::pull(cx, name, reference).await,
-        Operation::PutManifest { name, reference, tags } => {
-            manifests::push(cx, name, reference, tags, body).await
-        }
-        Operation::DeleteManifest { name, reference, .. } => manifests::delete(cx, name, reference).await,
-        Operation::GetBlob { name, digest } => blobs::pull(cx, permit, name, digest).await,
-        Operation::DeleteBlob { name, digest } => blobs::delete(cx, name, digest).await,
-        Operation::PushBlob { name, digest } => blobs::push(cx, name, digest, body).await,
-        Operation::MountBlob { name, digest, from } => blobs::mount(cx, name, digest, from.as_ref()).await,
-        Operation::StartUpload { name, algorithm } => uploads::start(cx, name, *algorithm).await,
-        Operation::GetUpload { name, id } => uploads::status(cx, name, id).await,
-        Operation::UpdateUpload { name, id } => uploads::update(cx, name, id, body).await,
-        Operation::CompleteUpload { name, id, digest } => uploads::complete(cx, name, id, digest, body).await,
-        Operation::CancelUpload { name, id } => uploads::cancel(cx, name, id).await,
-        Operation::GetReferrers { name, digest, artifact_types, after, n } => {
-            referrers::list(cx, name, digest, artifact_types, after.as_deref(), *n).await
-        }
+async fn run(
+    cx: &Context<'_>,
+    permitted: Permitted,
+    body: &mut RequestBody,
+) -> Result<Outcome, RequestError> {
+    match permitted {
+        Permitted::Version(permit) => Ok(version(permit)),
+        Permitted::Healthz(permit) => Ok(health::live(permit)),
+        Permitted::Readyz(permit) => health::ready(cx.server, permit).await,
+        Permitted::Metrics(permit) => Ok(health::metrics(cx.server, permit)),
+        Permitted::ListCatalog(permit) => catalog::list(cx, permit).await,
+        Permitted::ListTags(permit) => tags::list(cx, permit).await,
+        Permitted::GetManifest(permit) => manifests::pull(cx, permit).await,
+        Permitted::PutManifest(permit) => manifests::push(cx, permit, body).await,
+        Permitted::DeleteManifest(permit) => manifests::delete(cx, permit).await,
+        Permitted::GetBlob(permit) => blobs::pull(cx, permit).await,
+        Permitted::DeleteBlob(permit) => blobs::delete(cx, permit).await,
+        Permitted::PushBlob(permit) => blobs::push(cx, permit, body).await,
+        Permitted::MountBlob(permit) => blobs::mount(cx, permit).await,
+        Permitted::StartUpload(permit) => uploads::start(cx, permit).await,
+        Permitted::GetUpload(permit) => uploads::status(cx, permit).await,
+        Permitted::UpdateUpload(permit) => uploads::update(cx, permit, body).await,
+        Permitted::CompleteUpload(permit) => uploads::complete(cx, permit, body).await,
+        Permitted::CancelUpload(permit) => uploads::cancel(cx, permit).await,
+        Permitted::GetReferrers(permit) => referrers::list(cx, permit).await,
     }
+}
+
+/// Runs a probe of the management surface, which needs neither an identity nor a body.
+pub(crate) async fn probe(server: &ServerState, permit: Permit<Operation>) -> Result<Outcome, RequestError> {
+    match permit.into() {
+        Permitted::Healthz(permit) => Ok(health::live(permit)),
+        Permitted::Readyz(permit) => health::ready(server, permit).await,
+        Permitted::Metrics(permit) => Ok(health::metrics(server, permit)),
+        _ => Err(RouteError::NotFound.into()),
+    }
+}
+
+/// Says that this is a registry of the distribution specification.
+fn version(_: Permit<Version>) -> Outcome {
+    Outcome::Version
 }

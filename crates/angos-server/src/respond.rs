@@ -12,14 +12,20 @@ use angos_oci::{Digest, MediaType, Name, Tag};
 use angos_registry::{BlobReader, ManifestReceipt};
 use bytes::Bytes;
 use hyper::header::{
-    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap,
-    HeaderName, HeaderValue, LINK, LOCATION, RANGE,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, RANGE,
 };
-use hyper::{Response, StatusCode};
+use hyper::{Method, Response, StatusCode};
 
 use crate::authorize::recheck::Recheck;
+use crate::request::id::RequestId;
 use crate::respond::body::ResponseBody;
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+const API_VERSION_2: HeaderValue = HeaderValue::from_static("registry/2.0");
+const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
+const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 const DOCKER_UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
@@ -33,6 +39,7 @@ const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 /// For content whose type its pusher chose: a browser may show it, and runs nothing of it with its user's certificate.
 const SANDBOX_CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const BYTES: HeaderValue = HeaderValue::from_static("bytes");
 
 /// What an operation did.
@@ -64,8 +71,29 @@ pub(crate) enum Outcome {
     UploadStatus { name: Name, id: UploadId, offset: u64 },
     /// An upload was cancelled.
     UploadCancelled,
+    /// The content is at another place, for this client and a short time.
+    #[cfg_attr(not(test), expect(dead_code, reason = "blob stores that sign URLs answer with it"))]
+    Redirect { location: String },
     /// A page of a listing, as JSON.
     Page { media_type: &'static str, json: ResponseBody, next: Option<String>, filtered: bool },
+}
+
+/// Adds the headers that every response has. A `HEAD` loses its body and keeps its length.
+pub(crate) fn add_common_headers(response: &mut Response<ResponseBody>, id: RequestId, method: &Method) {
+    if method == Method::HEAD {
+        let body = std::mem::replace(response.body_mut(), ResponseBody::empty());
+        let length = body.length();
+        let has_no_length = response.status().is_informational()
+            || matches!(response.status().as_u16(), 204 | 304)
+            || response.headers().contains_key(CONTENT_LENGTH);
+        if let Some(length) = length.filter(|_| !has_no_length) {
+            response.headers_mut().insert(CONTENT_LENGTH, length.into());
+        }
+    }
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id.header());
+    headers.insert(API_VERSION, API_VERSION_2);
+    headers.insert(CONTENT_TYPE_OPTIONS, NO_SNIFF);
 }
 
 /// The response to an outcome.
@@ -93,6 +121,7 @@ pub(crate) fn respond(outcome: Outcome) -> Response<ResponseBody> {
             with(empty(StatusCode::NO_CONTENT), |headers| upload(headers, &name, &id, offset))
         }
         Outcome::UploadCancelled => empty(StatusCode::NO_CONTENT),
+        Outcome::Redirect { location } => redirect(location),
         Outcome::Page { media_type, json, next, filtered } => {
             with(response(HeaderValue::from_static(media_type), json), |headers| {
                 if let Some(next) = next {
@@ -135,6 +164,15 @@ pub(crate) fn append_query(query: &mut String, key: &str, value: &str) {
             _ => drop(write!(query, "%{byte:02X}")),
         }
     }
+}
+
+/// The client repeats its request at `location`, with the same method. Neither a cache nor a proxy may keep it: the
+/// location may be signed for this client, and expire.
+fn redirect(location: String) -> Response<ResponseBody> {
+    with(empty(StatusCode::TEMPORARY_REDIRECT), |headers| {
+        headers.insert(LOCATION, text(location));
+        headers.insert(CACHE_CONTROL, NO_STORE);
+    })
 }
 
 fn empty(status: StatusCode) -> Response<ResponseBody> {
@@ -244,4 +282,20 @@ fn upload(headers: &mut HeaderMap, name: &Name, id: &UploadId, offset: u64) {
     headers.insert(LOCATION, upload_location(name, id));
     headers.insert(RANGE, upload_range(offset));
     headers.insert(DOCKER_UPLOAD_UUID, text(id.to_string()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_names_its_location_once() {
+        let location = "https://blobs.example/a?signature=x%2Fy";
+        let response = respond(Outcome::Redirect { location: location.to_owned() });
+        assert_eq!(response.status(), 307);
+        let headers = response.headers();
+        assert_eq!(headers[LOCATION], location);
+        assert_eq!(headers[CACHE_CONTROL], "no-store");
+        assert_eq!(response.body().length(), Some(0));
+    }
 }

@@ -1,8 +1,7 @@
-//! Stage 4: method + path + query → [`Operation`] or [`RouteError`]. Pure; everything is parsed here, once.
+//! Stage 4: method, path and query → [`Operation`] or [`RouteError`]. Pure; everything is parsed here, once.
 //!
-//! Every path of the registry ends in what is asked for and begins with the repository, whose name may itself contain
-//! `blobs`, `tags` and so on, so paths are taken apart from the end. Nothing is normalised: a path that needs it (`//`,
-//! `..`, an escaped slash) names nothing.
+//! A path of the registry begins with the repository, whose name may itself contain `blobs`, `tags` and so on, so paths
+//! are parsed from the end. Nothing is normalised: a path that would need it (`//`, `..`, an escaped slash) is not found.
 
 mod query;
 #[cfg(test)]
@@ -14,7 +13,8 @@ use angos_access::{Operation, RequestMethod};
 use angos_oci::{Digest, Name, Reference, ReferenceError, UploadId};
 use hyper::Method;
 
-use self::query::{Query, decode};
+use self::query::Query;
+use crate::settings::Surfaces;
 
 /// The method as policies see it.
 pub(crate) fn request_method(method: &Method) -> Result<RequestMethod, RouteError> {
@@ -22,7 +22,7 @@ pub(crate) fn request_method(method: &Method) -> Result<RequestMethod, RouteErro
     method.as_str().parse().map_err(|_| RouteError::MethodNotAllowed { allow })
 }
 
-/// Why a request names no operation.
+/// Why a request has no operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RouteError {
     /// No such path.
@@ -32,27 +32,58 @@ pub(crate) enum RouteError {
         allow: &'static str,
     },
     NameInvalid,
-    /// Neither a tag nor meant as a digest.
+    /// The reference is neither a tag nor written like a digest.
     ReferenceInvalid,
     DigestInvalid,
-    /// Not an upload id this registry gives out.
+    /// The id is not one that this registry issues.
     UploadUnknown,
-    /// A parameter is malformed, given twice, or does not go with the rest.
+    /// A parameter is malformed, repeated, or contradicts another one.
     QueryInvalid,
     /// More `tag` parameters than [`PUSH_TAGS_MAX`](angos_oci::limits::PUSH_TAGS_MAX).
     TooManyTags,
 }
 
-/// Reads what a request asks for. A `HEAD` asks for what the `GET` would; the body is left away later.
-pub(crate) fn route(method: &Method, path: &str, query: Option<&str>) -> Result<Operation, RouteError> {
+/// The part of the server that a request belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Surface {
+    /// The registry and its probes, under the policies.
+    Registry,
+    /// Health and metrics without policy, for probes and scrapers that have neither certificate nor credential.
+    Management,
+}
+
+/// Where a request leads.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) surface: Surface,
+    pub(crate) operation: Result<Operation, RouteError>,
+}
+
+/// Routes a request on a listener that serves these surfaces. Everything that a listener does not serve is not found.
+pub(crate) fn route(surfaces: Surfaces, method: &Method, path: &str, query: Option<&str>) -> Route {
+    let is_probe = matches!(path, "/healthz" | "/readyz" | "/metrics");
+    if surfaces.registry && !(surfaces.management && is_probe) {
+        return Route { surface: Surface::Registry, operation: registry_operation(method, path, query) };
+    }
+    let target = if surfaces.management && is_probe { Target::of(path) } else { Err(RouteError::NotFound) };
+    let operation = target.and_then(|target| target.operation(Verb::of(method), &Query::default()));
+    Route { surface: Surface::Management, operation }
+}
+
+/// The operation of a request to the registry. A `HEAD` has the operation of the `GET`; its body is left out later.
+pub(crate) fn registry_operation(
+    method: &Method,
+    path: &str,
+    query: Option<&str>,
+) -> Result<Operation, RouteError> {
     let path = decode(path).filter(|decoded| decoded.matches('/').count() == path.matches('/').count());
     let path = path.ok_or(RouteError::NotFound)?;
     let target = Target::of(&path)?;
-    let query = Query::parse(query.unwrap_or_default())?;
+    let query = query.map_or_else(|| Ok(Query::default()), Query::parse)?;
     target.operation(Verb::of(method), &query)
 }
 
-/// The path as a log may show it: the code that proves an upload session is the client's own is taken out.
+/// The path for a log line, without the secret code in the id of an upload session.
 pub(crate) fn without_secrets(path: &str) -> Cow<'_, str> {
     let decoded = decode(path).unwrap_or(Cow::Borrowed(path));
     let mut is_secret = false;
@@ -67,7 +98,7 @@ pub(crate) fn without_secrets(path: &str) -> Cow<'_, str> {
     if is_secret { Cow::Owned(segments.join("/")) } else { Cow::Borrowed(path) }
 }
 
-/// The methods that mean something here.
+/// The methods that operations have.
 #[derive(Clone, Copy)]
 enum Verb {
     Get,
@@ -91,7 +122,7 @@ impl Verb {
     }
 }
 
-/// What a path points at; the texts are not checked yet.
+/// The resource of a path. Names and references are not checked yet.
 enum Target<'a> {
     Version,
     Healthz,
@@ -173,7 +204,7 @@ fn on_manifest(verb: Verb, name: &str, reference: &str, query: &Query<'_>) -> Re
         Verb::Get => Ok(Operation::GetManifest { name, reference }),
         Verb::Put => {
             let tags = query.tags()?;
-            // Which of several tags a policy was asked about must not depend on where they stand in the request.
+            // A policy must not decide about one of several tags because of its position in the request.
             if !tags.is_empty() && reference.tag().is_some() {
                 return Err(RouteError::QueryInvalid);
             }
@@ -234,4 +265,26 @@ fn parse_reference(text: &str) -> Result<Reference, RouteError> {
         ReferenceError::Digest(_) => RouteError::DigestInvalid,
         _ => RouteError::ReferenceInvalid,
     })
+}
+
+/// Decodes percent escapes once. `None` if one is malformed, or if the result is not UTF-8 or has control characters.
+///
+/// A plus stays a plus, as in RFC 3986: no value has a space, and media types end in `+json`.
+fn decode(text: &str) -> Option<Cow<'_, str>> {
+    if text.contains(char::is_control) {
+        return None;
+    }
+    let Some((plain, _)) = text.split_once('%') else {
+        return Some(Cow::Borrowed(text));
+    };
+    let mut decoded = plain.as_bytes().to_vec();
+    let mut rest = text.get(plain.len()..)?.bytes();
+    while let Some(byte) = rest.next() {
+        decoded.push(if byte == b'%' { hex(rest.next()?)? << 4 | hex(rest.next()?)? } else { byte });
+    }
+    String::from_utf8(decoded).ok().filter(|decoded| !decoded.contains(char::is_control)).map(Cow::Owned)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| value.try_into().ok())
 }

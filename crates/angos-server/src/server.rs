@@ -22,9 +22,10 @@ use crate::authorize::access::{Access, CurrentAccess};
 use crate::authorize::denial_log::DenialLog;
 use crate::connection::body_memory::BodyMemory;
 use crate::limits::{ABORT_GRACE, RECHECK_CONCURRENCY, UPLOAD_SWEEP_INTERVAL};
+use crate::listener::BoundListener;
 use crate::listener::connection_limit::ConnectionLimit;
-use crate::listener::{BoundListener, ends};
-use crate::metrics::Metrics;
+use crate::listener::context::ends;
+use crate::metrics::{self, Metrics};
 use crate::request::id::RequestIds;
 use crate::request::request_limit::RequestLimit;
 use crate::server::background::{Background, Job, JobEnded};
@@ -38,7 +39,7 @@ use crate::settings::{Listener, Settings};
 /// A registry that has its ports and serves once [`run`](Self::run) is awaited.
 #[derive(Debug)]
 pub struct Server {
-    shared: Arc<ServerState>,
+    state: Arc<ServerState>,
     listeners: Vec<BoundListener>,
     storage: Storage,
 }
@@ -94,9 +95,11 @@ impl Server {
             .with_storage(StorageMetrics(storage_health.subscribe()));
         metrics.generation.set(1);
         metrics.loaded_now();
-        metrics.tls_generation.set(acceptor.as_ref().map_or(0, |acceptor| gauge(acceptor.generation())));
-        let beside = storage.clone();
-        let shared = ServerState {
+        metrics
+            .tls_generation
+            .set(acceptor.as_ref().map_or(0, |acceptor| metrics::generation(acceptor.generation())));
+        let probed = storage.clone();
+        let state = ServerState {
             registry: Registry::new(storage, settings.registry.clone()),
             access: ArcSwap::from_pointee(CurrentAccess::new(access, 1)),
             metrics,
@@ -113,7 +116,7 @@ impl Server {
             acceptor,
             settings,
         };
-        Ok(Self { shared: Arc::new(shared), listeners, storage: beside })
+        Ok(Self { state: Arc::new(state), listeners, storage: probed })
     }
 
     /// The address of the registry, with the port the system chose if the settings left it open.
@@ -137,7 +140,7 @@ impl Server {
 
     /// A handle that outlives [`run`](Self::run).
     pub fn handle(&self) -> Handle {
-        Handle { shared: Arc::clone(&self.shared) }
+        Handle { server: Arc::clone(&self.state) }
     }
 
     /// Serves until [`Handle::shutdown`], then lets what is in flight finish within `timeouts.drain`, then cuts the rest.
@@ -145,46 +148,46 @@ impl Server {
     /// The same happens when a [background job](Background) that has to run all the time ends; that is the error.
     /// Dropping the future stops accepting and every job; connections live on until they end.
     pub async fn run(self) -> Result<(), JobEnded> {
-        let Self { shared, listeners, storage } = self;
-        let _jobs = StopOnDrop(shared.background.clone());
-        let (mut draining, mut beside, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        let Self { state: server, listeners, storage } = self;
+        let _jobs = StopOnDrop(server.background.clone());
+        let (mut draining, mut probes, mut limits) = (Vec::new(), Vec::new(), Vec::new());
         for listener in listeners {
             let until_drained = ends(&listener.settings) == Phase::Draining;
             let name = format!("accept-{}", listener.settings.name);
-            let door = listener.door(&shared);
-            let taken = Arc::clone(&door.places);
-            let serving = Arc::clone(&shared);
+            let context = listener.context(&server);
+            let limit = Arc::clone(&context.limit);
+            let serving = Arc::clone(&server);
             let accept = async move {
-                listener.serve(serving, door).await;
+                listener.serve(serving, context).await;
                 Ok(())
             };
-            let running = shared.background.start(name, accept);
+            let running = server.background.start(name, accept);
             if until_drained {
                 draining.push(running);
-                places.push(taken);
+                limits.push(limit);
             } else {
-                beside.push(running);
+                probes.push(running);
             }
         }
-        start_jobs(&shared, storage);
+        start_jobs(&server, storage);
 
         let outcome = tokio::select! {
             biased;
-            () = shared.until(Phase::Draining) => Ok(()),
-            ended = shared.background.ended() => Err(ended),
+            () = server.until(Phase::Draining) => Ok(()),
+            ended = server.background.ended() => Err(ended),
         };
-        Handle { shared: Arc::clone(&shared) }.shutdown();
+        Handle { server: Arc::clone(&server) }.shutdown();
         for accept in draining {
             accept.ended().await;
         }
-        // These ports are closed. Every place is free again when the last connection has ended.
-        let drained = timeout(shared.settings.timeouts.drain, empty(&places)).await.is_ok();
-        shared.phase.send_replace(Phase::Closed);
+        // The ports of the registry are closed. Every slot is free when the last connection has ended.
+        let drained = timeout(server.settings.timeouts.drain, empty(&limits)).await.is_ok();
+        server.phase.send_replace(Phase::Closed);
         if !drained {
-            tracing::warn!(target: "angos::server", "requests in flight were cut at the end of the drain time");
-            let _ = timeout(ABORT_GRACE, empty(&places)).await;
+            tracing::warn!(target: "angos::server", "drain timeout reached: requests in flight were aborted");
+            let _ = timeout(ABORT_GRACE, empty(&limits)).await;
         }
-        for accept in beside {
+        for accept in probes {
             accept.ended().await;
         }
         outcome
@@ -201,8 +204,8 @@ impl Drop for StopOnDrop {
 }
 
 /// Everything the server runs beside the requests, but its accept loops.
-fn start_jobs(shared: &Arc<ServerState>, storage: Storage) {
-    let (background, settings) = (&shared.background, &shared.settings);
+fn start_jobs(server: &Arc<ServerState>, storage: Storage) {
+    let (background, settings) = (&server.background, &server.settings);
     background.service("metadata-writer", async move {
         storage.metadata.ended().await;
         Err("its thread ended, so nothing can be pushed or deleted".to_owned())
@@ -217,10 +220,13 @@ fn start_jobs(shared: &Arc<ServerState>, storage: Storage) {
             Err("its thread ended, so nothing is written any more".to_owned())
         });
     }
-    background.periodic("upload-expiry", UploadExpiry(Arc::clone(shared)));
-    background.periodic("garbage-collection", GarbageCollection(Arc::clone(shared)));
-    background.periodic("storage-health", StorageProbe(Arc::clone(shared)));
-    if let Some(acceptor) = shared.acceptor.clone() {
+    background.periodic("upload-expiry", UploadExpiry(Arc::clone(server)));
+    background.periodic("garbage-collection", GarbageCollection(server.registry.clone()));
+    background.periodic(
+        "storage-health",
+        StorageProbe { registry: server.registry.clone(), result: server.storage_health.clone() },
+    );
+    if let Some(acceptor) = server.acceptor.clone() {
         background.periodic("certificate-expiry", ExpiryWarnings::new(acceptor, settings.expiry_warning));
     }
 }
@@ -265,10 +271,10 @@ fn open(listeners: Vec<Listener>, acceptor: Option<&Acceptor>) -> Result<Vec<Bou
     listeners.into_iter().map(open).collect()
 }
 
-/// Resolves when no connection is left at any of the listeners.
-async fn empty(places: &[Arc<ConnectionLimit>]) {
-    for places in places {
-        places.empty().await;
+/// Resolves when no listener has a connection.
+async fn empty(limits: &[Arc<ConnectionLimit>]) {
+    for limit in limits {
+        limit.empty().await;
     }
 }
 
@@ -291,9 +297,4 @@ impl Job for UploadExpiry {
     async fn due(&mut self) {
         tokio::time::sleep(UPLOAD_SWEEP_INTERVAL).await;
     }
-}
-
-/// A generation as a gauge has it.
-pub(crate) fn gauge(generation: u64) -> i64 {
-    i64::try_from(generation).unwrap_or(i64::MAX)
 }

@@ -163,7 +163,7 @@ pub struct Timeouts {
     pub body_progress: Duration,
     /// How long requests in flight may go on when the certificate of their connection is no longer accepted: revoked,
     /// expired, or of an authority that was removed. Default 10 s. New ones are refused at once.
-    pub distrust: Duration,
+    pub untrusted_drain: Duration,
     /// How long whoever ends the server waits between
     /// [`Handle::announce_shutdown`](crate::Handle::announce_shutdown) and
     /// [`Handle::shutdown`](crate::Handle::shutdown). Default 1 s: Kubernetes and most proxies stop sending within it, and
@@ -180,7 +180,7 @@ impl Default for Timeouts {
             request_head: Duration::from_secs(30),
             idle: Duration::from_secs(75),
             body_progress: Duration::from_mins(1),
-            distrust: Duration::from_secs(10),
+            untrusted_drain: Duration::from_secs(10),
             shutdown_delay: Duration::from_secs(1),
             drain: Duration::from_secs(20),
         }

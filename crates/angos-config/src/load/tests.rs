@@ -669,7 +669,7 @@ fn defaults_are_those_the_schema_promises() {
         ("server.idle_timeout", span(server.timeouts.idle)),
         ("server.body_progress_timeout", span(server.timeouts.body_progress)),
         ("server.tls.expiry_warning", span(server.expiry_warning)),
-        ("server.untrusted_drain_timeout", span(server.timeouts.distrust)),
+        ("server.untrusted_drain_timeout", span(server.timeouts.untrusted_drain)),
         ("server.shutdown_delay", span(server.timeouts.shutdown_delay)),
         ("server.drain_timeout", span(server.timeouts.drain)),
         ("server.max_connections", server.limits.max_connections.to_string()),

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use angos_access::{AccessRequest, AccessRequests, Explanation};
+use angos_access::{AccessRequest, AccessRequests, Challenge, Denial, Explanation};
 use angos_identity::{Certificate, Credential, Identity};
+use angos_server::DenialResponse;
 use angos_tls::AcceptError;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{CertificateCheck, Policies, read_certificate};
 
@@ -67,11 +68,12 @@ impl Policies {
         let explain =
             |request: &AccessRequest| (request.to_string(), self.access.explain(&identity, request));
         let required: Vec<_> = requests.required().iter().map(explain).collect();
-        let is_restricted = required.iter().any(|(_, explanation)| explanation.reason == "ca_restriction");
+        let denial = required.iter().find_map(|(_, explanation)| explanation.denial());
+        let challenge = Challenge::new(!self.users.is_empty(), identity.username().is_some());
         Ok(RequestExplanation {
             is_allowed: checked.as_ref().is_none_or(|it| it.refusal.is_none())
                 && self.access.allows(&identity, &requests),
-            is_challenged: identity.username().is_none() && !self.users.is_empty() && !is_restricted,
+            is_challenged: challenge.after_denial(denial.unwrap_or(Denial::ByPolicies)),
             notes: self.notes(checked.as_ref(), &requests),
             refusal: checked.and_then(|it| it.refusal),
             required,
@@ -138,13 +140,15 @@ impl RequestExplanation {
     ///
     /// Those of `out`.
     pub fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
-        match (&self.refusal, self.is_allowed, self.is_challenged) {
-            (Some(error), ..) => writeln!(out, "refused in the handshake, {}: {error}", error.class())?,
-            (None, true, _) => writeln!(out, "allowed")?,
-            (None, false, true) => {
-                writeln!(out, "denied: 401 UNAUTHORIZED, with a challenge for a user name and a password")?;
+        match (&self.refusal, self.is_allowed) {
+            (Some(error), _) => writeln!(out, "refused in the handshake, {}: {error}", error.class())?,
+            (None, true) => writeln!(out, "allowed")?,
+            (None, false) => {
+                let DenialResponse { status, code } = DenialResponse::new(self.is_challenged);
+                let challenge =
+                    if self.is_challenged { ", with a challenge for a user name and a password" } else { "" };
+                writeln!(out, "denied: {status} {code}{challenge}")?;
             }
-            (None, false, false) => writeln!(out, "denied: 403 DENIED")?,
         }
         self.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
         let all = self.required.iter().chain(&self.alternatives);
@@ -167,11 +171,8 @@ impl RequestExplanation {
             let json = |(request, explanation): &(String, Explanation)| json!({ "request": request, "answer": explanation });
             explained.iter().map(json).collect::<Vec<_>>()
         };
-        let status = match (&self.refusal, self.is_allowed, self.is_challenged) {
-            (Some(_), ..) | (None, true, _) => Value::Null,
-            (None, false, true) => 401.into(),
-            (None, false, false) => 403.into(),
-        };
+        let is_denied = self.refusal.is_none() && !self.is_allowed;
+        let status = is_denied.then(|| DenialResponse::new(self.is_challenged).status);
         let refusal = |error: &AcceptError| json!({ "class": error.class(), "message": error.to_string() });
         let certificate = self.identity.certificate();
         let explanation = json!({

@@ -21,7 +21,7 @@ pub(crate) fn settings(document: &Document, context: &mut Context<'_>) -> Settin
     set(&mut settings.timeouts.request_head, written.request_head_timeout.map(|span| span.0));
     set(&mut settings.timeouts.idle, written.idle_timeout.map(|span| span.0));
     set(&mut settings.timeouts.body_progress, written.body_progress_timeout.map(|span| span.0));
-    set(&mut settings.timeouts.distrust, written.untrusted_drain_timeout.map(|span| span.0));
+    set(&mut settings.timeouts.untrusted_drain, written.untrusted_drain_timeout.map(|span| span.0));
     set(&mut settings.timeouts.shutdown_delay, written.shutdown_delay.map(|span| span.0));
     set(&mut settings.timeouts.drain, written.drain_timeout.map(|span| span.0));
     let tls = written.tls.as_ref();

@@ -1,8 +1,6 @@
 //! Who a caller is, by what it brings along.
 
-use std::net::IpAddr;
-
-use angos_identity::{Certificate, Method};
+use angos_identity::Method;
 use angos_test_ca::{Authority, Leaf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,12 +17,13 @@ fn credentials() -> Credentials {
     Credentials::builder().add("entry", "admin", hash.parse().unwrap()).build()
 }
 
-fn caller(with_certificate: bool) -> Caller {
-    let certificate = with_certificate.then(|| {
-        let der = Authority::new("CA").issue(&Leaf::client("admin")).certificate_der;
-        Arc::new(Certificate::from_der(&der).unwrap())
-    });
-    Caller { address: IpAddr::from([192, 0, 2, 1]), certificate }
+fn certificate() -> Arc<Certificate> {
+    let der = Authority::new("CA").issue(&Leaf::client("admin")).certificate_der;
+    Arc::new(Certificate::from_der(&der).unwrap())
+}
+
+fn peer(certificate: Option<&Arc<Certificate>>) -> Peer<'_> {
+    Peer { address: IpAddr::from([192, 0, 2, 1]), certificate }
 }
 
 async fn ask(
@@ -36,7 +35,8 @@ async fn ask(
     for value in authorization {
         headers.append(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
     }
-    authenticate(&caller(with_certificate), &headers, credentials, &[]).await
+    let certificate = with_certificate.then(certificate);
+    authenticate(peer(certificate.as_ref()), &headers, credentials, &[]).await
 }
 
 #[tokio::test]
@@ -81,9 +81,9 @@ async fn an_unclear_forwarder_is_refused() {
     let mut headers = HeaderMap::new();
     headers.insert("x-forwarded-for", HeaderValue::from_static("unknown"));
     let trusted = ["192.0.2.0/24".parse().unwrap()];
-    let found = authenticate(&caller(true), &headers, &credentials(), &trusted).await;
-    assert_eq!(found.err(), Some(AuthenticationError::ForwardedError(ForwardedError::Unreadable)));
+    let found = authenticate(peer(Some(&certificate())), &headers, &credentials(), &trusted).await;
+    assert_eq!(found.err(), Some(AuthenticationError::Forwarded(ForwardedError::Unreadable)));
     headers.insert("x-forwarded-for", HeaderValue::from_static("198.51.100.9"));
-    let found = authenticate(&caller(true), &headers, &credentials(), &trusted).await.unwrap();
+    let found = authenticate(peer(Some(&certificate())), &headers, &credentials(), &trusted).await.unwrap();
     assert_eq!(found.client_ip(), "198.51.100.9");
 }

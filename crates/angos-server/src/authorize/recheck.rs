@@ -1,93 +1,93 @@
-//! Stage 6, again: a request is decided once more before its effect becomes visible, and during long bodies.
+//! Stage 6, repeated: a request is decided again before its change is committed, and while a long body is transferred.
 //!
-//! A body may take hours. Meanwhile its user may have been removed, its rule changed, its certificate revoked. What counts
-//! is what is in force when the change is committed, not when the head of the request arrived.
+//! A body may take hours. Meanwhile the user may have been removed, a rule changed, or the certificate revoked. The policies,
+//! credentials and certificates that are current when the change is committed count, not those of the request head.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use angos_access::{Operation, RequestMethod};
+use angos_access::{Challenge, Denial, Operation, RequestMethod};
 use angos_identity::Identity;
 use angos_oci::{Reference, Tag};
 use angos_registry::{Approval, BodyError, Error};
 
 use crate::authenticate::AuthenticationError;
+use crate::authorize::Authorizer;
 use crate::authorize::access::CurrentAccess;
-use crate::authorize::{Authorizer, Denied, Permit};
-use crate::connection::Connection;
+use crate::connection::context::Connection;
 use crate::limits::RECHECK_INTERVAL;
+use crate::request::error::RequestError;
 use crate::request::id::RequestId;
-use crate::respond::error::RequestError;
 
-/// Decides one request again, under the policies, credentials and certificates in force at that moment.
+/// Decides one request again, by the current policies, credentials and certificates.
 ///
 /// Guarantee: after [`Handle::replace_access`](crate::Handle::replace_access) or
-/// [`Handle::replace_tls`](crate::Handle::replace_tls) returned, no change becomes visible that the new set forbids, except
-/// commits whose last check was before. A denial is final for the request.
+/// [`Handle::replace_tls`](crate::Handle::replace_tls) has returned, no change is committed that the new set forbids, except
+/// those whose last check was before. A denial is final for the request.
 ///
-/// Cheap while nothing changed: two atomic loads and a look at the clock. Policies can depend on the time, so the
-/// request is also decided again when the last decision is older than [`RECHECK_INTERVAL`]. Further decisions are logged and
-/// counted only when they are denials.
+/// A check costs two atomic loads and a look at the clock while nothing has changed. Policies can depend on the time, so the
+/// request is also decided again when the last decision is older than [`RECHECK_INTERVAL`]. Only denials are logged and
+/// counted.
 #[derive(Debug)]
 pub(crate) struct Recheck {
     connection: Arc<Connection>,
     identity: Identity,
     method: RequestMethod,
     request: RequestId,
-    /// Whether a denial may ask for a credential.
-    challenge: bool,
-    /// Whether it changes something. A download of a peer that is no longer trusted has `timeouts.distrust` to end.
+    challenge: Challenge,
+    /// Whether it changes the registry. A download goes on for `timeouts.untrusted_drain` when its peer is no longer trusted.
     is_change: bool,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    /// What was permitted, and must be still.
+    /// The operations that were allowed, and still have to be.
     operations: Vec<Operation>,
-    /// The set that permitted it last, and when.
-    in_force: Arc<CurrentAccess>,
+    /// The set that allowed them last.
+    access: Arc<CurrentAccess>,
+    /// When it did.
     decided: Instant,
-    denied: Option<NoLonger>,
+    stopped: Option<StopReason>,
 }
 
-/// Why a request may not go on.
+/// Why a request must stop.
 #[derive(Debug, Clone, Copy)]
-enum NoLonger {
-    Trusted,
-    Authenticated,
-    Permitted(Denied),
+enum StopReason {
+    Untrusted,
+    CredentialWithdrawn,
+    Denied(Denial),
 }
 
 impl Recheck {
-    /// Repeats the decision of `gate` that gave `permit`, which was made just now.
+    /// Repeats the decision that `authorizer` has just made about `operation`.
     pub(crate) fn new(
         connection: &Arc<Connection>,
-        gate: &Authorizer<'_>,
-        challenge: bool,
-        permit: &Permit,
+        authorizer: &Authorizer<'_>,
+        operation: Operation,
     ) -> Self {
+        let is_change = operation.action().is_write();
         let state = State {
-            operations: vec![permit.operation().clone()],
-            in_force: Arc::clone(gate.in_force),
+            operations: vec![operation],
+            access: Arc::clone(authorizer.access),
             decided: Instant::now(),
-            denied: None,
+            stopped: None,
         };
         Self {
             connection: Arc::clone(connection),
-            identity: gate.identity.clone(),
-            method: gate.method,
-            request: gate.request,
-            challenge,
-            is_change: permit.operation().action().is_write(),
+            identity: authorizer.identity.clone(),
+            method: authorizer.method,
+            request: authorizer.request,
+            challenge: authorizer.challenge,
+            is_change,
             state: Mutex::new(state),
         }
     }
 
-    /// Requires one more operation to be permitted until the end of the request.
-    pub(crate) fn require(&self, permit: &Permit) {
-        self.state().operations.push(permit.operation().clone());
+    /// Requires one more operation to be allowed until the end of the request.
+    pub(crate) fn require(&self, operation: Operation) {
+        self.state().operations.push(operation);
     }
 
     /// Whether the request may go on.
@@ -95,97 +95,93 @@ impl Recheck {
         self.allows(&[])
     }
 
-    /// What to answer to an error of an operation: the reason of the denial, if that was the cause.
-    pub(crate) fn refusal(&self, refusal: RequestError) -> RequestError {
-        if !matches!(
-            refusal,
-            RequestError::Registry(Error::NotApproved | Error::Body(BodyError::NotApproved))
-        ) {
-            return refusal;
+    /// The error to answer with: the reason why the request was stopped, if that caused `error`.
+    pub(crate) fn reason(&self, error: RequestError) -> RequestError {
+        if !matches!(error, RequestError::Registry(Error::NotApproved | Error::Body(BodyError::NotApproved)))
+        {
+            return error;
         }
-        match self.state().denied {
-            Some(NoLonger::Trusted) => RequestError::Distrusted,
-            Some(NoLonger::Authenticated) => {
+        match self.state().stopped {
+            Some(StopReason::Untrusted) => RequestError::Untrusted,
+            Some(StopReason::CredentialWithdrawn) => {
                 RequestError::Authentication { error: AuthenticationError::Withdrawn, challenge: true }
             }
-            Some(NoLonger::Permitted(denied)) => {
-                RequestError::Denied { challenge: self.challenge && denied.credential_may_help() }
+            Some(StopReason::Denied(denial)) => {
+                RequestError::Denied { challenge: self.challenge.after_denial(denial) }
             }
-            None => refusal,
+            None => error,
         }
     }
 
-    /// Whether the request may go on, and change these tags besides those it named.
+    /// Whether the request may go on, and change these tags beside the ones it named.
     fn allows(&self, tags: &[Tag]) -> bool {
         let mut state = self.state();
-        if state.denied.is_some() {
+        if state.stopped.is_some() {
             return false;
         }
         let result = self.decide(&mut state).and_then(|()| self.decide_tags(&state, tags));
         if let Err(reason) = result {
-            state.denied = Some(reason);
+            state.stopped = Some(reason);
             self.log(reason);
         }
         result.is_ok()
     }
 
-    fn decide(&self, state: &mut State) -> Result<(), NoLonger> {
+    fn decide(&self, state: &mut State) -> Result<(), StopReason> {
         if self.is_change {
-            self.connection.check_trust().map_err(|_| NoLonger::Trusted)?;
+            self.connection.check_trust().map_err(|_| StopReason::Untrusted)?;
         }
-        let in_force = self.connection.shared.access.load();
-        let is_same = in_force.generation == state.in_force.generation;
+        let access = self.connection.server.access.load();
+        let is_same = access.generation == state.access.generation;
         if is_same && state.decided.elapsed() < RECHECK_INTERVAL {
             return Ok(());
         }
-        let credentials = &in_force.access.credentials;
-        if !is_same && !credentials.retains(&state.in_force.access.credentials, &self.identity) {
-            return Err(NoLonger::Authenticated);
+        let credentials = &access.access.credentials;
+        if !is_same && !credentials.retains(&state.access.access.credentials, &self.identity) {
+            return Err(StopReason::CredentialWithdrawn);
         }
-        let gate = self.gate(&in_force);
+        let authorizer = self.authorizer(&access);
         state
             .operations
             .iter()
-            .try_for_each(|operation| gate.confirm(operation))
-            .map_err(NoLonger::Permitted)?;
-        state.in_force = Arc::clone(&in_force);
+            .try_for_each(|operation| authorizer.confirm(operation))
+            .map_err(StopReason::Denied)?;
+        state.access = Arc::clone(&access);
         state.decided = Instant::now();
         Ok(())
     }
 
-    /// Asks about tags that the request changes and did not name, as if it had named them.
-    fn decide_tags(&self, state: &State, tags: &[Tag]) -> Result<(), NoLonger> {
+    /// Decides about tags that the request changes without having named them, as if it had.
+    fn decide_tags(&self, state: &State, tags: &[Tag]) -> Result<(), StopReason> {
         if tags.is_empty() {
             return Ok(());
         }
-        let gate = self.gate(&state.in_force);
-        let named = state.operations.iter().filter_map(|operation| with_tags(operation, tags));
-        named
-            .map(|operation| gate.admit(operation))
-            .try_for_each(|permit| permit.map(drop))
-            .map_err(NoLonger::Permitted)
+        let authorizer = self.authorizer(&state.access);
+        let mut named = state.operations.iter().filter_map(|operation| with_tags(operation, tags));
+        named.try_for_each(|operation| authorizer.check(&operation)).map_err(StopReason::Denied)
     }
 
-    fn gate<'a>(&'a self, in_force: &'a Arc<CurrentAccess>) -> Authorizer<'a> {
-        let shared = &self.connection.shared;
+    fn authorizer<'a>(&'a self, access: &'a Arc<CurrentAccess>) -> Authorizer<'a> {
+        let server = &self.connection.server;
         Authorizer {
-            in_force,
+            access,
             identity: &self.identity,
             method: self.method,
             time: SystemTime::now(),
             request: self.request,
-            metrics: &shared.metrics,
-            denial_log: &shared.denial_log,
-            decision_log: shared.settings.decision_log.as_ref(),
+            challenge: self.challenge,
+            metrics: &server.metrics,
+            denial_log: &server.denial_log,
+            decision_log: server.settings.decision_log.as_ref(),
         }
     }
 
-    /// Denials by policies are in the decision log.
-    fn log(&self, reason: NoLonger) {
+    /// Logs that the request was stopped. The decision log has the denials of policies beside.
+    fn log(&self, reason: StopReason) {
         let reason = match reason {
-            NoLonger::Trusted => "its client certificate is no longer accepted",
-            NoLonger::Authenticated => "its credential is no longer accepted",
-            NoLonger::Permitted(_) => "it is no longer allowed",
+            StopReason::Untrusted => "its client certificate is no longer accepted",
+            StopReason::CredentialWithdrawn => "its credential is no longer accepted",
+            StopReason::Denied(_) => "the policies no longer allow it",
         };
         tracing::info!(
             target: "angos::auth",
@@ -207,7 +203,7 @@ impl Approval for Recheck {
     }
 }
 
-/// The operation as if the request had named `tags`; none for one that does not change tags by way of a digest.
+/// The operation as if the request had named `tags`; `None` for an operation that changes no tags by digest.
 fn with_tags(operation: &Operation, tags: &[Tag]) -> Option<Operation> {
     match operation {
         Operation::DeleteManifest { name, reference: reference @ Reference::Digest(_), .. } => {

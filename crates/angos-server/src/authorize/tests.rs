@@ -32,19 +32,29 @@ fn pull(name: &str) -> Operation {
     Operation::GetManifest { name: name.parse().expect("a name"), reference }
 }
 
+/// The policies alone decide at once.
+fn now<F: Future>(future: F) -> F::Output {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(output) => output,
+        std::task::Poll::Pending => panic!("a decision waits"),
+    }
+}
+
 fn admits(policies: &Arc<CurrentAccess>, username: Option<&str>, operation: Operation) -> bool {
     let (identity, metrics, denial_log) = (caller(username), Metrics::new(), DenialLog::default());
-    let gate = Authorizer {
-        in_force: policies,
+    let authorizer = Authorizer {
+        access: policies,
         identity: &identity,
         method: RequestMethod::Get,
         time: SystemTime::now(),
         request: RequestIds::new().next(),
+        challenge: Challenge::new(true, false),
         metrics: &metrics,
         denial_log: &denial_log,
         decision_log: None,
     };
-    let admitted = gate.admit(operation).is_ok();
+    let admitted = now(authorizer.authorize(operation)).is_ok();
     assert_eq!((metrics.allowed.get() > 0, metrics.denied.get() > 0).1, !admitted, "every denial is counted");
     admitted
 }

@@ -1,58 +1,52 @@
-//! Stage 2: socket → stream and what is known about its other side. The certificate is read here, once per
-//! connection.
+//! Stage 2: socket → TLS stream and peer. The client certificate is read here, once per connection.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use angos_identity::Certificate;
 use angos_tls::{Acceptor, Protocol};
 use tokio::net::TcpStream;
+use tracing::Instrument as _;
 
 use crate::connection;
+use crate::connection::context::Connection;
 use crate::connection::peer_trust::PeerTrust;
-use crate::listener::ListenerContext;
 use crate::listener::connection_limit::ConnectionEntry;
+use crate::listener::context::ListenerContext;
 use crate::server::state::ServerState;
 
-/// The other side of a connection, known before its first request.
-#[derive(Debug, Clone)]
-pub(crate) struct Caller {
-    pub(crate) address: IpAddr,
-    pub(crate) certificate: Option<Arc<Certificate>>,
-}
-
-/// Secures a fresh connection, if its listener has TLS, and serves it. A failed handshake ends it; nothing is ever
-/// served in plaintext on a listener that has TLS.
+/// Accepts TLS on a new socket, if its listener has an acceptor, and serves the connection until it ends. A failed
+/// handshake ends the connection; a listener with TLS never serves plaintext.
 pub(crate) async fn accept_tls(
-    shared: Arc<ServerState>,
-    door: Arc<ListenerContext>,
+    server: Arc<ServerState>,
+    listener: Arc<ListenerContext>,
     acceptor: Option<Acceptor>,
     socket: TcpStream,
-    (address, member): (SocketAddr, Arc<ConnectionEntry>),
+    address: SocketAddr,
+    entry: Arc<ConnectionEntry>,
 ) {
     let address = address.ip().to_canonical();
+    let span = tracing::debug_span!(target: "angos::server", "connection", client_ip = %address);
     let Some(acceptor) = acceptor else {
-        let caller = Caller { address, certificate: None };
-        return connection::serve(shared, door, socket, (caller, None, member), Protocol::Http1).await;
+        let connection = Connection::new(server, listener, address, None, entry);
+        return connection::serve(connection, socket, Protocol::Http1).instrument(span).await;
     };
-    let served = match acceptor.accept(socket).await {
+    let serve = match acceptor.accept(socket).await {
         Ok((stream, peer)) => {
-            shared.metrics.handshake("ok");
-            let caller = Caller { address, certificate: peer.certificate().cloned() };
+            server.metrics.handshake("ok");
             if let Some(certificate) = peer.certificate() {
-                shared.metrics.soonest_client.see(certificate.not_after(), Instant::now());
+                server.metrics.soonest_client.see(certificate.not_after(), Instant::now());
             }
             let protocol = peer.protocol();
-            let trust = PeerTrust::new(peer);
-            connection::serve(shared, door, stream, (caller, Some(trust), member), protocol)
+            let connection = Connection::new(server, listener, address, Some(PeerTrust::new(peer)), entry);
+            connection::serve(connection, stream, protocol)
         }
         Err(error) => {
-            // Who was refused and why is told by `angos-tls` under `angos::auth`.
-            shared.metrics.handshake(error.class());
+            // `angos-tls` logs the refused certificate and the reason under `angos::auth`.
+            server.metrics.handshake(error.class());
             tracing::debug!(target: "angos::tls", %address, class = error.class(), "handshake failed");
             return;
         }
     };
-    served.await;
+    serve.instrument(span).await;
 }

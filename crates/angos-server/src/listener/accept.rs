@@ -12,11 +12,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::limits::ACCEPT_PAUSE;
 use crate::listener::connection_limit::{ConnectionEntry, ConnectionLimit};
 
-/// Accepts until `end` resolves, and closes the port then. Each connection is a task of its own, so that a defect ends that one alone, and
-/// holds a place of `places` until its end; when it has to make room for a later connection, it is dropped.
+/// Accepts connections until `end` resolves, and then closes the port.
+///
+/// Each connection runs in a task of its own, so that a panic ends that connection alone. It holds a slot of `limit` until
+/// it ends; when the limit needs the slot for a later connection, the connection is dropped.
 pub(crate) async fn accept<F>(
     listener: TcpListener,
-    places: &Arc<ConnectionLimit>,
+    limit: &Arc<ConnectionLimit>,
     end: impl Future<Output = ()>,
     serve: impl Fn(TcpStream, SocketAddr, Arc<ConnectionEntry>) -> F,
     displaced: Counter,
@@ -28,22 +30,22 @@ pub(crate) async fn accept<F>(
         let (socket, accepted) = tokio::select! {
             biased;
             () = end.as_mut() => return,
-            next = next(&listener, places) => next,
+            next = next(&listener, limit) => next,
         };
         match (socket, accepted) {
             (Some(permit), Ok((socket, address))) => {
-                let place = places.enter(address.ip(), permit);
-                let connection = serve(socket, address, Arc::clone(place.member()));
+                let slot = limit.acquire(address.ip(), permit);
+                let connection = serve(socket, address, Arc::clone(slot.entry()));
                 let displaced = displaced.clone();
                 tokio::spawn(async move {
                     tokio::select! {
                         () = connection => {}
-                        () = place.closed() => drop(displaced.inc()),
+                        () = slot.closed() => drop(displaced.inc()),
                     }
-                    drop(place);
+                    drop(slot);
                 });
             }
-            // The places are never closed.
+            // The limit is never closed.
             (None, _) => return,
             (_, Err(error)) if is_about_one_connection(&error) => {}
             (_, Err(error)) => {
@@ -56,9 +58,9 @@ pub(crate) async fn accept<F>(
 
 async fn next(
     listener: &TcpListener,
-    places: &ConnectionLimit,
+    limit: &ConnectionLimit,
 ) -> (Option<OwnedSemaphorePermit>, io::Result<(TcpStream, SocketAddr)>) {
-    let socket = places.socket().await;
+    let socket = limit.socket().await;
     (socket, listener.accept().await)
 }
 

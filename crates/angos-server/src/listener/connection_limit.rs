@@ -60,8 +60,8 @@ pub(crate) struct ConnectionEntry {
 /// A connection's place, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct ConnectionSlot {
-    places: Arc<ConnectionLimit>,
-    member: Arc<ConnectionEntry>,
+    limit: Arc<ConnectionLimit>,
+    entry: Arc<ConnectionEntry>,
     _socket: OwnedSemaphorePermit,
 }
 
@@ -85,12 +85,12 @@ impl ConnectionLimit {
     }
 
     /// Takes in a new connection, and closes an older one for it if need be.
-    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr, socket: OwnedSemaphorePermit) -> ConnectionSlot {
+    pub(crate) fn acquire(self: &Arc<Self>, address: IpAddr, socket: OwnedSemaphorePermit) -> ConnectionSlot {
         let mut connections = self.connections();
         let arrival = connections.arrivals;
         connections.arrivals += 1;
         let network = CallerKey::network(address);
-        let member = Arc::new(ConnectionEntry::new(arrival, network));
+        let entry = Arc::new(ConnectionEntry::new(arrival, network));
         // At least one, since a listener for a single connection has to let the next one in, too.
         let slots = self.most.saturating_sub(connections.established.count()).max(1);
         let (held, free) = (connections.new.held(&network), slots.saturating_sub(connections.new.count()));
@@ -100,33 +100,33 @@ impl ConnectionLimit {
                 connections.new.close(&oldest, &network_of(&oldest));
             }
         }
-        connections.new.insert(network, Arc::clone(&member));
+        connections.new.insert(network, Arc::clone(&entry));
         drop(connections);
-        ConnectionSlot { places: Arc::clone(self), member, _socket: socket }
+        ConnectionSlot { limit: Arc::clone(self), entry, _socket: socket }
     }
 
     /// Establishes a connection at its first request; true ever after. False when its caller has its share of them and
     /// none of them is without a request: it stays a new one.
     pub(crate) fn establish(
         &self,
-        member: &Arc<ConnectionEntry>,
+        entry: &Arc<ConnectionEntry>,
         caller: CallerKey,
         activity: &Arc<Activity>,
     ) -> bool {
-        if member.established.get().is_some() {
+        if entry.established.get().is_some() {
             return true;
         }
         let mut connections = self.connections();
-        if connections.new.remove(member.arrival, &member.network).is_none() {
+        if connections.new.remove(entry.arrival, &entry.network).is_none() {
             // It was established by another request, or is being closed for a later one.
-            return member.established.get().is_some();
+            return entry.established.get().is_some();
         }
         let admitted = self.make_room(&mut connections.established, caller);
         if admitted {
-            let _first = member.established.set((caller, Arc::clone(activity)));
-            connections.established.insert(caller, Arc::clone(member));
+            let _first = entry.established.set((caller, Arc::clone(activity)));
+            connections.established.insert(caller, Arc::clone(entry));
         } else {
-            connections.new.insert(member.network, Arc::clone(member));
+            connections.new.insert(entry.network, Arc::clone(entry));
         }
         admitted
     }
@@ -152,11 +152,11 @@ impl ConnectionLimit {
         drop(self.sockets.acquire_many(self.all).await);
     }
 
-    fn leave(&self, member: &ConnectionEntry) {
+    fn release(&self, entry: &ConnectionEntry) {
         let mut connections = self.connections();
-        match member.established.get() {
-            Some((caller, _)) => connections.established.remove(member.arrival, caller),
-            None => connections.new.remove(member.arrival, &member.network),
+        match entry.established.get() {
+            Some((caller, _)) => connections.established.remove(entry.arrival, caller),
+            None => connections.new.remove(entry.arrival, &entry.network),
         };
     }
 
@@ -170,8 +170,8 @@ fn most_established(most: u64) -> u64 {
     most.saturating_sub((most / NEW_CONNECTIONS_SHARE).max(1)).max(1)
 }
 
-fn network_of(member: &ConnectionEntry) -> CallerKey {
-    member.network
+fn network_of(entry: &ConnectionEntry) -> CallerKey {
+    entry.network
 }
 
 impl Group {
@@ -180,27 +180,27 @@ impl Group {
     }
 
     fn held(&self, caller: &CallerKey) -> u64 {
-        self.callers.get(caller).map_or(0, |members| members.len() as u64)
+        self.callers.get(caller).map_or(0, |entries| entries.len() as u64)
     }
 
-    fn insert(&mut self, caller: CallerKey, member: Arc<ConnectionEntry>) {
-        self.ages.insert(member.arrival, caller);
-        self.callers.entry(caller).or_default().insert(member.arrival, member);
+    fn insert(&mut self, caller: CallerKey, entry: Arc<ConnectionEntry>) {
+        self.ages.insert(entry.arrival, caller);
+        self.callers.entry(caller).or_default().insert(entry.arrival, entry);
     }
 
     fn remove(&mut self, arrival: u64, caller: &CallerKey) -> Option<Arc<ConnectionEntry>> {
         self.ages.remove(&arrival);
-        let members = self.callers.get_mut(caller)?;
-        let member = members.remove(&arrival);
-        if members.is_empty() {
+        let entries = self.callers.get_mut(caller)?;
+        let entry = entries.remove(&arrival);
+        if entries.is_empty() {
             self.callers.remove(caller);
         }
-        member
+        entry
     }
 
-    fn close(&mut self, member: &Arc<ConnectionEntry>, caller: &CallerKey) {
-        if self.remove(member.arrival, caller).is_some() {
-            member.closed.notify_one();
+    fn close(&mut self, entry: &Arc<ConnectionEntry>, caller: &CallerKey) {
+        if self.remove(entry.arrival, caller).is_some() {
+            entry.closed.notify_one();
         }
     }
 
@@ -214,8 +214,8 @@ impl Group {
     }
 
     fn idle_of(&self, caller: &CallerKey) -> Option<Arc<ConnectionEntry>> {
-        let members = self.callers.get(caller)?;
-        members.values().take(IDLE_SEARCH_MAX).find(|member| member.is_idle()).cloned()
+        let entries = self.callers.get(caller)?;
+        entries.values().take(IDLE_SEARCH_MAX).find(|entry| entry.is_idle()).cloned()
     }
 
     /// The oldest idle connection of the caller that has most of them, and more than the one that asks.
@@ -223,12 +223,12 @@ impl Group {
         let may_yield = |caller: &CallerKey| asking.is_certificate() || !caller.is_certificate();
         let mut largest = None;
         let mut most = held;
-        for (caller, members) in self.callers.iter().filter(|(caller, _)| may_yield(caller)) {
-            let count = members.len() as u64;
+        for (caller, entries) in self.callers.iter().filter(|(caller, _)| may_yield(caller)) {
+            let count = entries.len() as u64;
             if count <= most {
                 continue;
             }
-            if let Some(idle) = members.values().take(IDLE_SEARCH_MAX).find(|member| member.is_idle()) {
+            if let Some(idle) = entries.values().take(IDLE_SEARCH_MAX).find(|entry| entry.is_idle()) {
                 (most, largest) = (count, Some((Arc::clone(idle), *caller)));
             }
         }
@@ -248,19 +248,19 @@ impl ConnectionEntry {
 
 impl ConnectionSlot {
     /// The connection, as requests of it see it.
-    pub(crate) fn member(&self) -> &Arc<ConnectionEntry> {
-        &self.member
+    pub(crate) fn entry(&self) -> &Arc<ConnectionEntry> {
+        &self.entry
     }
 
     /// Resolves when this connection has to close for a later one. Cancel safe.
     pub(crate) async fn closed(&self) {
-        self.member.closed.notified().await;
+        self.entry.closed.notified().await;
     }
 }
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.places.leave(&self.member);
+        self.limit.release(&self.entry);
     }
 }
 
@@ -270,9 +270,9 @@ mod tests {
 
     const ADDRESS: [u8; 4] = [192, 0, 2, 1];
 
-    fn enter(places: &Arc<ConnectionLimit>, address: [u8; 4]) -> ConnectionSlot {
-        let socket = Arc::clone(&places.sockets).try_acquire_owned().expect("a socket");
-        places.enter(address.into(), socket)
+    fn acquire(limit: &Arc<ConnectionLimit>, address: [u8; 4]) -> ConnectionSlot {
+        let socket = Arc::clone(&limit.sockets).try_acquire_owned().expect("a socket");
+        limit.acquire(address.into(), socket)
     }
 
     fn address(number: u32) -> [u8; 4] {
@@ -284,35 +284,35 @@ mod tests {
     }
 
     /// A connection that sent a request, which goes on if `busy`; none if it was not taken in.
-    fn established(places: &Arc<ConnectionLimit>, caller: CallerKey, busy: bool) -> Option<ConnectionSlot> {
-        let place = enter(places, ADDRESS);
+    fn established(limit: &Arc<ConnectionLimit>, caller: CallerKey, busy: bool) -> Option<ConnectionSlot> {
+        let slot = acquire(limit, ADDRESS);
         let activity = Arc::new(Activity::new());
         activity.request_started();
         if !busy {
             activity.request_finished();
         }
-        places.establish(&place.member, caller, &activity).then_some(place)
+        limit.establish(&slot.entry, caller, &activity).then_some(slot)
     }
 
     /// Whether it was closed for a later one.
-    fn is_closed(place: &ConnectionSlot) -> bool {
-        let closed = std::pin::pin!(place.closed());
+    fn is_closed(slot: &ConnectionSlot) -> bool {
+        let closed = std::pin::pin!(slot.closed());
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         closed.poll(&mut context).is_ready()
     }
 
-    fn closed(places: &[ConnectionSlot]) -> Vec<usize> {
-        places.iter().enumerate().filter(|(_, place)| is_closed(place)).map(|(index, _)| index).collect()
+    fn closed(limit: &[ConnectionSlot]) -> Vec<usize> {
+        limit.iter().enumerate().filter(|(_, slot)| is_closed(slot)).map(|(index, _)| index).collect()
     }
 
     #[test]
     fn an_address_that_opens_too_many_loses_its_own() {
-        let places = Arc::new(ConnectionLimit::new(100, true));
-        let other = enter(&places, address(2));
+        let limit = Arc::new(ConnectionLimit::new(100, true));
+        let other = acquire(&limit, address(2));
         let mut connections = Vec::new();
         let mut lost = Vec::new();
         for _ in 0..60 {
-            connections.push(enter(&places, address(1)));
+            connections.push(acquire(&limit, address(1)));
             lost.extend(closed(&connections));
         }
         assert_eq!(lost, (0..lost.len()).collect::<Vec<_>>(), "the oldest, each once");
@@ -322,71 +322,71 @@ mod tests {
 
     #[test]
     fn of_many_addresses_the_oldest_makes_room() {
-        let places = Arc::new(ConnectionLimit::new(50, false));
-        let connections: Vec<_> = (0..60).map(|number| enter(&places, address(number))).collect();
+        let limit = Arc::new(ConnectionLimit::new(50, false));
+        let connections: Vec<_> = (0..60).map(|number| acquire(&limit, address(number))).collect();
         assert_eq!(closed(&connections), (0..10).collect::<Vec<_>>());
         drop(connections);
-        assert_eq!(places.connections().new.count(), 0);
-        assert_eq!(places.sockets.available_permits(), places.all as usize);
+        assert_eq!(limit.connections().new.count(), 0);
+        assert_eq!(limit.sockets.available_permits(), limit.all as usize);
     }
 
     #[test]
     fn a_caller_with_its_share_gets_a_place_for_one_of_its_own() {
-        let places = Arc::new(ConnectionLimit::new(100, false));
-        let other = established(&places, holder(2), false).unwrap();
-        let connections: Vec<_> = (0..60).map(|_| established(&places, holder(1), false).unwrap()).collect();
+        let limit = Arc::new(ConnectionLimit::new(100, false));
+        let other = established(&limit, holder(2), false).unwrap();
+        let connections: Vec<_> = (0..60).map(|_| established(&limit, holder(1), false).unwrap()).collect();
         let lost = closed(&connections);
         assert_eq!(lost, (0..lost.len()).collect::<Vec<_>>());
         // 75 may be established.
         assert_eq!(connections.len() - lost.len(), 29);
-        assert!(!is_closed(&other) && established(&places, holder(3), false).is_some());
+        assert!(!is_closed(&other) && established(&limit, holder(3), false).is_some());
         assert!(closed(&connections).is_empty(), "the newcomer took a free place");
     }
 
     #[test]
     fn connections_with_requests_are_not_closed() {
-        let places = Arc::new(ConnectionLimit::new(100, false));
-        let connections: Vec<_> = (0..29).map(|_| established(&places, holder(1), true).unwrap()).collect();
-        assert!(established(&places, holder(1), true).is_none());
-        assert!(established(&places, holder(2), true).is_some());
+        let limit = Arc::new(ConnectionLimit::new(100, false));
+        let connections: Vec<_> = (0..29).map(|_| established(&limit, holder(1), true).unwrap()).collect();
+        assert!(established(&limit, holder(1), true).is_none());
+        assert!(established(&limit, holder(2), true).is_some());
         assert!(closed(&connections).is_empty());
-        assert_eq!(places.connections().new.count(), 0, "what was not taken in has left");
+        assert_eq!(limit.connections().new.count(), 0, "what was not taken in has left");
     }
 
     /// Whatever many callers hold idle, one more gets in; without a certificate not at the cost of those with one.
     #[test]
     fn a_full_listener_closes_what_is_idle() {
-        let places = Arc::new(ConnectionLimit::new(100, true));
-        let twice = established(&places, holder(5), false).unwrap();
+        let limit = Arc::new(ConnectionLimit::new(100, true));
+        let twice = established(&limit, holder(5), false).unwrap();
         let connections: Vec<_> =
-            (0..74).map(|number| established(&places, holder(number), false).unwrap()).collect();
-        assert_eq!((closed(&connections), places.connections().established.count()), (Vec::new(), 75));
-        assert!(established(&places, CallerKey::network(address(1).into()), false).is_none());
-        assert!(established(&places, holder(100), false).is_some());
+            (0..74).map(|number| established(&limit, holder(number), false).unwrap()).collect();
+        assert_eq!((closed(&connections), limit.connections().established.count()), (Vec::new(), 75));
+        assert!(established(&limit, CallerKey::network(address(1).into()), false).is_none());
+        assert!(established(&limit, holder(100), false).is_some());
         assert!(is_closed(&twice), "the oldest of the caller that has most");
         assert!(closed(&connections).is_empty());
     }
 
     #[test]
     fn a_part_is_kept_for_certificates() {
-        let places = Arc::new(ConnectionLimit::new(100, true));
+        let limit = Arc::new(ConnectionLimit::new(100, true));
         let anonymous = |number| CallerKey::network(address(number).into());
         let connections: Vec<_> =
-            (0..80).map(|number| established(&places, anonymous(number), true)).collect();
+            (0..80).map(|number| established(&limit, anonymous(number), true)).collect();
         assert_eq!(connections.iter().flatten().count(), 57, "75 less a quarter");
-        assert!(established(&places, holder(1), true).is_some());
+        assert!(established(&limit, holder(1), true).is_some());
     }
 
     #[test]
     fn one_place_goes_from_hand_to_hand() {
-        let places = Arc::new(ConnectionLimit::new(1, false));
-        let silent = enter(&places, address(1));
-        let first = established(&places, holder(1), false).unwrap();
+        let limit = Arc::new(ConnectionLimit::new(1, false));
+        let silent = acquire(&limit, address(1));
+        let first = established(&limit, holder(1), false).unwrap();
         assert!(is_closed(&silent));
-        let second = established(&places, holder(2), false).unwrap();
+        let second = established(&limit, holder(2), false).unwrap();
         assert!(is_closed(&first) && !is_closed(&second));
         drop((silent, first, second));
-        let connections = places.connections();
+        let connections = limit.connections();
         assert_eq!((connections.new.count(), connections.established.count()), (0, 0));
     }
 }

@@ -6,8 +6,9 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::{Context, json, page};
+use crate::authorize::permit::{ListCatalog, Permit};
 use crate::limits::{CATALOG_QUEUE_TIMEOUT, CATALOG_SCAN_MAX, CATALOG_SCAN_MIN, PAGE_ENTRIES};
-use crate::respond::error::RequestError;
+use crate::request::error::RequestError;
 use crate::respond::{Outcome, append_query};
 use crate::route::RouteError;
 
@@ -21,16 +22,13 @@ struct Repositories<'a> {
 /// The cost of a page is bounded: it decides about ten names for each that is wanted, [`CATALOG_SCAN_MIN`] at least
 /// and [`CATALOG_SCAN_MAX`] at most. So it may show fewer names than asked for, even none, and still link to the next
 /// page. A link that starts after a name the caller may not see does not tell the name.
-pub(super) async fn list(
-    cx: &Context<'_>,
-    n: Option<usize>,
-    last: Option<&str>,
-) -> Result<Outcome, RequestError> {
+pub(super) async fn list(cx: &Context<'_>, permit: Permit<ListCatalog>) -> Result<Outcome, RequestError> {
+    let ListCatalog { n, last } = permit.into_operation();
     let wanted = n.unwrap_or(PAGE_ENTRIES).min(PAGE_ENTRIES);
     if wanted == 0 {
         return answer(cx, &[], None);
     }
-    let after = match last {
+    let after = match last.as_deref() {
         Some(position) if Registry::is_position(position) => {
             let name = cx.registry().open_position(position).await?.ok_or(RouteError::QueryInvalid)?;
             Some(name.as_ref().to_owned())
@@ -38,7 +36,7 @@ pub(super) async fn list(
         last => last.map(str::to_owned),
     };
     // Each page may take tens of milliseconds of a processor, which others need, too.
-    let turn = timeout(CATALOG_QUEUE_TIMEOUT, cx.shared.catalog_turns.acquire()).await;
+    let turn = timeout(CATALOG_QUEUE_TIMEOUT, cx.server.catalog_turns.acquire()).await;
     let Ok(Ok(_turn)) = turn else { return Err(RequestError::Busy) };
     let (names, next) = visible(cx, wanted, after).await?;
     let next = next.map(|last| {
@@ -70,7 +68,7 @@ async fn visible(
         let is_last = scanned.len() < limit;
         let end = scanned.last().cloned();
         for name in scanned {
-            if !cx.gate.may_list(&name) {
+            if !cx.authorizer.may_list(&name) {
                 continue;
             }
             if names.len() == wanted {

@@ -1,31 +1,30 @@
 //! Stage 7: manifests.
 
-use angos_oci::{Digest, MediaType, Name, Reference, Tag};
-use angos_registry::{Error, PutManifest, StoredManifest};
+use angos_oci::{Digest, MediaType, Name};
+use angos_registry::{Error, StoredManifest};
 use hyper::header::{CONTENT_TYPE, IF_NONE_MATCH};
 
 use super::Context;
+use crate::authorize::permit::{DeleteManifest, GetManifest, Permit, PutManifest};
 use crate::request::body::{BufferError, RequestBody};
+use crate::request::error::RequestError;
 use crate::respond::Outcome;
 use crate::respond::body::ResponseBody;
-use crate::respond::error::RequestError;
 use crate::respond::pieces::{ManifestPieces, Pieces, piece};
 
-pub(super) async fn pull(
-    cx: &Context<'_>,
-    name: &Name,
-    reference: &Reference,
-) -> Result<Outcome, RequestError> {
-    let manifest = cx.registry().manifest(name, reference).await?;
+pub(super) async fn pull(cx: &Context<'_>, permit: Permit<GetManifest>) -> Result<Outcome, RequestError> {
+    let GetManifest { name, reference } = permit.into_operation();
+    let manifest = cx.registry().manifest(&name, &reference).await?;
     if cx.header(&IF_NONE_MATCH).is_some_and(|known| names(known, &manifest.digest)) {
         return Ok(Outcome::ManifestUnchanged(manifest.digest));
     }
-    let body = content(cx, name, &manifest).await?;
+    let body = content(cx, &name, &manifest).await?;
     let StoredManifest { media_type, digest, size, .. } = manifest;
     Ok(Outcome::Manifest { media_type, digest, size, body })
 }
 
-/// The bytes of a manifest: shared, in a place of the budget, or as they are read. None for a HEAD.
+/// The body with a manifest. Short ones share the bytes of the cache; long ones take memory of the budget, or are sent as
+/// they are read. Empty for a HEAD.
 async fn content(
     cx: &Context<'_>,
     name: &Name,
@@ -48,11 +47,10 @@ async fn content(
 
 pub(super) async fn push(
     cx: &Context<'_>,
-    name: &Name,
-    reference: &Reference,
-    tags: &[Tag],
+    permit: Permit<PutManifest>,
     body: &mut RequestBody,
 ) -> Result<Outcome, RequestError> {
+    let PutManifest { name, reference, tags } = permit.into_operation();
     let media_type = match cx.single_header(&CONTENT_TYPE).map_err(|_| RequestError::MediaTypeInvalid)? {
         None => None,
         Some(value) => {
@@ -61,28 +59,32 @@ pub(super) async fn push(
         }
     };
     let limit = cx.registry().settings().max_manifest_size;
-    // It keeps its place in the budget until the manifest is stored.
-    let collected = body.buffer(limit).await.map_err(|reason| match reason {
+    // The body holds its memory until the manifest is stored.
+    let buffered = body.buffer(limit).await.map_err(|reason| match reason {
         BufferError::TooLarge => Error::ManifestTooLarge { limit }.into(),
         BufferError::NoRoom => RequestError::NoMemory,
         BufferError::Body(error) => Error::Body(error).into(),
     })?;
-    let media_type = media_type.as_ref();
-    let put = PutManifest { reference, tags, media_type, bytes: collected.bytes.clone() };
-    let receipt = cx.registry().put_manifest(name, put).await?;
-    Ok(Outcome::ManifestStored { name: name.clone(), receipt })
+    let put = angos_registry::PutManifest {
+        reference: &reference,
+        tags: &tags,
+        media_type: media_type.as_ref(),
+        bytes: buffered.bytes.clone(),
+    };
+    let receipt = cx.registry().put_manifest(&name, put).await?;
+    Ok(Outcome::ManifestStored { name, receipt })
 }
 
 pub(super) async fn delete(
     cx: &Context<'_>,
-    name: &Name,
-    reference: &Reference,
+    permit: Permit<DeleteManifest>,
 ) -> Result<Outcome, RequestError> {
-    cx.registry().delete_manifest(name, reference).await?;
+    let DeleteManifest { name, reference, .. } = permit.into_operation();
+    cx.registry().delete_manifest(&name, &reference).await?;
     Ok(Outcome::Deleted)
 }
 
-/// Whether an `If-None-Match` lists this content. Its tags are compared weakly, RFC 9110 §13.1.2.
+/// Whether an `If-None-Match` lists this digest. Tags are compared weakly (RFC 9110 §13.1.2).
 fn names(known: &str, digest: &Digest) -> bool {
     let digest = digest.to_string();
     known.split(',').map(str::trim).any(|tag| {

@@ -4,30 +4,26 @@ use angos_oci::{Digest, MediaType, Name};
 use angos_registry::{ReferrersPage, ReferrersRest, Registry};
 
 use super::Context;
+use crate::authorize::permit::{GetReferrers, Permit};
 use crate::connection::body_memory::Lease;
 use crate::limits::{BODY_BUFFER_FREE_BYTES, BODY_BUFFER_WEIGHT};
+use crate::request::error::RequestError;
 use crate::respond::body::ResponseBody;
-use crate::respond::error::RequestError;
 use crate::respond::pieces::{Next, Pieces, Source};
 use crate::respond::{Outcome, append_query};
 use crate::route::RouteError;
 
-pub(super) async fn list(
-    cx: &Context<'_>,
-    name: &Name,
-    digest: &Digest,
-    artifact_types: &[String],
-    after: Option<&str>,
-    n: Option<usize>,
-) -> Result<Outcome, RequestError> {
-    let after: Option<Digest> = after.map(str::parse).transpose().map_err(|_| RouteError::QueryInvalid)?;
+pub(super) async fn list(cx: &Context<'_>, permit: Permit<GetReferrers>) -> Result<Outcome, RequestError> {
+    let GetReferrers { name, digest, artifact_types, after, n } = permit.into_operation();
+    let after: Option<Digest> =
+        after.as_deref().map(str::parse).transpose().map_err(|_| RouteError::QueryInvalid)?;
     let registry = cx.registry();
     let mut found = registry
-        .begin_referrers(name, digest, artifact_types, after.as_ref(), n, BODY_BUFFER_FREE_BYTES)
+        .begin_referrers(&name, &digest, &artifact_types, after.as_ref(), n, BODY_BUFFER_FREE_BYTES)
         .await?;
     let next = found.next.map(|last| {
         let mut next = format!("/v2/{name}/referrers/{digest}");
-        for artifact_type in artifact_types {
+        for artifact_type in &artifact_types {
             append_query(&mut next, "artifactType", artifact_type);
         }
         if let Some(n) = n {
@@ -37,15 +33,16 @@ pub(super) async fn list(
         next
     });
     let beginning = found.to_index();
+    let filtered = !artifact_types.is_empty();
     let json = match found.rest.take() {
         None => ResponseBody::whole(beginning),
         Some(rest) => {
             let lease = workspace(cx, &rest)?;
             let rest = Rest {
                 registry: registry.clone(),
-                name: name.clone(),
-                subject: *digest,
-                artifact_types: artifact_types.to_vec(),
+                name,
+                subject: digest,
+                artifact_types,
                 left: rest,
                 is_first: found.descriptors.is_empty(),
                 _lease: lease,
@@ -53,7 +50,7 @@ pub(super) async fn list(
             ResponseBody::pieces(Pieces::new(beginning, Box::new(rest), None))
         }
     };
-    Ok(Outcome::Page { media_type: MediaType::OCI_INDEX, json, next, filtered: !artifact_types.is_empty() })
+    Ok(Outcome::Page { media_type: MediaType::OCI_INDEX, json, next, filtered })
 }
 
 /// Room for the largest of the manifests that have to be read to make their descriptors, one after the other.
@@ -62,7 +59,7 @@ fn workspace(cx: &Context<'_>, rest: &ReferrersRest) -> Result<Option<Lease>, Re
     if largest <= BODY_BUFFER_FREE_BYTES {
         return Ok(None);
     }
-    cx.account.take(largest).map(Some).ok_or(RequestError::NoMemory)
+    cx.memory.take(largest).map(Some).ok_or(RequestError::NoMemory)
 }
 
 /// What is left of a list.

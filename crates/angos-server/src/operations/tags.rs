@@ -6,9 +6,10 @@ use angos_registry::{Registry, Span};
 use serde::Serialize;
 
 use super::{Context, json, page};
+use crate::authorize::permit::{ListTags, Permit};
 use crate::limits::{BODY_BUFFER_FREE_BYTES, PAGE_ENTRIES};
+use crate::request::error::RequestError;
 use crate::respond::body::ResponseBody;
-use crate::respond::error::RequestError;
 use crate::respond::pieces::{Next, Pieces, Source};
 use crate::respond::{Outcome, append_query};
 
@@ -20,15 +21,12 @@ struct Tags<'a> {
 
 const END: &[u8] = b"]}";
 
-pub(super) async fn list(
-    cx: &Context<'_>,
-    name: &Name,
-    n: Option<usize>,
-    last: Option<&str>,
-) -> Result<Outcome, RequestError> {
+pub(super) async fn list(cx: &Context<'_>, permit: Permit<ListTags>) -> Result<Outcome, RequestError> {
+    let ListTags { name, n, last } = permit.into_operation();
     // A client that names no number may not know of pages; it gets as many as one answer holds.
     let wanted = n.map_or(PAGE_MAX, |n| n.min(PAGE_ENTRIES));
-    let found = cx.registry().begin_tags(name, Some(wanted), last, BODY_BUFFER_FREE_BYTES / 2).await?;
+    let found =
+        cx.registry().begin_tags(&name, Some(wanted), last.as_deref(), BODY_BUFFER_FREE_BYTES / 2).await?;
     let next = found.next.map(|last| {
         let mut next = format!("/v2/{name}/tags/list");
         append_query(&mut next, "n", &wanted.to_string());
@@ -39,7 +37,7 @@ pub(super) async fn list(
         json(&Tags { name: name.as_ref(), tags: found.items.iter().map(AsRef::as_ref).collect() });
     let Some(span) = found.rest else { return Ok(page(ResponseBody::whole(beginning.into()), next)) };
     beginning.truncate(beginning.len().saturating_sub(END.len()));
-    let rest = Rest { registry: cx.registry().clone(), name: name.clone(), span };
+    let rest = Rest { registry: cx.registry().clone(), name, span };
     Ok(page(ResponseBody::pieces(Pieces::new(beginning.into(), Box::new(rest), None)), next))
 }
 

@@ -12,8 +12,8 @@ use hyper::header::{EXPECT, HeaderMap};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::authorize::recheck::Recheck;
-use crate::connection::Connection;
 use crate::connection::body_memory::{ConnectionMemory, Lease};
+use crate::connection::context::Connection;
 use crate::limits::{BODY_BUFFER_FREE_BYTES, BODY_BUFFER_INITIAL_BYTES, BODY_BUFFER_WEIGHT, LINGER};
 
 /// The body of a request.
@@ -30,7 +30,7 @@ pub(crate) struct RequestBody {
 
 impl RequestBody {
     pub(crate) fn new(incoming: Incoming, connection: &Arc<Connection>) -> Self {
-        let progress = connection.shared.settings.timeouts.body_progress;
+        let progress = connection.server.settings.timeouts.body_progress;
         Self { incoming, progress, connection: Arc::clone(connection), ended: false, recheck: None }
     }
 
@@ -70,7 +70,7 @@ impl RequestBody {
         if announced.is_some_and(|length| length > limit) {
             return Err(BufferError::TooLarge);
         }
-        let account = Arc::clone(&self.connection.account);
+        let account = Arc::clone(&self.connection.memory);
         let mut collected = BufferedBody { bytes: Bytes::new(), lease: None };
         let mut whole = BytesMut::new();
         while let Some(chunk) = self.next().await.transpose()? {
@@ -154,7 +154,7 @@ impl RegistryBody for RequestBody {
             {
                 let connection = &self.connection;
                 connection.activity.moved();
-                connection.shared.metrics.received_bytes.inc_by(data.len() as u64);
+                connection.server.metrics.received_bytes.inc_by(data.len() as u64);
                 return Some(if self.is_allowed() { Ok(data) } else { Err(BodyError::NotApproved) });
             }
         }

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
 use crate::authorize::recheck::Recheck;
-use crate::connection::InFlight;
 use crate::connection::body_memory::{Chunk, ConnectionMemory, Held, Lease, Reserve};
+use crate::connection::in_flight::InFlight;
 use crate::limits::{BLOB_PIECE_BYTES, BODY_BUFFER_FREE_BYTES};
 use crate::respond::pieces::Pieces;
 
@@ -113,7 +113,7 @@ impl Body for ResponseBody {
                 return Poll::Ready(Some(Err(ReadFailed(None))));
             }
             Content::Blob(blob) => {
-                let account = this.in_flight.as_ref().map(InFlight::account);
+                let account = this.in_flight.as_ref().map(InFlight::memory);
                 let next = ready!(blob.poll_next(cx, account));
                 let is_last = blob.remaining == 0 || next.is_err();
                 (Some(next), is_last)

@@ -1,13 +1,12 @@
-//! Stage 9, every refusal: reason → HTTP response. Statuses of refusals are chosen here and nowhere else.
+//! Stage 9, errors: [`RequestError`] → HTTP response. The statuses of errors are chosen here alone.
 //!
-//! A 4xx, a 507 and a 503 for want of memory carry a code of the distribution specification and a sentence; every other
-//! 5xx carries nothing but the request id, and a 503 of a probe its reason.
+//! A 4xx, a 507, and the 503 for lack of memory have a code and a message of the distribution specification. Every other 5xx
+//! has the request id alone, and the 503 of a probe its reason.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
 
-use angos_oci::UploadId;
-use angos_oci::{ErrorCode, Name};
+use angos_oci::ErrorCode;
 use angos_registry::{BodyError, Error as RegistryError};
 use hyper::header::{
     ALLOW, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE, RETRY_AFTER,
@@ -17,6 +16,7 @@ use hyper::{Response, StatusCode};
 use serde_json::json;
 
 use crate::authenticate::AuthenticationError;
+use crate::request::error::RequestError;
 use crate::request::id::RequestId;
 use crate::respond::body::ResponseBody;
 use crate::respond::{APPLICATION_JSON, text, upload_location, upload_range};
@@ -25,78 +25,35 @@ use crate::route::RouteError;
 const BASIC_CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"Angos\", charset=\"UTF-8\"");
 const ONE_SECOND: HeaderValue = HeaderValue::from_static("1");
 
-/// Why a request was not done.
-#[derive(Debug)]
-pub(crate) enum RequestError {
-    /// Its head could be read in more than one way.
-    HeadInvalid,
-    /// It names no operation.
-    Route(RouteError),
-    /// Who asks cannot be told. `challenge`: credentials are configured, so the client may try another.
-    Authentication { error: AuthenticationError, challenge: bool },
-    /// The certificate of the connection is no longer accepted.
-    Distrusted,
-    /// The policies said no. `challenge`: a credential, of which there was none, might change that.
-    Denied { challenge: bool },
-    /// More is going on than this server takes.
-    Busy,
-    /// There is no memory for its body now.
-    NoMemory,
-    /// The `Content-Type` is no media type.
-    MediaTypeInvalid,
-    /// The `Range` makes no sense.
-    RangeInvalid,
-    /// The `Content-Range` makes no sense.
-    ContentRangeInvalid,
-    /// A chunk does not continue its upload.
-    UploadRange { name: Name, id: UploadId, offset: u64 },
-    /// The registry refused, or failed.
-    Registry(RegistryError),
-    /// The server should get no requests now, and why. The reason goes to the client, which is a probe.
-    NotReady(Cow<'static, str>),
-}
-
-impl From<RegistryError> for RequestError {
-    fn from(error: RegistryError) -> Self {
-        Self::Registry(error)
-    }
-}
-
-impl From<RouteError> for RequestError {
-    fn from(error: RouteError) -> Self {
-        Self::Route(error)
-    }
-}
-
-/// The status, and what the client is told unless the failure is ours.
+/// A status, with the code and message for the client unless the failure is internal.
 struct ErrorResponse {
     status: StatusCode,
-    error_code: Option<(ErrorCode, Cow<'static, str>)>,
+    error: Option<(ErrorCode, Cow<'static, str>)>,
 }
 
 impl ErrorResponse {
     fn new(status: StatusCode, code: ErrorCode) -> Self {
-        Self { status, error_code: Some((code, Cow::Borrowed(code.message()))) }
+        Self { status, error: Some((code, Cow::Borrowed(code.message()))) }
     }
 
-    fn saying(status: StatusCode, code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, error_code: Some((code, message.into())) }
+    fn with_message(status: StatusCode, code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, error: Some((code, message.into())) }
     }
 
     fn failure(status: StatusCode) -> Self {
-        Self { status, error_code: None }
+        Self { status, error: None }
     }
 }
 
-/// The response to a refusal. Failures of ours are logged here, with everything the client is not told.
-pub(crate) fn refuse(refusal: &RequestError, request: RequestId) -> Response<ResponseBody> {
-    let answer = answer(refusal);
-    if answer.status.is_server_error() && !matches!(refusal, RequestError::NoMemory) {
-        log(refusal, request);
+/// The response to an error. Internal failures are logged here with their causes, which the client does not see.
+pub(crate) fn refuse(error: &RequestError, request: RequestId) -> Response<ResponseBody> {
+    let answer = response_to(error);
+    if answer.status.is_server_error() && !matches!(error, RequestError::NoMemory) {
+        log(error, request);
     }
-    let (code, message) = match &answer.error_code {
+    let (code, message) = match &answer.error {
         Some((code, message)) => (code.as_str(), message.as_ref()),
-        None => ("UNKNOWN", unexplained(refusal)),
+        None => ("UNKNOWN", internal_message(error)),
     };
     let detail = json!({ "request_id": request.to_string() });
     let body = json!({ "errors": [{ "code": code, "message": message, "detail": detail }] });
@@ -104,59 +61,86 @@ pub(crate) fn refuse(refusal: &RequestError, request: RequestId) -> Response<Res
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, APPLICATION_JSON);
-    explain(refusal, answer.status, headers);
+    add_headers(error, answer.status, headers);
     response
 }
 
-/// What is said of a 5xx.
-fn unexplained(refusal: &RequestError) -> &str {
-    match refusal {
+/// The response to a denied request, for tools that show what the server would answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DenialResponse {
+    /// The HTTP status.
+    pub status: u16,
+    /// The code of the distribution specification.
+    pub code: &'static str,
+}
+
+impl DenialResponse {
+    /// `challenge`: whether the response asks for a user name and a password, which
+    /// [`Challenge`](angos_access::Challenge) decides.
+    pub fn new(challenge: bool) -> Self {
+        let (status, code) = denied(challenge);
+        Self { status: status.as_u16(), code: code.as_str() }
+    }
+}
+
+/// Status and code of a denied request.
+fn denied(challenge: bool) -> (StatusCode, ErrorCode) {
+    if challenge {
+        (StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized)
+    } else {
+        (StatusCode::FORBIDDEN, ErrorCode::Denied)
+    }
+}
+
+/// The message of an internal failure.
+fn internal_message(error: &RequestError) -> &str {
+    match error {
         RequestError::NotReady(reason) => reason,
         _ => "internal error",
     }
 }
 
-fn answer(refusal: &RequestError) -> ErrorResponse {
+fn response_to(error: &RequestError) -> ErrorResponse {
     use ErrorCode as Code;
-    match refusal {
-        RequestError::HeadInvalid => ErrorResponse::saying(
+    match error {
+        RequestError::HeadInvalid => ErrorResponse::with_message(
             StatusCode::BAD_REQUEST,
             Code::Unsupported,
             "the request needs one Host and no transfer coding but chunked",
         ),
         RequestError::Route(error) => route(error),
         RequestError::Authentication { error, challenge } => authentication(*error, *challenge),
-        RequestError::Distrusted => ErrorResponse::saying(
+        RequestError::Untrusted => ErrorResponse::with_message(
             StatusCode::FORBIDDEN,
             Code::Denied,
             "the client certificate of this connection is no longer accepted",
         ),
-        RequestError::Denied { challenge: true } => {
-            ErrorResponse::new(StatusCode::UNAUTHORIZED, Code::Unauthorized)
+        RequestError::Denied { challenge } => {
+            let (status, code) = denied(*challenge);
+            ErrorResponse::new(status, code)
         }
-        RequestError::Denied { challenge: false } => ErrorResponse::new(StatusCode::FORBIDDEN, Code::Denied),
         RequestError::Busy => ErrorResponse::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
-        RequestError::NoMemory => ErrorResponse::saying(
+        RequestError::NoMemory => ErrorResponse::with_message(
             StatusCode::SERVICE_UNAVAILABLE,
             Code::TooManyRequests,
             "the server has no memory for this now; try again",
         ),
-        RequestError::MediaTypeInvalid => ErrorResponse::saying(
+        RequestError::MediaTypeInvalid => ErrorResponse::with_message(
             StatusCode::BAD_REQUEST,
             Code::ManifestInvalid,
             "the content type is no media type",
         ),
-        RequestError::RangeInvalid => ErrorResponse::saying(
+        RequestError::RangeInvalid => ErrorResponse::with_message(
             StatusCode::RANGE_NOT_SATISFIABLE,
             Code::SizeInvalid,
             "the range makes no sense",
         ),
-        RequestError::ContentRangeInvalid => ErrorResponse::saying(
+        RequestError::ContentRangeInvalid => ErrorResponse::with_message(
             StatusCode::RANGE_NOT_SATISFIABLE,
             Code::BlobUploadInvalid,
             "the content range makes no sense",
         ),
-        RequestError::UploadRange { offset, .. } => ErrorResponse::saying(
+        RequestError::UploadRange { offset, .. } => ErrorResponse::with_message(
             StatusCode::RANGE_NOT_SATISFIABLE,
             Code::BlobUploadInvalid,
             format!("the chunk does not continue the upload, which stands at byte {offset}"),
@@ -166,19 +150,17 @@ fn answer(refusal: &RequestError) -> ErrorResponse {
     }
 }
 
-/// A client that presented a credential learns that it was not accepted, and not why.
+/// A client whose credential is not accepted does not learn why.
 fn authentication(error: AuthenticationError, challenge: bool) -> ErrorResponse {
     match error {
         AuthenticationError::Busy => {
             ErrorResponse::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests)
         }
         AuthenticationError::Failed => ErrorResponse::failure(StatusCode::INTERNAL_SERVER_ERROR),
-        AuthenticationError::ForwardedError(_) => {
-            ErrorResponse::new(StatusCode::FORBIDDEN, ErrorCode::Denied)
-        }
+        AuthenticationError::Forwarded(_) => ErrorResponse::new(StatusCode::FORBIDDEN, ErrorCode::Denied),
         _ if challenge => {
             let message = "the credential was not accepted";
-            ErrorResponse::saying(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, message)
+            ErrorResponse::with_message(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, message)
         }
         _ => ErrorResponse::new(StatusCode::FORBIDDEN, ErrorCode::Denied),
     }
@@ -188,29 +170,29 @@ fn route(error: &RouteError) -> ErrorResponse {
     use ErrorCode as Code;
     match error {
         RouteError::NotFound => {
-            ErrorResponse::saying(StatusCode::NOT_FOUND, Code::Unsupported, "there is nothing here")
+            ErrorResponse::with_message(StatusCode::NOT_FOUND, Code::Unsupported, "there is nothing here")
         }
         RouteError::MethodNotAllowed { .. } => {
             ErrorResponse::new(StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported)
         }
         RouteError::NameInvalid => ErrorResponse::new(StatusCode::BAD_REQUEST, Code::NameInvalid),
-        RouteError::ReferenceInvalid => ErrorResponse::saying(
+        RouteError::ReferenceInvalid => ErrorResponse::with_message(
             StatusCode::BAD_REQUEST,
             Code::ManifestInvalid,
             "the reference is no tag and no digest",
         ),
-        RouteError::DigestInvalid => ErrorResponse::saying(
+        RouteError::DigestInvalid => ErrorResponse::with_message(
             StatusCode::BAD_REQUEST,
             Code::DigestInvalid,
             "not a digest this registry knows",
         ),
         RouteError::UploadUnknown => ErrorResponse::new(StatusCode::NOT_FOUND, Code::BlobUploadUnknown),
-        RouteError::QueryInvalid => ErrorResponse::saying(
+        RouteError::QueryInvalid => ErrorResponse::with_message(
             StatusCode::BAD_REQUEST,
             Code::Unsupported,
             "a query parameter makes no sense",
         ),
-        RouteError::TooManyTags => ErrorResponse::saying(
+        RouteError::TooManyTags => ErrorResponse::with_message(
             StatusCode::URI_TOO_LONG,
             Code::ManifestInvalid,
             "more tags in one push than accepted",
@@ -240,20 +222,20 @@ fn registry(error: &RegistryError) -> ErrorResponse {
         RegistryError::Body(BodyError::Timeout) => StatusCode::REQUEST_TIMEOUT,
         RegistryError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         RegistryError::OutOfSpace(_) => StatusCode::INSUFFICIENT_STORAGE,
-        // What the client sent is wrong, as the code says; without a code the failure is ours.
+        // With a code the request is wrong; without one the failure is internal.
         error if error.code().is_some() => StatusCode::BAD_REQUEST,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     match error.code() {
         Some(code) if status.is_client_error() || status == StatusCode::INSUFFICIENT_STORAGE => {
-            ErrorResponse::saying(status, code, error.to_string())
+            ErrorResponse::with_message(status, code, error.to_string())
         }
         _ => ErrorResponse::failure(status),
     }
 }
 
-/// The headers that belong to a refusal.
-fn explain(refusal: &RequestError, status: StatusCode, headers: &mut HeaderMap) {
+/// Adds the headers of an error.
+fn add_headers(error: &RequestError, status: StatusCode, headers: &mut HeaderMap) {
     match status {
         StatusCode::UNAUTHORIZED => drop(headers.insert(WWW_AUTHENTICATE, BASIC_CHALLENGE)),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
@@ -261,7 +243,7 @@ fn explain(refusal: &RequestError, status: StatusCode, headers: &mut HeaderMap) 
         }
         _ => {}
     }
-    match refusal {
+    match error {
         RequestError::Registry(RegistryError::UploadBusy) => drop(headers.insert(RETRY_AFTER, ONE_SECOND)),
         RequestError::Route(RouteError::MethodNotAllowed { allow }) => {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
@@ -276,8 +258,8 @@ fn explain(refusal: &RequestError, status: StatusCode, headers: &mut HeaderMap) 
         RequestError::Registry(RegistryError::RangeNotSatisfiable { size }) => {
             headers.insert(CONTENT_RANGE, text(format!("bytes */{size}")));
         }
-        // Nobody knows where the next request would begin, or nobody will listen to it.
-        RequestError::Distrusted
+        // Where the next request begins is unknown, or it would be refused.
+        RequestError::Untrusted
         | RequestError::HeadInvalid
         | RequestError::Registry(RegistryError::Body(_)) => {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -286,12 +268,12 @@ fn explain(refusal: &RequestError, status: StatusCode, headers: &mut HeaderMap) 
     }
 }
 
-fn log(refusal: &RequestError, request: RequestId) {
-    let error: &dyn StdError = match refusal {
+fn log(error: &RequestError, request: RequestId) {
+    let error: &dyn StdError = match error {
         RequestError::Registry(error) => error,
         RequestError::Authentication { error, .. } => error,
         _ => {
-            let reason = unexplained(refusal);
+            let reason = internal_message(error);
             return tracing::error!(target: "angos::server", request_id = %request, "not ready: {reason}");
         }
     };

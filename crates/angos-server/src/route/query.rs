@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use angos_oci::limits::PUSH_TAGS_MAX;
 use angos_oci::{Algorithm, Digest, Name, Tag};
 
-use super::{RouteError, parse_digest, parse_name};
+use super::{RouteError, decode, parse_digest, parse_name};
 use crate::limits::ARTIFACT_TYPES_MAX;
 
 /// The decoded values of the known parameters.
@@ -105,26 +105,4 @@ impl<'a> Query<'a> {
         let wanted = self.artifact_types.iter().filter(|wanted| !wanted.is_empty());
         Ok(wanted.map(|wanted| wanted.clone().into_owned()).collect())
     }
-}
-
-/// Decodes percent escapes, once; `None` if one is malformed, or if what comes out is not UTF-8 or has control characters.
-///
-/// A plus is a plus, as RFC 3986 has it: no value here has a space, and media types end in `+json`.
-pub(super) fn decode(text: &str) -> Option<Cow<'_, str>> {
-    if text.contains(char::is_control) {
-        return None;
-    }
-    let Some((plain, _)) = text.split_once('%') else {
-        return Some(Cow::Borrowed(text));
-    };
-    let mut decoded = plain.as_bytes().to_vec();
-    let mut rest = text.get(plain.len()..)?.bytes();
-    while let Some(byte) = rest.next() {
-        decoded.push(if byte == b'%' { hex(rest.next()?)? << 4 | hex(rest.next()?)? } else { byte });
-    }
-    String::from_utf8(decoded).ok().filter(|decoded| !decoded.contains(char::is_control)).map(Cow::Owned)
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| value.try_into().ok())
 }

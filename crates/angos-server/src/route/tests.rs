@@ -14,7 +14,7 @@ use crate::limits::ARTIFACT_TYPES_MAX;
 fn routed(request: &str) -> Result<Operation, RouteError> {
     let (method, target) = request.split_once(' ').unwrap();
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-    route(&method.parse().unwrap(), path, query)
+    registry_operation(&method.parse().unwrap(), path, query)
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "rows of a table read better with values")]
@@ -319,7 +319,7 @@ fn a_namespace_is_the_repository_of_the_path() {
 proptest! {
     #[test]
     fn anything_may_be_tried(method in "GET|PUT|POST|PATCH|DELETE|X", path in ".*", query in proptest::option::of(".*")) {
-        let _: Result<_, RouteError> = route(&method.parse().unwrap(), &path, query.as_deref());
+        let _: Result<_, RouteError> = registry_operation(&method.parse().unwrap(), &path, query.as_deref());
     }
 
     #[test]
@@ -327,7 +327,7 @@ proptest! {
         path in "(/(v2|blobs|uploads|manifests|tags|list|a|%2[eEfF5]|\\.\\.|sha256:e3|)){0,7}",
         query in "((n|last|tag|mount|from|digest)=?(%[0-9a-f]{2}|[a-z0-9%]){0,4}&?){0,4}",
     ) {
-        let found = route(&Method::GET, &format!("/v2{path}"), Some(&query));
+        let found = registry_operation(&Method::GET, &format!("/v2{path}"), Some(&query));
         if let Ok(operation) = found && let Some(name) = operation.namespace() {
             prop_assert!(!name.is_empty());
         }

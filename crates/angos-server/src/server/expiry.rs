@@ -1,16 +1,18 @@
-//! What ends soon: told to operators by the log, and to clients in their responses.
+//! Warns of certificates and CRLs that expire soon: operators in the log, clients in their responses.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use angos_tls::{Acceptor, Generations, Material};
+use angos_tls::{Acceptor, ExpiryKind, Generations, Material};
 use hyper::header::HeaderValue;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
-use crate::connection::Connection;
+use crate::connection::context::Connection;
 use crate::limits::EXPIRY_LOG_INTERVAL;
 use crate::respond::text;
 use crate::server::background::Job;
 
-/// Warns of what ends within the window: at the start, after each change of the material, and daily.
+/// Logs what expires within the window: at the start, after each change of the TLS material, and once a day.
 #[derive(Debug)]
 pub(crate) struct ExpiryWarnings {
     acceptor: Acceptor,
@@ -38,29 +40,43 @@ impl Job for ExpiryWarnings {
 
 fn log_expiring(material: &Material, window: Duration, now: SystemTime) {
     for expiry in material.expiries() {
+        let Some(message) = message(expiry.kind(), expiry.at(), window, now) else { continue };
         let (kind, subject, file) = (expiry.kind().as_str(), expiry.subject(), expiry.file());
-        match remaining(expiry.at(), now) {
-            Some(remaining) if remaining > window => {}
-            Some(remaining) => {
-                let remaining = humanize(remaining);
-                tracing::warn!(target: "angos::tls", kind, subject, ?file, "ends in {remaining}: renew it");
-            }
-            None => tracing::warn!(target: "angos::tls", kind, subject, ?file, "has ended: renew it"),
-        }
+        tracing::warn!(target: "angos::tls", kind, subject, ?file, "{message}");
     }
 }
 
-/// How long a second is away, if it is not over.
+/// The warning about something that expires at `at`, in seconds since 1970. `None` while that is farther than the window.
+fn message(kind: ExpiryKind, at: i64, window: Duration, now: SystemTime) -> Option<String> {
+    let what = match kind {
+        ExpiryKind::Server => "server certificate",
+        ExpiryKind::ClientCa => "client CA",
+        ExpiryKind::Crl => "CRL",
+        _ => kind.as_str(),
+    };
+    let time = OffsetDateTime::from_unix_timestamp(at).ok().and_then(|time| time.format(&Rfc3339).ok());
+    let time = time.unwrap_or_else(|| format!("Unix time {at}"));
+    match remaining(at, now) {
+        Some(remaining) if remaining > window => None,
+        Some(remaining) => {
+            Some(format!("{what} expires in {} ({time}); renew it before", humanize(remaining)))
+        }
+        None => Some(format!("{what} has expired ({time}); renew it now")),
+    }
+}
+
+/// The time until the second `at` is over; `None` when it is over.
 fn remaining(at: i64, now: SystemTime) -> Option<Duration> {
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let remaining = u64::try_from(at).ok()?.saturating_add(1).checked_sub(now)?;
     (remaining > 0).then(|| Duration::from_secs(remaining))
 }
 
-/// The `Warning` a client reads whose certificate ends within the window, as the distribution specification has it.
+/// The `Warning` header for a client whose certificate expires within the window, in the form of the distribution
+/// specification.
 pub(crate) fn warning(connection: &Connection) -> Option<HeaderValue> {
     let remaining = connection.trust.as_ref()?.remaining()?;
-    if remaining > connection.shared.settings.expiry_warning {
+    if remaining > connection.server.settings.expiry_warning {
         return None;
     }
     let remaining = humanize(remaining);
@@ -69,9 +85,9 @@ pub(crate) fn warning(connection: &Connection) -> Option<HeaderValue> {
     )))
 }
 
-/// A time as a person says it, in the largest unit of which there are two.
-fn humanize(remaining: Duration) -> String {
-    let seconds = remaining.as_secs();
+/// A duration in the largest unit that it has at least two of.
+fn humanize(duration: Duration) -> String {
+    let seconds = duration.as_secs();
     match seconds {
         172_800.. => format!("{} days", seconds / 86_400),
         7200.. => format!("{} hours", seconds / 3600),
@@ -85,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_written_in_units_of_which_there_are_two() {
+    fn durations_are_written_in_the_largest_unit_they_have_two_of() {
         for (seconds, expected) in [
             (0, "0 seconds"),
             (119, "119 seconds"),
@@ -101,11 +117,25 @@ mod tests {
     }
 
     #[test]
-    fn the_second_of_the_end_is_a_valid_one() {
+    fn a_certificate_is_valid_in_its_last_second() {
         let now = UNIX_EPOCH + Duration::from_secs(1000);
         assert_eq!(remaining(1000, now), Some(Duration::from_secs(1)));
         assert_eq!(remaining(999, now), None);
         assert_eq!(remaining(-5, now), None);
         assert!(remaining(i64::MAX, now).is_some());
+    }
+
+    #[test]
+    fn a_warning_says_what_expires_when_and_what_to_do() {
+        let at = 1_765_540_800;
+        let check = |kind, seconds_before: i64, expected: Option<&str>| {
+            let now = UNIX_EPOCH + Duration::from_secs(u64::try_from(at - seconds_before).unwrap());
+            assert_eq!(message(kind, at, Duration::from_hours(48), now).as_deref(), expected);
+        };
+        check(ExpiryKind::Server, 48 * 3600, None);
+        let soon = "server certificate expires in 47 hours (2025-12-12T12:00:00Z); renew it before";
+        check(ExpiryKind::Server, 47 * 3600 + 5, Some(soon));
+        check(ExpiryKind::ClientCa, -2, Some("client CA has expired (2025-12-12T12:00:00Z); renew it now"));
+        check(ExpiryKind::Crl, 60, Some("CRL expires in 61 seconds (2025-12-12T12:00:00Z); renew it before"));
     }
 }

@@ -1,9 +1,8 @@
 //! The garbage collector as a background job, and its metrics.
 
 use std::fmt;
-use std::sync::Arc;
 
-use angos_registry::{CollectOptions, Collected, GcStatus};
+use angos_registry::{CollectOptions, Collected, GcStatus, Registry};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -11,15 +10,14 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::server::background::Job;
-use crate::server::state::ServerState;
 
 /// Collects what no manifest needs; see `docs/explanation/garbage-collection.md`.
 #[derive(Debug)]
-pub(crate) struct GarbageCollection(pub(crate) Arc<ServerState>);
+pub(crate) struct GarbageCollection(pub(crate) Registry);
 
 impl Job for GarbageCollection {
     async fn round(&mut self) -> Result<(), String> {
-        let registry = &self.0.registry;
+        let registry = &self.0;
         let failed = |error| format!("garbage collection stopped and kept the rest: {error}");
         let sweep = registry.is_sweep_due().await.map_err(failed)?;
         let options = CollectOptions { sweep, ..CollectOptions::default() };
@@ -34,7 +32,7 @@ impl Job for GarbageCollection {
     }
 
     async fn due(&mut self) {
-        tokio::time::sleep(self.0.registry.settings().gc_interval).await;
+        tokio::time::sleep(self.0.settings().gc_interval).await;
     }
 }
 

@@ -6,14 +6,14 @@ use angos_registry::Registry;
 use angos_tls::Material;
 
 use crate::authorize::access::{Access, CurrentAccess};
+use crate::metrics;
 use crate::server::background::Background;
-use crate::server::gauge;
 use crate::server::state::{Phase, ServerState};
 
 /// Changes a running [`Server`](crate::Server). Clones act on the same server; after its end they do nothing.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    pub(crate) shared: Arc<ServerState>,
+    pub(crate) server: Arc<ServerState>,
 }
 
 impl Handle {
@@ -23,30 +23,30 @@ impl Handle {
     /// the new one.
     pub fn replace_access(&self, access: Access) -> u64 {
         // Of two replacements at once one goes first. A poisoned lock protects nothing that could be broken.
-        let _order = self.shared.replacing.lock();
-        let generation = self.shared.access.load().generation + 1;
-        self.shared.access.store(Arc::new(CurrentAccess::new(access, generation)));
-        self.shared.metrics.generation.set(gauge(generation));
+        let _order = self.server.replacing.lock();
+        let generation = self.server.access.load().generation + 1;
+        self.server.access.store(Arc::new(CurrentAccess::new(access, generation)));
+        self.server.metrics.generation.set(metrics::generation(generation));
         generation
     }
 
     /// Puts TLS material into force for new handshakes, as a whole, and returns its generation; `None` if this server
     /// was bound without TLS, which cannot change while it runs.
     pub fn replace_tls(&self, material: Material) -> Option<u64> {
-        let generation = self.shared.acceptor.as_ref()?.replace(material);
-        self.shared.metrics.tls_generation.set(gauge(generation));
+        let generation = self.server.acceptor.as_ref()?.replace(material);
+        self.server.metrics.tls_generation.set(metrics::generation(generation));
         Some(generation)
     }
 
     /// Counts a reload whose set is now in force, and shows when that was.
     pub fn reload_succeeded(&self) {
-        self.shared.metrics.reloads_applied.inc();
-        self.shared.metrics.loaded_now();
+        self.server.metrics.reloads_applied.inc();
+        self.server.metrics.loaded_now();
     }
 
     /// Counts a reload that was refused; the old set stays in force.
     pub fn reload_failed(&self) {
-        self.shared.metrics.reloads_refused.inc();
+        self.server.metrics.reloads_refused.inc();
     }
 
     /// Makes `/readyz` answer 503 from now on, and changes nothing else: connections are accepted and served as before.
@@ -59,22 +59,22 @@ impl Handle {
 
     /// The background jobs of the server, to add one or to start a round of one.
     pub fn background(&self) -> &Background {
-        &self.shared.background
+        &self.server.background
     }
 
     /// The registry that is served, without policies: for commands of the operator.
     pub fn registry(&self) -> &Registry {
-        &self.shared.registry
+        &self.server.registry
     }
 
     /// Ends the server: see [`Server::run`](crate::Server::run). Returns at once; a second call changes nothing.
     pub fn shutdown(&self) {
-        self.shared.background.expect_ends();
+        self.server.background.expect_ends();
         self.advance(Phase::Draining);
     }
 
     fn advance(&self, to: Phase) {
-        self.shared.phase.send_if_modified(|phase| {
+        self.server.phase.send_if_modified(|phase| {
             let is_later = *phase < to;
             if is_later {
                 *phase = to;

@@ -14,7 +14,7 @@ use crate::metrics::Metrics;
 use crate::request::id::RequestIds;
 use crate::request::request_limit::RequestLimit;
 use crate::server::background::Background;
-use crate::server::storage_health;
+use crate::server::storage_health::LastProbe;
 use crate::settings::Settings;
 
 /// Where the server stands between start and end.
@@ -51,7 +51,7 @@ pub(crate) struct ServerState {
     pub(crate) recheck_queue: Semaphore,
     pub(crate) phase: watch::Sender<Phase>,
     /// What the last look at the storage found.
-    pub(crate) storage_health: watch::Sender<storage_health::Found>,
+    pub(crate) storage_health: watch::Sender<LastProbe>,
     /// Held while the access set is replaced, so that generations count up.
     pub(crate) replacing: Mutex<()>,
 }

@@ -1,9 +1,8 @@
-//! Whether the storage takes writes: looked at in the background, told by `/readyz` and by metrics.
+//! Whether the storage takes writes: probed in the background, shown by `/readyz` and by metrics.
 
 use std::fmt;
-use std::sync::Arc;
 
-use angos_registry::{StorageHealth, StoreFault, StoreHealth};
+use angos_registry::{Registry, StorageHealth, StoreFault, StoreHealth};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -12,22 +11,21 @@ use tokio::sync::watch;
 
 use crate::limits::{READINESS_TIMEOUT, STORAGE_PROBE_INTERVAL};
 use crate::server::background::Job;
-use crate::server::state::ServerState;
 
-/// What the last look found; nothing before the first one.
-pub(crate) type Found = Option<ProbeResult>;
+/// The result of the last probe; `None` before the first.
+pub(crate) type LastProbe = Option<ProbeResult>;
 
-/// One look at the storage.
+/// The result of one probe of the storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProbeResult {
-    /// It ended in time.
+    /// The storage answered in time.
     Ended(StorageHealth),
-    /// It did not: the storage hangs.
+    /// The storage did not answer in time.
     Hangs,
 }
 
 impl ProbeResult {
-    /// Why the storage is not ready, if it is not: words for whoever probes, without anything internal.
+    /// Why the storage is not ready, for the answer of `/readyz`; `None` if it is ready. Says nothing internal.
     pub(crate) fn problem(self) -> Option<&'static str> {
         let ProbeResult::Ended(StorageHealth { blobs, metadata, .. }) = self else {
             return Some(NOT_ANSWERING);
@@ -48,25 +46,28 @@ impl ProbeResult {
     }
 }
 
-/// What is told of a storage that does not answer.
+/// The reason of a storage that does not answer.
 pub(crate) const NOT_ANSWERING: &str = "the storage does not answer";
 
-/// Looks at the storage, again and again. Only one look is under way, also when it hangs.
+/// Probes the storage once per interval. Only one probe runs at a time, also when it hangs.
 #[derive(Debug)]
-pub(crate) struct StorageProbe(pub(crate) Arc<ServerState>);
+pub(crate) struct StorageProbe {
+    pub(crate) registry: Registry,
+    /// Where the result goes.
+    pub(crate) result: watch::Sender<LastProbe>,
+}
 
 impl Job for StorageProbe {
     async fn round(&mut self) -> Result<(), String> {
-        let Self(shared) = self;
-        let mut look = std::pin::pin!(shared.registry.storage_health());
-        let ended = tokio::time::timeout(READINESS_TIMEOUT, &mut look).await;
-        let health = if let Ok(health) = ended {
+        let mut probe = std::pin::pin!(self.registry.storage_health());
+        let in_time = tokio::time::timeout(READINESS_TIMEOUT, &mut probe).await;
+        let health = if let Ok(health) = in_time {
             health
         } else {
-            publish(&shared.storage_health, ProbeResult::Hangs);
-            look.await
+            publish(&self.result, ProbeResult::Hangs);
+            probe.await
         };
-        publish(&shared.storage_health, ProbeResult::Ended(health));
+        publish(&self.result, ProbeResult::Ended(health));
         Ok(())
     }
 
@@ -75,26 +76,26 @@ impl Job for StorageProbe {
     }
 }
 
-/// Puts a look into force, and says in the log when the storage fails or is well again.
-fn publish(found: &watch::Sender<Found>, look: ProbeResult) {
-    let before = found.send_replace(Some(look)).and_then(ProbeResult::problem);
-    match (before, look.problem()) {
+/// Publishes a result, and logs when the storage begins to fail and when it has recovered.
+fn publish(last: &watch::Sender<LastProbe>, result: ProbeResult) {
+    let before = last.send_replace(Some(result)).and_then(ProbeResult::problem);
+    match (before, result.problem()) {
         (before, Some(reason)) if before != Some(reason) => {
-            tracing::error!(target: "angos::storage", reason, "not ready until the storage takes writes again");
+            tracing::error!(target: "angos::storage", reason, "the storage does not take writes; not ready until it does");
         }
         (Some(_), None) => tracing::info!(target: "angos::storage", "the storage takes writes again"),
         _ => {}
     }
 }
 
-/// The room of both stores and whether they take writes, as the last look found them.
+/// The free space of both stores and whether they take writes, by the last probe.
 #[derive(Debug)]
-pub(crate) struct StorageMetrics(pub(crate) watch::Receiver<Found>);
+pub(crate) struct StorageMetrics(pub(crate) watch::Receiver<LastProbe>);
 
 impl Collector for StorageMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let look = *self.0.borrow();
-        let stores = match look {
+        let result = *self.0.borrow();
+        let stores = match result {
             Some(ProbeResult::Ended(StorageHealth { blobs, metadata, .. })) => {
                 vec![("blobs", blobs), ("metadata", metadata)]
             }

@@ -94,7 +94,7 @@ async fn the_catalog_shows_what_the_caller_may_list() {
 async fn a_catalog_that_shows_little_is_walked_by_its_links() {
     let server = start(settings(), open());
     let hidden: Vec<String> = (0..4000).map(|number| format!("h/{number:05}")).collect();
-    let registry = &server.handle.shared.registry;
+    let registry = &server.handle.server.registry;
     for name in hidden.iter().map(String::as_str).chain(["h/00000/mine", "h/01500/mine", "z/mine"]) {
         let digest = Digest::of(Algorithm::Sha256, b"x");
         let body = Some(Bytes::from_static(b"x"));
@@ -136,7 +136,7 @@ async fn a_catalog_that_shows_little_is_walked_by_its_links() {
 async fn pages_of_the_catalog_take_turns() {
     let server = start(settings(), open());
     server.push_blob("a", b"x").await;
-    let turns = &server.handle.shared.catalog_turns;
+    let turns = &server.handle.server.catalog_turns;
     let taken =
         turns.acquire_many(u32::try_from(turns.available_permits()).expect("few")).await.expect("open");
     let waiting = tokio::time::timeout(Duration::from_millis(100), server.get("/v2/_catalog")).await;

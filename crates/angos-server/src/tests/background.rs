@@ -110,6 +110,7 @@ async fn every_job_of_the_server_is_listed() {
             "decision-log-writer",
             "log-writer",
             "upload-expiry",
+            "garbage-collection",
             "storage-health"
         ]
     );

@@ -6,7 +6,7 @@ use angos_access::{AccessRequest, Action, RequestClass};
 use angos_policy::{Caller, Facts as _, Known, PartialFacts as _, Value};
 use hyper::Method;
 
-use crate::route::{request_method, route};
+use crate::route::{registry_operation, request_method};
 
 fn is_true_of(known: Known<'_>, value: Value<'_>) -> bool {
     match (known, value) {
@@ -56,7 +56,8 @@ fn every_inquiry_is_one_of_the_situations() {
     ] {
         let (path, query) =
             target.split_once('?').map_or((&*target, None), |(path, query)| (path, Some(query)));
-        let operation = route(&method, path, query).unwrap_or_else(|error| panic!("{target}: {error:?}"));
+        let operation =
+            registry_operation(&method, path, query).unwrap_or_else(|error| panic!("{target}: {error:?}"));
         for inquiry in AccessRequest::for_operation(&operation, request_method(&method).unwrap(), UNIX_EPOCH)
         {
             seen.push(inquiry.action());

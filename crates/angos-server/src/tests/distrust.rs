@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use angos_identity::Certificate;
 use angos_registry::Storage;
 use angos_test_ca::{Authority, Leaf, RevocationList};
 use angos_tls::probe::{Pair, Probe};
@@ -20,9 +19,9 @@ use tokio::task::JoinHandle;
 use super::{open, settings};
 use crate::Server;
 use crate::connection;
-use crate::connection::handshake::Caller;
+use crate::connection::context::Connection;
 use crate::connection::peer_trust::PeerTrust;
-use crate::listener::ListenerContext;
+use crate::listener::context::ListenerContext;
 use crate::server::handle::Handle;
 use crate::settings::Listener;
 
@@ -69,17 +68,16 @@ impl Site {
     async fn serve(&self, protocol: Protocol) -> DuplexStream {
         let (near, far) = duplex(64 * 1024);
         let peer = self.peer().await;
-        let certificate: Option<Arc<Certificate>> = peer.certificate().cloned();
-        let caller = Caller { address: [127, 0, 0, 1].into(), certificate };
-        let shared = &self.handle.shared;
-        let door =
-            ListenerContext::new(&Listener::new(Listener::REGISTRY, shared.settings.listen), None, shared);
-        let trust = PeerTrust::new(peer);
-        let (shared, door) = (Arc::clone(shared), Arc::new(door));
-        let place = door.places.enter(caller.address, door.places.socket().await.unwrap());
+        let server = &self.handle.server;
+        let listener = Listener::new(Listener::REGISTRY, server.settings.listen);
+        let context = Arc::new(ListenerContext::new(&listener, None, server));
+        let address = [127, 0, 0, 1].into();
+        let slot = context.limit.acquire(address, context.limit.socket().await.unwrap());
+        let (server, trust, entry) = (Arc::clone(server), PeerTrust::new(peer), Arc::clone(slot.entry()));
         tokio::spawn(async move {
-            let other_side = (caller, Some(trust), Arc::clone(place.member()));
-            connection::serve(shared, door, far, other_side, protocol).await;
+            let connection = Connection::new(server, context, address, Some(trust), entry);
+            connection::serve(connection, far, protocol).await;
+            drop(slot);
         });
         near
     }
@@ -133,7 +131,7 @@ impl Sender {
 async fn the_first_request_after_a_revocation_is_refused() {
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let site = Site::new();
-        let turn = site.handle.shared.recheck_queue.acquire().await.unwrap();
+        let turn = site.handle.server.recheck_queue.acquire().await.unwrap();
         let (mut asking, _asking) = serve_http(site.serve(protocol).await, protocol).await;
         let (mut idle, ended) = serve_http(site.serve(protocol).await, protocol).await;
         assert_eq!(asking.ask().await.0, 200);

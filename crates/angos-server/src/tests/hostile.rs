@@ -3,7 +3,11 @@
 use http_body_util::Empty;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use std::sync::Arc;
+
 use super::*;
+use crate::connection::{self, context::Connection};
+use crate::listener::context::ListenerContext;
 use crate::{Limits, Timeouts};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -142,7 +146,7 @@ async fn a_reader_that_stops_reading_is_cut() {
     let mut stream = TcpStream::connect(server.address).await.expect("listening");
     let request = format!("GET /v2/a/blobs/{digest} HTTP/1.1\r\nHost: a\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("written");
-    let metrics = &server.handle.shared.metrics;
+    let metrics = &server.handle.server.metrics;
     tokio::time::timeout(PATIENCE, async {
         while metrics.stalled.get() == 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -162,7 +166,7 @@ async fn requests_in_flight_are_bounded() {
     let mut slow = TcpStream::connect(server.address).await.expect("listening");
     let head = "PUT /v2/a/manifests/v1 HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{";
     slow.write_all(head.as_bytes()).await.expect("written");
-    let metrics = &server.handle.shared.metrics;
+    let metrics = &server.handle.server.metrics;
     while metrics.in_flight.get() == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -194,7 +198,7 @@ async fn shutdown_lets_requests_finish() {
     );
     slow.write_all(head.as_bytes()).await.expect("written");
     let idle = TcpStream::connect(server.address).await.expect("listening");
-    while server.handle.shared.metrics.in_flight.get() == 0 {
+    while server.handle.server.metrics.in_flight.get() == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     server.handle.shutdown();
@@ -213,21 +217,25 @@ async fn shutdown_lets_requests_finish() {
         .expect("as it was told");
 }
 
+/// Serves HTTP/2 without TLS, which no port does.
+async fn serve_http2(server: &Running, stream: tokio::io::DuplexStream) {
+    let (address, state) = (server.address.ip(), Arc::clone(&server.handle.server));
+    let listener = crate::Listener::new("x", server.address);
+    let context = Arc::new(ListenerContext::new(&listener, None, &state));
+    let slot = context.limit.acquire(address, context.limit.socket().await.expect("a socket"));
+    tokio::spawn(async move {
+        let connection = Connection::new(state, context, address, None, Arc::clone(slot.entry()));
+        connection::serve(connection, stream, angos_tls::Protocol::Http2).await;
+        drop(slot);
+    });
+}
+
 #[tokio::test]
 async fn http2_speaks_the_same_language() {
     let server = start(settings(), open());
     let digest = server.push_blob("a", &vec![1; 3 << 20]).await;
     let (near, far) = tokio::io::duplex(64 * 1024);
-    let caller = crate::connection::handshake::Caller { address: server.address.ip(), certificate: None };
-    let shared = std::sync::Arc::clone(&server.handle.shared);
-    let door =
-        crate::listener::ListenerContext::new(&crate::Listener::new("x", server.address), None, &shared);
-    let door = std::sync::Arc::new(door);
-    let place = door.places.enter(caller.address, door.places.socket().await.expect("a socket"));
-    tokio::spawn(async move {
-        let other_side = (caller, None, std::sync::Arc::clone(place.member()));
-        crate::connection::serve(shared, door, far, other_side, angos_tls::Protocol::Http2).await;
-    });
+    serve_http2(&server, far).await;
     let executor = hyper_util::rt::TokioExecutor::new();
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(executor, TokioIo::new(near)).await.expect("a connection");
@@ -254,16 +262,7 @@ async fn http2_speaks_the_same_language() {
 async fn a_refused_http2_upload_reads_its_refusal_and_the_connection_lives() {
     let server = start(settings(), Access::default());
     let (near, far) = tokio::io::duplex(64 * 1024);
-    let caller = crate::connection::handshake::Caller { address: server.address.ip(), certificate: None };
-    let shared = std::sync::Arc::clone(&server.handle.shared);
-    let door =
-        crate::listener::ListenerContext::new(&crate::Listener::new("x", server.address), None, &shared);
-    let door = std::sync::Arc::new(door);
-    let place = door.places.enter(caller.address, door.places.socket().await.expect("a socket"));
-    tokio::spawn(async move {
-        let other_side = (caller, None, std::sync::Arc::clone(place.member()));
-        crate::connection::serve(shared, door, far, other_side, angos_tls::Protocol::Http2).await;
-    });
+    serve_http2(&server, far).await;
     let executor = hyper_util::rt::TokioExecutor::new();
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(executor, TokioIo::new(near)).await.expect("a connection");

@@ -10,7 +10,7 @@ use crate::limits::{BODY_MEMORY_BYTES, CONNECTION_SHARE};
 #[tokio::test]
 async fn collected_bodies_share_a_bounded_memory() {
     let server = start(settings(), open());
-    let memory = &server.handle.shared.memory;
+    let memory = &server.handle.server.memory;
     let large = vec![b' '; 200 * 1024];
     let (layer, kind) = (server.push_blob("a", b"x").await, [("content-type", OCI_MANIFEST)]);
     let refused = server.send("PUT", "/v2/a/manifests/v1", &kind, large.clone()).await;
@@ -51,7 +51,7 @@ async fn a_full_memory_keeps_nobody_from_reading() {
         manifests.push((target, text));
     }
     let targets = ["/v2/a/tags/list", "/v2/_catalog", "/metrics"];
-    let held = fill(&server.handle.shared.memory);
+    let held = fill(&server.handle.server.memory);
     let pulled = server.get(&format!("/v2/a/blobs/{digest}")).await;
     assert_eq!((pulled.status, pulled.header("content-length")), (200, "500000"));
     assert!(pulled.body == blob);
@@ -79,7 +79,7 @@ async fn a_full_memory_keeps_nobody_from_reading() {
         let size = of["size"].as_u64().expect("a size");
         assert!(manifests.iter().any(|(_, text)| text.len() as u64 == size));
     }
-    assert_eq!(server.handle.shared.memory.taken(), 0, "given back");
+    assert_eq!(server.handle.server.memory.taken(), 0, "given back");
 }
 
 fn descriptor(digest: &Digest, size: usize) -> String {

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::access::{RIGHT, credentials};
 use super::*;
-use crate::route::route;
+use crate::route::registry_operation;
 use angos_access::Action;
 use angos_auth::{Credentials, PasswordHash};
 
@@ -45,7 +45,7 @@ struct Half {
 
 impl Half {
     async fn send(server: &Running, method: &str, target: &str, body: &Bytes) -> Self {
-        let received = || server.handle.shared.metrics.received_bytes.get();
+        let received = || server.handle.server.metrics.received_bytes.get();
         let before = received();
         let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
         let (name, value) = RIGHT;
@@ -163,7 +163,7 @@ fn rules(variant: usize, kept: &[&str]) -> AccessPolicy {
 
 /// A request of any kind about the manifests and tags there are.
 async fn request(server: &Running, random: &mut Random) -> (&'static str, String, &'static str, Bytes) {
-    let registry = &server.handle.shared.registry;
+    let registry = &server.handle.server.registry;
     let name: Name = "a".parse().expect("a name");
     let body = index(random.below(3));
     let digest = Digest::of(Algorithm::Sha256, &body);
@@ -199,7 +199,7 @@ async fn request(server: &Running, random: &mut Random) -> (&'static str, String
 /// What a tag gives its clients.
 async fn pulled(server: &Running, tag: &str) -> Option<StoredManifest> {
     let tag: Tag = tag.parse().expect("a tag");
-    server.handle.shared.registry.manifest(&"a".parse().expect("a name"), &Reference::Tag(tag)).await.ok()
+    server.handle.server.registry.manifest(&"a".parse().expect("a name"), &Reference::Tag(tag)).await.ok()
 }
 
 #[tokio::test]
@@ -220,7 +220,7 @@ async fn no_route_changes_a_tag_that_its_rules_forbid() {
             let reference = Reference::Tag(tag.parse().expect("a tag"));
             let put = PutManifest { reference: &reference, tags: &[], media_type: Some(&media_type), bytes };
             let name = "a".parse().expect("a name");
-            server.handle.shared.registry.put_manifest(&name, put).await.expect("stored");
+            server.handle.server.registry.put_manifest(&name, put).await.expect("stored");
         }
         let (kept, free) = TAGS.split_at(1 + random.below(3));
         let global = Some(rules(round % 4, kept));
@@ -234,7 +234,7 @@ async fn no_route_changes_a_tag_that_its_rules_forbid() {
             let status = server.send(method, &target, &[("content-type", media_type)], body).await.status;
             let (path, query) = target.split_once('?').unwrap_or((&target, ""));
             let method = Method::from_bytes(method.as_bytes()).expect("a method");
-            actions.insert(route(&method, path, Some(query)).expect("an operation").action());
+            actions.insert(registry_operation(&method, path, Some(query)).expect("an operation").action());
             denials += usize::from(status == 403);
             for (tag, before) in TAGS.iter().zip(before) {
                 let now = pulled(&server, tag).await;

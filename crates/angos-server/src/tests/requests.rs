@@ -7,7 +7,7 @@ use angos_identity::Identity;
 use angos_policy::{DefaultDecision, Policy, RuleSource};
 use hyper::Method;
 
-use crate::route::{request_method, route};
+use crate::route::{registry_operation, request_method};
 
 const SHA256: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -27,7 +27,8 @@ fn words_mean_what_the_request_says() {
     let check = |method: Method, target: &str, rules: &[&str]| {
         let (path, query) =
             target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-        let operation = route(&method, path, query).unwrap_or_else(|error| panic!("{target}: {error:?}"));
+        let operation =
+            registry_operation(&method, path, query).unwrap_or_else(|error| panic!("{target}: {error:?}"));
         let inquiry = AccessRequest::from_operation(&operation, request_method(&method).unwrap(), time);
         for rule in rules {
             assert!(decide(rule, &inquiry), "{method} {target}: {rule}");

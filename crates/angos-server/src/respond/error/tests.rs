@@ -1,6 +1,6 @@
 //! Each reason with its status and code; nothing of ours reaches a client.
 
-use angos_oci::{Algorithm, Digest};
+use angos_oci::{Algorithm, Digest, UploadId};
 use http_body_util::BodyExt;
 
 use super::*;
