@@ -14,6 +14,7 @@
 
 mod accept_error;
 mod acceptor;
+mod alert;
 mod algorithms;
 mod bounded_cache;
 mod ca_bundle;

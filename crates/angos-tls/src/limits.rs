@@ -165,6 +165,11 @@ pub const PROBE_ANSWER_BYTES: usize = 1024;
 /// Source: ours. They are read by people.
 pub const PROBE_NAMES_MAX: usize = 64;
 
+/// Most purposes of an extended key usage that a message repeats: 8.
+///
+/// Source: ours. A certificate may name any number of them.
+pub const PURPOSES_SHOWN_MAX: usize = 8;
+
 /// Fewest bits of an RSA key that can sign anything: 2048.
 ///
 /// Source: the TLS library (aws-lc-rs) verifies no signature of a shorter one; NIST SP 800-131A asks for as many.

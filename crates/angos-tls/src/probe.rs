@@ -7,7 +7,7 @@
 //! | dial | `probe/handshake.rs` | byte stream → [`ProbeReport`]: all that was seen up to the end |
 //! | note | `probe/recorder.rs`, `probe/recording_stream.rs` | what the TLS library asks and what the wire carries → remembered |
 //! | judge | `probe/client_verifier.rs` | a client's chain → who it is, or why a server would refuse it |
-//! | name | `probe/alert.rs` | the number of an alert → its name |
+//! | name | `alert.rs` | the number of an alert → its name |
 //!
 //! # Guarantees
 //!
@@ -16,7 +16,6 @@
 //! [`limits::PEM_MAX_BYTES`](crate::limits::PEM_MAX_BYTES). The client's certificate is shown only to a server that
 //! the given authorities vouch for, as a real client would. Every text taken from a certificate is printable.
 
-mod alert;
 mod certificate_info;
 mod client_verifier;
 mod files;
@@ -24,7 +23,7 @@ mod handshake;
 mod recorder;
 mod recording_stream;
 
-pub use alert::Alert;
+pub use crate::alert::Alert;
 pub use certificate_info::{CertificateInfo, Suitability};
 pub use client_verifier::ClientVerifier;
 pub use files::{Pair, PairFile, certificates, sections, system_cas};

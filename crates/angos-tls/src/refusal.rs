@@ -3,16 +3,13 @@
 use std::sync::Arc;
 
 use rustls::{CertificateError, ExtendedKeyPurpose, OtherError};
+use rustls_pki_types::UnixTime;
 use webpki::Error as Cause;
 
-use rustls_pki_types::UnixTime;
-
+use crate::alert::Alert;
 use crate::algorithms;
 use crate::failure_class::FailureClass;
-use crate::probe::Alert;
-
-/// Most purposes of an extended key usage that words repeat.
-const PURPOSES_SHOWN: usize = 8;
+use crate::limits;
 
 /// The verdict on a chain that is not accepted.
 #[derive(Clone, Debug)]
@@ -163,7 +160,7 @@ fn purposes(present: &[Vec<usize>]) -> String {
         [2, 5, 29, 37, 0] => "anyExtendedKeyUsage".to_owned(),
         numbers => numbers.iter().map(usize::to_string).collect::<Vec<_>>().join("."),
     };
-    let names: Vec<_> = present.iter().take(PURPOSES_SHOWN).map(name).collect();
+    let names: Vec<_> = present.iter().take(limits::PURPOSES_SHOWN_MAX).map(name).collect();
     format!("its extended key usage, or that of an intermediate, is {} and not clientAuth", names.join(", "))
 }
 
