@@ -11,6 +11,7 @@
 //! | verify | `verifier.rs`, `trust.rs`, `revocation.rs`, `parsed_certificate.rs`, `der.rs` | client chain → identity, or what was [`ClientCertInfo`] and why it was refused |
 //! | resume | `sessions.rs` | session of an earlier handshake → the same client, while the verdict on it holds |
 //! | recheck | `recheck.rs`, `peer.rs`, `trust_error.rs` | [`Peer`] → still trusted, or [`TrustError`] |
+//! | connect | `connector.rs` | byte stream → [`ClientStream`] to a verified server, or a [`ConnectError`] |
 
 mod accept_error;
 mod acceptor;
@@ -19,6 +20,7 @@ mod algorithms;
 mod bounded_cache;
 mod ca_bundle;
 mod client_cert_info;
+mod connector;
 mod crl;
 mod current_material;
 mod der;
@@ -52,6 +54,10 @@ mod warning;
 pub use accept_error::AcceptError;
 pub use acceptor::Acceptor;
 pub use client_cert_info::ClientCertInfo;
+pub use connector::{
+    ClientKeyPair, ClientStream, ConnectError, Connector, ConnectorLoadError, ConnectorMaterial,
+    ConnectorSetting, ConnectorSettings, ExpectedServer,
+};
 pub use current_material::Generations;
 pub use expiry::{Expiry, ExpiryKind};
 pub use failure_class::FailureClass;

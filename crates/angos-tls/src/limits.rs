@@ -97,6 +97,11 @@ pub const SESSION_SHARDS: usize = 16;
 /// Source: RFC 5246 §F.1.4 for TLS 1.2; RFC 8446 §4.6.1 allows seven days and rustls promises one.
 pub const SESSION_LIFETIME: Duration = Duration::from_hours(24);
 
+/// Most intermediates a server may send to a connector: 8.
+///
+/// Source: ours. Public and private chains have 1 to 3. The work of building a path grows with their number.
+pub const SERVER_INTERMEDIATES_MAX: usize = 8;
+
 /// Most client authorities in one bundle: 1024.
 ///
 /// Source: ours. Finding the issuer of a client certificate is linear in their number.

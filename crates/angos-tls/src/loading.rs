@@ -18,6 +18,8 @@ mod client_cas;
 mod crls;
 mod server;
 
+pub(crate) use server::{certified_key, server_chain};
+
 pub(crate) fn load(settings: &Settings, files: &Files) -> Result<Material, Vec<LoadError>> {
     Loading::new(settings, files, unix_now()).finish()
 }

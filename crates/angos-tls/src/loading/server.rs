@@ -130,7 +130,8 @@ impl Loading<'_> {
     }
 }
 
-fn server_chain(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
+/// The certificates of a chain file that is sent to the other side, as a server or as a client.
+pub(crate) fn server_chain(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
     let chain = pem::certificates(bytes)?;
     for (certificate, position) in chain.iter().zip(1..) {
         EndEntityCert::try_from(certificate)
@@ -140,7 +141,8 @@ fn server_chain(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
     if bytes > limits::SERVER_CHAIN_MAX_BYTES { Err(Problem::ChainTooLarge) } else { Ok(chain) }
 }
 
-fn certified_key(
+/// The chain with its key, which must belong to the first certificate.
+pub(crate) fn certified_key(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     provider: &CryptoProvider,

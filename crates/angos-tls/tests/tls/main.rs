@@ -10,6 +10,7 @@
 mod agreement; // protocol versions, ALPN, key exchange
 mod client_cas; // which of several vouches
 mod clients; // every kind of client certificate × mode × TLS version
+mod connector; // the client side
 mod deadline; // clients that do not finish
 mod embedding; // the example, run
 mod events; // what the log says about a refused client
