@@ -20,6 +20,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("crates/angos-registry/src/position.rs", "NAME_BYTES", "room for the longest name"),
     ("crates/angos-server/src/connection/activity.rs", "FREE", "stands for none"),
     ("crates/angos-server/src/request/id.rs", "TEXT_BYTES", "length of a request id"),
+    (
+        "crates/angos-tls/src/refusal.rs",
+        "PURPOSES_SHOWN",
+        "how much of a refused certificate a message shows",
+    ),
     ("crates/angos-storage/src/redb/database.rs", "FORMAT_VERSION", "of the file"),
     ("crates/angos-storage/src/filesystem/record.rs", "CHECKSUM_BYTES", "length of a checksum"),
 ];

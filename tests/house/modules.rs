@@ -43,8 +43,27 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("angos-storage", &["batch", "metadata"]),
     ("angos-storage", &["blobs", "writer"]),
     ("angos-storage", &["filesystem::content", "filesystem::sessions"]),
-    ("angos-tls", &["acceptor", "current_material", "loading", "material", "peer"]),
-    ("angos-tls", &["sessions", "verifier"]),
+    (
+        "angos-tls",
+        &[
+            "accept_error",
+            "acceptor",
+            "ca_bundle",
+            "crl",
+            "current_material",
+            "failure_log",
+            "issuers",
+            "loading",
+            "material",
+            "peer",
+            "probe",
+            "refusal",
+            "revocation",
+            "sessions",
+            "trust",
+            "verifier",
+        ],
+    ),
 ];
 
 /// A module's path in its crate: `["connection", "limit"]`; empty for `lib.rs` and `main.rs`.
