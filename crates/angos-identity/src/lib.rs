@@ -35,4 +35,4 @@ pub use error::{CertificateError, Field, Part, SpiffeFault, ValueFault};
 pub use facts::CertificateFacts;
 pub use fair_share::admits;
 pub use identity::{Credential, Identity, Method};
-pub use name::distinguished_name;
+pub use name::{attribute_short_names, distinguished_name};

@@ -36,6 +36,12 @@ const SHORT_NAMES: [(ObjectIdentifier, &str); 20] = [
     (ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1"), "emailAddress"),
 ];
 
+/// The short names of attribute types in the RFC 4514 text of a subject or issuer; every other type is written as
+/// numbers.
+pub fn attribute_short_names() -> impl Iterator<Item = &'static str> {
+    SHORT_NAMES.iter().map(|(_, name)| *name)
+}
+
 /// A subject or issuer, read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Name {

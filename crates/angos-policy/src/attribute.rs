@@ -1,5 +1,7 @@
 //! Stage 1: the attributes of a verified identity that rules can read.
 
+use crate::certificate_forms as forms;
+use crate::string_form::StringForm;
 use crate::value::{Type, Value};
 use angos_identity::{Certificate, Identity};
 
@@ -72,6 +74,21 @@ impl Attribute {
             Self::Present => Value::Bool(identity.certificate().is_some()),
             _ => identity.certificate().map_or(Value::Absent, |certificate| self.of(certificate)),
         }
+    }
+
+    /// The spelling of every value, where there is only one.
+    pub(crate) fn form(self) -> Option<&'static StringForm> {
+        Some(match self {
+            Self::ClientIp => &forms::CLIENT_IP,
+            Self::IpAddresses => &forms::IP_ADDRESS,
+            Self::Subject | Self::Issuer => &forms::DISTINGUISHED_NAME,
+            Self::SerialNumber => &forms::SERIAL_NUMBER,
+            Self::Fingerprint | Self::PublicKeyFingerprint => &forms::FINGERPRINT,
+            Self::SpiffeId => &forms::SPIFFE_ID,
+            Self::SpiffeTrustDomain => &forms::TRUST_DOMAIN,
+            Self::SpiffePath => &forms::SPIFFE_PATH,
+            _ => return None,
+        })
     }
 
     fn of(self, certificate: &Certificate) -> Value<'_> {

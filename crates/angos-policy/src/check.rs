@@ -22,6 +22,7 @@ use crate::environment::Environment;
 use crate::error::Fault;
 use crate::limits::TREE_DEPTH_MAX;
 use crate::program::{Constant, Node, Op, Program, Scalar};
+use crate::string_form::StringForm;
 use crate::syntax::{Expression, Form};
 use crate::value::Type;
 pub(crate) use functions::is_builtin;
@@ -48,10 +49,10 @@ pub(crate) fn check_value(
     environment: &Environment,
     expression: &Expression,
 ) -> Result<(Program, Type, String), Fault> {
-    let Typed { node: root, static_type, enum_values, .. } =
+    let Typed { node: root, static_type, value_set, .. } =
         Checker::new(environment).expression(expression)?;
-    let ty = match (enum_values, static_type.declared()) {
-        (Some(enum_values), Type::String) => Type::Enum(enum_values),
+    let ty = match (value_set, static_type.declared()) {
+        (Some(ValueSet::Enum(values)), Type::String) => Type::Enum(values),
         (_, ty) => ty,
     };
     Ok((Program { needs: root.stored(), root }, ty, static_type.name(TREE_DEPTH_MAX)))
@@ -66,24 +67,28 @@ struct Checker<'e> {
 struct Bound {
     name: String,
     static_type: StaticType,
-    enum_values: EnumValues,
+    value_set: Option<ValueSet>,
 }
 
-/// The enum of a string, or of each element of a list, if any.
-type EnumValues = Option<&'static [&'static str]>;
+/// The values that a string, or each element of a list, may have.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum ValueSet {
+    Enum(&'static [&'static str]),
+    Form(&'static StringForm),
+}
 
 /// An expression that passed.
 struct Typed {
     node: Node,
     static_type: StaticType,
-    enum_values: EnumValues,
+    value_set: Option<ValueSet>,
     /// The offset of each element of a list literal, or key of a map literal.
     places: Vec<u32>,
 }
 
 impl Typed {
     fn new(offset: u32, static_type: StaticType, op: Op) -> Self {
-        Self { node: Node::new(offset, op), static_type, enum_values: None, places: Vec::new() }
+        Self { node: Node::new(offset, op), static_type, value_set: None, places: Vec::new() }
     }
 
     fn one(offset: u32, scalar: Scalar, op: Op) -> Self {
@@ -94,8 +99,8 @@ impl Typed {
         Self::new(offset, StaticType::BOOL, op)
     }
 
-    fn among(mut self, enum_values: EnumValues) -> Self {
-        self.enum_values = enum_values;
+    fn among(mut self, value_set: Option<ValueSet>) -> Self {
+        self.value_set = value_set;
         self
     }
 }

@@ -1,8 +1,13 @@
 //! Stage 1: the names available to rules.
 
+mod error;
+
+pub use error::EnvironmentError;
+
 use crate::attribute::{ATTRIBUTES, Attribute};
 use crate::function::{Function, FunctionBody};
-use crate::limits::{FUNCTION_PARAMETERS_MAX, VARIABLES_MAX};
+use crate::limits::VARIABLES_MAX;
+use crate::string_form::StringForm;
 use crate::value::Type;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,6 +23,8 @@ pub struct Environment(Arc<Declarations>);
 struct Declarations {
     variables: BTreeMap<String, (Origin, Type)>,
     groups: BTreeSet<String>,
+    /// The forms of declared facts, by index.
+    forms: BTreeMap<usize, &'static StringForm>,
     /// Functions without arguments.
     nullary: BTreeMap<String, (usize, Type)>,
     functions: BTreeMap<String, Function>,
@@ -47,6 +54,14 @@ impl Environment {
     /// The variable at a dotted path.
     pub(crate) fn variable(&self, path: &str) -> Option<(Origin, Type)> {
         self.0.variables.get(path).copied()
+    }
+
+    /// The form of every value of a variable, if it has one.
+    pub(crate) fn form(&self, origin: Origin) -> Option<&'static StringForm> {
+        match origin {
+            Origin::Identity(attribute) => attribute.form(),
+            Origin::Fact(index) => self.0.forms.get(&index).copied(),
+        }
     }
 
     /// Whether `path` is a group of variables: `identity`, `identity.certificate`, `request`.
@@ -118,6 +133,21 @@ impl EnvironmentBuilder {
         self
     }
 
+    /// Says how every value of an already declared string variable, or list of strings, is spelled: a rule that
+    /// compares it with a literal in another spelling, and so could never match, does not load. Takes no index.
+    ///
+    /// The values are not checked against the form.
+    #[must_use]
+    pub fn form(mut self, path: &str, form: &'static StringForm) -> Self {
+        match self.declarations.variables.get(path) {
+            Some((Origin::Fact(index), Type::String | Type::StringList)) => {
+                self.declarations.forms.insert(*index, form);
+            }
+            _ => self.fail(EnvironmentError::UnknownTarget(path.to_owned())),
+        }
+        self
+    }
+
     /// Gives an already declared variable a second name. Takes no index.
     #[must_use]
     pub fn alias(mut self, alias: &str, path: &str) -> Self {
@@ -144,8 +174,8 @@ impl EnvironmentBuilder {
         self
     }
 
-    /// Declares a function of one to [`FUNCTION_PARAMETERS_MAX`] arguments. Takes no index: its result
-    /// depends on its arguments alone.
+    /// Declares a function of one to [`FUNCTION_PARAMETERS_MAX`](crate::limits::FUNCTION_PARAMETERS_MAX)
+    /// arguments. Takes no index: its result depends on its arguments alone.
     ///
     /// The result must not be a list, a map or bytes: a decision has no memory for them. A constant argument
     /// outside a [`Type::Enum`] is an error when the rule is loaded; a computed one makes the rule
@@ -283,40 +313,6 @@ const RESERVED: &[&str] = &[
     "void",
     "while",
 ];
-
-/// An error in the declaration of an [`Environment`], made by the embedding program and not by the operator.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum EnvironmentError {
-    /// Not identifiers joined by dots, or a reserved word.
-    #[error("`{0}` is not a valid name")]
-    Name(String),
-    /// Declared before, or both a variable that is no map and a group of variables.
-    #[error("`{0}` is declared twice")]
-    Duplicate(String),
-    /// `identity` belongs to this crate, and built-in functions keep their meaning.
-    #[error("`{0}` is reserved")]
-    Reserved(String),
-    /// The target of an alias is not declared.
-    #[error("`{0}` is not declared, so it cannot have an alias")]
-    UnknownTarget(String),
-    /// A [`Type::Enum`] without values.
-    #[error("`{0}` is an enum without values")]
-    EmptyEnum(String),
-    /// A variable or function result declared as optional; any variable may be absent, and rules read it with
-    /// `?`.
-    #[error("`{0}` cannot be optional; use `Value::Absent` for an absent value")]
-    Optional(String),
-    /// A function with no parameters, more than [`limits::FUNCTION_PARAMETERS_MAX`](crate::limits::FUNCTION_PARAMETERS_MAX),
-    /// or a result that is a list, a map or bytes.
-    #[error(
-        "`{0}` must take 1 to {FUNCTION_PARAMETERS_MAX} arguments and must not return a list, a map or bytes"
-    )]
-    Signature(String),
-    /// More than [`limits::VARIABLES_MAX`](crate::limits::VARIABLES_MAX).
-    #[error("more than {VARIABLES_MAX} variables and functions")]
-    TooMany,
-}
 
 #[cfg(test)]
 mod tests {

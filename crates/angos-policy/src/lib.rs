@@ -7,8 +7,7 @@
 //! # The path of a rule
 //! | stage | file | in → out |
 //! |---|---|---|
-//! | 1 declare | `environment.rs`, `attribute.rs`, `function.rs` | paths and types → names available to rules
-//! |
+//! | 1 declare | `environment.rs`, `attribute.rs`, `certificate_forms.rs`, `string_form.rs`, `function.rs` | paths and types → names available to rules |
 //! | 2 parse | `syntax.rs` | text → syntax tree; the only user of the CEL parser |
 //! | 3 check | `check.rs` and its modules | tree → typed program, or an error with position and suggestion |
 //! | 4 hold | `program.rs` | the typed program |
@@ -35,6 +34,7 @@
 mod absence;
 mod analyze;
 mod attribute;
+mod certificate_forms;
 mod check;
 mod collection;
 mod environment;
@@ -49,6 +49,7 @@ mod literal;
 mod policy;
 mod program;
 mod redundancy;
+mod string_form;
 mod suggest;
 mod syntax;
 mod timestamp;
@@ -65,5 +66,6 @@ pub use expression::Expression;
 pub use function::FunctionBody;
 pub use policy::{Decision, DefaultDecision, Policy, Reason, RuleSource};
 pub use redundancy::Redundancy;
+pub use string_form::StringForm;
 pub use suggest::nearest;
 pub use value::{Facts, NoFacts, Type, Undecidable, Value};

@@ -6,7 +6,7 @@ use super::names::{listed, read};
 use super::optionals::is_method;
 use super::patterns::regex;
 use super::static_type::article;
-use super::{Checker, EnumValues, StaticType, Typed, enums};
+use super::{Checker, StaticType, Typed, ValueSet, enums};
 use crate::environment::Origin;
 use crate::error::{Fault, quote};
 use crate::evaluate::convert_constant;
@@ -129,13 +129,13 @@ impl Checker<'_> {
         let mut nodes = Vec::with_capacity(arguments.len());
         for (position, (argument, ty)) in arguments.iter().zip(parameters).enumerate() {
             let what = format!("argument {} of `{name}`", position + 1);
-            let (wanted, enum_values) = (StaticType::of(*ty), words_of(*ty));
+            let (wanted, value_set) = (StaticType::of(*ty), words_of(*ty));
             let typed = self.expression(argument)?;
             if !typed.static_type.fits(&wanted) {
                 let (wanted, this) = (wanted.describe(), typed.static_type.describe());
                 return Err(Fault::new(argument.start(), format!("{what} must be {wanted}, this is {this}")));
             }
-            enums::one_of(enum_values, &typed.node)?;
+            enums::one_of(value_set, &typed.node)?;
             nodes.push(typed.node);
         }
         let result = function.result;
@@ -214,10 +214,10 @@ impl Checker<'_> {
     }
 }
 
-/// The values of a declared enum.
-fn words_of(ty: Type) -> EnumValues {
+/// The values of a declared enum, if the type is one.
+fn words_of(ty: Type) -> Option<ValueSet> {
     match ty {
-        Type::Enum(enum_values) => Some(enum_values),
+        Type::Enum(values) => Some(ValueSet::Enum(values)),
         _ => None,
     }
 }

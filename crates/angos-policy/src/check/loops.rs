@@ -3,7 +3,7 @@
 
 use super::operators::orderable;
 use super::optionals::OPTIONAL_MACROS;
-use super::{Bound, Checker, EnumValues, StaticType, Typed};
+use super::{Bound, Checker, StaticType, Typed, ValueSet};
 use crate::error::{Fault, quote};
 use crate::limits::LOOP_DEPTH_MAX;
 use crate::program::{Loop, Node, Op, Quantifier, Scalar};
@@ -63,22 +63,22 @@ impl Checker<'_> {
             return Err(Fault::new(offset, message).help(format!("write `list.{function}({names}, …)`")));
         };
         let known = self.scope.len();
-        let (keys, static_type, enum_values) =
-            (item_shapes(&source.static_type), source.static_type, source.enum_values);
+        let (keys, static_type, value_set) =
+            (item_shapes(&source.static_type), source.static_type, source.value_set);
         let entered = match arguments.names {
             [name] => {
                 let keyed = matches!(static_type, StaticType::Map(_));
                 let alone = if keyed { keys.0.clone() } else { keys.1.clone() };
-                self.enter(name, alone, if keyed { None } else { enum_values })
+                self.enter(name, alone, if keyed { None } else { value_set })
             }
             [first, second] => self
                 .enter(first, keys.0.clone(), None)
-                .and_then(|()| self.enter(second, keys.1.clone(), enum_values)),
+                .and_then(|()| self.enter(second, keys.1.clone(), value_set)),
             _ => Ok(()),
         };
         let over = Loop { source: Box::new(source.node), slot: known, pair: arguments.names.len() == 2 };
         let result = entered.and_then(|()| {
-            self.loop_body(offset, function, over, &arguments, (keys, static_type, enum_values))
+            self.loop_body(offset, function, over, &arguments, (keys, static_type, value_set))
         });
         self.scope.truncate(known);
         result
@@ -89,7 +89,7 @@ impl Checker<'_> {
         &mut self,
         name: &Expression,
         static_type: StaticType,
-        enum_values: EnumValues,
+        value_set: Option<ValueSet>,
     ) -> Result<(), Fault> {
         let Form::Name(text) = &name.form else {
             return Err(Fault::new(name.offset, "a name for the element must stand here"));
@@ -103,7 +103,7 @@ impl Checker<'_> {
         if text.starts_with('.') {
             return Err(Fault::new(name.offset, format!("{} cannot name an element", quote(text))));
         }
-        self.scope.push(Bound { name: text.clone(), static_type, enum_values });
+        self.scope.push(Bound { name: text.clone(), static_type, value_set });
         Ok(())
     }
 
@@ -113,7 +113,7 @@ impl Checker<'_> {
         function: &str,
         over: Loop,
         arguments: &Arguments<'_>,
-        ((key, element), static_type, enum_values): ((StaticType, StaticType), StaticType, EnumValues),
+        ((key, element), static_type, value_set): ((StaticType, StaticType), StaticType, Option<ValueSet>),
     ) -> Result<Typed, Fault> {
         let what = format!("the condition of `{function}`");
         let quantifier = match function {
@@ -128,13 +128,13 @@ impl Checker<'_> {
                 let kept = if matches!(static_type, StaticType::Map(_)) {
                     (key, None)
                 } else {
-                    (element, enum_values)
+                    (element, value_set)
                 };
                 let op = Op::Transform { over, condition, body };
                 return Ok(Typed::new(offset, StaticType::list(kept.0), op).among(kept.1));
             }
             "sortBy" => {
-                return self.sort_by(offset, over, arguments.body, &static_type, (element, enum_values));
+                return self.sort_by(offset, over, arguments.body, &static_type, (element, value_set));
             }
             _ => {
                 let condition = match arguments.condition {
@@ -142,14 +142,14 @@ impl Checker<'_> {
                     None => None,
                 };
                 let body = self.expression(arguments.body)?;
-                let (value, enum_values) = (body.static_type, body.enum_values);
+                let (value, value_set) = (body.static_type, body.value_set);
                 let body = Box::new(body.node);
                 return Ok(if function == "transformMap" {
                     let op = Op::TransformMap { over, condition, body };
                     Typed::new(offset, StaticType::map(key, value), op)
                 } else {
                     let op = Op::Transform { over, condition, body };
-                    Typed::new(offset, StaticType::list(value), op).among(enum_values)
+                    Typed::new(offset, StaticType::list(value), op).among(value_set)
                 });
             }
         };
@@ -164,7 +164,7 @@ impl Checker<'_> {
         over: Loop,
         key: &Expression,
         of: &StaticType,
-        (element, enum_values): (StaticType, EnumValues),
+        (element, value_set): (StaticType, Option<ValueSet>),
     ) -> Result<Typed, Fault> {
         if let StaticType::Map(_) = of {
             let message = format!("what `sortBy` is called on must be a list, this is {}", of.describe());
@@ -177,7 +177,7 @@ impl Checker<'_> {
             return Err(Fault::new(key.start(), message));
         }
         let op = Op::SortBy { over, key: Box::new(typed.node) };
-        Ok(Typed::new(offset, StaticType::list(element), op).among(enum_values))
+        Ok(Typed::new(offset, StaticType::list(element), op).among(value_set))
     }
 
     /// `cel.bind(name, value, body)`
@@ -187,12 +187,12 @@ impl Checker<'_> {
         };
         let value = self.expression(value)?;
         let slot = self.scope.len();
-        self.enter(name, value.static_type, value.enum_values)?;
+        self.enter(name, value.static_type, value.value_set)?;
         let body = self.expression(body);
         self.scope.truncate(slot);
-        let Typed { node, static_type, enum_values, .. } = body?;
+        let Typed { node, static_type, value_set, .. } = body?;
         let op = Op::Bind { slot, value: Box::new(value.node), body: Box::new(node) };
-        Ok(Typed::new(offset, static_type, op).among(enum_values))
+        Ok(Typed::new(offset, static_type, op).among(value_set))
     }
 }
 

@@ -135,7 +135,7 @@ impl Checker<'_> {
                     list: Box::new(whole.node),
                     arguments: Box::new([]),
                 };
-                Ok(Typed::new(offset, whole.static_type, op).among(whole.enum_values))
+                Ok(Typed::new(offset, whole.static_type, op).among(whole.value_set))
             }
             static_type if static_type.may(|scalar| scalar == Scalar::String) => {
                 let text = Box::new(whole.node);
@@ -175,7 +175,7 @@ impl Checker<'_> {
             return Err(Fault::new(target.start(), message));
         }
         let op = Op::ListMethod { method: list_method, list: Box::new(list.node), arguments: nodes?.into() };
-        Ok(Typed::new(offset, static_type, op).among(list.enum_values))
+        Ok(Typed::new(offset, static_type, op).among(list.value_set))
     }
 
     /// `cidr.containsIP(…)`, `cidr.containsCIDR(…)`: the argument may be given as text.

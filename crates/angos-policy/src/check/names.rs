@@ -3,7 +3,7 @@
 use super::literals::select;
 use super::optionals::{optional_read, optional_select};
 use super::type_names::type_named;
-use super::{Bound, Checker, StaticType, Typed};
+use super::{Bound, Checker, StaticType, Typed, ValueSet};
 use crate::environment::Origin;
 use crate::error::{Fault, quote};
 use crate::program::{Constant, Node, Op, OptionalQuery};
@@ -105,12 +105,12 @@ impl Checker<'_> {
                 let message = format!("`{name}` is {this} and has no field {}", quote(field.name));
                 return Err(Fault::new(field.offset, message));
             }
-            let typed = Typed::new(path.offset(), bound.static_type.clone(), Op::Bound(slot))
-                .among(bound.enum_values);
+            let typed =
+                Typed::new(path.offset(), bound.static_type.clone(), Op::Bound(slot)).among(bound.value_set);
             return Ok(Some((typed, rest)));
         }
         if let Some((origin, ty)) = self.environment.lookup(&path.text, path.absolute) {
-            return Ok(Some((variable(&path.parts, origin, ty), &[])));
+            return Ok(Some((self.variable(&path.parts, origin, ty), &[])));
         }
         // Fields may be asked of a map: `claims.roles`.
         for count in (1..path.parts.len()).rev() {
@@ -118,10 +118,23 @@ impl Checker<'_> {
             let name = first.iter().map(|part| part.name).collect::<Vec<_>>().join(".");
             let found = self.environment.lookup(&name, path.absolute);
             if let Some((origin, ty @ (Type::Map(..) | Type::Dyn))) = found {
-                return Ok(Some((variable(first, origin, ty), rest)));
+                return Ok(Some((self.variable(first, origin, ty), rest)));
             }
         }
         Ok(None)
+    }
+
+    /// Reads the variable these names spell; optionally, if one of them is behind `.?`.
+    fn variable(&self, parts: &[Named<'_>], origin: Origin, ty: Type) -> Typed {
+        let offset = parts.first().map_or(0, |part| part.offset);
+        if parts.iter().any(|part| part.optional) {
+            return optional_read(offset, origin, ty);
+        }
+        let typed = read(offset, origin, ty);
+        match self.environment.form(origin) {
+            Some(form) => typed.among(Some(ValueSet::Form(form))),
+            None => typed,
+        }
     }
 
     /// `has(path)`, `has(map.field)`
@@ -230,21 +243,14 @@ fn selected(of: Typed, field: &Named<'_>) -> Result<Typed, Fault> {
     select(of, field.offset, field.name, field.optional)
 }
 
-/// Reads the variable these names spell; optionally, if one of them is behind `.?`.
-fn variable(parts: &[Named<'_>], origin: Origin, ty: Type) -> Typed {
-    let offset = parts.first().map_or(0, |part| part.offset);
-    let optional = parts.iter().any(|part| part.optional);
-    if optional { optional_read(offset, origin, ty) } else { read(offset, origin, ty) }
-}
-
 /// Reads a declared variable.
 pub(super) fn read(offset: u32, origin: Origin, ty: Type) -> Typed {
-    let enum_values = match ty {
-        Type::Enum(enum_values) => Some(enum_values),
-        Type::List(Type::Enum(enum_values)) => Some(*enum_values),
+    let value_set = match ty {
+        Type::Enum(values) => Some(ValueSet::Enum(values)),
+        Type::List(Type::Enum(values)) => Some(ValueSet::Enum(values)),
         _ => None,
     };
-    Typed::new(offset, StaticType::of(ty), Op::Read(origin, ty)).among(enum_values)
+    Typed::new(offset, StaticType::of(ty), Op::Read(origin, ty)).among(value_set)
 }
 
 /// Names for a message, at most thirty.

@@ -70,9 +70,9 @@ impl Checker<'_> {
                 return Err(Fault::new(offset, message));
             }
         };
-        let enum_values = if yes.enum_values == no.enum_values { yes.enum_values } else { None };
+        let value_set = if yes.value_set == no.value_set { yes.value_set } else { None };
         let op = Op::If(Box::new([condition, yes.node, no.node]));
-        Ok(Typed::new(offset, static_type, op).among(enum_values))
+        Ok(Typed::new(offset, static_type, op).among(value_set))
     }
 
     fn equality(
@@ -158,7 +158,7 @@ impl Checker<'_> {
         let key_typed = self.expression(key)?;
         let optional = lenient || matches!(container.static_type, StaticType::Optional(_));
         let empty = !optional && matches!(container.node.op, Op::Constant(_));
-        let (static_type, enum_values) = match container.static_type.unwrapped() {
+        let (static_type, value_set) = match container.static_type.unwrapped() {
             StaticType::List(element) => {
                 if empty && **element == StaticType::Never {
                     return Err(Fault::new(offset, "the empty list has no elements"));
@@ -170,7 +170,7 @@ impl Checker<'_> {
                         format!("a list index must be an int, this is {this}"),
                     ));
                 }
-                ((**element).clone(), container.enum_values)
+                ((**element).clone(), container.value_set)
             }
             StaticType::Map(entry) => {
                 if empty && entry.0 == StaticType::Never {
@@ -200,7 +200,7 @@ impl Checker<'_> {
             return Ok(optional_select(container, offset, key_typed.node, static_type));
         }
         let op = Op::Index(Box::new([container.node, key_typed.node]));
-        Ok(Typed::new(offset, static_type, op).among(enum_values))
+        Ok(Typed::new(offset, static_type, op).among(value_set))
     }
 
     fn containment(

@@ -45,6 +45,6 @@ impl Checker<'_> {
     /// `dyn(…)`: drops the static type.
     pub(super) fn forget(&mut self, argument: &Expression) -> Result<Typed, Fault> {
         let typed = self.expression(argument)?;
-        Ok(Typed { static_type: StaticType::Dyn, enum_values: None, places: Vec::new(), node: typed.node })
+        Ok(Typed { static_type: StaticType::Dyn, value_set: None, places: Vec::new(), node: typed.node })
     }
 }

@@ -29,6 +29,7 @@ mod invalid_rules;
 mod language;
 mod lint_analyses;
 mod list_storage;
+mod literal_forms;
 mod mistyped_facts;
 mod published_rules;
 mod rule_errors;
