@@ -2,9 +2,11 @@
 //!
 //! The order of [`VARIABLES`] is that of `AccessRequest::fact`; tests compare the two.
 
-use angos_policy::{Environment, EnvironmentError, Type};
+use angos_policy::{Environment, EnvironmentError, StringForm, Type};
 
 use crate::action::Action;
+use crate::forms::{DIGEST, NAMESPACE, REFERENCE, TAG};
+use crate::method::RequestMethod;
 
 /// The environment every access policy of the registry is compiled in: `request.*` and `has_repository_policy()`
 /// besides the `identity.*` that `angos-policy` always declares.
@@ -31,15 +33,27 @@ pub(crate) const VARIABLES: &[(&str, Type)] = &[
     ("request.n", Type::Int),
     ("request.last", Type::String),
     ("request.artifact_type", Type::String),
-    ("request.digest_algorithm", Type::String),
-    ("request.method", Type::String),
+    ("request.digest_algorithm", Type::Enum(&["sha256", "sha512"])),
+    ("request.method", Type::Enum(RequestMethod::WORDS)),
     ("request.time", Type::Timestamp),
 ];
 
+/// The variables whose values have one spelling: a literal in another one is an error when the rule is loaded.
+const FORMS: &[(&str, &StringForm)] = &[
+    ("request.namespace", &NAMESPACE),
+    ("request.reference", &REFERENCE),
+    ("request.tag", &TAG),
+    ("request.digest", &DIGEST),
+    ("request.tags", &TAG),
+    ("request.from", &NAMESPACE),
+];
+
 fn declare() -> Result<Environment, EnvironmentError> {
-    VARIABLES
+    let builder =
+        VARIABLES.iter().fold(Environment::builder(), |builder, (path, ty)| builder.variable(path, *ty));
+    FORMS
         .iter()
-        .fold(Environment::builder(), |builder, (path, ty)| builder.variable(path, *ty))
+        .fold(builder, |builder, (path, form)| builder.form(path, form))
         .nullary("has_repository_policy", Type::Bool)
         .alias("request.repository", "request.namespace")
         .build()

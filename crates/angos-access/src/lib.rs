@@ -25,6 +25,7 @@ mod decide;
 mod environment;
 mod escape;
 mod explain;
+mod forms;
 pub mod limits;
 mod method;
 mod operation;

@@ -22,6 +22,16 @@ pub enum RequestMethod {
 impl RequestMethod {
     const ALL: [Self; 6] = [Self::Get, Self::Head, Self::Put, Self::Post, Self::Patch, Self::Delete];
 
+    /// Every method as HTTP spells it.
+    pub(crate) const WORDS: &'static [&'static str] = &[
+        Self::Get.as_str(),
+        Self::Head.as_str(),
+        Self::Put.as_str(),
+        Self::Post.as_str(),
+        Self::Patch.as_str(),
+        Self::Delete.as_str(),
+    ];
+
     /// The method as HTTP spells it.
     pub const fn as_str(self) -> &'static str {
         match self {
