@@ -69,13 +69,15 @@ async fn each_serves_its_surfaces_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_plain_port_does_not_speak_tls_nor_the_reverse() {
+async fn a_plain_port_does_not_speak_tls_and_a_tls_port_answers_plain_http_with_400() {
     let registry = start();
     let certified = registry.pki.client("alice", "Team");
     let wrong = Client::new(registry.address_of("probes"), &registry.pki, Some(&certified), Wire::Http1);
     assert!(wrong.send("GET", "/healthz", &[], "").await.is_err());
     let wrong = Client::plain(registry.address_of("both"));
-    assert!(wrong.send("GET", "/healthz", &[], "").await.is_err());
+    let answer = wrong.send("GET", "/healthz", &[], "").await.expect("an answer in plain text");
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().contains("HTTPS"), "{}", answer.text());
 }
 
 #[tokio::test]

@@ -227,6 +227,7 @@ fn every_mistake_in_hosts_toml() {
             &["layout_skip_verify"],
             "It is set for",
         ),
+        (format!("[host.\"{address}\"\n"), &["layout_hosts_invalid", "server_not_trusted"], ""),
     ]);
 }
 
