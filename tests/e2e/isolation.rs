@@ -199,7 +199,8 @@ async fn what_is_deleted_in_one_repository_stays_deleted_there() {
         assert_eq!(red.push(name, "1", &image).await.unwrap(), StatusCode::CREATED);
         red.pull(name, "1", &image).await;
     }
-    for path in [format!("blobs/{layer}"), format!("manifests/{digest}")] {
+    // A blob is deleted after the manifest that names it: before, the answer is 405.
+    for path in [format!("manifests/{digest}"), format!("blobs/{layer}")] {
         assert_eq!(red.ask("DELETE", &format!("/v2/red/a/{path}")).await.status, StatusCode::ACCEPTED);
         for _ in 0..3 {
             for (name, status) in [("red/b", StatusCode::OK), ("red/a", StatusCode::NOT_FOUND)] {

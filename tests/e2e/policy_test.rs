@@ -113,7 +113,8 @@ fn files_that_are_no_cases_are_refused_with_a_place() {
     let (folder, _pki) = fixture();
     let write = |name: &str, content: &[u8]| std::fs::write(folder.path().join(name), content).unwrap();
     write("huge.toml", &vec![b'#'; 8 << 20]);
-    write("binary.toml", &[0xff, 0xfe, 0, 1]);
+    write("binary.toml", &[0x80, 0xfe, 0, 1]);
+    write("utf-16.toml", &[0xff, 0xfe, b'a', 0]);
     write("empty.toml", b"");
     write("deep.toml", format!("case = {}", "[".repeat(100_000)).as_bytes());
     write("typo.toml", CASES.replace("namespace", "namspace").as_bytes());
@@ -127,6 +128,7 @@ fn files_that_are_no_cases_are_refused_with_a_place() {
         (".", ".: error: cannot read the cases file: this is not a regular file"),
         ("huge.toml", "huge.toml: error: cannot read the cases file: the file is larger than"),
         ("binary.toml", "binary.toml: error: the cases file is not UTF-8 (line 1)"),
+        ("utf-16.toml", "utf-16.toml: error: the cases file is UTF-16; save it as UTF-8"),
         (
             "empty.toml",
             "empty.toml: error: the file has no cases\n  help: write [[case]], once for each\n1 error\n",
