@@ -36,8 +36,8 @@ impl Explanation {
 
 /// Decides whether a refused request is challenged, by what is known about the credentials of the request.
 ///
-/// A challenge that cannot help would have people type passwords in vain (RFC 9110 §15.5.2, §15.5.4), so there is none
-/// where no credentials are configured.
+/// Guarantee: a request is challenged only where credentials are configured. Elsewhere a challenge would make clients ask
+/// people for passwords that no listener accepts (RFC 9110 §15.5.2, §15.5.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Challenge {
     credentials_configured: bool,

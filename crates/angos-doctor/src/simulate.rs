@@ -42,7 +42,8 @@ pub(crate) fn configured(
     report: &mut Report,
 ) -> Result<Option<SimulatedServer>, String> {
     for file in files {
-        // The error is told here; what is in it, by the load. A pipe or a device is refused, without waiting for it.
+        // Only the error of reading is reported here; the load below reports what is wrong in the file. The reader
+        // refuses pipes and devices without waiting for them.
         Files::new()
             .read(file, FILE_MAX_BYTES)
             .map_err(|error| format!("cannot read {}: {error}", file.display()))?;

@@ -152,7 +152,7 @@ impl State {
         self.mark && !self.processes.iter().any(|process| process.collecting)
     }
 
-    /// Waiting for a collector: lifts the mark of a process that ended, and says whether there is none.
+    /// Waits for a collector: removes the mark of a process that ended. True if the blob has no mark now.
     fn mark_is_gone(&mut self) -> bool {
         if self.is_abandoned() {
             self.mark = false;

@@ -223,7 +223,7 @@ pub const LOGGED_DENIALS: u32 = 10;
 
 /// The period of [`LOGGED_DENIALS`]: 1 minute.
 ///
-/// Source: ours. Whoever looks at the log after a change sees the next denials.
+/// Source: ours. A minute after a change of the policy, the log shows the denials that follow it.
 pub const LOGGED_DENIALS_PERIOD: Duration = Duration::from_mins(1);
 
 /// Callers whose denials are counted one by one: 1024. Further ones of the same period share one entry.

@@ -6,7 +6,7 @@
 //! | look | `probe/certificate_info.rs` | DER → what the certificate says of itself |
 //! | dial | `probe/handshake.rs` | byte stream → [`ProbeReport`]: all that was seen up to the end |
 //! | note | `probe/recorder.rs`, `probe/recording_stream.rs` | what the TLS library asks and what the wire carries → remembered |
-//! | judge | `probe/client_verifier.rs` | a client's chain → who it is, or why a server would refuse it |
+//! | verify | `probe/client_verifier.rs` | a client's chain → its identity, or why a server would refuse it |
 //! | name | `alert.rs` | the number of an alert → its name |
 //!
 //! # Guarantees

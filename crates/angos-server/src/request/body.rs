@@ -63,8 +63,8 @@ impl RequestBody {
 
     /// The whole body, as soon as it is known to be not longer than `limit`.
     ///
-    /// [`BODY_BUFFER_FREE_BYTES`] of it are free, so that a client that fills the budget keeps nobody from sending what most bodies
-    /// are. The rest counts [`BODY_BUFFER_WEIGHT`] times, for what is made of it until it is stored.
+    /// The first [`BODY_BUFFER_FREE_BYTES`] do not count against the budget, so that small bodies, which most are, pass while
+    /// another client fills it. Each byte after them counts [`BODY_BUFFER_WEIGHT`] times: parsing needs memory as well.
     pub(crate) async fn buffer(&mut self, limit: usize) -> Result<BufferedBody, BufferError> {
         let announced = self.announced().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         if announced.is_some_and(|length| length > limit) {

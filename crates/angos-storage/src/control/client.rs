@@ -16,7 +16,7 @@ use crate::backup::Backup;
 pub struct ControlClient(UnixStream);
 
 impl ControlClient {
-    /// Connects to the process that has the store with this folder of metadata open; `None` if there is none.
+    /// Connects to the process that has the store with this metadata folder open; `None` if no process has.
     ///
     /// # Errors
     ///
